@@ -1,0 +1,17 @@
+"""Bayesian neural-network layers for Keras 3, with one contract in Python and R."""
+
+from bayeslayers._backend import require_tensorflow
+
+require_tensorflow()
+
+from bayeslayers import layers  # noqa: E402
+from bayeslayers._version import __version__  # noqa: E402
+from bayeslayers.contract.errors import ArgumentError  # noqa: E402
+from bayeslayers.contract.functions import layer_function  # noqa: E402
+from bayeslayers.distributions.functions import (  # noqa: E402
+    tfd_kl_divergence,
+    tfd_log_prob,
+    tfd_sample,
+)
+
+layer_conv_1d_flipout = layer_function("layer_conv_1d_flipout", layers.Conv1DFlipout)

@@ -1,0 +1,30 @@
+"""Refuse any other backend than TensorFlow before it is imported."""
+
+from __future__ import annotations
+
+import os
+
+_RULE = (
+    'bayeslayers runs on Keras with the "tensorflow" backend, and `KERAS_BACKEND` must be unset or '
+    '"tensorflow" before `keras` is imported. Received: KERAS_BACKEND={backend!r}'
+)
+
+
+class BackendError(ImportError):
+    """Keras runs, or would run, on another backend than TensorFlow."""
+
+
+def require_tensorflow() -> None:
+    """Check the backend that Keras was told to use, and the one it uses.
+
+    Raises:
+        BackendError: If it is not TensorFlow.
+    """
+    # Asked for by name, another backend may not even be installed: say so before Keras fails on it.
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend == "tensorflow":
+        import keras
+
+        backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise BackendError(_RULE.format(backend=backend))

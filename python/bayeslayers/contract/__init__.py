@@ -1,0 +1,1 @@
+"""The callers' contract: names, rules, composition and the words in which they are documented."""

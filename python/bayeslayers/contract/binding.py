@@ -1,0 +1,53 @@
+"""Bind a call's arguments to a signature, with errors that help.
+
+A signature's keyword-only parameters are the ones that callers pass through `...` (`**kwargs`): they
+are accepted and documented, and stay out of the public signature, as in the ancestors.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bayeslayers.contract.errors import ArgumentError, Described
+
+_EMPTY = inspect.Parameter.empty
+_KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
+_FURTHER = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+
+
+def public(signature: inspect.Signature) -> inspect.Signature:
+    """Replace the keyword-only parameters by `**kwargs`."""
+    named = [p for p in signature.parameters.values() if p.kind is not _KEYWORD_ONLY]
+    return signature.replace(parameters=[*named, _FURTHER])
+
+
+def bind(
+    signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return every argument by name, defaults included.
+
+    Raises:
+        ArgumentError: If a name is unknown or a required argument is missing.
+    """
+    parameters = signature.parameters
+    _refuse_unknown(parameters, kwargs)
+    bound = signature.bind_partial(*args, **kwargs)
+    for name, parameter in parameters.items():
+        if parameter.default is _EMPTY and name not in bound.arguments:
+            raise ArgumentError(name, "must be given", {name: Described("nothing")})
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def _refuse_unknown(
+    parameters: Mapping[str, inspect.Parameter], kwargs: Mapping[str, Any]
+) -> None:
+    for name, value in kwargs.items():
+        if name not in parameters:
+            near = difflib.get_close_matches(name, [*parameters, "object"], n=1)
+            hint = f"Did you mean `{near[0]}`?" if near else None
+            raise ArgumentError(name, "is not an argument of this layer", {name: value}, hint)
+

@@ -1,0 +1,1 @@
+"""Distributions: what needs TensorFlow Probability, which is imported where it is first used."""

@@ -1,0 +1,220 @@
+"""Makers of posteriors and priors: called as `fn(dtype, shape, name, trainable, add_variable_fn)`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bayeslayers.contract import checks
+
+PACKAGE = "bayeslayers"
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class MeanFieldNormal:
+    """Maker of independent normal distributions with trainable location and scale.
+
+    q(w) = product over i of Normal(w[i]; loc[i], scale[i]),
+    scale[i] = eps + softplus(untransformed_scale[i]),
+    where eps is the smallest step from 1 in the parameters' dtype.
+
+    Args:
+        is_singular: Bool. If true, the scale is exactly zero: a Deterministic distribution at `loc`.
+        loc_initializer: Keras initializer of `loc`. `None` is Normal(0, 0.1).
+        untransformed_scale_initializer: Keras initializer of the scale before softplus. `None` is
+            Normal(-3, 0.1), a scale near 0.05.
+        loc_regularizer: Keras regularizer of `loc`, or `None`.
+        untransformed_scale_regularizer: Keras regularizer of the scale before softplus, or `None`.
+        loc_constraint: Keras constraint of `loc`, or `None`.
+        untransformed_scale_constraint: Keras constraint of the scale before softplus, or `None`.
+
+    An initializer without a seed of its own is seeded anew for each variable, from the seed of the
+    layer that asks: no two layers start from the same draw.
+
+    Returns:
+        A function of `(dtype, shape, name, trainable, add_variable_fn)` that returns an
+        `Independent(Normal)` or `Independent(Deterministic)` distribution of that shape.
+
+    Raises:
+        ArgumentError: If `is_singular` is not a bool, or Keras does not know an initializer,
+            regularizer or constraint.
+
+    Example:
+        >>> posterior_fn = default_mean_field_normal_fn(loc_initializer="zeros")
+        >>> layer = layer_conv_1d_flipout(
+        ...     filters=8, kernel_size=5, kernel_posterior_fn=posterior_fn
+        ... )
+
+    Reference:
+        Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in
+        Neural Networks. International Conference on Machine Learning.
+        https://arxiv.org/abs/1505.05424
+    """
+
+    def __init__(
+        self,
+        is_singular: bool = False,
+        loc_initializer: Any = None,
+        untransformed_scale_initializer: Any = None,
+        loc_regularizer: Any = None,
+        untransformed_scale_regularizer: Any = None,
+        loc_constraint: Any = None,
+        untransformed_scale_constraint: Any = None,
+    ) -> None:
+        self.is_singular = checks.boolean("is_singular", is_singular)
+        self.loc_initializer = checks.initializer("loc_initializer", loc_initializer)
+        self.untransformed_scale_initializer = checks.initializer(
+            "untransformed_scale_initializer", untransformed_scale_initializer
+        )
+        self.loc_regularizer = checks.regularizer("loc_regularizer", loc_regularizer)
+        self.untransformed_scale_regularizer = checks.regularizer(
+            "untransformed_scale_regularizer", untransformed_scale_regularizer
+        )
+        self.loc_constraint = checks.constraint("loc_constraint", loc_constraint)
+        self.untransformed_scale_constraint = checks.constraint(
+            "untransformed_scale_constraint", untransformed_scale_constraint
+        )
+
+    def __call__(
+        self,
+        dtype: tf.DType,
+        shape: tuple[int, ...],
+        name: str,
+        trainable: bool,
+        add_variable_fn: Callable[..., Any],
+    ) -> Any:
+        from tensorflow_probability import distributions as tfd
+        from tensorflow_probability import util as tfp_util
+
+        dtype = tf.as_dtype(dtype)
+        loc = add_variable_fn(
+            name=f"{name}_loc",
+            shape=shape,
+            dtype=dtype,
+            initializer=self.loc_initializer or keras.initializers.RandomNormal(stddev=0.1),
+            regularizer=self.loc_regularizer,
+            constraint=self.loc_constraint,
+            trainable=trainable,
+        )
+        if self.is_singular:
+            return tfd.Independent(tfd.Deterministic(loc), len(shape))
+        untransformed_scale = add_variable_fn(
+            name=f"{name}_untransformed_scale",
+            shape=shape,
+            dtype=dtype,
+            initializer=self.untransformed_scale_initializer
+            or keras.initializers.RandomNormal(mean=-3.0, stddev=0.1),
+            regularizer=self.untransformed_scale_regularizer,
+            constraint=self.untransformed_scale_constraint,
+            trainable=trainable,
+        )
+        smallest = np.finfo(dtype.as_numpy_dtype).eps
+        # Deferred, so that a distribution in a caller's hands follows later updates of its variables.
+        scale = tfp_util.DeferredTensor(
+            untransformed_scale, lambda value: smallest + tf.math.softplus(value)
+        )
+        return tfd.Independent(tfd.Normal(loc, scale), len(shape))
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        return {name: serialize(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> MeanFieldNormal:
+        deserialize = keras.saving.deserialize_keras_object
+        return cls(**{name: deserialize(value) for name, value in config.items()})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MeanFieldNormal) and self.get_config() == other.get_config()
+
+    def __hash__(self) -> int:
+        return hash((MeanFieldNormal, self.is_singular))
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(MeanFieldNormal).parameters
+        given = {k: v for k, v in vars(self).items() if v != defaults[k].default}
+        arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        return f"default_mean_field_normal_fn({arguments})"
+
+
+default_mean_field_normal_fn = MeanFieldNormal
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def default_multivariate_normal_fn(
+    dtype: tf.DType,
+    shape: tuple[int, ...],
+    name: str,
+    trainable: bool,
+    add_variable_fn: Callable[..., Any],
+) -> Any:
+    """Make the standard normal distribution: p(w) = product over i of Normal(w[i]; 0, 1).
+
+    Args:
+        dtype: TensorFlow dtype of the distribution.
+        shape: Shape of one draw.
+        name: Unused: the distribution has no variables.
+        trainable: Unused.
+        add_variable_fn: Unused.
+
+    Returns:
+        An `Independent(Normal)` distribution of that shape.
+
+    Raises:
+        TypeError: If `dtype` is not one of TensorFlow's.
+
+    Example:
+        >>> layer = layer_conv_1d_flipout(
+        ...     filters=8, kernel_size=5, kernel_prior_fn=default_multivariate_normal_fn
+        ... )
+
+    Reference:
+        Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in
+        Neural Networks. International Conference on Machine Learning.
+        https://arxiv.org/abs/1505.05424
+    """
+    del name, trainable, add_variable_fn
+    from tensorflow_probability import distributions as tfd
+
+    dtype = tf.as_dtype(dtype)
+    standard = tfd.Normal(tf.zeros(shape, dtype), tf.ones([], dtype))
+    return tfd.Independent(standard, len(shape))
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def sample_posterior(distribution: Any) -> Any:
+    """Draw one value: the default of `kernel_posterior_tensor_fn` and `bias_posterior_tensor_fn`.
+
+    Args:
+        distribution: The distribution to draw from.
+
+    Returns:
+        A tensor of the distribution's shape.
+    """
+    return distribution.sample()
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def exact_divergence(q: Any, p: Any, ignore: Any) -> Any:
+    """Kullback-Leibler divergence KL(q || p) in closed form: the default of `*_divergence_fn`.
+
+    Args:
+        q: The posterior.
+        p: The prior.
+        ignore: The draw behind this call's outputs, which a closed form does not need.
+
+    Returns:
+        A scalar tensor, in nats.
+
+    Raises:
+        NotImplementedError: If TensorFlow Probability has no closed form for the pair.
+    """
+    del ignore
+    from tensorflow_probability import distributions as tfd
+
+    return tfd.kl_divergence(q, p)

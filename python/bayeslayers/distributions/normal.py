@@ -1,0 +1,34 @@
+"""What the estimators need to know of normal distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from bayeslayers.contract.errors import ArgumentError, Described
+
+
+def require_independent_normal(distribution: Any, argument: str, estimator: str) -> None:
+    """Refuse any distribution but Independent(Normal).
+
+    Raises:
+        ArgumentError: If `distribution` is another one; it names `argument`, whose function made it.
+    """
+    from tensorflow_probability import distributions as tfd
+
+    inner = getattr(distribution, "distribution", None)
+    if isinstance(distribution, tfd.Independent) and isinstance(inner, tfd.Normal):
+        return
+    received = type(distribution).__name__
+    if inner is not None:
+        received = f"{received}({type(inner).__name__})"
+    rule = f"must return an Independent(Normal) distribution, which {estimator} perturbs"
+    raise ArgumentError(argument, rule, {argument: Described(received)})
+
+
+def centred_normal(normal: Any) -> Any:
+    """Return the normal distribution of the same scale around zero."""
+    from tensorflow_probability import distributions as tfd
+
+    return tfd.Normal(loc=tf.zeros_like(normal.loc), scale=normal.scale)

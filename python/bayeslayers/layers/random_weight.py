@@ -1,0 +1,120 @@
+"""A layer's kernel or bias as a random variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.distributions.sampling import with_seeds
+from bayeslayers.layers.variables import DistributionMaker
+
+
+class RandomWeight:
+    """Posterior, prior, draw and divergence of one weight.
+
+    Args:
+        role: "kernel" or "bias", which begins the names of its arguments and variables.
+        posterior_fn: Makes the posterior q. `None`, for a bias only: there is no such weight.
+        posterior_tensor_fn: Draws a tensor from q.
+        prior_fn: Makes the prior p. `None`: there is no prior, and nothing to diverge from.
+        divergence_fn: Returns the divergence of q from p. `None`: none is added to the losses.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        posterior_fn: Callable[..., Any] | None,
+        posterior_tensor_fn: Callable[[Any], Any],
+        prior_fn: Callable[..., Any] | None,
+        divergence_fn: Callable[[Any, Any, Any], Any] | None,
+    ) -> None:
+        self.role = role
+        self.functions = {
+            f"{role}_posterior_fn": posterior_fn,
+            f"{role}_posterior_tensor_fn": posterior_tensor_fn,
+            f"{role}_prior_fn": prior_fn,
+            f"{role}_divergence_fn": divergence_fn,
+        }
+        self._posterior = self._maker("posterior", posterior_fn, optional=role == "bias")
+        self._prior = self._maker("prior", prior_fn, optional=True)
+        argument = f"{role}_posterior_tensor_fn"
+        self.posterior_tensor_fn = checks.function(
+            argument, posterior_tensor_fn, optional=posterior_fn is None
+        )
+        argument = f"{role}_divergence_fn"
+        self.divergence_fn = checks.function(argument, divergence_fn, optional=True)
+
+    def _maker(
+        self, what: str, function: Callable[..., Any] | None, *, optional: bool
+    ) -> DistributionMaker | None:
+        argument = f"{self.role}_{what}_fn"
+        checks.function(argument, function, optional=optional)
+        if function is None:
+            return None
+        return DistributionMaker(argument, function, f"{self.role}_{what}")
+
+    @property
+    def exists(self) -> bool:
+        """Whether the layer has this weight at all."""
+        return self._posterior is not None
+
+    @property
+    def posterior(self) -> Any:
+        """The posterior at the variables' current values."""
+        return self._posterior.make() if self._posterior else None
+
+    @property
+    def prior(self) -> Any:
+        """The prior at the variables' current values."""
+        return self._prior.make() if self._prior else None
+
+    def build(self, layer: keras.Layer, shape: tuple[int, ...], seed: int) -> None:
+        """Add the variables of posterior and prior to the layer."""
+        if not self.exists:
+            return
+        self._dtype = layer.variable_dtype
+        self._posterior.build(layer, shape, seed)
+        self._check_shape(self.posterior, shape)
+        if self._prior:
+            self._prior.build(layer, shape, seed)
+
+    def sample(self, distribution: Any, seeds: keras.random.SeedGenerator) -> Any:
+        """Draw a tensor from a distribution, the way the caller chose."""
+        drawn = self.posterior_tensor_fn(with_seeds(distribution, seeds))
+        return ops.convert_to_tensor(drawn, dtype=self._dtype)
+
+    def divergence(self, posterior: Any, sample: Any) -> Any:
+        """Return the divergence of the posterior from the prior, or `None` where there is none."""
+        prior = self.prior
+        if prior is None or self.divergence_fn is None:
+            return None
+        argument = f"{self.role}_divergence_fn"
+        try:
+            value = self.divergence_fn(posterior, prior, sample)
+        except NotImplementedError as error:
+            rule = "must have a closed form, or estimate the divergence from the sample it is given"
+            pair = Described(f"{_kind(posterior)} and {_kind(prior)}")
+            raise ArgumentError(argument, rule, {"posterior and prior": pair}) from error
+        value = ops.convert_to_tensor(value, dtype=self._dtype)
+        if len(value.shape) > 0:
+            shape = Described(f"a tensor of shape {tuple(value.shape)}")
+            raise ArgumentError(argument, "must return a single number", {argument: shape})
+        return value
+
+    def _check_shape(self, posterior: Any, shape: tuple[int, ...]) -> None:
+        drawn = (*posterior.batch_shape, *posterior.event_shape)
+        if drawn != tuple(shape):
+            argument = f"{self.role}_posterior_fn"
+            rule = f"must return a distribution over tensors of shape {tuple(shape)}"
+            raise ArgumentError(argument, rule, {"shape": drawn})
+
+
+def _kind(distribution: Any) -> str:
+    inner = getattr(distribution, "distribution", None)
+    name = type(distribution).__name__
+    return name if inner is None else f"{name}({_kind(inner)})"

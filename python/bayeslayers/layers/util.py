@@ -1,0 +1,8 @@
+"""Makers of posteriors and priors, where TensorFlow Probability has them."""
+
+from bayeslayers.distributions.makers import (
+    default_mean_field_normal_fn,
+    default_multivariate_normal_fn,
+)
+
+__all__ = ["default_mean_field_normal_fn", "default_multivariate_normal_fn"]

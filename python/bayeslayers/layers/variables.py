@@ -1,0 +1,106 @@
+"""The variables behind a posterior or prior: made once, found again whenever it is made anew."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bayeslayers.contract.errors import ArgumentError, Described
+
+
+class DistributionMaker:
+    """A posterior or prior function of a caller, bound to the variables it asked for.
+
+    The function is called again for each use, and is handed the variables of the first call. So
+    its distribution always follows the current values, even where the function computes a scale
+    from a variable on the spot; kept from the first call, such a scale would never train.
+
+    Args:
+        argument: Name of the argument that the function came by.
+        function: Called as `fn(dtype, shape, name, trainable, add_variable_fn)`.
+        name: Beginning of the variables' names.
+    """
+
+    def __init__(self, argument: str, function: Callable[..., Any], name: str) -> None:
+        self.argument = argument
+        self.function = function
+        self.name = name
+        self._variables: dict[str, keras.Variable] = {}
+        self._built = False
+
+    def build(self, layer: keras.Layer, shape: tuple[int, ...], seed: int) -> None:
+        """Call the function for the first time, and let it add variables to the layer."""
+        self._layer, self._shape, self._seed = layer, shape, seed
+        self._trainable = layer.trainable
+        distribution = self.make()
+        self._check(distribution)
+        self._built = True
+
+    def make(self) -> Any:
+        """Return the distribution at the variables' current values."""
+        dtype = tf.as_dtype(self._layer.variable_dtype)
+        self._unnamed = 0
+        return self.function(dtype, self._shape, self.name, self._trainable, self._variable)
+
+    def _variable(
+        self,
+        name: str | None = None,
+        shape: Any = (),
+        dtype: Any = None,
+        initializer: Any = None,
+        regularizer: Any = None,
+        constraint: Any = None,
+        trainable: bool | None = None,
+    ) -> tf.Variable:
+        """What the function is handed as `add_variable_fn`."""
+        if name is None:
+            name = f"{self.name}_{self._unnamed}"
+            self._unnamed += 1
+        if name not in self._variables:
+            self._refuse_late(name)
+            self._variables[name] = self._layer.add_weight(
+                name=name,
+                shape=tuple(int(size) for size in shape),
+                dtype=tf.as_dtype(dtype or self._layer.variable_dtype).name,
+                initializer=_freshly_seeded(initializer, self._seed, name),
+                regularizer=regularizer,
+                constraint=constraint,
+                trainable=self._trainable if trainable is None else bool(trainable),
+                # Parameters of a distribution keep their precision under mixed precision.
+                autocast=False,
+            )
+        # TensorFlow Probability follows tf.Variable, and would freeze a Keras variable.
+        return self._variables[name].value
+
+    def _refuse_late(self, name: str) -> None:
+        if self._built:
+            rule = "must ask for the same variables whenever it is called"
+            received = {self.argument: Described(f"a request for the new variable {name!r}")}
+            raise ArgumentError(self.argument, rule, received)
+
+    def _check(self, distribution: Any) -> None:
+        if not all(hasattr(distribution, name) for name in ("sample", "batch_shape", "event_shape")):
+            rule = "must return a TensorFlow Probability distribution"
+            raise ArgumentError(self.argument, rule, {self.argument: distribution})
+        known = {id(variable.value) for variable in self._variables.values()}
+        foreign = [v.name for v in distribution.variables if id(v) not in known]
+        if foreign:
+            rule = "must make its variables with `add_variable_fn`, or they would not be trained"
+            received = {self.argument: Described(f"a distribution on the variables {foreign}")}
+            raise ArgumentError(self.argument, rule, received)
+
+
+def _freshly_seeded(initializer: Any, seed: int, name: str) -> Any:
+    """Give an initializer without a seed one of its own, so that no two variables start equal."""
+    initializer = keras.initializers.get(initializer or "glorot_uniform")
+    config = initializer.get_config() if hasattr(initializer, "get_config") else {}
+    if "seed" not in config or config["seed"] is not None:
+        return initializer
+    entropy = [seed, zlib.crc32(name.encode())]
+    config["seed"] = int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
+    return type(initializer).from_config(config)

@@ -1,0 +1,240 @@
+"""The layer that all layers of the family are: an estimator applied to a geometry."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import warnings
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from bayeslayers import serialization
+from bayeslayers.contract import binding, checks
+from bayeslayers.distributions.makers import (
+    default_mean_field_normal_fn,
+    default_multivariate_normal_fn,
+    exact_divergence,
+    sample_posterior,
+)
+from bayeslayers.estimators import Estimator
+from bayeslayers.geometries import Geometry
+from bayeslayers.layers.random_weight import RandomWeight
+
+_FUNCTIONS = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
+
+
+def _variational_arguments(
+    activation: str | Callable[..., Any] | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = default_mean_field_normal_fn(),
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = sample_posterior,
+    kernel_prior_fn: Callable[..., Any] | None = default_multivariate_normal_fn,
+    kernel_divergence_fn: Callable[..., Any] | None = exact_divergence,
+    bias_posterior_fn: Callable[..., Any] | None = default_mean_field_normal_fn(is_singular=True),
+    bias_posterior_tensor_fn: Callable[[Any], Any] = sample_posterior,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = exact_divergence,
+    *,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: tuple[int | None, ...] | None = None,
+) -> None:
+    """Stand for the arguments that every layer has; only the signature is used."""
+
+
+def _signature(geometry: type[Geometry]) -> inspect.Signature:
+    """Join a geometry's arguments and the variational ones, keyword-only arguments last."""
+    parameters = [
+        *inspect.signature(geometry, eval_str=True).parameters.values(),
+        *inspect.signature(_variational_arguments, eval_str=True).parameters.values(),
+    ]
+    return inspect.Signature(sorted(parameters, key=lambda parameter: parameter.kind))
+
+
+def _constructor(arguments: inspect.Signature) -> Callable[..., None]:
+    """Return an `__init__` that binds these arguments, and says so when asked for its signature."""
+
+    def __init__(self: VariationalLayer, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        self._construct(**binding.bind(arguments, args, kwargs))
+
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    public = binding.public(arguments)
+    __init__.__signature__ = public.replace(parameters=[itself, *public.parameters.values()])
+    return __init__
+
+
+def _random_weight(role: str, arguments: dict[str, Any]) -> RandomWeight:
+    """Take the four functions of a weight out of the arguments."""
+    return RandomWeight(role, **{what: arguments.pop(f"{role}_{what}") for what in _FUNCTIONS})
+
+
+class VariationalLayer(keras.Layer):
+    """A layer whose kernel and bias follow posterior distributions that training fits.
+
+    A subclass names its `geometry_type` and its `estimator_type`, and inherits everything else; its
+    constructor takes the geometry's arguments followed by the variational ones.
+    """
+
+    geometry_type: ClassVar[type[Geometry]]
+    estimator_type: ClassVar[type[Estimator]]
+    arguments: ClassVar[inspect.Signature]
+    """All arguments; those that are keyword-only come through `**kwargs`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.arguments = _signature(cls.geometry_type)
+
+        cls.__init__ = _constructor(cls.arguments)
+
+    def _construct(self, **arguments: Any) -> None:
+        of_geometry = inspect.signature(self.geometry_type).parameters
+        geometry = self.geometry_type(**{name: arguments.pop(name) for name in of_geometry})
+        kernel, bias = (_random_weight(role, arguments) for role in ("kernel", "bias"))
+        activation = checks.activation("activation", arguments.pop("activation"))
+        seed = checks.seed("seed", arguments.pop("seed"))
+        self._construct_keras_layer(**arguments)
+        self.geometry = geometry
+        self.estimator = self.estimator_type()
+        self.kernel, self.bias = kernel, bias
+        self.activation = activation
+        self.seed = seed
+        for name, value in {**geometry.get_config(), **kernel.functions, **bias.functions}.items():
+            setattr(self, name, value)
+        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
+        self._initial_seed = random.randint(1, 10**9) if seed is None else seed
+        self.seed_generator = keras.random.SeedGenerator(self._initial_seed)
+        self._forward_pass = _ForwardPass()
+
+    def _construct_keras_layer(
+        self, name: Any, dtype: Any, trainable: Any, activity_regularizer: Any, input_shape: Any
+    ) -> None:
+        given = {"input_shape": checks.input_shape("input_shape", input_shape)}
+        with warnings.catch_warnings():
+            # `input_shape` is one of the ancestors' arguments; Keras advises its own users against it.
+            warnings.filterwarnings("ignore", message="Do not pass an `input_shape`")
+            super().__init__(
+                name=checks.name("name", name),
+                dtype=checks.dtype("dtype", dtype),
+                trainable=checks.boolean("trainable", trainable),
+                activity_regularizer=checks.regularizer(
+                    "activity_regularizer", activity_regularizer
+                ),
+                **(given if input_shape is not None else {}),
+            )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the variables of posteriors and priors."""
+        self.input_spec = self.geometry.input_spec(input_shape)
+        kernel_shape = self.geometry.kernel_shape(input_shape)
+        self.kernel.build(self, kernel_shape, self._initial_seed)
+        self.estimator.check_posterior(self.kernel.posterior)
+        self.bias.build(self, (self.geometry.output_channels,), self._initial_seed)
+
+    def call(self, inputs: Any) -> Any:
+        """Return one draw of the outputs, and add the divergences to the losses."""
+        inputs = self.geometry.prepare(inputs)
+        kernel_posterior = self.kernel.posterior
+        outputs, kernel = self.estimator.estimate(
+            self.geometry, inputs, kernel_posterior, self._sample_kernel, self.seed_generator
+        )
+        draws = [(self.kernel, kernel_posterior, kernel)]
+        if self.bias.exists:
+            bias_posterior = self.bias.posterior
+            bias = self.bias.sample(bias_posterior, self.seed_generator)
+            outputs = outputs + ops.cast(bias, outputs.dtype)
+            draws.append((self.bias, bias_posterior, bias))
+        self._add_divergences(draws)
+        return self.activation(self.geometry.restore(outputs))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the outputs for inputs of this shape."""
+        return self.geometry.output_shape(input_shape)
+
+    @property
+    def kernel_posterior(self) -> Any:
+        """The kernel's posterior, a TensorFlow Probability distribution on live variables."""
+        return self._distribution("kernel_posterior")
+
+    @property
+    def kernel_prior(self) -> Any:
+        """The kernel's prior, or `None`."""
+        return self._distribution("kernel_prior")
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The bias's posterior, or `None` where the layer has no bias."""
+        return self._distribution("bias_posterior")
+
+    @property
+    def bias_prior(self) -> Any:
+        """The bias's prior, or `None`."""
+        return self._distribution("bias_prior")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, with every function by its registered name.
+
+        Raises:
+            ArgumentError: If a function is not registered: a lambda, or an R function.
+        """
+        functions = {name: getattr(self, name) for name in self._function_names()}
+        return {
+            **super().get_config(),
+            **self.geometry.get_config(),
+            **{name: serialization.serialize(name, value) for name, value in functions.items()},
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> VariationalLayer:
+        """Make the layer that `get_config` described.
+
+        Raises:
+            ArgumentError: If the configuration names a function that is not registered.
+        """
+        functions = {
+            name: serialization.deserialize(name, config[name])
+            for name in cls._function_names()
+            if name in config
+        }
+        return cls(**{**config, **functions})
+
+    @classmethod
+    def _function_names(cls) -> list[str]:
+        weights = [f"{role}_{what}" for role in ("kernel", "bias") for what in _FUNCTIONS]
+        return ["activation", "activity_regularizer", *weights]
+
+    def _sample_kernel(self, distribution: Any) -> Any:
+        return self.kernel.sample(distribution, self.seed_generator)
+
+    def _add_divergences(self, draws: list[tuple[RandomWeight, Any, Any]]) -> None:
+        if self._forward_pass.has_added_to(self.losses):
+            return
+        divergences = [weight.divergence(posterior, draw) for weight, posterior, draw in draws]
+        self._forward_pass.added = [value for value in divergences if value is not None]
+        for divergence in self._forward_pass.added:
+            self.add_loss(divergence)
+
+    def _distribution(self, name: str) -> Any:
+        if not self.built:
+            raise AttributeError(f"`{name}` is there once layer '{self.name}' has been built.")
+        role, what = name.split("_")
+        return getattr(getattr(self, role), what)
+
+
+class _ForwardPass:
+    """Which divergences the layer has added in the current forward pass of the model.
+
+    Keras clears the losses when a pass begins. While ours are among them, the layer is being called
+    once more in the same pass, and a divergence belongs to the weights, not to the call.
+    """
+
+    def __init__(self) -> None:
+        self.added: list[Any] = []
+
+    def has_added_to(self, losses: list[Any]) -> bool:
+        return any(loss is divergence for loss in losses for divergence in self.added)

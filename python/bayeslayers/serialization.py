@@ -1,0 +1,95 @@
+"""Save and load the callables of a layer by name: never as byte code, never by running a file's word.
+
+Only what Keras has registered under a name can be saved and is looked up on loading. Keras itself
+would save a lambda as byte code, and would import whatever module a file names.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import keras
+
+from bayeslayers.contract.errors import ArgumentError
+
+_WAY_OUT = (
+    "Decorate a named function or class with `keras.saving.register_keras_serializable()`, "
+    "or save the weights alone with `save_weights()`."
+)
+
+
+_KERAS_MODULES = {
+    f"keras.{name}": getattr(keras, name)
+    for name in ("activations", "constraints", "initializers", "regularizers")
+}
+
+
+def serialize(argument: str, value: Any) -> Any:
+    """Return the configuration of a registered function or object, of a name, or of nothing.
+
+    Raises:
+        ArgumentError: If `value` can't be found again by a registered name.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if value is getattr(keras.activations, getattr(value, "__name__", ""), None):
+        return value.__name__
+    if not _can_be_found_again(value):
+        rule = "must be a registered function or object to be saved"
+        raise ArgumentError(argument, rule, {argument: value}, _WAY_OUT)
+    return keras.saving.serialize_keras_object(value)
+
+
+def deserialize(argument: str, config: Any) -> Any:
+    """Return what `serialize` was given. Values that are no configuration come back as they are.
+
+    Raises:
+        ArgumentError: If the configuration names anything that is not registered.
+    """
+    if not isinstance(config, dict):
+        return config
+    unknown = _unknown(config)
+    if unknown is not None:
+        rule = "must name a registered function or object in a saved configuration"
+        hint = "Import the module that registers it before loading."
+        raise ArgumentError(argument, rule, {argument: unknown}, hint)
+    return keras.saving.deserialize_keras_object(config)
+
+
+def _unknown(config: Any) -> str | None:
+    """Return the first class or function in a configuration that no registry holds."""
+    if isinstance(config, (list, tuple)):
+        found = [_unknown(item) for item in config]
+    elif isinstance(config, dict):
+        found = [_unknown(item) for item in config.values()]
+        if "class_name" in config and not _is_registered(config):
+            found.insert(0, str(config.get("registered_name") or config["class_name"]))
+    else:
+        return None
+    return next((name for name in found if name is not None), None)
+
+
+def _can_be_found_again(value: Any) -> bool:
+    if isinstance(value, types.FunctionType):
+        # A function is saved by its name alone, which must lead back to this very function.
+        return _named_function(keras.saving.get_registered_name(value)) is value
+    if not (hasattr(value, "get_config") and hasattr(value, "from_config")):
+        return False
+    return _unknown(keras.saving.serialize_keras_object(value)) is None
+
+
+def _is_registered(config: dict[str, Any]) -> bool:
+    if config["class_name"] == "function":
+        return _named_function(config["config"]) is not None
+    name = config.get("registered_name")
+    if name and keras.saving.get_registered_object(name) is not None:
+        return True
+    module = _KERAS_MODULES.get(config.get("module"))
+    return module is not None and hasattr(module, config["class_name"])
+
+
+def _named_function(name: str) -> Any:
+    """Return the function registered under a name, or Keras's own of that name, or `None`."""
+    registered = keras.saving.get_registered_object(name)
+    return registered or getattr(keras.activations, name, None)
