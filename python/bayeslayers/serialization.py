@@ -1,4 +1,4 @@
-"""Save and load the callables of a layer by name: never as byte code, never by running a file's word.
+"""Save and load the functions of a layer by name: never as byte code, never on a file's word.
 
 Only what Keras has registered under a name can be saved and is looked up on loading. Keras itself
 would save a lambda as byte code, and would import whatever module a file names.
@@ -37,7 +37,7 @@ def serialize(argument: str, value: Any) -> Any:
         return value.__name__
     if not _can_be_found_again(value):
         rule = "must be a registered function or object to be saved"
-        raise ArgumentError(argument, rule, {argument: value}, _WAY_OUT)
+        raise ArgumentError(argument, rule, {argument: value}, getattr(value, "way_out", _WAY_OUT))
     return keras.saving.serialize_keras_object(value)
 
 

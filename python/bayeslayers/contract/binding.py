@@ -1,7 +1,7 @@
 """Bind a call's arguments to a signature, with errors that help.
 
-A signature's keyword-only parameters are the ones that callers pass through `...` (`**kwargs`): they
-are accepted and documented, and stay out of the public signature, as in the ancestors.
+A signature's keyword-only parameters are the ones that callers pass through `...` (`**kwargs`):
+they are accepted and documented, and stay out of the public signature, as in the ancestors.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.contract.errors import ArgumentError
 
 _EMPTY = inspect.Parameter.empty
 _KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
@@ -37,17 +37,14 @@ def bind(
     bound = signature.bind_partial(*args, **kwargs)
     for name, parameter in parameters.items():
         if parameter.default is _EMPTY and name not in bound.arguments:
-            raise ArgumentError(name, "must be given", {name: Described("nothing")})
+            raise ArgumentError(name, "must be given", {})
     bound.apply_defaults()
     return dict(bound.arguments)
 
 
-def _refuse_unknown(
-    parameters: Mapping[str, inspect.Parameter], kwargs: Mapping[str, Any]
-) -> None:
+def _refuse_unknown(parameters: Mapping[str, inspect.Parameter], kwargs: Mapping[str, Any]) -> None:
     for name, value in kwargs.items():
         if name not in parameters:
             near = difflib.get_close_matches(name, [*parameters, "object"], n=1)
             hint = f"Did you mean `{near[0]}`?" if near else None
             raise ArgumentError(name, "is not an argument of this layer", {name: value}, hint)
-

@@ -1,4 +1,4 @@
-"""One small check per rule: each returns the value in its standard form or raises `ArgumentError`."""
+"""One small check per rule: each returns the value in standard form or raises `ArgumentError`."""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ def _holds_tensors(value: Any) -> bool:
 
 def _hint(target: Any, kind: str) -> str | None:
     if isinstance(target, keras.Model):
-        return "A model that is not `Sequential` is extended at one of its tensors: pass its `output`."
+        return (
+            "A model that is not `Sequential` is extended at one of its tensors: pass its `output`."
+        )
     if kind.startswith("tf_keras."):
         return "This model belongs to Keras 2 (`tf_keras`): build it with Keras 3."
     if isinstance(target, (int, float)):

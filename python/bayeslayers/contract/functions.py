@@ -1,4 +1,4 @@
-"""Make the public function of a layer from its class: the signature of the class, with `object` first."""
+"""Make the public functions: a layer's from its class, with `object` first in the signature."""
 
 from __future__ import annotations
 
@@ -6,29 +6,42 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from bayeslayers.contract import pages
 from bayeslayers.contract.composition import check_object, compose
 
 _OBJECT = inspect.Parameter("object", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def layer_function(name: str, layer_class: type) -> Callable[..., Any]:
-    """Return the function `name(object, ...)` that makes and composes a `layer_class`.
+def layer_function(layer_class: type) -> Callable[..., Any]:
+    """Return the function `layer_*(object, ...)` that makes and composes a `layer_class`.
 
     `object` has no default in the signature, as in R, and may be left out all the same.
     """
-    signature = inspect.signature(layer_class)
+    of_class = inspect.signature(layer_class)
+    signature = of_class.replace(parameters=[_OBJECT, *of_class.parameters.values()])
 
     def function(*args: Any, **kwargs: Any) -> Any:
         target, args = (args[0], args[1:]) if args else (kwargs.pop("object", None), ())
         check_object(target)
         return compose(target, layer_class(*args, **kwargs))
 
-    function.__name__ = function.__qualname__ = name
+    function.__name__ = function.__qualname__ = layer_class.function_name
     function.__module__ = "bayeslayers"
-    function.__signature__ = signature.replace(
-        parameters=[_OBJECT, *signature.parameters.values()], return_annotation=inspect.Signature.empty
-    )
-    function.layer_class = layer_class
+    function.__signature__ = signature
+    return documented(pages.layer_page(layer_class, signature), function)
+
+
+def distribution_function(**parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a verb of distributions with its documentation; `parts` are those of its page."""
+
+    def document(function: Callable[..., Any]) -> Callable[..., Any]:
+        return documented(pages.distribution_page(function, **parts), function)
+
+    return document
+
+
+def documented(page: pages.Page, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Attach a page to a function, and to Python's own help."""
+    function.page = page
+    function.__doc__ = pages.docstring(page)
     return function
-
-

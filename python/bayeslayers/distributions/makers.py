@@ -1,4 +1,4 @@
-"""Makers of posteriors and priors: called as `fn(dtype, shape, name, trainable, add_variable_fn)`."""
+"""Makers of posteriors and priors: `fn(dtype, shape, name, trainable, add_variable_fn)`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MeanFieldNormal:
     where eps is the smallest step from 1 in the parameters' dtype.
 
     Args:
-        is_singular: Bool. If true, the scale is exactly zero: a Deterministic distribution at `loc`.
+        is_singular: Bool. If true, the scale is exactly zero: a Deterministic at `loc`.
         loc_initializer: Keras initializer of `loc`. `None` is Normal(0, 0.1).
         untransformed_scale_initializer: Keras initializer of the scale before softplus. `None` is
             Normal(-3, 0.1), a scale near 0.05.
@@ -113,8 +113,10 @@ class MeanFieldNormal:
             constraint=self.untransformed_scale_constraint,
             trainable=trainable,
         )
-        smallest = np.finfo(dtype.as_numpy_dtype).eps
-        # Deferred, so that a distribution in a caller's hands follows later updates of its variables.
+        # Not `np.finfo`, which does not know bfloat16.
+        smallest = np.spacing(np.ones((), dtype.as_numpy_dtype))
+        # Deferred, so that a distribution in a caller's hands follows later updates of its
+        # variables.
         scale = tfp_util.DeferredTensor(
             untransformed_scale, lambda value: smallest + tf.math.softplus(value)
         )

@@ -13,7 +13,7 @@ def require_independent_normal(distribution: Any, argument: str, estimator: str)
     """Refuse any distribution but Independent(Normal).
 
     Raises:
-        ArgumentError: If `distribution` is another one; it names `argument`, whose function made it.
+        ArgumentError: If it is another one; `argument` names the function that made it.
     """
     from tensorflow_probability import distributions as tfd
 

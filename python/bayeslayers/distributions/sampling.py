@@ -21,7 +21,8 @@ def with_seeds(distribution: Any, seeds: keras.random.SeedGenerator) -> Any:
             seed = tf.cast(seeds.next(), tf.int32)
         return unseeded(sample_shape, seed=seed, **kwargs)
 
-    # A shallow copy: the caller's own distribution stays as it is. `copy.copy` would construct anew.
+    # A shallow copy: the caller's own distribution stays as it is. `copy.copy` would construct
+    # anew.
     seeded = object.__new__(type(distribution))
     vars(seeded).update(vars(distribution))
     seeded.sample = sample

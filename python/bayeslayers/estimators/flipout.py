@@ -21,7 +21,8 @@ class Flipout(Estimator):
     name = "Flipout"
     formula = "y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc"
     explanation = (
-        "The signs s (one per example and input channel) and r (one per example and output channel) "
+        "The signs s (one per example and input channel) and r (one per example and "
+        "output channel) "
         "are +1 or -1 with equal probability and the same at all positions. Each example sees an "
         "exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance "
         "of the gradient falls with the batch size. It takes two linear maps where a deterministic "

@@ -139,6 +139,25 @@ class Convolution1D(Convolution):
     formula = "A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]"
     shapes = (
         "Inputs are of shape (batch, length, channels), outputs of shape "
-        "(batch, new_length, filters); with `data_format` \"channels_first\" "
+        '(batch, new_length, filters); with `data_format` "channels_first" '
         "(batch, channels, length) and (batch, filters, new_length)"
+    )
+    python_example = (
+        ">>> import keras\n"
+        ">>> from bayeslayers import {name}\n"
+        ">>> model = keras.Sequential([keras.Input((24, 3))])\n"
+        '>>> model = {name}(model, filters=8, kernel_size=5, activation="relu")\n'
+        ">>> model.output_shape\n"
+        "(None, 20, 8)\n"
+        ">>> outputs = model(keras.ops.ones((32, 24, 3)))\n"
+        ">>> [loss.ndim for loss in model.losses]\n"
+        "[0]"
+    )
+    r_example = (
+        'keras <- reticulate::import("keras")\n'
+        "model <- keras$Sequential() |>\n"
+        '  {name}(filters = 8, kernel_size = 5, activation = "relu", input_shape = c(24, 3))\n'
+        "outputs <- model(array(1, c(32, 24, 3)))\n"
+        "dim(outputs$numpy())\n"
+        "model$losses"
     )

@@ -29,6 +29,12 @@ class Geometry(ABC):
     shapes: ClassVar[str]
     """The shapes of inputs and outputs, as a sentence."""
 
+    python_example: ClassVar[str]
+    """A Python session that uses the layer function `{name}`, for its documentation."""
+
+    r_example: ClassVar[str]
+    """The same in R."""
+
     @abstractmethod
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, for saving."""
@@ -63,6 +69,6 @@ class Geometry(ABC):
         return outputs
 
     def over_positions(self, values: Any, rank: int) -> Any:
-        """Broadcast one value per example and channel over all positions of a tensor of this rank."""
+        """Broadcast a value per example and channel over the positions of a tensor of this rank."""
         # (batch, channels) -> (batch, 1, ..., 1, channels)
         return ops.expand_dims(values, tuple(range(1, rank - 1)))

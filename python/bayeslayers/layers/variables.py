@@ -84,7 +84,9 @@ class DistributionMaker:
             raise ArgumentError(self.argument, rule, received)
 
     def _check(self, distribution: Any) -> None:
-        if not all(hasattr(distribution, name) for name in ("sample", "batch_shape", "event_shape")):
+        if not all(
+            hasattr(distribution, name) for name in ("sample", "batch_shape", "event_shape")
+        ):
             rule = "must return a TensorFlow Probability distribution"
             raise ArgumentError(self.argument, rule, {self.argument: distribution})
         known = {id(variable.value) for variable in self._variables.values()}

@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from bayeslayers import serialization
-from bayeslayers.contract import binding, checks
+from bayeslayers.contract import binding, checks, pages
 from bayeslayers.distributions.makers import (
     default_mean_field_normal_fn,
     default_multivariate_normal_fn,
@@ -80,6 +80,8 @@ class VariationalLayer(keras.Layer):
     constructor takes the geometry's arguments followed by the variational ones.
     """
 
+    function_name: ClassVar[str]
+    """Name of the function that makes and composes this layer, in Python and in R."""
     geometry_type: ClassVar[type[Geometry]]
     estimator_type: ClassVar[type[Estimator]]
     arguments: ClassVar[inspect.Signature]
@@ -90,6 +92,7 @@ class VariationalLayer(keras.Layer):
         cls.arguments = _signature(cls.geometry_type)
 
         cls.__init__ = _constructor(cls.arguments)
+        cls.__doc__ = pages.docstring(pages.layer_page(cls, inspect.signature(cls)))
 
     def _construct(self, **arguments: Any) -> None:
         of_geometry = inspect.signature(self.geometry_type).parameters
@@ -115,7 +118,7 @@ class VariationalLayer(keras.Layer):
     ) -> None:
         given = {"input_shape": checks.input_shape("input_shape", input_shape)}
         with warnings.catch_warnings():
-            # `input_shape` is one of the ancestors' arguments; Keras advises its own users against it.
+            # `input_shape` is an argument of the ancestors; Keras advises its own users against it.
             warnings.filterwarnings("ignore", message="Do not pass an `input_shape`")
             super().__init__(
                 name=checks.name("name", name),
@@ -137,7 +140,8 @@ class VariationalLayer(keras.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return one draw of the outputs, and add the divergences to the losses."""
-        inputs = self.geometry.prepare(inputs)
+        # Keras casts floats only; a kernel in the dtype of whole numbers would be all zeros.
+        inputs = self.geometry.prepare(ops.cast(inputs, self.compute_dtype))
         kernel_posterior = self.kernel.posterior
         outputs, kernel = self.estimator.estimate(
             self.geometry, inputs, kernel_posterior, self._sample_kernel, self.seed_generator

@@ -1,0 +1,20 @@
+#' Bayesian neural-network layers for Keras 3
+#'
+#' Layers whose weights follow distributions that training fits: the variational layers of
+#' TensorFlow Probability and of the R package tfprobability, native to Keras 3. Every layer is a
+#' function whose first argument is what to compose it with, so that a model is a pipe:
+#'
+#' ```r
+#' library(bayeslayers)
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_1d_flipout(filters = 8, kernel_size = 5, input_shape = c(24, 3))
+#' ```
+#'
+#' The arithmetic is done by a Python core, which this package carries with it. `library()` starts
+#' no Python; the first use of a function does. [install_bayeslayers()] installs what Python must
+#' hold. To choose a Python that holds it already, set the environment variable
+#' `RETICULATE_PYTHON`, or call [reticulate::use_virtualenv()] before the first use.
+#'
+#' @keywords internal
+"_PACKAGE"

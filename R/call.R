@@ -1,0 +1,46 @@
+# Every wrapper is one call of `call_core()`: it sends the arguments that the wrapper's caller
+# supplied, so that for all others the core's own defaults hold, and never call back into R.
+
+call_core <- function(name, call = rlang::caller_env()) {
+  arguments <- supplied_arguments(sys.function(-1), call)
+  core_function <- core(call)[[name]]
+  python_arguments <- Map(coerce_argument, names(arguments), arguments)
+  result <- rethrow_python_errors(
+    do.call(core_function, python_arguments),
+    arguments = arguments,
+    call = call
+  )
+  if (is_same_object(result, arguments$object)) invisible(result) else result
+}
+
+# Evaluates the supplied arguments in the order of the signature: `object`, which may be a whole
+# pipe, before the layer that is put on top of it.
+supplied_arguments <- function(wrapper, frame) {
+  named <- setdiff(names(formals(wrapper)), "...")
+  is_supplied <- function(name) !eval(call("missing", as.name(name)), frame)
+  named <- Filter(is_supplied, named)
+  values <- lapply(stats::setNames(named, named), function(name) get(name, frame))
+  has_dots <- "..." %in% names(formals(wrapper))
+  c(values, if (has_dots) further_arguments(frame))
+}
+
+further_arguments <- function(frame) {
+  values <- eval(quote(list(...)), frame)
+  if (length(values) > 0 && !rlang::is_named(values)) {
+    cli::cli_abort(
+      c(
+        "Arguments in `...` must be named.",
+        x = "Received: {length(values)} argument{?s}, not all of them named."
+      ),
+      call = frame,
+      class = "bayeslayers_argument_error"
+    )
+  }
+  values
+}
+
+is_same_object <- function(result, object) {
+  inherits(result, "python.builtin.object") &&
+    inherits(object, "python.builtin.object") &&
+    identical(reticulate::py_id(result), reticulate::py_id(object))
+}

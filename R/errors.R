@@ -1,0 +1,60 @@
+# Python's errors in R's words, at the line of the caller.
+
+rethrow_python_errors <- function(expr, arguments, call) {
+  tryCatch(
+    expr,
+    bayeslayers.contract.errors.ArgumentError = function(condition) {
+      abort_argument(condition, arguments, call)
+    },
+    python.builtin.BaseException = function(condition) {
+      message <- python_message(condition)
+      cli::cli_abort("{message}", call = call, class = "bayeslayers_python_error")
+    }
+  )
+}
+
+# Without reticulate's advice on how to see the Python traceback.
+python_message <- function(condition) {
+  lines <- strsplit(conditionMessage(condition), "\n")[[1]]
+  paste(lines[!grepl("py_last_error", lines)], collapse = "\n")
+}
+
+abort_argument <- function(condition, arguments, call) {
+  argument <- condition$argument
+  rule <- condition$rule
+  hint <- condition$hint
+  received <- received_texts(condition$received, arguments)
+  shown <- sprintf("`%s = %s`", names(received), received)
+  cli::cli_abort(
+    c(
+      "{.arg {argument}} {rule}.",
+      if (length(shown) > 0) c(x = "Received: {shown}."),
+      if (!is.null(hint)) c(i = "{hint}")
+    ),
+    call = call,
+    class = "bayeslayers_argument_error",
+    argument = argument,
+    rule = rule,
+    received = received,
+    hint = hint
+  )
+}
+
+# What the caller wrote, in R's spelling; what R did not send as a value is described by Python.
+received_texts <- function(received, arguments) {
+  describe_in_r <- function(name, description) {
+    is_own <- name %in% names(arguments) && shows_as_code(arguments[[name]])
+    if (is_own) describe(arguments[[name]]) else description
+  }
+  mapply(describe_in_r, names(received), received, SIMPLIFY = TRUE, USE.NAMES = TRUE)
+}
+
+shows_as_code <- function(value) {
+  (is.atomic(value) || is.null(value) || is.list(value)) &&
+    !inherits(value, "python.builtin.object")
+}
+
+describe <- function(value) {
+  text <- paste(deparse(value, nlines = 2), collapse = " ")
+  if (nchar(text) > 120) paste0(substr(text, 1, 117), "...") else text
+}

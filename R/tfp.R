@@ -1,0 +1,45 @@
+#' TensorFlow Probability, with this package's layers in it
+#'
+#' A handle on Python: `tfp$layers` holds the layers of this package and the makers of posteriors
+#' and priors in `tfp$layers$util`; `tfp$distributions`, `tfp$bijectors` and every other name are
+#' TensorFlow Probability's own. Python starts when a name is first asked for.
+#'
+#' @format A handle: take names out of it with `$`.
+#' @export
+#' @examplesIf reticulate::py_module_available("keras")
+#' tfp$distributions$Normal(loc = 0, scale = 1)
+tfp <- structure(list(), class = "bayeslayers_tfp")
+
+#' @export
+`$.bayeslayers_tfp` <- function(x, name) {
+  call <- rlang::current_env()
+  module <- core(call)$tfp
+  if (!reticulate::py_has_attr(module, name)) {
+    cli::cli_abort("{.code tfp} has no name {.val {name}}.", call = call)
+  }
+  reticulate::py_get_attr(module, name)
+}
+
+#' @export
+`[[.bayeslayers_tfp` <- `$.bayeslayers_tfp`
+
+#' @export
+print.bayeslayers_tfp <- function(x, ...) {
+  cat("<tfp: the layers of bayeslayers, and TensorFlow Probability>\n")
+  invisible(x)
+}
+
+#' @export
+names.bayeslayers_tfp <- function(x) {
+  names(core()$tfp)
+}
+
+# Completion must not start Python behind the user's back.
+#' @importFrom utils .DollarNames
+#' @export
+.DollarNames.bayeslayers_tfp <- function(x, pattern = "") {
+  if (is.null(the$core)) {
+    return(grep(pattern, c("bijectors", "distributions", "layers"), value = TRUE))
+  }
+  grep(pattern, names(x), value = TRUE)
+}

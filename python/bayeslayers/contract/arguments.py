@@ -1,0 +1,182 @@
+"""Every argument of the contract: its prose, its default as R spells it, and its coercion from R.
+
+Names, order and Python defaults are those of the Python signatures and stand nowhere else. In the
+prose, `{none}`, `{true}` and `{false}` become each language's own words; `{rank}` is the number of
+spatial dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Coercion(Enum):
+    """What R does to a value before it sends it to Python; the values name R's functions."""
+
+    NONE = "as_is"
+    WHOLE = "whole_number"
+    SHAPE = "shape"
+    FUNCTION = "closure"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What both languages need to know of an argument beyond its Python signature.
+
+    Args:
+        prose: What the argument means, as sentences.
+        coercion: What R does to its value.
+        r_default: R's spelling of a default that is a function; other defaults are translated.
+    """
+
+    prose: str
+    coercion: Coercion = Coercion.NONE
+    r_default: str | None = None
+
+
+_MEAN_FIELD = "tfp$layers$util$default_mean_field_normal_fn({arguments})"
+_SAMPLE = "function(d) d %>% tfd_sample()"
+_KL = "function(q, p, ignore) tfd_kl_divergence(q, p)"
+
+_POSTERIOR = (
+    "Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of "
+    "the {weight}, a TensorFlow Probability distribution over tensors of that shape. It makes its "
+    "variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, "
+    "trainable)`, and is called again whenever the posterior is used, with the same variables."
+)
+_TENSOR = (
+    "Function of a distribution that returns a tensor drawn from it. A sample that it "
+    "takes without "
+    "a seed comes from the layer's own stream of random numbers."
+)
+_PRIOR = (
+    "Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the "
+    "{weight}, a TensorFlow Probability distribution. With {{none}} there is no prior, and no "
+    "divergence is added to the losses."
+)
+_DIVERGENCE = (
+    "Function of `(posterior, prior, sample)` that returns a single number, which is added to the "
+    "layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The "
+    "default is the exact Kullback-Leibler divergence of the whole {weight}: where the loss is a "
+    "mean over examples, divide it by the number of training examples. With {{none}} nothing is "
+    "added."
+)
+
+
+def _of_kernel(prose: str) -> str:
+    return prose.format(weight="kernel")
+
+
+def _of_bias(prose: str) -> str:
+    return prose.format(weight="bias")
+
+
+LAYER_ARGUMENTS = {
+    "object": Argument(
+        "What to compose the layer with. A Keras 3 `Sequential` model: the layer is "
+        "added to it and "
+        "the model is returned. A tensor, an array, or a list of them: the layer is "
+        "called on it and "
+        "its output is returned. Missing or {none}: the layer itself is returned."
+    ),
+    "filters": Argument(
+        "Positive whole number: how many output channels there are.", Coercion.WHOLE
+    ),
+    "kernel_size": Argument(
+        "Positive whole number, or a list of {rank}: how many positions the window has.",
+        Coercion.WHOLE,
+    ),
+    "strides": Argument(
+        "Positive whole number, or a list of {rank}: how far the window moves from one "
+        "output to the "
+        "next. Must be 1 where `dilation_rate` is above 1.",
+        Coercion.WHOLE,
+    ),
+    "padding": Argument(
+        'One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the '
+        'length) and, in one dimension, "causal" (zeros in front, so that no output sees a later '
+        "input); in upper or lower case."
+    ),
+    "data_format": Argument(
+        'One of "channels_last" and "channels_first": where the channels stand in the shapes of '
+        "inputs and outputs. Both run on every device."
+    ),
+    "dilation_rate": Argument(
+        "Positive whole number, or a list of {rank}: the distance between the positions "
+        "of the window. "
+        "Must be 1 where `strides` is above 1.",
+        Coercion.WHOLE,
+    ),
+    "groups": Argument(
+        "Positive whole number that divides `filters` and the number of input channels: "
+        "the channels "
+        "are split into so many groups, which are convolved apart.",
+        Coercion.WHOLE,
+    ),
+    "activation": Argument(
+        "Name of a Keras activation, or a function of one tensor, applied to the outputs. With "
+        "{none} there is none.",
+        Coercion.FUNCTION,
+    ),
+    "activity_regularizer": Argument(
+        "Keras regularizer, its name, or a function of one tensor that returns a number: a penalty "
+        "on the outputs, added to the losses. With {none} there is none.",
+        Coercion.FUNCTION,
+    ),
+    "trainable": Argument(
+        "{true} or {false}: whether the variables of posteriors and priors are trained."
+    ),
+    "kernel_posterior_fn": Argument(
+        _of_kernel(_POSTERIOR), Coercion.FUNCTION, _MEAN_FIELD.format(arguments="")
+    ),
+    "kernel_posterior_tensor_fn": Argument(_TENSOR, Coercion.FUNCTION, _SAMPLE),
+    "kernel_prior_fn": Argument(
+        _of_kernel(_PRIOR) + " The default is the standard normal distribution.",
+        Coercion.FUNCTION,
+        "tfp$layers$util$default_multivariate_normal_fn",
+    ),
+    "kernel_divergence_fn": Argument(_of_kernel(_DIVERGENCE), Coercion.FUNCTION, _KL),
+    "bias_posterior_fn": Argument(
+        _of_bias(_POSTERIOR)
+        + " The default puts all mass on one point, as in a deterministic layer. With {none} the "
+        "layer has no bias.",
+        Coercion.FUNCTION,
+        _MEAN_FIELD.format(arguments="is_singular = TRUE"),
+    ),
+    "bias_posterior_tensor_fn": Argument(
+        _TENSOR + " May be {none} where `bias_posterior_fn` is.", Coercion.FUNCTION, _SAMPLE
+    ),
+    "bias_prior_fn": Argument(
+        _of_bias(_PRIOR) + " The default is {none}.",
+        Coercion.FUNCTION,
+    ),
+    "bias_divergence_fn": Argument(_of_bias(_DIVERGENCE), Coercion.FUNCTION, _KL),
+    "seed": Argument(
+        "Whole number from which the layer draws its initial variables and all its samples. With "
+        "{none} it is drawn from the generator that `keras.utils.set_random_seed()` sets.",
+        Coercion.WHOLE,
+    ),
+    "name": Argument("Name of the layer, unique in its model. With {none} one is made up."),
+    "dtype": Argument(
+        'Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy '
+        "the linear maps are computed in the lower precision; the variables, the distributions and "
+        "the divergences keep the higher one."
+    ),
+    "input_shape": Argument(
+        "Shape of one example, without the batch, for the first layer of a `Sequential` model.",
+        Coercion.SHAPE,
+    ),
+}
+
+DISTRIBUTION_ARGUMENTS = {
+    "distribution": Argument("A TensorFlow Probability distribution."),
+    "sample_shape": Argument(
+        "Whole number, or several: the shape of the sample, in front of the "
+        "distribution's own shape.",
+        Coercion.SHAPE,
+    ),
+    "value": Argument("A tensor, an array or a number: where to evaluate the distribution."),
+    "other": Argument("The TensorFlow Probability distribution to compare with."),
+    "name": Argument("Name of the operation in TensorFlow's graph."),
+}

@@ -1,0 +1,166 @@
+"""The documentation of every public function, put together once for both languages.
+
+A page holds its text with `{none}`, `{true}` and `{false}` still open; `docstring` closes them in
+Python's words, and the generator of the R half closes them in R's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bayeslayers.contract.arguments import DISTRIBUTION_ARGUMENTS, LAYER_ARGUMENTS, Argument
+
+PYTHON_WORDS = {"none": "`None`", "true": "`True`", "false": "`False`"}
+
+_WIDTH = 96
+_INDENT = "    "
+
+_LAYER_DETAILS = (
+    "The layer draws its kernel and its bias anew at every call, in training and in prediction "
+    "alike: call the model many times for the predictive distribution.",
+    "After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and "
+    "`bias_prior` are TensorFlow Probability distributions that follow the layer's variables. "
+    "`losses` holds one number for each prior that is there: the divergence of the posterior from "
+    "it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower "
+    "bound, for the whole training set: with a loss that is a mean over examples, divide it by the "
+    "number of training examples (see `kernel_divergence_fn`).",
+)
+_LAYER_RETURNS = (
+    "The layer, the `Sequential` model with the layer added, or the layer's output: see `object`."
+)
+_LAYER_RAISES = (
+    "If an argument breaks a rule that is stated here, or is not one of the layer's: the error "
+    "names the argument, the rule and what was received."
+)
+_TFP_REFERENCE = (
+    "Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., "
+    "Patton, B., Alemi, "
+    "A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. "
+    "https://arxiv.org/abs/1711.10604"
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The documentation of one function.
+
+    Args:
+        name: The function's name.
+        title: One line.
+        formula: What is computed; empty where there is nothing to write down.
+        details: Paragraphs.
+        signature: The public signature, whose last `**kwargs` is R's `...`.
+        arguments: Prose and R spelling of each argument by name.
+        further: The arguments that come through `**kwargs`; empty where there are none.
+        returns: What comes back.
+        error: Python's class of the error.
+        raises: When it is raised.
+        python_example: Lines of a Python session, with their output.
+        r_example: Lines of R.
+        reference: The source.
+    """
+
+    name: str
+    title: str
+    formula: str
+    details: tuple[str, ...]
+    signature: inspect.Signature
+    arguments: Mapping[str, Argument]
+    further: str
+    returns: str
+    error: str
+    raises: str
+    python_example: str
+    r_example: str
+    reference: str
+
+
+def layer_page(layer_class: type, signature: inspect.Signature) -> Page:
+    """Put together the page of a layer, or of its function, from its estimator and its geometry."""
+    geometry, estimator = layer_class.geometry_type, layer_class.estimator_type
+    name = layer_class.function_name
+    rank = str(getattr(geometry, "rank", ""))
+    arguments = {
+        argument: Argument(spec.prose.replace("{rank}", rank), spec.coercion, spec.r_default)
+        for argument, spec in LAYER_ARGUMENTS.items()
+        if argument == "object" or argument in layer_class.arguments.parameters
+    }
+    further = [p for p in layer_class.arguments.parameters if p not in signature.parameters]
+    return Page(
+        name=name,
+        title=f"{geometry.title} with the {estimator.name} estimator",
+        formula=f"{estimator.formula}\n{geometry.formula}",
+        details=(f"{geometry.shapes}.", f"{estimator.explanation}.", *_LAYER_DETAILS),
+        signature=signature,
+        arguments=arguments,
+        further=" ".join(
+            f"`{further_name}`: {arguments[further_name].prose}" for further_name in further
+        ),
+        returns=_LAYER_RETURNS,
+        error="ArgumentError",
+        raises=_LAYER_RAISES,
+        python_example=geometry.python_example.format(name=name),
+        r_example=geometry.r_example.format(name=name),
+        reference=estimator.reference,
+    )
+
+
+def distribution_page(function: Callable[..., Any], **parts: Any) -> Page:
+    """Put together the page of a verb of distributions; `parts` are the page's own."""
+    signature = inspect.signature(function, eval_str=True)
+    return Page(
+        name=function.__name__,
+        signature=signature,
+        arguments={name: DISTRIBUTION_ARGUMENTS[name] for name in named(signature)},
+        further="Further arguments of the distribution's method of that name, such as `name`."
+        if len(named(signature)) < len(signature.parameters)
+        else "",
+        reference=_TFP_REFERENCE,
+        **parts,
+    )
+
+
+def named(signature: inspect.Signature) -> list[str]:
+    """Return the names of the parameters that have one, in order."""
+    variadic = inspect.Parameter.VAR_KEYWORD
+    return [name for name, p in signature.parameters.items() if p.kind is not variadic]
+
+
+def docstring(page: Page) -> str:
+    """Write a page as a Python docstring."""
+    arguments = [f"{name}: {page.arguments[name].prose}" for name in named(page.signature)]
+    if page.further:
+        arguments.append(f"**kwargs: {page.further}")
+    parts = [
+        f"{page.title}.",
+        textwrap.indent(page.formula, _INDENT),
+        *(_wrap(paragraph) for paragraph in page.details),
+        _section("Args", *arguments),
+        _section("Returns", page.returns),
+        _section("Raises", f"{page.error}: {page.raises}"),
+        "Example:\n" + textwrap.indent(page.python_example, _INDENT),
+        _section("Reference", page.reference),
+    ]
+    return close("\n\n".join(part for part in parts if part.strip())) + "\n"
+
+
+def _section(title: str, *entries: str) -> str:
+    return "\n".join([f"{title}:", *(_wrap(entry, _INDENT) for entry in entries)])
+
+
+def _wrap(text: str, indent: str = "") -> str:
+    hanging = indent * 2
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=hanging, break_long_words=False
+    )
+
+
+def close(text: str, words: Mapping[str, str] = PYTHON_WORDS) -> str:
+    """Put a language's words for nothing, true and false into a text."""
+    for name, word in words.items():
+        text = text.replace(f"{{{name}}}", word)
+    return text

@@ -1,0 +1,45 @@
+"""What the R package needs from the Python core, and what nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+class RClosure:
+    """An R function in the place of a Python function.
+
+    R matches arguments by name, and the names that its author chose are not ours: arguments are
+    handed over by position alone. A number that comes back becomes a tensor.
+
+    Args:
+        function: The R function, as reticulate hands it over.
+    """
+
+    way_out = (
+        "An R function lives in its R session alone: save the weights with `save_weights()`, and "
+        "build the model anew before `load_weights()`; or pass a Python function registered with "
+        "`keras.saving.register_keras_serializable()`."
+    )
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *args: Any) -> Any:
+        result = self._function(*args)
+        if isinstance(result, (bool, int, float, list, np.ndarray)):
+            return tf.convert_to_tensor(result, tf.float32)
+        return result
+
+    def __repr__(self) -> str:
+        return "an R function"
+
+
+class NotAvailable:
+    """R's `NA`, which reticulate would turn into `True` or a number; no rule accepts it."""
+
+    def __repr__(self) -> str:
+        return "NA"
