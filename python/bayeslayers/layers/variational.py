@@ -185,11 +185,15 @@ class VariationalLayer(keras.Layer):
         Raises:
             ArgumentError: If a function is not registered: a lambda, or an R function.
         """
-        functions = {name: getattr(self, name) for name in self._function_names()}
+        # Before Keras's own configuration, which would take an activity regularizer's byte code.
+        functions = {
+            name: serialization.serialize(name, getattr(self, name))
+            for name in self._function_names()
+        }
         return {
             **super().get_config(),
             **self.geometry.get_config(),
-            **{name: serialization.serialize(name, value) for name, value in functions.items()},
+            **functions,
             "seed": self.seed,
         }
 

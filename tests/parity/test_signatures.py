@@ -1,0 +1,124 @@
+"""Python's signature, R's formals and Rd's usage hold the same names, order and defaults."""
+
+import inspect
+import re
+
+import bayeslayers
+import pytest
+
+FUNCTIONS = [name for name in bayeslayers.__all__ if inspect.isfunction(getattr(bayeslayers, name))]
+
+# R's word for Python's, where a default is a function: read off tfprobability's documentation.
+FUNCTIONS_IN_R = {
+    "kernel_posterior_fn": "tfp$layers$util$default_mean_field_normal_fn()",
+    "kernel_posterior_tensor_fn": "function(d) d %>% tfd_sample()",
+    "kernel_prior_fn": "tfp$layers$util$default_multivariate_normal_fn",
+    "kernel_divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",
+    "bias_posterior_fn": "tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE)",
+    "bias_posterior_tensor_fn": "function(d) d %>% tfd_sample()",
+    "bias_divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",
+}
+VALUES_IN_R = {"None": "NULL", "True": "TRUE", "False": "FALSE", "()": "list()"}
+
+
+def python_signature(name):
+    """Return (name, default) pairs, with each default as R spells it."""
+    pairs = []
+    for argument in inspect.signature(getattr(bayeslayers, name)).parameters.values():
+        if argument.kind is inspect.Parameter.VAR_KEYWORD:
+            pairs.append(["...", ""])
+        elif argument.default is inspect.Parameter.empty:
+            pairs.append([argument.name, ""])
+        elif callable(argument.default):
+            pairs.append([argument.name, FUNCTIONS_IN_R[argument.name]])
+        elif isinstance(argument.default, str):
+            pairs.append([argument.name, f'"{argument.default}"'])
+        else:
+            text = repr(argument.default)
+            pairs.append([argument.name, VALUES_IN_R.get(text, text)])
+    return pairs
+
+
+def r_formals(r, function):
+    """Return (name, default) pairs of an R function, each default in one line."""
+    code = f"""
+        arguments <- formals({function})
+        defaults <- vapply(arguments, function(x) paste(deparse(x), collapse = " "), "")
+        unname(Map(c, names(arguments), trimws(gsub("\\\\s+", " ", defaults))))
+    """
+    return r.json(code)
+
+
+def rd_usage(r, name):
+    """Return the usage section of a help page as R code that defines a function of that name."""
+    return r.text(f"""
+        page <- tools::Rd_db("bayeslayers")[["{name}.Rd"]]
+        usage <- page[[which(vapply(page, attr, "", "Rd_tag") == "\\\\usage")]]
+        paste(unlist(usage), collapse = "")
+    """)
+
+
+def test_every_function_is_exported_by_r(r):
+    exported = set(r.json('getNamespaceExports("bayeslayers")'))
+    assert exported == {*FUNCTIONS, "%>%", "tfp", "install_bayeslayers"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_python_signature_equals_r_formals(r, name):
+    assert r_formals(r, name) == python_signature(name)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_rd_usage_equals_r_formals(r, name):
+    usage = rd_usage(r, name).strip()
+    assert usage.startswith(f"{name}(")
+    documented = re.sub(rf"^{name}\(", "function(", usage) + " NULL"
+    assert r_formals(r, f"({documented})") == r_formals(r, name)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_argument_is_documented_in_both_languages(r, name):
+    arguments = [argument for argument, _ in python_signature(name)]
+    documented = r.json(f"""
+        page <- tools::Rd_db("bayeslayers")[["{name}.Rd"]]
+        tags <- vapply(page, attr, "", "Rd_tag")
+        items <- page[[which(tags == "\\\\arguments")]]
+        items <- Filter(function(item) identical(attr(item, "Rd_tag"), "\\\\item"), items)
+        lapply(items, function(item) {{
+          first <- item[[1]][[1]]
+          if (identical(attr(first, "Rd_tag"), "\\\\dots")) "..." else as.character(first)
+        }})
+    """)
+    assert documented == arguments
+    docstring = inspect.getdoc(getattr(bayeslayers, name))
+    for argument in arguments:
+        spelt = "**kwargs" if argument == "..." else argument
+        assert re.search(rf"^    {re.escape(spelt)}: \S", docstring, re.MULTILINE)
+
+
+def test_layer_arguments_are_those_of_tfprobability(r):
+    """The names, order and defaults of tfprobability 0.15.2, copied from its documentation."""
+    assert r_formals(r, "layer_conv_1d_flipout") == [
+        ["object", ""],
+        ["filters", ""],
+        ["kernel_size", ""],
+        ["strides", "1"],
+        ["padding", '"valid"'],
+        ["data_format", '"channels_last"'],
+        ["dilation_rate", "1"],
+        ["activation", "NULL"],
+        ["activity_regularizer", "NULL"],
+        ["trainable", "TRUE"],
+        ["kernel_posterior_fn", "tfp$layers$util$default_mean_field_normal_fn()"],
+        ["kernel_posterior_tensor_fn", "function(d) d %>% tfd_sample()"],
+        ["kernel_prior_fn", "tfp$layers$util$default_multivariate_normal_fn"],
+        ["kernel_divergence_fn", "function(q, p, ignore) tfd_kl_divergence(q, p)"],
+        [
+            "bias_posterior_fn",
+            "tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE)",
+        ],
+        ["bias_posterior_tensor_fn", "function(d) d %>% tfd_sample()"],
+        ["bias_prior_fn", "NULL"],
+        ["bias_divergence_fn", "function(q, p, ignore) tfd_kl_divergence(q, p)"],
+        ["...", ""],
+    ]
