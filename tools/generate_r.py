@@ -44,7 +44,9 @@ def formals(page: Page) -> list[str]:
         elif parameter.default is inspect.Parameter.empty:
             result.append(name)
         else:
-            result.append(f"{name} = {page.arguments[name].r_default or r_value(parameter.default)}")
+            result.append(
+                f"{name} = {page.arguments[name].r_default or r_value(parameter.default)}"
+            )
     return result
 
 
@@ -81,7 +83,8 @@ def wrapper(page: Page) -> str:
     text = pages.close("\n".join(roxygen(page)), R_WORDS)
     comments = "\n".join(f"#' {line}".rstrip() for line in text.split("\n"))
     arguments = ",\n  ".join(formals(page))
-    return f'{comments}\n{page.name} <- function(\n  {arguments}\n) {{\n  call_core("{page.name}")\n}}\n'
+    body = f'{page.name} <- function(\n  {arguments}\n) {{\n  call_core("{page.name}")\n}}\n'
+    return f"{comments}\n{body}"
 
 
 def coercions() -> str:
@@ -124,6 +127,7 @@ def generated_files() -> dict[Path, str]:
 
 
 def main() -> int:
+    """Write the stale files, or only name them; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, say what is stale")
     check = parser.parse_args().check

@@ -1,0 +1,69 @@
+# Every target works from a fresh clone: it sets up what it needs, once, and no more.
+# What was set up lies in .venv (Python) and .Rlib (R); `make clean` removes both.
+# PYTHON=/path/to/python3.x chooses the Python that .venv is made with.
+
+# One recipe at a time: two installers at once would fight over the machine's package lock.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+# Made by tools/*.sh. A stamp holds the word "ready", or the reason why that part was left out.
+# One that is not ready is tried again at every run: the user may have installed R since.
+PY_READY := .venv/.ready
+R_READY := .Rlib/.ready
+R_PACKAGE := .Rlib/.bayeslayers
+PARITY_READY := .venv/.parity
+retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
+
+R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python \
+	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
+
+.PHONY: help setup demo test test-python test-r test-parity check lint docs clean FORCE
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## set up Python and, where it can be had, R
+	@tools/status.sh
+
+demo: $(PY_READY) $(R_PACKAGE) ## train on a real series from Python and from R, and draw it
+	@tools/demo.sh
+
+test: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## all tests: Python, R, and one against the other
+	@tools/test.sh python r parity
+
+test-python: $(PY_READY) ## the Python tests alone
+	@tools/test.sh python
+
+test-r: $(PY_READY) $(R_PACKAGE) ## the R tests alone
+	@tools/test.sh r
+
+test-parity: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## the tests that compare R with Python
+	@tools/test.sh parity
+
+check: $(PY_READY) $(R_READY) ## R CMD check of the built package
+	@tools/check.sh
+
+lint: $(PY_READY) $(R_READY) ## ruff, lintr, and whether the generated files are up to date
+	@tools/lint.sh
+
+docs: $(PY_READY) $(R_READY) ## write the generated R files, NAMESPACE and man/ anew
+	@tools/docs.sh
+
+clean: ## remove everything that make has made
+	rm -rf .venv .Rlib .check build dist .pytest_cache .ruff_cache .hypothesis
+	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
+	@tools/setup-python.sh
+
+# Status 3 means: no R here, and the reason has been said. The Python half goes on without it.
+$(R_READY): DESCRIPTION tools/setup-r.sh $(call retry,$(R_READY))
+	@tools/setup-r.sh || [ $$? -eq 3 ]
+
+$(R_PACKAGE): $(R_READY) $(R_SOURCES)
+	@tools/install-r-package.sh
+
+$(PARITY_READY): $(PY_READY) $(R_READY) pyproject.toml tools/setup-parity.sh $(call retry,$(PARITY_READY))
+	@tools/setup-parity.sh
+
+FORCE:

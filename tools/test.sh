@@ -1,0 +1,64 @@
+#!/bin/sh
+# test.sh PART...: runs the tests of each part (python, r, parity), all of them even if one
+# fails. A part that cannot run here is left out with a word, unless it is the only one asked for.
+set -eu
+# shellcheck source=tools/common.sh
+. "$(dirname -- "$0")/common.sh"
+
+failed=
+
+# The package is loaded from the sources, so these are the files that one has just edited.
+test_r() {
+  # shellcheck disable=SC2016 # it is R's dollar
+  # testthat would stop at the tenth failure; all of them are wanted.
+  TESTTHAT_MAX_FAILS=Inf Rscript -e '
+    results <- as.data.frame(testthat::test_local(stop_on_failure = FALSE))
+    bad <- results$failed > 0 | results$error
+    skipped <- results$skipped & !bad
+    good <- !bad & !skipped
+    cat(sprintf("%d passed, %d failed, %d skipped\n", sum(good), sum(bad), sum(skipped)))
+    quit(status = any(bad) || !nrow(results))
+  '
+}
+
+# run NAME COMMAND...
+run() {
+  name=$1
+  shift
+  say "Tests: $name"
+  "$@" || failed="$failed $name"
+}
+
+# Reasons are given at the end, where they are seen.
+left_out=
+
+for part in "$@"; do
+  case $part in
+    python)
+      run Python .venv/bin/python -m pytest tests/python
+      ;;
+    r)
+      if r_ready; then run R test_r; else left_out=.Rlib/.ready; fi
+      ;;
+    parity)
+      if parity_ready && r_ready; then
+        run parity .venv/bin/python-parity -m pytest tests/parity
+      else
+        left_out=${left_out:-.venv/.parity}
+      fi
+      ;;
+    *)
+      echo "test.sh: no such part: $part" >&2
+      exit 2
+      ;;
+  esac
+done
+
+if [ -n "$left_out" ]; then
+  why_not "$left_out"
+  [ $# -gt 1 ] || exit 1
+fi
+if [ -n "$failed" ]; then
+  say "Failed:$failed"
+  exit 1
+fi
