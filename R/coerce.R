@@ -27,8 +27,8 @@ as_shape <- function(value) {
   if (is.null(value) || inherits(value, "python.builtin.object")) {
     return(value)
   }
-  sizes <- lapply(value, function(size) if (is_missing_value(size)) NULL else as_whole_numbers(size))
-  as_tuple(sizes)
+  as_size <- function(size) if (is_missing_value(size)) NULL else as_whole_numbers(size)
+  as_tuple(lapply(value, as_size))
 }
 
 as_closure <- function(value) {

@@ -37,7 +37,7 @@ names.bayeslayers_tfp <- function(x) {
 # Completion must not start Python behind the user's back.
 #' @importFrom utils .DollarNames
 #' @export
-.DollarNames.bayeslayers_tfp <- function(x, pattern = "") {
+.DollarNames.bayeslayers_tfp <- function(x, pattern = "") { # nolint: object_name_linter.
   if (is.null(the$core)) {
     return(grep(pattern, c("bijectors", "distributions", "layers"), value = TRUE))
   }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -23,6 +23,8 @@ from bayeslayers.estimators import Estimator
 from bayeslayers.geometries import Geometry
 from bayeslayers.layers.random_weight import RandomWeight
 
+# Keras itself does not save the state of a layer's seed generator.
+_STREAM = "seed_generator_state"
 _FUNCTIONS = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
 
 
@@ -158,6 +160,18 @@ class VariationalLayer(keras.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the outputs for inputs of this shape."""
         return self.geometry.output_shape(input_shape)
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Save the variables, and how far the stream of random numbers has come."""
+        super().save_own_variables(store)
+        store[_STREAM] = self.seed_generator.state
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Load the variables, and go on with the stream of random numbers where it stood."""
+        names = set(store.keys())
+        super().load_own_variables({name: store[name] for name in names - {_STREAM}})
+        if _STREAM in names:
+            self.seed_generator.state.assign(store[_STREAM])
 
     @property
     def kernel_posterior(self) -> Any:

@@ -1,0 +1,4 @@
+library(testthat)
+library(bayeslayers)
+
+test_check("bayeslayers")

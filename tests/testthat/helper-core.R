@@ -1,0 +1,37 @@
+skip_without_core <- function() {
+  skip_if_not(
+    has_core,
+    "Python with Keras 3 and TensorFlow Probability; set RETICULATE_PYTHON, or run make setup"
+  )
+}
+
+keras <- function() {
+  reticulate::import("keras")
+}
+
+set_seed <- function(seed) {
+  keras()$utils$set_random_seed(as.integer(seed))
+}
+
+# What numpy.sin(numpy.arange(72)).reshape(2, 6, 6) is: row after row.
+example_inputs <- function() {
+  aperm(array(sin(0:71), c(6, 6, 2)))
+}
+
+# With plain numbers, as an R user types them.
+read_cases <- function(file) {
+  cases <- jsonlite::fromJSON(test_path("parity", file), simplifyVector = TRUE)
+  rapply(cases, as.numeric, classes = "integer", how = "replace")
+}
+
+expected_path <- function(case, what) {
+  test_path("parity", "expected", paste0(gsub(" ", "-", case), "-", what))
+}
+
+sequential <- function(input_shape = c(6L, 6L)) {
+  keras()$Sequential(list(keras()$Input(reticulate::tuple(as.list(input_shape)))))
+}
+
+numbers <- function(tensor) {
+  tensor$numpy()
+}

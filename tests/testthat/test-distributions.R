@@ -1,0 +1,33 @@
+test_that("a sample has the shape that was asked for", {
+  skip_without_core()
+  normal <- tfp$distributions$Normal(loc = 0, scale = 1)
+  expect_length(dim(numbers(normal %>% tfd_sample())), 0)
+  expect_identical(dim(numbers(normal %>% tfd_sample(c(2, 3)))), c(2L, 3L))
+  expect_identical(dim(numbers(normal %>% tfd_sample(5))), 5L)
+  expect_equal(
+    numbers(tfd_sample(normal, 3, seed = c(1L, 2L))),
+    numbers(tfd_sample(normal, 3, seed = c(1L, 2L)))
+  )
+})
+
+test_that("log_prob and the divergence are those of R's own distributions", {
+  skip_without_core()
+  q <- tfp$distributions$Normal(loc = 1, scale = 2)
+  p <- tfp$distributions$Normal(loc = 0, scale = 3)
+  values <- c(-1, 0, 2.5)
+  expect_equal(
+    as.vector(numbers(tfd_log_prob(q, values))), dnorm(values, 1, 2, log = TRUE),
+    tolerance = 1e-6
+  )
+  integrand <- function(x) dnorm(x, 1, 2) * (dnorm(x, 1, 2, log = TRUE) - dnorm(x, 0, 3, log = TRUE))
+  by_integration <- integrate(integrand, -40, 40, rel.tol = 1e-8)$value
+  expect_equal(as.numeric(numbers(tfd_kl_divergence(q, p))), by_integration, tolerance = 1e-5)
+})
+
+test_that("what TensorFlow Probability refuses is an R error at the caller's line", {
+  skip_without_core()
+  normal <- tfp$distributions$Normal(loc = 0, scale = 1)
+  condition <- expect_error(tfd_sample(normal, foo = 1), "foo", class = "bayeslayers_python_error")
+  expect_identical(as.character(condition$call[[1]]), "tfd_sample")
+  expect_no_match(conditionMessage(condition), "py_last_error")
+})

@@ -1,0 +1,80 @@
+# Each of these looks at a fresh R session, without the Python that this one has started.
+in_fresh_r <- function(code, env = character()) {
+  script <- withr::local_tempfile(fileext = ".R", lines = c(load_package(), code))
+  rscript <- file.path(R.home("bin"), "Rscript")
+  arguments <- c("--vanilla", shQuote(script))
+  # A status that is not zero comes as a warning; what the session said is looked at instead.
+  suppressWarnings(
+    withr::with_envvar(env, system2(rscript, arguments, stdout = TRUE, stderr = TRUE))
+  )
+}
+
+# Under `test_local()` the package is loaded from its sources, and may not be installed.
+load_package <- function() {
+  path <- getNamespaceInfo("bayeslayers", "path")
+  is_source <- dir.exists(file.path(path, "inst"))
+  libraries <- sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = ""))
+  if (is_source) {
+    return(c(libraries, sprintf("pkgload::load_all(%s, quiet = TRUE)", deparse(path))))
+  }
+  c(libraries, sprintf("library(bayeslayers, lib.loc = %s)", deparse(dirname(path))))
+}
+
+test_that("library() starts no Python and needs none", {
+  output <- in_fresh_r(
+    "cat('python:', reticulate::py_available(), '\\n')",
+    env = c(RETICULATE_PYTHON = "/nowhere/python")
+  )
+  expect_match(output, "python: FALSE", all = FALSE)
+})
+
+test_that("where Python is missing, the message names the command that mends it", {
+  output <- in_fresh_r(
+    "layer_conv_1d_flipout(filters = 8, kernel_size = 5)",
+    env = c(RETICULATE_PYTHON = "/nowhere/python")
+  )
+  expect_match(output, "install_bayeslayers\\(\\)", all = FALSE)
+  expect_match(output, "layer_conv_1d_flipout\\(\\)", all = FALSE)
+})
+
+test_that("where Keras is missing, the message says so and names the command", {
+  skip_without_core()
+  folder <- withr::local_tempdir()
+  # A package of this name that can't be imported stands for one that is not there.
+  writeLines("raise ModuleNotFoundError(\"No module named 'keras'\")", file.path(folder, "keras.py"))
+  output <- in_fresh_r(
+    "layer_conv_1d_flipout(filters = 8, kernel_size = 5)",
+    env = c(PYTHONPATH = folder)
+  )
+  expect_match(output, "No module named 'keras'", all = FALSE)
+  expect_match(output, "install_bayeslayers\\(\\)", all = FALSE)
+})
+
+test_that("another backend is refused by name", {
+  skip_without_core()
+  output <- in_fresh_r(
+    "layer_conv_1d_flipout(filters = 8, kernel_size = 5)",
+    env = c(KERAS_BACKEND = "jax")
+  )
+  expect_match(output, "KERAS_BACKEND='jax'", all = FALSE)
+})
+
+test_that("Python and R are of one version", {
+  skip_without_core()
+  expect_identical(core_version, as.character(utils::packageVersion("bayeslayers")))
+  expect_identical(core()[["__version__"]], core_version)
+})
+
+test_that("a core of another version is refused", {
+  expect_error(
+    check_core_version(list(`__version__` = "0.0.0"), call = NULL),
+    "one version",
+    class = "bayeslayers_no_core"
+  )
+})
+
+test_that("install_bayeslayers() refuses what is not a name", {
+  for (envname in list(1, NA_character_, c("a", "b"), "")) {
+    expect_error(install_bayeslayers(envname), "envname")
+  }
+})
