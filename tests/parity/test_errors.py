@@ -2,9 +2,10 @@
 
 import json
 
-import bayeslayers
 import pytest
 from conftest import PARITY, read_cases, spell_arguments, spell_in_r
+
+import bayeslayers
 
 CASES, ARGUMENTS = read_cases("errors.json")
 

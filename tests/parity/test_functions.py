@@ -1,11 +1,12 @@
 """R functions take the place of Python functions, and give the same numbers."""
 
-import bayeslayers
 import keras
 import numpy as np
 import pytest
-from bayeslayers import tfp
 from conftest import example_inputs
+
+import bayeslayers
+from bayeslayers import tfp
 
 
 def _normal_posterior(dtype, shape, name, trainable, add_variable_fn):

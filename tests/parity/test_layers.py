@@ -2,11 +2,12 @@
 
 import json
 
-import bayeslayers
 import keras
 import numpy as np
 import pytest
 from conftest import PARITY, example_inputs, read_cases, spell_arguments
+
+import bayeslayers
 
 CASES, ARGUMENTS = read_cases("layers.json")
 

@@ -3,8 +3,9 @@
 import inspect
 import re
 
-import bayeslayers
 import pytest
+
+import bayeslayers
 
 FUNCTIONS = [name for name in bayeslayers.__all__ if inspect.isfunction(getattr(bayeslayers, name))]
 

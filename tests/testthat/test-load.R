@@ -41,7 +41,8 @@ test_that("where Keras is missing, the message says so and names the command", {
   skip_without_core()
   folder <- withr::local_tempdir()
   # A package of this name that can't be imported stands for one that is not there.
-  writeLines("raise ModuleNotFoundError(\"No module named 'keras'\")", file.path(folder, "keras.py"))
+  stand_in <- "raise ModuleNotFoundError(\"No module named 'keras'\")"
+  writeLines(stand_in, file.path(folder, "keras.py"))
   output <- in_fresh_r(
     "layer_conv_1d_flipout(filters = 8, kernel_size = 5)",
     env = c(PYTHONPATH = folder)
