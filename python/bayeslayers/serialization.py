@@ -36,7 +36,7 @@ def serialize(argument: str, value: Any) -> Any:
     if value is getattr(keras.activations, getattr(value, "__name__", ""), None):
         return value.__name__
     if not _can_be_found_again(value):
-        rule = "must be a registered function or object to be saved"
+        rule = "must be a registered function or object to be saved or cloned"
         raise ArgumentError(argument, rule, {argument: value}, getattr(value, "way_out", _WAY_OUT))
     return keras.saving.serialize_keras_object(value)
 
@@ -64,10 +64,16 @@ def _unknown(config: Any) -> str | None:
     elif isinstance(config, dict):
         found = [_unknown(item) for item in config.values()]
         if "class_name" in config and not _is_registered(config):
-            found.insert(0, str(config.get("registered_name") or config["class_name"]))
+            found.insert(0, _name_in(config))
     else:
         return None
     return next((name for name in found if name is not None), None)
+
+
+def _name_in(config: dict[str, Any]) -> str:
+    if config["class_name"] == "function":
+        return str(config["config"])
+    return str(config.get("registered_name") or config["class_name"])
 
 
 def _can_be_found_again(value: Any) -> bool:
