@@ -27,12 +27,22 @@ lint_r() {
   '
 }
 
-# What roxygen2 writes changes with its version, so only the one that DESCRIPTION names is asked.
-same_roxygen() {
+# What lintr finds and what roxygen2 writes changes with their versions, so only those that
+# DESCRIPTION names are asked.
+is_pinned() { # PACKAGE FIELD
   Rscript -e '
-    note <- read.dcf("DESCRIPTION", "RoxygenNote")[[1]]
-    quit(status = !identical(note, format(packageVersion("roxygen2"))))
-  ' >/dev/null 2>&1
+    wanted <- commandArgs(TRUE)
+    pinned <- read.dcf("DESCRIPTION", wanted[[2]])[[1]]
+    quit(status = !identical(pinned, format(packageVersion(wanted[[1]]))))
+  ' "$@" >/dev/null 2>&1
+}
+
+run_pinned() { # PACKAGE FIELD FUNCTION
+  if is_pinned "$1" "$2"; then
+    run "$1" "$3"
+  else
+    say "$1: skipped, as its version here is not that of $2 in DESCRIPTION"
+  fi
 }
 
 roxygen_is_current() {
@@ -51,12 +61,8 @@ run "ruff check" .venv/bin/python -m ruff check --extend-exclude .Rlib,.check .
 run "ruff format" .venv/bin/python -m ruff format --check --exclude .venv,.Rlib,.check .
 run "generated files" .venv/bin/python tools/generate_r.py --check
 if r_ready; then
-  run "lintr" lint_r
-  if same_roxygen; then
-    run "roxygen2" roxygen_is_current
-  else
-    say "roxygen2: skipped, as its version here is not that of RoxygenNote in DESCRIPTION"
-  fi
+  run_pinned lintr Config/bayeslayers/lintr lint_r
+  run_pinned roxygen2 RoxygenNote roxygen_is_current
 else
   say "lintr and roxygen2: skipped, as R was left out"
 fi
