@@ -1,0 +1,32 @@
+"""Run a few lines in a new Python process."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import bayeslayers
+
+PACKAGE_ROOT = Path(bayeslayers.__file__).parents[1]
+
+
+def run_python(code, **environment):
+    """Return the completed process of `code`, with `bayeslayers` importable."""
+    inherited = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    path = os.pathsep.join([str(PACKAGE_ROOT), inherited.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**inherited, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def output_of(code, **environment):
+    """Return what `code` prints; fail with its error if it does not end well."""
+    process = run_python(code, **environment)
+    assert process.returncode == 0, process.stderr[-3000:]
+    return process.stdout

@@ -1,0 +1,255 @@
+"""The eight functions: what they are handed, what they may return, and how it trains."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from oracles import convolve, parameters
+from posteriors import fixed_normal, fixed_value, trainable_normal
+from tensorflow_probability import distributions as tfd
+
+from bayeslayers import ArgumentError, layer_conv_1d_flipout
+from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
+
+
+def conv(**arguments):
+    return layer_conv_1d_flipout(filters=4, kernel_size=3, **arguments)
+
+
+def gradients(layer, inputs):
+    with tf.GradientTape() as tape:
+        outputs = layer(inputs)
+        loss = tf.reduce_sum(tf.square(outputs)) + sum(layer.losses)
+    return tape.gradient(loss, layer.trainable_variables)
+
+
+def test_a_posterior_function_is_called_as_in_tensorflow_probability(inputs):
+    calls = []
+
+    def posterior(dtype, shape, name, trainable, add_variable_fn):
+        calls.append((dtype, tuple(shape), name, trainable, callable(add_variable_fn)))
+        return trainable_normal(dtype, shape, name, trainable, add_variable_fn)
+
+    arguments = {
+        f"{role}_{what}_fn": posterior
+        for role in ("kernel", "bias")
+        for what in ("posterior", "prior")
+    }
+    conv(**arguments)(inputs)
+    assert set(calls) == {
+        (tf.float32, shape, f"{role}_{what}", True, True)
+        for role, shape in (("kernel", (3, 3, 4)), ("bias", (4,)))
+        for what in ("posterior", "prior")
+    }
+
+
+def test_gradients_reach_every_parameter_of_the_default(inputs):
+    layer = conv(
+        bias_posterior_fn=default_mean_field_normal_fn(),
+        bias_prior_fn=default_multivariate_normal_fn,
+    )
+    found = gradients(layer, inputs)
+    assert len(found) == 4
+    assert all(np.all(gradient.numpy() != 0) for gradient in found)
+
+
+def test_gradients_reach_variables_that_a_function_transforms_on_the_spot(inputs):
+    functions = {
+        f"{role}_{what}_fn": trainable_normal
+        for role in ("kernel", "bias")
+        for what in ("posterior", "prior")
+    }
+    layer = conv(**functions)
+    layer(inputs)
+    # Apart from each other: where posterior and prior are equal, the divergence is flat.
+    rng = np.random.default_rng(2)
+    layer.set_weights([rng.normal(size=weight.shape) for weight in layer.get_weights()])
+    found = gradients(layer, inputs)
+    assert len(found) == 8
+    assert all(np.all(gradient.numpy() != 0) for gradient in found)
+
+
+def test_a_scale_computed_on_the_spot_follows_its_variable(inputs):
+    layer = conv(kernel_posterior_fn=trainable_normal)
+    layer(inputs)
+    rho = next(v for v in layer.trainable_variables if "rho" in v.path)
+    rho.assign(tf.fill(rho.shape, 2.0))
+    np.testing.assert_allclose(layer.kernel_posterior.stddev(), np.log1p(np.exp(2.0)), rtol=1e-6)
+
+
+def test_a_posterior_held_from_before_an_update_follows_it(inputs):
+    layer = conv(bias_posterior_fn=default_mean_field_normal_fn())
+    layer(inputs)
+    held = [layer.kernel_posterior, layer.bias_posterior]
+    before = [parameters(posterior) for posterior in held]
+    layer.set_weights([weight + 1 for weight in layer.get_weights()])
+    for posterior, (loc, scale) in zip(held, before, strict=True):
+        np.testing.assert_allclose(posterior.mean(), loc + 1, rtol=1e-5)
+        np.testing.assert_array_less(scale, posterior.stddev())
+
+
+def test_training_moves_every_parameter(inputs):
+    model = keras.Sequential([conv(bias_posterior_fn=default_mean_field_normal_fn())])
+    model(inputs)
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    model.fit(inputs, np.ones((4, 8, 4)), verbose=0)
+    assert all(np.all(a != b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_an_untrainable_layer_has_no_trainable_weights(inputs):
+    layer = conv(trainable=False)
+    layer(inputs)
+    assert layer.trainable_weights == []
+    assert len(layer.non_trainable_weights) == 3
+    assert gradients(layer, inputs) == []
+
+
+def test_freezing_and_thawing_a_built_layer(inputs):
+    layer = conv()
+    layer(inputs)
+    layer.trainable = False
+    assert layer.trainable_weights == []
+    layer.trainable = True
+    assert len(layer.trainable_weights) == 3
+
+
+def test_the_bias_may_be_left_out(inputs):
+    layer = conv(bias_posterior_fn=None, bias_posterior_tensor_fn=None)
+    layer(inputs)
+    assert len(layer.weights) == 2
+    assert layer.bias_posterior is None
+    assert layer.bias_prior is None
+
+
+def test_the_posterior_tensor_functions_choose_the_draw(inputs):
+    kernel = np.random.default_rng(2).normal(size=(3, 3, 4)).astype("float32")
+    layer = conv(
+        kernel_posterior_fn=fixed_normal(kernel, 1.0),
+        kernel_posterior_tensor_fn=lambda q: tf.zeros_like(q.loc),
+        bias_posterior_fn=fixed_normal([1.0, 2.0, 3.0, 4.0], 5.0),
+        bias_posterior_tensor_fn=lambda q: q.mean(),
+    )
+    expected = convolve(inputs, kernel, np.array([1.0, 2.0, 3.0, 4.0]))
+    np.testing.assert_allclose(layer(inputs), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_draw_may_have_a_seed_of_its_own(inputs):
+    layer = conv(
+        kernel_posterior_tensor_fn=lambda q: tf.zeros_like(q.loc),
+        bias_posterior_fn=fixed_normal(0.0, 1.0),
+        bias_posterior_tensor_fn=lambda q: q.sample(seed=(3, 4)),
+    )
+    np.testing.assert_array_equal(layer(inputs), layer(inputs))
+
+
+@pytest.mark.parametrize(
+    ("argument", "shape"),
+    [("kernel_posterior_tensor_fn", (3, 3, 4)), ("bias_posterior_tensor_fn", (4,))],
+)
+@pytest.mark.parametrize(
+    ("draw", "received"),
+    [(lambda q: q.sample(2), "(2, "), (lambda q: 0.0, "()"), (lambda q: None, "None")],
+    ids=["two draws", "number", "None"],
+)
+def test_a_draw_of_another_shape_is_refused(argument, shape, draw, received, inputs):
+    with pytest.raises(ArgumentError) as caught:
+        conv(**{argument: draw})(inputs)
+    assert caught.value.argument == argument
+    assert caught.value.rule == f"must return a tensor of shape {shape}"
+    assert received in caught.value.received[argument]
+
+
+def test_functions_may_be_objects_with_a_call_method(inputs):
+    class Zero:
+        def __call__(self, q, p, sample):
+            return 0.0
+
+    layer = conv(kernel_divergence_fn=Zero())
+    layer(inputs)
+    assert [float(loss) for loss in layer.losses] == [0.0]
+
+
+def own_variable(dtype, shape, name, trainable, add_variable_fn):
+    del name, trainable, add_variable_fn
+    loc = tf.Variable(tf.zeros(shape, dtype), name="mine")
+    return tfd.Independent(tfd.Normal(loc, 1.0), len(shape))
+
+
+def wrong_shape(dtype, shape, name, trainable, add_variable_fn):
+    del shape, name, trainable, add_variable_fn
+    return tfd.Independent(tfd.Normal(tf.zeros((2, 2), dtype), 1.0), 2)
+
+
+def not_independent(dtype, shape, name, trainable, add_variable_fn):
+    del name, trainable, add_variable_fn
+    return tfd.Normal(tf.zeros(shape, dtype), 1.0)
+
+
+def laplace(dtype, shape, name, trainable, add_variable_fn):
+    del name, trainable, add_variable_fn
+    return tfd.Independent(tfd.Laplace(tf.zeros(shape, dtype), 1.0), len(shape))
+
+
+def no_distribution(dtype, shape, name, trainable, add_variable_fn):
+    del name, trainable, add_variable_fn
+    return tf.zeros(shape, dtype)
+
+
+def new_variable_each_time():
+    count = iter(range(1000))
+
+    def posterior(dtype, shape, name, trainable, add_variable_fn):
+        loc = add_variable_fn(name=f"{name}_{next(count)}", shape=shape, initializer="zeros")
+        return tfd.Independent(tfd.Normal(loc, 1.0), len(shape))
+
+    return posterior
+
+
+@pytest.mark.parametrize(
+    ("posterior", "rule", "received"),
+    [
+        (own_variable, "must make its variables with `add_variable_fn`", "mine"),
+        (not_independent, "must return an Independent(Normal) distribution", "Normal"),
+        (laplace, "must return an Independent(Normal)", "Independent(Laplace)"),
+        (fixed_value(0.0), "must return an Independent(Normal)", "Independent(Deterministic)"),
+        (no_distribution, "must return a TensorFlow Probability distribution", "tf.Tensor"),
+        (new_variable_each_time(), "must ask for the same variables", "new variable"),
+    ],
+    ids=["own variable", "Normal", "Laplace", "Deterministic", "tensor", "new variables"],
+)
+def test_a_posterior_that_flipout_can_not_use_is_refused(posterior, rule, received, inputs):
+    with pytest.raises(ArgumentError) as caught:
+        conv(kernel_posterior_fn=posterior)(inputs)
+    assert caught.value.argument == "kernel_posterior_fn"
+    assert caught.value.rule.startswith(rule)
+    assert received in caught.value.received["kernel_posterior_fn"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "shape"), [("kernel_posterior_fn", (3, 3, 4)), ("bias_posterior_fn", (4,))]
+)
+def test_a_posterior_of_another_shape_is_refused(argument, shape, inputs):
+    with pytest.raises(ArgumentError) as caught:
+        conv(**{argument: wrong_shape})(inputs)
+    assert caught.value.argument == argument
+    assert str(shape) in caught.value.rule
+    assert caught.value.received == {"shape": "(2, 2)"}
+
+
+def test_a_prior_on_a_variable_of_its_own_is_refused(inputs):
+    with pytest.raises(ArgumentError) as caught:
+        conv(kernel_prior_fn=own_variable)(inputs)
+    assert caught.value.argument == "kernel_prior_fn"
+
+
+@pytest.mark.parametrize(
+    "name", ["kernel_posterior", "kernel_prior", "bias_posterior", "bias_prior"]
+)
+def test_distributions_are_there_after_build(name):
+    layer = conv(bias_prior_fn=default_multivariate_normal_fn)
+    with pytest.raises(AttributeError, match=f"`{name}` is there once layer"):
+        getattr(layer, name)
+    layer.build((None, 10, 3))
+    shape = (3, 3, 4) if "kernel" in name else (4,)
+    assert tuple(getattr(layer, name).event_shape) == shape
