@@ -20,7 +20,7 @@ window <- 24L # months that the network sees
 passes <- 60 # an epoch, so one progress bar, is 60 passes over the data
 epochs <- 5L
 batch <- 64L
-draws <- 200 # networks drawn from the posterior for a forecast
+draws <- 200 # of the network's weights, from their posterior
 bands <- list("50" = c(0.25, 0.75), "90" = c(0.05, 0.95))
 progress <- if (isatty(stdout())) 1L else 2L # a bar, or in a log file one line for each
 title <- "Sea-surface temperature off Peru, each month forecast from the 24 before it"
@@ -86,7 +86,7 @@ train <- function(model, x, y) {
 
 # The mean and sd of each month (row) under each network drawn (column).
 draw_forecasts <- function(model, x) {
-  # A batch draws its weights once: with all months in every batch, each batch is one network.
+  # Weights are drawn once for a batch: with all months in every batch, a batch is a draw.
   n <- nrow(x)
   again <- rep(seq_len(n), times = draws)
   output <- model$predict(x[again, , ], batch_size = n, verbose = progress)
@@ -132,7 +132,7 @@ look <- list(
     legend.justification = "left",
     legend.margin = margin(),
     legend.title = element_blank(),
-    legend.text = element_text(margin = margin(r = 12)),
+    legend.text = element_text(margin = margin(r = 18)),
     panel.grid.minor = element_blank()
   ),
   scale_x_continuous(breaks = seq(2000, 2010, 2), expand = expansion(0.01))

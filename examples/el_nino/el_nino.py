@@ -26,7 +26,7 @@ FIRST_HELD_OUT_YEAR = 2000
 WINDOW = 24  # months that the network sees
 PASSES, EPOCHS, BATCH = 60, 5, 64  # an epoch, so one progress bar, is 60 passes over the data
 TITLE = "Sea-surface temperature off Peru, each month forecast from the 24 before it"
-DRAWS = 200  # networks drawn from the posterior for a forecast
+DRAWS = 200  # of the network's weights, from their posterior
 BANDS = {"50": (0.25, 0.75), "90": (0.05, 0.95)}
 PROGRESS = 1 if sys.stdout.isatty() else 2  # a bar, or in a log file one line for each
 
@@ -76,7 +76,7 @@ def train(model: keras.Sequential, x: np.ndarray, y: np.ndarray) -> None:
 
 def draw_forecasts(model: keras.Sequential, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean and sd of each month (row) under each network drawn (column)."""
-    # A batch draws its weights once: with all months in every batch, each batch is one network.
+    # Weights are drawn once for a batch: with all months in every batch, a batch is a draw.
     output = model.predict(np.tile(x, (DRAWS, 1, 1)), batch_size=len(x), verbose=PROGRESS)
     mean, sd = (ops.convert_to_numpy(part).astype("float64") for part in mean_and_sd(output))
     return mean.reshape(DRAWS, -1).T, sd.reshape(DRAWS, -1).T

@@ -21,7 +21,7 @@ _WAY_OUT = (
 
 _KERAS_MODULES = {
     f"keras.{name}": getattr(keras, name)
-    for name in ("activations", "constraints", "initializers", "regularizers")
+    for name in ("activations", "constraints", "initializers", "layers", "regularizers")
 }
 
 
@@ -87,7 +87,8 @@ def _can_be_found_again(value: Any) -> bool:
 
 def _is_registered(config: dict[str, Any]) -> bool:
     if config["class_name"] == "function":
-        return _named_function(config["config"]) is not None
+        is_keras_way = config.get("module") in (None, "builtins")
+        return is_keras_way and _named_function(str(config["config"])) is not None
     name = config.get("registered_name")
     if name and keras.saving.get_registered_object(name) is not None:
         return True

@@ -105,13 +105,24 @@ def test_an_untrainable_layer_has_no_trainable_weights(inputs):
     assert gradients(layer, inputs) == []
 
 
-def test_freezing_and_thawing_a_built_layer(inputs):
-    layer = conv()
+@pytest.mark.parametrize("at_first", [True, False])
+def test_freezing_and_thawing_a_built_layer(inputs, at_first):
+    layer = conv(trainable=at_first)
     layer(inputs)
     layer.trainable = False
     assert layer.trainable_weights == []
     layer.trainable = True
     assert len(layer.trainable_weights) == 3
+    assert all(gradient is not None for gradient in gradients(layer, inputs))
+
+
+def test_a_variable_that_asks_not_to_be_trained_is_not(inputs):
+    def posterior(dtype, shape, name, trainable, add_variable_fn):
+        return trainable_normal(dtype, shape, name, False, add_variable_fn)
+
+    layer = conv(kernel_posterior_fn=posterior)
+    layer(inputs)
+    assert [variable.name for variable in layer.trainable_weights] == ["bias_posterior_loc"]
 
 
 def test_the_bias_may_be_left_out(inputs):

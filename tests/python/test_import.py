@@ -16,6 +16,14 @@ def test_another_backend_is_refused(backend):
     assert f"Received: KERAS_BACKEND='{backend}'" in last
 
 
+def test_another_backend_in_the_configuration_file_is_refused(tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
+    process = run_python("import bayeslayers", KERAS_HOME=str(tmp_path))
+    last = process.stderr.strip().splitlines()[-1]
+    assert "BackendError" in last
+    assert "configuration file that asks for 'jax'" in last
+
+
 def test_the_error_is_an_import_error():
     code = """
         try:

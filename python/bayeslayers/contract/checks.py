@@ -124,7 +124,10 @@ def dtype(argument: str, value: Any) -> keras.DTypePolicy | None:
     rule = 'must be a Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16"'
     if value is None:
         return None
-    return _from_keras(keras.dtype_policies.get, argument, value, rule)
+    policy = _from_keras(keras.dtype_policies.get, argument, value, rule)
+    if not keras.backend.is_float_dtype(policy.compute_dtype):
+        raise ArgumentError(argument, f"{rule}, and a float", {argument: value})
+    return policy
 
 
 def _from_keras(get: Callable[[Any], Any], argument: str, value: Any, rule: str) -> Any:

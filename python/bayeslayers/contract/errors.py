@@ -8,7 +8,7 @@ from typing import Any
 _LONGEST_DESCRIPTION = 120
 
 
-class ArgumentError(ValueError, TypeError):
+class ArgumentError(ValueError):
     """An argument broke a rule of the contract.
 
     The parts are kept apart so that each language can phrase the sentence in its own words: R turns

@@ -105,11 +105,12 @@ class RandomWeight:
             rule = "must have a closed form, or estimate the divergence from the sample it is given"
             pair = Described(f"{_kind(posterior)} and {_kind(prior)}")
             raise ArgumentError(argument, rule, {"posterior and prior": pair}) from error
-        value = ops.convert_to_tensor(value, dtype=self._dtype)
-        if len(value.shape) > 0:
-            shape = Described(f"a tensor of shape {tuple(value.shape)}")
-            raise ArgumentError(argument, "must return a single number", {argument: shape})
-        return value
+        rank = None if value is None else len(ops.shape(value))
+        if rank != 0:
+            received = "None" if value is None else f"a tensor of shape {tuple(ops.shape(value))}"
+            rule = "must return a single number"
+            raise ArgumentError(argument, rule, {argument: Described(received)})
+        return ops.convert_to_tensor(value, dtype=self._dtype)
 
     def _check_shape(self, posterior: Any, shape: tuple[int, ...]) -> None:
         drawn = (*posterior.batch_shape, *posterior.event_shape)

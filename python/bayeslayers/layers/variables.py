@@ -36,7 +36,6 @@ class DistributionMaker:
     def build(self, layer: keras.Layer, shape: tuple[int, ...], seed: int) -> None:
         """Call the function for the first time, and let it add variables to the layer."""
         self._layer, self._shape, self._seed = layer, shape, seed
-        self._trainable = layer.trainable
         distribution = self.make()
         self._check(distribution)
         self._built = True
@@ -45,7 +44,8 @@ class DistributionMaker:
         """Return the distribution at the variables' current values."""
         dtype = tf.as_dtype(self._layer.variable_dtype)
         self._unnamed = 0
-        return self.function(dtype, self._shape, self.name, self._trainable, self._variable)
+        # Always trainable: a layer that is not keeps all its variables still, until it is thawed.
+        return self.function(dtype, self._shape, self.name, True, self._variable)
 
     def _variable(
         self,
@@ -55,7 +55,7 @@ class DistributionMaker:
         initializer: Any = None,
         regularizer: Any = None,
         constraint: Any = None,
-        trainable: bool | None = None,
+        trainable: bool = True,
     ) -> tf.Variable:
         """What the function is handed as `add_variable_fn`."""
         if name is None:
@@ -70,7 +70,7 @@ class DistributionMaker:
                 initializer=_freshly_seeded(initializer, self._seed, name),
                 regularizer=regularizer,
                 constraint=constraint,
-                trainable=self._trainable if trainable is None else bool(trainable),
+                trainable=bool(trainable),
                 # Parameters of a distribution keep their precision under mixed precision.
                 autocast=False,
             )

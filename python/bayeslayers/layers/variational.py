@@ -135,6 +135,8 @@ class VariationalLayer(keras.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the variables of posteriors and priors."""
         self.input_spec = self.geometry.input_spec(input_shape)
+        # Refuses inputs that leave no output, in the same words as for symbolic inputs.
+        self.geometry.output_shape(input_shape)
         kernel_shape = self.geometry.kernel_shape(input_shape)
         self.kernel.build(self, kernel_shape, self._initial_seed)
         self.estimator.check_posterior(self.kernel.posterior)
