@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from oracles import normal_kl, parameters
 
-from bayeslayers import layer_conv_1d_flipout, tfd_kl_divergence
+from bayeslayers import layer_conv_1d_flipout, layers, tfd_kl_divergence
 
 
 def sequential():
@@ -145,3 +145,20 @@ def test_training_finds_the_posterior_of_a_linear_regression(jit_compile):
     # What is left is the noise of the gradient over the last, small steps.
     np.testing.assert_allclose(mean, exact_mean, atol=0.3 * exact_scale)
     np.testing.assert_allclose(scale, exact_scale, rtol=0.15)
+
+
+def test_a_subclass_keeps_its_own_constructor_and_call(rng):
+    class Doubled(layers.Conv1DFlipout):
+        """Two arguments of its own, all others passed on."""
+
+        def __init__(self, width, factor=2.0, **kwargs):
+            super().__init__(filters=3, kernel_size=width, **kwargs)
+            self.factor = factor
+
+        def call(self, inputs):
+            return self.factor * super().call(inputs)
+
+    inputs = rng.normal(size=(2, 6, 2)).astype("float32")
+    plain = layer_conv_1d_flipout(filters=3, kernel_size=4, seed=1)
+    np.testing.assert_array_equal(Doubled(4, seed=1)(inputs), 2 * plain(inputs))
+    assert Doubled.__doc__ == "Two arguments of its own, all others passed on."

@@ -91,10 +91,11 @@ class VariationalLayer(keras.Layer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.arguments = _signature(cls.geometry_type)
-
-        cls.__init__ = _constructor(cls.arguments)
-        cls.__doc__ = pages.docstring(pages.layer_page(cls, inspect.signature(cls)))
+        # A user's subclass of a layer keeps the constructor that it wrote or inherited.
+        if "function_name" in vars(cls):
+            cls.arguments = _signature(cls.geometry_type)
+            cls.__init__ = _constructor(cls.arguments)
+            cls.__doc__ = pages.docstring(pages.layer_page(cls, inspect.signature(cls)))
 
     def _construct(self, **arguments: Any) -> None:
         of_geometry = inspect.signature(self.geometry_type).parameters
