@@ -5,7 +5,7 @@
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
-#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, filters); with `data_format` "channels_first" (batch, channels, length) and (batch, filters, new_length).
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
@@ -17,7 +17,7 @@
 #' @param filters Positive whole number: how many output channels there are.
 #' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
 #' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
-#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in one dimension, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
 #' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
@@ -40,9 +40,11 @@
 #' @examplesIf reticulate::py_module_available("keras")
 #' keras <- reticulate::import("keras")
 #' model <- keras$Sequential() |>
-#'   layer_conv_1d_flipout(filters = 8, kernel_size = 5, activation = "relu", input_shape = c(24, 3))
+#'   layer_conv_1d_flipout(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(24, 3)
+#'   )
 #' outputs <- model(array(1, c(32, 24, 3)))
-#' dim(outputs$numpy())
 #' model$losses
 #' @export
 layer_conv_1d_flipout <- function(
@@ -67,4 +69,1479 @@ layer_conv_1d_flipout <- function(
   ...
 ) {
   call_core("layer_conv_1d_flipout")
+}
+
+#' 2-D convolution with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
+#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_2d_flipout(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(12, 10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_conv_2d_flipout <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_2d_flipout")
+}
+
+#' 3-D convolution with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 3: how many positions the window has.
+#' @param strides Positive whole number, or a list of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_3d_flipout(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(6, 6, 6, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
+#' model$losses
+#' @export
+layer_conv_3d_flipout <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_3d_flipout")
+}
+
+#' 1-D convolution with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
+#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_1d_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(24, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_conv_1d_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_1d_reparameterization")
+}
+
+#' 2-D convolution with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
+#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_2d_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(12, 10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_conv_2d_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_2d_reparameterization")
+}
+
+#' 3-D convolution with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 3: how many positions the window has.
+#' @param strides Positive whole number, or a list of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_3d_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(6, 6, 6, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
+#' model$losses
+#' @export
+layer_conv_3d_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_3d_reparameterization")
+}
+
+#' 1-D convolution with the local reparameterization estimator
+#'
+#' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#'
+#' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
+#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_1d_local_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(24, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_conv_1d_local_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_1d_local_reparameterization")
+}
+
+#' 2-D convolution with the local reparameterization estimator
+#'
+#' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#'
+#' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
+#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_2d_local_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(12, 10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_conv_2d_local_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_2d_local_reparameterization")
+}
+
+#' 3-D convolution with the local reparameterization estimator
+#'
+#' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
+#'
+#' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 3: how many positions the window has.
+#' @param strides Positive whole number, or a list of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_3d_local_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(6, 6, 6, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
+#' model$losses
+#' @export
+layer_conv_3d_local_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_3d_local_reparameterization")
+}
+
+#' 1-D transposed convolution with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
+#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param output_padding Whole number below `strides`, or a list of 1: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_1d_transpose_flipout(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(24, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_conv_1d_transpose_flipout <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  output_padding = NULL,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_1d_transpose_flipout")
+}
+
+#' 2-D transposed convolution with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
+#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param output_padding Whole number below `strides`, or a list of 2: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_2d_transpose_flipout(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(12, 10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_conv_2d_transpose_flipout <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  output_padding = NULL,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_2d_transpose_flipout")
+}
+
+#' 3-D transposed convolution with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
+#'
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 3: how many positions the window has.
+#' @param strides Positive whole number, or a list of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param output_padding Whole number below `strides`, or a list of 3: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_3d_transpose_flipout(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(6, 6, 6, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
+#' model$losses
+#' @export
+layer_conv_3d_transpose_flipout <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  output_padding = NULL,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_3d_transpose_flipout")
+}
+
+#' 1-D transposed convolution with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
+#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param output_padding Whole number below `strides`, or a list of 1: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_1d_transpose_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(24, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_conv_1d_transpose_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  output_padding = NULL,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_1d_transpose_reparameterization")
+}
+
+#' 2-D transposed convolution with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
+#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param output_padding Whole number below `strides`, or a list of 2: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_2d_transpose_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(12, 10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_conv_2d_transpose_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  output_padding = NULL,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_2d_transpose_reparameterization")
+}
+
+#' 3-D transposed convolution with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
+#'
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 3: how many positions the window has.
+#' @param strides Positive whole number, or a list of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param output_padding Whole number below `strides`, or a list of 3: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_conv_3d_transpose_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(6, 6, 6, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
+#' model$losses
+#' @export
+layer_conv_3d_transpose_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  output_padding = NULL,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_conv_3d_transpose_reparameterization")
+}
+
+#' 1-D depthwise convolution with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
+#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_depthwise_conv_1d_flipout(
+#'     kernel_size = 3, activation = "relu",
+#'     input_shape = c(24, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_depthwise_conv_1d_flipout <- function(
+  object,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  depth_multiplier = 1,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_depthwise_conv_1d_flipout")
+}
+
+#' 2-D depthwise convolution with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
+#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_depthwise_conv_2d_flipout(
+#'     kernel_size = 3, activation = "relu",
+#'     input_shape = c(12, 10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_depthwise_conv_2d_flipout <- function(
+  object,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  depth_multiplier = 1,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_depthwise_conv_2d_flipout")
+}
+
+#' 1-D depthwise convolution with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
+#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_depthwise_conv_1d_reparameterization(
+#'     kernel_size = 3, activation = "relu",
+#'     input_shape = c(24, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_depthwise_conv_1d_reparameterization <- function(
+  object,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  depth_multiplier = 1,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_depthwise_conv_1d_reparameterization")
+}
+
+#' 2-D depthwise convolution with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
+#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_depthwise_conv_2d_reparameterization(
+#'     kernel_size = 3, activation = "relu",
+#'     input_shape = c(12, 10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_depthwise_conv_2d_reparameterization <- function(
+  object,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  depth_multiplier = 1,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_depthwise_conv_2d_reparameterization")
+}
+
+#' Dense layer with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
+#'
+#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights.
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param seed Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
+#' @param ... `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_flipout(
+#'     units = 8, activation = "relu",
+#'     input_shape = c(10)
+#'   )
+#' outputs <- model(array(1, c(32, 10)))
+#' model$losses
+#' @export
+layer_dense_flipout <- function(
+  object,
+  units,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  seed = NULL,
+  ...
+) {
+  call_core("layer_dense_flipout")
+}
+
+#' Dense layer with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
+#'
+#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights.
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_reparameterization(
+#'     units = 8, activation = "relu",
+#'     input_shape = c(10)
+#'   )
+#' outputs <- model(array(1, c(32, 10)))
+#' model$losses
+#' @export
+layer_dense_reparameterization <- function(
+  object,
+  units,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_dense_reparameterization")
+}
+
+#' Dense layer with the local reparameterization estimator
+#'
+#' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
+#' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
+#'
+#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights.
+#'
+#' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_local_reparameterization(
+#'     units = 8, activation = "relu",
+#'     input_shape = c(10)
+#'   )
+#' outputs <- model(array(1, c(32, 10)))
+#' model$losses
+#' @export
+layer_dense_local_reparameterization <- function(
+  object,
+  units,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_dense_local_reparameterization")
 }

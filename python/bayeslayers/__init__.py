@@ -14,16 +14,18 @@ from bayeslayers.distributions.functions import (  # noqa: E402
     tfd_sample,
 )
 
-layer_conv_1d_flipout = layer_function(layers.Conv1DFlipout)
+# `layer_conv_1d_flipout` and its kin: a function for every class of the family.
+_LAYER_FUNCTIONS = {layer.function_name: layer_function(layer) for layer in layers.FAMILY.values()}
+globals().update(_LAYER_FUNCTIONS)
 
 __all__ = [
     "ArgumentError",
     "__version__",
-    "layer_conv_1d_flipout",
     "layers",
     "shim",
     "tfd_kl_divergence",
     "tfd_log_prob",
     "tfd_sample",
     "tfp",
+    *_LAYER_FUNCTIONS,
 ]

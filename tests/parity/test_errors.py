@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import PARITY, read_cases, spell_arguments, spell_in_r
+from languages import PARITY, read_cases, spell_arguments, spell_in_r
 
 import bayeslayers
 

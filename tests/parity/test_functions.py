@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from conftest import example_inputs
+from languages import example_inputs
 
 import bayeslayers
 from bayeslayers import tfp

@@ -5,7 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from conftest import PARITY, example_inputs, read_cases, spell_arguments
+from languages import PARITY, example_inputs, read_cases, spell_arguments
 
 import bayeslayers
 

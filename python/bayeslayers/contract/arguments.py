@@ -95,7 +95,8 @@ LAYER_ARGUMENTS = {
     ),
     "padding": Argument(
         'One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the '
-        'length) and, in one dimension, "causal" (zeros in front, so that no output sees a later '
+        'length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in '
+        "front, so that no output sees a later "
         "input); in upper or lower case."
     ),
     "data_format": Argument(
@@ -106,6 +107,16 @@ LAYER_ARGUMENTS = {
         "Positive whole number, or a list of {rank}: the distance between the positions "
         "of the window. "
         "Must be 1 where `strides` is above 1.",
+        Coercion.WHOLE,
+    ),
+    "units": Argument("Positive whole number: how many output channels there are.", Coercion.WHOLE),
+    "depth_multiplier": Argument(
+        "Positive whole number: how many output channels each input channel has.", Coercion.WHOLE
+    ),
+    "output_padding": Argument(
+        "Whole number below `strides`, or a list of {rank}: how many positions are "
+        "added at the end "
+        "of the outputs. With {none} the length follows from the other arguments.",
         Coercion.WHOLE,
     ),
     "groups": Argument(

@@ -39,6 +39,21 @@ def positive_integers(argument: str, value: Any, count: int) -> tuple[int, ...]:
     raise ArgumentError(argument, f"must be one positive whole number{listed}", {argument: value})
 
 
+def output_padding(argument: str, value: Any, strides: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Fewer positions than the stride of each dimension; a single number stands for all."""
+    sizes = (value,) * len(strides) if _is_whole(value) else value
+    if value is None:
+        return None
+    if (
+        isinstance(sizes, Sequence)
+        and len(sizes) == len(strides)
+        and all(_is_whole(s) and 0 <= s < n for s, n in zip(sizes, strides, strict=True))
+    ):
+        return tuple(int(size) for size in sizes)
+    rule = "must be a whole number from 0 to below `strides`, or left empty"
+    raise ArgumentError(argument, rule, {argument: value, "strides": strides})
+
+
 def choice(argument: str, value: Any, choices: Sequence[str], *, any_case: bool = False) -> str:
     """One of a few strings."""
     spelt = value.lower() if any_case and isinstance(value, str) else value

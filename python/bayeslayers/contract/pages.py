@@ -19,16 +19,6 @@ PYTHON_WORDS = {"none": "`None`", "true": "`True`", "false": "`False`"}
 _WIDTH = 96
 _INDENT = "    "
 
-_LAYER_DETAILS = (
-    "The layer draws its kernel and its bias anew at every call, in training and in prediction "
-    "alike: call the model many times for the predictive distribution.",
-    "After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and "
-    "`bias_prior` are TensorFlow Probability distributions that follow the layer's variables. "
-    "`losses` holds one number for each prior that is there: the divergence of the posterior from "
-    "it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower "
-    "bound, for the whole training set: with a loss that is a mean over examples, divide it by the "
-    "number of training examples (see `kernel_divergence_fn`).",
-)
 _LAYER_RETURNS = (
     "The layer, the `Sequential` model with the layer added, or the layer's output: see `object`."
 )
@@ -36,6 +26,25 @@ _LAYER_RAISES = (
     "If an argument breaks a rule that is stated here, or is not one of the layer's: the error "
     "names the argument, the rule and what was received."
 )
+_PYTHON_EXAMPLE = """\
+>>> import keras
+>>> from bayeslayers import {name}
+>>> model = keras.Sequential([keras.Input(({shape}{comma}))])
+>>> model = {name}(
+...     model, {arguments}
+... )
+>>> outputs = model(keras.ops.ones((32, {shape})))
+>>> [loss.ndim for loss in model.losses]
+[0]"""
+_R_EXAMPLE = """\
+keras <- reticulate::import("keras")
+model <- keras$Sequential() |>
+  {name}(
+    {arguments},
+    input_shape=c({shape})
+  )
+outputs <- model(array(1, c(32, {shape})))
+model$losses"""
 _TFP_REFERENCE = (
     "Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., "
     "Patton, B., Alemi, "
@@ -80,33 +89,35 @@ class Page:
 
 
 def layer_page(layer_class: type, signature: inspect.Signature) -> Page:
-    """Put together the page of a layer, or of its function, from its estimator and its geometry."""
-    geometry, estimator = layer_class.geometry_type, layer_class.estimator_type
-    name = layer_class.function_name
-    rank = str(getattr(geometry, "rank", ""))
+    """Put together the page of a layer, or of its function, from what the layer says of itself."""
+    parts = layer_class.documentation()
+    rank = str(parts.pop("rank", ""))
+    example = {
+        "name": layer_class.function_name,
+        "arguments": parts.pop("example_arguments"),
+        "shape": ", ".join(map(str, parts["example_shape"])),
+        "comma": "," if len(parts.pop("example_shape")) == 1 else "",
+    }
     arguments = {
         argument: Argument(spec.prose.replace("{rank}", rank), spec.coercion, spec.r_default)
         for argument, spec in LAYER_ARGUMENTS.items()
         if argument == "object" or argument in layer_class.arguments.parameters
     }
-    further = [p for p in layer_class.arguments.parameters if p not in signature.parameters]
-    return Page(
-        name=name,
-        title=f"{geometry.title} with the {estimator.name} estimator",
-        formula=f"{estimator.formula}\n{geometry.formula}",
-        details=(f"{geometry.shapes}.", f"{estimator.explanation}.", *_LAYER_DETAILS),
-        signature=signature,
-        arguments=arguments,
-        further=" ".join(
-            f"`{further_name}`: {arguments[further_name].prose}" for further_name in further
-        ),
-        returns=_LAYER_RETURNS,
-        error="ArgumentError",
-        raises=_LAYER_RAISES,
-        python_example=geometry.python_example.format(name=name),
-        r_example=geometry.r_example.format(name=name),
-        reference=estimator.reference,
-    )
+    unnamed = [
+        name for name in layer_class.arguments.parameters if name not in signature.parameters
+    ]
+    page = {
+        "name": layer_class.function_name,
+        "signature": signature,
+        "arguments": arguments,
+        "further": " ".join(f"`{name}`: {arguments[name].prose}" for name in unnamed),
+        "returns": _LAYER_RETURNS,
+        "error": "ArgumentError",
+        "raises": _LAYER_RAISES,
+        "python_example": _PYTHON_EXAMPLE.format(**example),
+        "r_example": _R_EXAMPLE.format(**example).replace("=", " = "),
+    }
+    return Page(**{**page, **parts})
 
 
 def distribution_page(function: Callable[..., Any], **parts: Any) -> Page:

@@ -32,3 +32,14 @@ def centred_normal(normal: Any) -> Any:
     from tensorflow_probability import distributions as tfd
 
     return tfd.Normal(loc=tf.zeros_like(normal.loc), scale=normal.scale)
+
+
+def normal(mean: Any, variance: Any, dtype: tf.DType) -> Any:
+    """Return the normal distribution of a mean and a variance, which may be zero."""
+    from tensorflow_probability import distributions as tfd
+
+    variance = tf.cast(variance, dtype)
+    # The gradient of the square root is infinite at zero, and NaN once it meets a zero input.
+    is_positive = variance > 0
+    root = tf.sqrt(tf.where(is_positive, variance, tf.ones_like(variance)))
+    return tfd.Normal(tf.cast(mean, dtype), tf.where(is_positive, root, tf.zeros_like(root)))

@@ -2,5 +2,7 @@
 
 from bayeslayers.estimators.estimator import Estimator
 from bayeslayers.estimators.flipout import Flipout
+from bayeslayers.estimators.local_reparameterization import LocalReparameterization
+from bayeslayers.estimators.reparameterization import Reparameterization
 
-__all__ = ["Estimator", "Flipout"]
+__all__ = ["Estimator", "Flipout", "LocalReparameterization", "Reparameterization"]

@@ -57,7 +57,7 @@ class Flipout(Estimator):
 def _signs(geometry: Geometry, inputs: Any, seeds: keras.random.SeedGenerator) -> tuple[Any, Any]:
     """Draw the signs of inputs and outputs at once, ready to broadcast over positions."""
     batch, channels, rank = ops.shape(inputs)[0], inputs.shape[-1], len(inputs.shape)
-    shape = (batch, channels + geometry.output_channels)
+    shape = (batch, channels + geometry.output_channels(channels))
     signs = 2 * keras.random.randint(shape, 0, 2, seed=seeds) - 1
     signs = geometry.over_positions(ops.cast(signs, inputs.dtype), rank)
     return signs[..., :channels], signs[..., channels:]

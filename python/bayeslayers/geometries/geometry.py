@@ -29,11 +29,11 @@ class Geometry(ABC):
     shapes: ClassVar[str]
     """The shapes of inputs and outputs, as a sentence."""
 
-    python_example: ClassVar[str]
-    """A Python session that uses the layer function `{name}`, for its documentation."""
+    example_shape: ClassVar[tuple[int, ...]]
+    """The shape of one example, for the documentation."""
 
-    r_example: ClassVar[str]
-    """The same in R."""
+    example_arguments: ClassVar[str]
+    """The arguments that have no default, as Python code, for the documentation."""
 
     @abstractmethod
     def get_config(self) -> dict[str, Any]:
@@ -48,13 +48,23 @@ class Geometry(ABC):
         """Return the kernel's shape for inputs of this shape."""
 
     @abstractmethod
+    def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
+        """Return the number of input channels."""
+
+    @abstractmethod
+    def output_channels(self, input_channels: int) -> int:
+        """Return the number of output channels, which is the length of the bias."""
+
     def output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the outputs' shape for inputs of this shape."""
+        self.input_spec(input_shape)
+        inputs = self.prepare(keras.KerasTensor(input_shape))
+        kernel = keras.KerasTensor(self._symbolic_kernel_shape(input_shape))
+        return self.restore(self.apply(inputs, kernel)).shape
 
-    @property
-    @abstractmethod
-    def output_channels(self) -> int:
-        """The number of output channels, which is the length of the bias."""
+    def _symbolic_kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
+        """Return the shape of a kernel that Keras can infer the outputs' shape with."""
+        return self.kernel_shape(input_shape)
 
     @abstractmethod
     def apply(self, inputs: Any, kernel: Any) -> Any:

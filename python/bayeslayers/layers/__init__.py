@@ -1,17 +1,32 @@
 """The layers as Keras classes, under the names that TensorFlow Probability gave them."""
 
-from bayeslayers.layers import util
-from bayeslayers.layers.convolution import Conv1DFlipout
+from bayeslayers.layers import convolution, dense, util
 from bayeslayers.layers.util import default_mean_field_normal_fn, default_multivariate_normal_fn
 from bayeslayers.layers.variational import VariationalLayer
 
-Convolution1DFlipout = Conv1DFlipout
+FAMILY = {
+    name: layer
+    for module in (convolution, dense)
+    for name, layer in vars(module).items()
+    if "function_name" in vars(layer if isinstance(layer, type) else object)
+}
+"""Every layer of the family by its name: a class in one of the modules is all that it takes."""
+
+# TensorFlow Probability has each convolution under two names.
+_ALIASES = {
+    name.replace("Conv", "Convolution", 1): layer
+    for name, layer in FAMILY.items()
+    if name.startswith("Conv")
+}
+
+globals().update({**FAMILY, **_ALIASES})
 
 __all__ = [
-    "Conv1DFlipout",
-    "Convolution1DFlipout",
+    "FAMILY",
     "VariationalLayer",
     "default_mean_field_normal_fn",
     "default_multivariate_normal_fn",
     "util",
+    *FAMILY,
+    *_ALIASES,
 ]

@@ -77,7 +77,7 @@ class RandomWeight:
         """Add the variables of posterior and prior to the layer."""
         if not self.exists:
             return
-        self._dtype, self._shape = layer.variable_dtype, tuple(shape)
+        self._dtype = layer.variable_dtype
         self._posterior.build(layer, shape, seed)
         self._check_shape(self.posterior, shape)
         if self._prior:
@@ -86,10 +86,11 @@ class RandomWeight:
     def sample(self, distribution: Any, seeds: keras.random.SeedGenerator) -> Any:
         """Draw a tensor from a distribution, the way the caller chose."""
         drawn = self.posterior_tensor_fn(with_seeds(distribution, seeds))
-        received = "None" if drawn is None else f"a tensor of shape {tuple(ops.shape(drawn))}"
-        if drawn is None or tuple(ops.shape(drawn)) != self._shape:
+        expected = distribution.batch_shape + distribution.event_shape
+        if drawn is None or not expected.is_compatible_with(drawn.shape):
+            received = "None" if drawn is None else f"a tensor of shape {tuple(drawn.shape)}"
             argument = f"{self.role}_posterior_tensor_fn"
-            rule = f"must return a tensor of shape {self._shape}"
+            rule = f"must return a tensor of shape {tuple(expected)}"
             raise ArgumentError(argument, rule, {argument: Described(received)})
         return ops.convert_to_tensor(drawn, dtype=self._dtype)
 

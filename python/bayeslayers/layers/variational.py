@@ -1,10 +1,9 @@
-"""The layer that all layers of the family are: an estimator applied to a geometry."""
+"""The layer that most layers of the family are: an estimator applied to a geometry."""
 
 from __future__ import annotations
 
 import inspect
 import random
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ import keras
 from keras import ops
 
 from bayeslayers import serialization
-from bayeslayers.contract import binding, checks, pages
+from bayeslayers.contract import checks
 from bayeslayers.distributions.makers import (
     default_mean_field_normal_fn,
     default_multivariate_normal_fn,
@@ -21,11 +20,23 @@ from bayeslayers.distributions.makers import (
 )
 from bayeslayers.estimators import Estimator
 from bayeslayers.geometries import Geometry
+from bayeslayers.layers.family import FamilyLayer, join_signatures, keras_arguments
 from bayeslayers.layers.random_weight import RandomWeight
 
 # Keras itself does not save the state of a layer's seed generator.
 _STREAM = "seed_generator_state"
 _FUNCTIONS = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
+
+_DETAILS = (
+    "The layer draws its kernel and its bias anew at every call, in training and in prediction "
+    "alike: call the model many times for the predictive distribution.",
+    "After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and "
+    "`bias_prior` are TensorFlow Probability distributions that follow the layer's variables. "
+    "`losses` holds one number for each prior that is there: the divergence of the posterior from "
+    "it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower "
+    "bound, for the whole training set: with a loss that is a mean over examples, divide it by the "
+    "number of training examples (see `kernel_divergence_fn`).",
+)
 
 
 def _variational_arguments(
@@ -42,32 +53,8 @@ def _variational_arguments(
     bias_divergence_fn: Callable[..., Any] | None = exact_divergence,
     *,
     seed: int | None = None,
-    name: str | None = None,
-    dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
 ) -> None:
-    """Stand for the arguments that every layer has; only the signature is used."""
-
-
-def _signature(geometry: type[Geometry]) -> inspect.Signature:
-    """Join a geometry's arguments and the variational ones, keyword-only arguments last."""
-    parameters = [
-        *inspect.signature(geometry, eval_str=True).parameters.values(),
-        *inspect.signature(_variational_arguments, eval_str=True).parameters.values(),
-    ]
-    return inspect.Signature(sorted(parameters, key=lambda parameter: parameter.kind))
-
-
-def _constructor(arguments: inspect.Signature) -> Callable[..., None]:
-    """Return an `__init__` that binds these arguments, and says so when asked for its signature."""
-
-    def __init__(self: VariationalLayer, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        self._construct(**binding.bind(arguments, args, kwargs))
-
-    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    public = binding.public(arguments)
-    __init__.__signature__ = public.replace(parameters=[itself, *public.parameters.values()])
-    return __init__
+    """Stand for the arguments that every variational layer has; only the signature is used."""
 
 
 def _random_weight(role: str, arguments: dict[str, Any]) -> RandomWeight:
@@ -75,27 +62,37 @@ def _random_weight(role: str, arguments: dict[str, Any]) -> RandomWeight:
     return RandomWeight(role, **{what: arguments.pop(f"{role}_{what}") for what in _FUNCTIONS})
 
 
-class VariationalLayer(keras.Layer):
+class VariationalLayer(FamilyLayer):
     """A layer whose kernel and bias follow posterior distributions that training fits.
 
     A subclass names its `geometry_type` and its `estimator_type`, and inherits everything else; its
     constructor takes the geometry's arguments followed by the variational ones.
     """
 
-    function_name: ClassVar[str]
-    """Name of the function that makes and composes this layer, in Python and in R."""
     geometry_type: ClassVar[type[Geometry]]
     estimator_type: ClassVar[type[Estimator]]
-    arguments: ClassVar[inspect.Signature]
-    """All arguments; those that are keyword-only come through `**kwargs`."""
+    named_arguments: ClassVar[tuple[str, ...]] = ()
+    """Arguments that this layer has by name, where other layers take them through `**kwargs`."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # A user's subclass of a layer keeps the constructor that it wrote or inherited.
-        if "function_name" in vars(cls):
-            cls.arguments = _signature(cls.geometry_type)
-            cls.__init__ = _constructor(cls.arguments)
-            cls.__doc__ = pages.docstring(pages.layer_page(cls, inspect.signature(cls)))
+    @classmethod
+    def signature(cls) -> inspect.Signature:
+        """Return the geometry's arguments, followed by the variational ones."""
+        sources = (cls.geometry_type, _variational_arguments, keras_arguments)
+        return join_signatures(*sources, named=cls.named_arguments)
+
+    @classmethod
+    def documentation(cls) -> dict[str, Any]:
+        """Put together the layer's page from its estimator and its geometry."""
+        geometry, estimator = cls.geometry_type, cls.estimator_type
+        return {
+            "title": f"{geometry.title} with the {estimator.name} estimator",
+            "formula": f"{estimator.formula}\n{geometry.formula}",
+            "details": (f"{geometry.shapes}.", f"{estimator.explanation}.", *_DETAILS),
+            "reference": estimator.reference,
+            "example_arguments": f'{geometry.example_arguments}, activation="relu"',
+            "example_shape": geometry.example_shape,
+            "rank": getattr(geometry, "rank", ""),
+        }
 
     def _construct(self, **arguments: Any) -> None:
         of_geometry = inspect.signature(self.geometry_type).parameters
@@ -116,32 +113,15 @@ class VariationalLayer(keras.Layer):
         self.seed_generator = keras.random.SeedGenerator(self._initial_seed)
         self._forward_pass = _ForwardPass()
 
-    def _construct_keras_layer(
-        self, name: Any, dtype: Any, trainable: Any, activity_regularizer: Any, input_shape: Any
-    ) -> None:
-        given = {"input_shape": checks.input_shape("input_shape", input_shape)}
-        with warnings.catch_warnings():
-            # `input_shape` is an argument of the ancestors; Keras advises its own users against it.
-            warnings.filterwarnings("ignore", message="Do not pass an `input_shape`")
-            super().__init__(
-                name=checks.name("name", name),
-                dtype=checks.dtype("dtype", dtype),
-                trainable=checks.boolean("trainable", trainable),
-                activity_regularizer=checks.regularizer(
-                    "activity_regularizer", activity_regularizer
-                ),
-                **(given if input_shape is not None else {}),
-            )
-
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the variables of posteriors and priors."""
         self.input_spec = self.geometry.input_spec(input_shape)
-        # Refuses inputs that leave no output, in the same words as for symbolic inputs.
-        self.geometry.output_shape(input_shape)
         kernel_shape = self.geometry.kernel_shape(input_shape)
         self.kernel.build(self, kernel_shape, self._initial_seed)
         self.estimator.check_posterior(self.kernel.posterior)
-        self.bias.build(self, (self.geometry.output_channels,), self._initial_seed)
+        input_channels = self.geometry.input_channels(input_shape)
+        bias_shape = (self.geometry.output_channels(input_channels),)
+        self.bias.build(self, bias_shape, self._initial_seed)
 
     def call(self, inputs: Any) -> Any:
         """Return one draw of the outputs, and add the divergences to the losses."""

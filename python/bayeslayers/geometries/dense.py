@@ -1,0 +1,52 @@
+"""The dense map: every output channel weighs all input channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.geometries.geometry import Geometry
+
+_SMALLEST_RANK = 2
+
+
+class Dense(Geometry):
+    """A matrix product over the last dimension."""
+
+    title = "Dense layer"
+    formula = "A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]"
+    shapes = (
+        "Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the "
+        "dimensions in between are positions, which share the weights"
+    )
+    example_shape = (10,)
+    example_arguments = "units=8"
+
+    def __init__(self, units: int) -> None:
+        self.units = checks.positive_integer("units", units)
+
+    def get_config(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def input_spec(self, input_shape: tuple[int | None, ...]) -> keras.layers.InputSpec:
+        if len(input_shape) < _SMALLEST_RANK or input_shape[-1] is None:
+            rule = "must have a batch dimension and a known number of channels"
+            raise ArgumentError("inputs", rule, {"shape": tuple(input_shape)})
+        return keras.layers.InputSpec(min_ndim=_SMALLEST_RANK, axes={-1: input_shape[-1]})
+
+    def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
+        return input_shape[-1]
+
+    def kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
+        return (input_shape[-1], self.units)
+
+    def output_channels(self, input_channels: int) -> int:
+        del input_channels
+        return self.units
+
+    def apply(self, inputs: Any, kernel: Any) -> Any:
+        return ops.matmul(inputs, kernel)

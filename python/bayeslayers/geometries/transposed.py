@@ -1,0 +1,71 @@
+"""Transposed convolutions: the gradient of a convolution, which spreads inputs over outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from bayeslayers.contract import checks
+from bayeslayers.geometries.window import Window
+
+
+class TransposedConvolution(Window):
+    """Spread each input over the window, weighed anew for each output channel."""
+
+    kind = "transposed convolution"
+    formula = (
+        "A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], "
+        "summed where windows overlap"
+    )
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | tuple[int, ...],
+        strides: int | tuple[int, ...] = 1,
+        padding: str = "valid",
+        output_padding: int | tuple[int, ...] | None = None,
+        data_format: str = "channels_last",
+        dilation_rate: int | tuple[int, ...] = 1,
+    ) -> None:
+        self.filters = checks.positive_integer("filters", filters)
+        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
+        self.output_padding = checks.output_padding("output_padding", output_padding, self.strides)
+
+    def kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
+        return (*self.kernel_size, self.filters, self.input_channels(input_shape))
+
+    def output_channels(self, input_channels: int) -> int:
+        del input_channels
+        return self.filters
+
+    def apply(self, inputs: Any, kernel: Any) -> Any:
+        return ops.conv_transpose(
+            inputs, kernel, output_padding=self.output_padding, **self._sliding
+        )
+
+    def _check_positions(self, input_shape: tuple[int | None, ...]) -> None:
+        """Inputs of any length have outputs."""
+
+    @property
+    def _paddings(self) -> tuple[str, ...]:
+        return ("valid", "same")
+
+
+class TransposedConvolution1D(TransposedConvolution):
+    """Transposed convolution over one dimension."""
+
+    rank = 1
+
+
+class TransposedConvolution2D(TransposedConvolution):
+    """Transposed convolution over two dimensions."""
+
+    rank = 2
+
+
+class TransposedConvolution3D(TransposedConvolution):
+    """Transposed convolution over three dimensions."""
+
+    rank = 3

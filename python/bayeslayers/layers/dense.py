@@ -1,0 +1,34 @@
+"""The dense layers of the family: each pairs an estimator with the dense geometry.
+
+Their documentation is put together from the two.
+"""
+
+from __future__ import annotations
+
+import keras
+
+from bayeslayers.estimators import Flipout, LocalReparameterization, Reparameterization
+from bayeslayers.geometries import Dense
+from bayeslayers.layers.variational import VariationalLayer
+
+
+@keras.saving.register_keras_serializable("bayeslayers")
+class DenseFlipout(VariationalLayer):
+    function_name = "layer_dense_flipout"
+    geometry_type = Dense
+    estimator_type = Flipout
+    named_arguments = ("seed",)
+
+
+@keras.saving.register_keras_serializable("bayeslayers")
+class DenseReparameterization(VariationalLayer):
+    function_name = "layer_dense_reparameterization"
+    geometry_type = Dense
+    estimator_type = Reparameterization
+
+
+@keras.saving.register_keras_serializable("bayeslayers")
+class DenseLocalReparameterization(VariationalLayer):
+    function_name = "layer_dense_local_reparameterization"
+    geometry_type = Dense
+    estimator_type = LocalReparameterization

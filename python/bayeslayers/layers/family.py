@@ -1,0 +1,105 @@
+"""What all layers of the family share, whatever they compute: how they are called and told of."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import keras
+
+from bayeslayers.contract import binding, checks, pages
+
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def keras_arguments(
+    *,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: tuple[int | None, ...] | None = None,
+) -> None:
+    """Stand for the arguments of every Keras layer; only the signature is used."""
+
+
+def join_signatures(*sources: Callable[..., Any], named: tuple[str, ...] = ()) -> inspect.Signature:
+    """Join the arguments of several callables, the first mention of a name winning.
+
+    Args:
+        *sources: Callables, in the order of their arguments. Keyword-only arguments come last.
+        named: Keyword-only arguments that are not to come through `**kwargs`.
+    """
+    parameters: dict[str, inspect.Parameter] = {}
+    for source in sources:
+        for name, parameter in inspect.signature(source, eval_str=True).parameters.items():
+            kind = _POSITIONAL if name in named else parameter.kind
+            parameters.setdefault(name, parameter.replace(kind=kind))
+    return inspect.Signature(sorted(parameters.values(), key=lambda parameter: parameter.kind))
+
+
+def _constructor(arguments: inspect.Signature) -> Callable[..., None]:
+    """Return an `__init__` that binds these arguments, and says so when asked for its signature."""
+
+    def __init__(self: FamilyLayer, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        self._construct(**binding.bind(arguments, args, kwargs))
+
+    itself = inspect.Parameter("self", _POSITIONAL)
+    public = binding.public(arguments)
+    __init__.__signature__ = public.replace(parameters=[itself, *public.parameters.values()])
+    return __init__
+
+
+class FamilyLayer(keras.Layer):
+    """A Keras layer with a function of the contract: one signature, one page, one set of errors.
+
+    A subclass that names its `function_name` gets its constructor and its documentation from
+    `signature` and `documentation`, and keeps what the constructor was called with in `_construct`.
+    """
+
+    function_name: ClassVar[str]
+    """Name of the function that makes and composes this layer, in Python and in R."""
+    arguments: ClassVar[inspect.Signature]
+    """All arguments; those that are keyword-only come through `**kwargs`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A user's subclass of a layer keeps the constructor that it wrote or inherited.
+        if "function_name" in vars(cls):
+            cls.arguments = cls.signature()
+            cls.__init__ = _constructor(cls.arguments)
+            cls.__doc__ = pages.docstring(pages.layer_page(cls, inspect.signature(cls)))
+
+    @classmethod
+    def signature(cls) -> inspect.Signature:
+        """Return all arguments of the constructor."""
+        raise NotImplementedError
+
+    @classmethod
+    def documentation(cls) -> dict[str, Any]:
+        """Return the parts of the layer's page that are its own; see `contract.pages.Page`."""
+        raise NotImplementedError
+
+    def _construct(self, **arguments: Any) -> None:
+        """Check and keep the arguments, and construct the Keras layer."""
+        raise NotImplementedError
+
+    def _construct_keras_layer(
+        self, name: Any, dtype: Any, trainable: Any, activity_regularizer: Any, input_shape: Any
+    ) -> None:
+        given = {"input_shape": checks.input_shape("input_shape", input_shape)}
+        with warnings.catch_warnings():
+            # `input_shape` is an argument of the ancestors; Keras advises its own users against it.
+            warnings.filterwarnings("ignore", message="Do not pass an `input_shape`")
+            keras.Layer.__init__(
+                self,
+                name=checks.name("name", name),
+                dtype=checks.dtype("dtype", dtype),
+                trainable=checks.boolean("trainable", trainable),
+                activity_regularizer=checks.regularizer(
+                    "activity_regularizer", activity_regularizer
+                ),
+                **(given if input_shape is not None else {}),
+            )
