@@ -8,24 +8,21 @@ from bayeslayers import layers, shim, tfp  # noqa: E402
 from bayeslayers._version import __version__  # noqa: E402
 from bayeslayers.contract.errors import ArgumentError  # noqa: E402
 from bayeslayers.contract.functions import layer_function  # noqa: E402
-from bayeslayers.distributions.functions import (  # noqa: E402
-    tfd_kl_divergence,
-    tfd_log_prob,
-    tfd_sample,
-)
+from bayeslayers.distributions import functions as _distributions  # noqa: E402
 
-# `layer_conv_1d_flipout` and its kin: a function for every class of the family.
-_LAYER_FUNCTIONS = {layer.function_name: layer_function(layer) for layer in layers.FAMILY.values()}
-globals().update(_LAYER_FUNCTIONS)
+# `layer_conv_1d_flipout` and its kin: a function for every class of the family. `tfd_sample` and
+# its kin: the verbs of distributions.
+_FUNCTIONS = {
+    **{layer.function_name: layer_function(layer) for layer in layers.FAMILY.values()},
+    **_distributions.FUNCTIONS,
+}
+globals().update(_FUNCTIONS)
 
 __all__ = [
     "ArgumentError",
     "__version__",
     "layers",
     "shim",
-    "tfd_kl_divergence",
-    "tfd_log_prob",
-    "tfd_sample",
     "tfp",
-    *_LAYER_FUNCTIONS,
+    *_FUNCTIONS,
 ]

@@ -32,3 +32,17 @@ test_that("what TensorFlow Probability refuses is an R error at the caller's lin
   expect_identical(as.character(condition$call[[1]]), "tfd_sample")
   expect_no_match(conditionMessage(condition), "py_last_error")
 })
+
+test_that("the verbs agree with R's own distributions", {
+  skip_without_core()
+  normal <- tfp$distributions$Normal(loc = 1, scale = 2)
+  value_of <- function(tensor) as.numeric(numbers(tensor))
+  expect_equal(value_of(tfd_prob(normal, 2.5)), dnorm(2.5, 1, 2), tolerance = 1e-6)
+  expect_equal(value_of(tfd_cdf(normal, 2.5)), pnorm(2.5, 1, 2), tolerance = 1e-6)
+  expect_equal(value_of(tfd_quantile(normal, 0.9)), qnorm(0.9, 1, 2), tolerance = 1e-6)
+  expect_equal(value_of(tfd_mean(normal)), 1)
+  expect_equal(value_of(tfd_variance(normal)), 4)
+  expect_equal(value_of(tfd_stddev(normal)), 2)
+  expect_equal(value_of(tfd_mode(normal)), 1)
+  expect_equal(value_of(tfd_entropy(normal)), 0.5 * log(2 * pi * exp(1) * 4), tolerance = 1e-6)
+})
