@@ -8,6 +8,7 @@ from bayeslayers import layers, shim, tfp  # noqa: E402
 from bayeslayers._version import __version__  # noqa: E402
 from bayeslayers.contract.errors import ArgumentError  # noqa: E402
 from bayeslayers.contract.functions import layer_function  # noqa: E402
+from bayeslayers.distributions import constructors as _constructors  # noqa: E402
 from bayeslayers.distributions import functions as _distributions  # noqa: E402
 
 # `layer_conv_1d_flipout` and its kin: a function for every class of the family. `tfd_sample` and
@@ -18,6 +19,15 @@ _FUNCTIONS = {
 }
 globals().update(_FUNCTIONS)
 
+
+def __getattr__(name: str) -> object:
+    """Make `tfd_normal` and its kin when first asked for, which takes an import of seconds."""
+    if name not in _constructors.CONSTRUCTORS:
+        raise AttributeError(f"module 'bayeslayers' has no attribute {name!r}")
+    globals()[name] = _constructors.constructor(name)
+    return globals()[name]
+
+
 __all__ = [
     "ArgumentError",
     "__version__",
@@ -25,4 +35,5 @@ __all__ = [
     "shim",
     "tfp",
     *_FUNCTIONS,
+    *_constructors.CONSTRUCTORS,
 ]

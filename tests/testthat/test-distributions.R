@@ -46,3 +46,30 @@ test_that("the verbs agree with R's own distributions", {
   expect_equal(value_of(tfd_mode(normal)), 1)
   expect_equal(value_of(tfd_entropy(normal)), 0.5 * log(2 * pi * exp(1) * 4), tolerance = 1e-6)
 })
+
+test_that("the constructors agree with R's own distributions", {
+  skip_without_core()
+  log_prob <- function(distribution, value) as.vector(numbers(tfd_log_prob(distribution, value)))
+  expect_equal(
+    log_prob(tfd_normal(c(0, 1), 2), 0.3), dnorm(0.3, c(0, 1), 2, log = TRUE),
+    tolerance = 1e-6
+  )
+  expect_equal(log_prob(tfd_poisson(rate = 2.5), 3), dpois(3, 2.5, log = TRUE), tolerance = 1e-6)
+  expect_equal(log_prob(tfd_student_t(4, 0, 1), 0.3), dt(0.3, 4, log = TRUE), tolerance = 1e-6)
+  expect_equal(log_prob(tfd_bernoulli(probs = 0.3), 1), log(0.3), tolerance = 1e-6)
+  independent <- tfd_independent(tfd_normal(c(0, 1), 2), reinterpreted_batch_ndims = 1)
+  expect_equal(
+    log_prob(independent, c(0.3, 0.3)), sum(dnorm(0.3, c(0, 1), 2, log = TRUE)),
+    tolerance = 1e-6
+  )
+  lognormal <- tfd_transformed_distribution(tfd_normal(0, 1), tfp$bijectors$Exp())
+  expect_equal(log_prob(lognormal, 1.7), dlnorm(1.7, log = TRUE), tolerance = 1e-6)
+  condition <- expect_error(
+    tfd_normal(lok = 0, scale = 1), "lok"
+  )
+  mixture <- tfd_mixture_same_family(tfd_categorical(probs = c(0.4, 0.6)), tfd_normal(c(0, 2), 1))
+  expect_equal(
+    log_prob(mixture, 0.5), log(0.4 * dnorm(0.5) + 0.6 * dnorm(0.5, 2)),
+    tolerance = 1e-6
+  )
+})

@@ -163,6 +163,71 @@ LAYER_ARGUMENTS = {
         Coercion.FUNCTION,
     ),
     "bias_divergence_fn": Argument(_of_bias(_DIVERGENCE), Coercion.FUNCTION, _KL),
+    "params": Argument(
+        "Positive whole number: how many parameters each variable gets.", Coercion.WHOLE
+    ),
+    "event_shape": Argument(
+        "Positive whole number, alone or as the only size of a shape: how many variables there "
+        "are. With {none} the inputs say so.",
+        Coercion.WHOLE,
+    ),
+    "hidden_units": Argument(
+        "Positive whole numbers: how many units each hidden layer has. With {none} there is no "
+        "hidden layer.",
+        Coercion.WHOLE,
+    ),
+    "input_order": Argument(
+        'One of "left-to-right", "right-to-left" and "random", or the place of each variable in '
+        "the order, from 1: with (2, 1, 3) the second variable is the first.",
+        Coercion.WHOLE,
+    ),
+    "hidden_degrees": Argument(
+        'One of "equal" (spread evenly over the places) and "random", or a list that holds the '
+        "degree of each unit for each hidden layer: whole numbers from 0, which sees no variable, "
+        "to below the number of variables.",
+        Coercion.WHOLE,
+    ),
+    "use_bias": Argument("{true} or {false}: whether the layer has a bias."),
+    "validate_args": Argument(
+        "{true} or {false}. Changes nothing: the arguments are checked in any case."
+    ),
+    "conditional": Argument(
+        "{true} or {false}: whether the layer is called with a `conditional_input`."
+    ),
+    "conditional_event_shape": Argument(
+        "Positive whole number, alone or as the only size of a shape: the size of "
+        "`conditional_input`. Must be given where `conditional` is {true}.",
+        Coercion.WHOLE,
+    ),
+    "conditional_input_layers": Argument(
+        'One of "all_layers" (every layer sees `conditional_input`) and "first_layer" (the others '
+        "see it through the first; where no hidden unit has degree 0, the first variable in the "
+        "order then does not depend on it)."
+    ),
+    "kernel_initializer": Argument(
+        "Keras initializer of the kernels, its name, or a function of a shape and a dtype.",
+        Coercion.FUNCTION,
+    ),
+    "bias_initializer": Argument(
+        "Keras initializer of the biases, its name, or a function of a shape and a dtype.",
+        Coercion.FUNCTION,
+    ),
+    "kernel_regularizer": Argument(
+        "Keras regularizer of the kernels, its name, or a function of one tensor.",
+        Coercion.FUNCTION,
+    ),
+    "bias_regularizer": Argument(
+        "Keras regularizer of the biases, its name, or a function of one tensor.",
+        Coercion.FUNCTION,
+    ),
+    "kernel_constraint": Argument(
+        "Keras constraint on the kernels, its name, or a function of one tensor.",
+        Coercion.FUNCTION,
+    ),
+    "bias_constraint": Argument(
+        "Keras constraint on the biases, its name, or a function of one tensor.",
+        Coercion.FUNCTION,
+    ),
     "seed": Argument(
         "Whole number from which the layer draws its initial variables and all its samples. With "
         "{none} it is drawn from the generator that `keras.utils.set_random_seed()` sets.",
@@ -189,5 +254,55 @@ DISTRIBUTION_ARGUMENTS = {
     ),
     "value": Argument("A tensor, an array or a number: where to evaluate the distribution."),
     "other": Argument("The TensorFlow Probability distribution to compare with."),
-    "name": Argument("Name of the operation in TensorFlow's graph."),
+    "name": Argument("Name in TensorFlow's graph."),
+    "loc": Argument("Location: number, array or tensor."),
+    "scale": Argument("Positive scale: number, array or tensor."),
+    "df": Argument("Positive degrees of freedom: number, array or tensor."),
+    "atol": Argument("How far from `loc` still counts as `loc`. {none} is 0."),
+    "rtol": Argument("The same, relative to `loc`. {none} is 0."),
+    "probs": Argument("Probabilities. Give either these or `logits`."),
+    "logits": Argument(
+        "Logarithms of odds, or of probabilities up to a constant; or give `probs`."
+    ),
+    "rate": Argument("Positive mean: number, array or tensor. Give either this or `log_rate`."),
+    "log_rate": Argument("Logarithm of the mean."),
+    "total_count": Argument("Positive number of failures until which successes are counted."),
+    "scale_diag": Argument("Standard deviations, one for each dimension."),
+    "scale_tril": Argument(
+        "Lower triangular matrix with positive diagonal. {none} is the identity."
+    ),
+    "reinterpreted_batch_ndims": Argument(
+        "How many of the last dimensions of the batch become one event. {none} is all but the "
+        "first.",
+        Coercion.WHOLE,
+    ),
+    "mixture_distribution": Argument("Categorical distribution of the components."),
+    "components_distribution": Argument(
+        "Distribution whose last batch dimension runs over the components."
+    ),
+    "reparameterize": Argument("{true} or {false}: whether gradients pass through samples."),
+    "bijector": Argument("A TensorFlow Probability bijector."),
+    "kwargs_split_fn": Argument(
+        "Function that splits further arguments between distribution and bijector. With {none} "
+        "TensorFlow Probability's own.",
+        Coercion.FUNCTION,
+    ),
+    "parameters": Argument("Named list of the arguments that a subclass was made with, or {none}."),
+    "shift_and_log_scale_fn": Argument(
+        "Function of a tensor that returns shift and logarithm of the scale of each entry, from "
+        "the entries before it; such as the layer of `layer_autoregressive()`.",
+        Coercion.FUNCTION,
+    ),
+    "is_constant_jacobian": Argument(
+        "{true} or {false}: whether the Jacobian is the same everywhere, as without a log scale."
+    ),
+    "unroll_loop": Argument("{true} or {false}: whether the loop over entries is unrolled."),
+    "event_ndims": Argument("Whole number: how many dimensions an event has.", Coercion.WHOLE),
+    "dtype": Argument("Dtype of the samples."),
+    "validate_args": Argument(
+        "{true} or {false}: whether arguments are checked at run time, which takes time."
+    ),
+    "allow_nan_stats": Argument(
+        "{true} or {false}: whether a statistic that is not defined is NaN, rather than an error."
+    ),
 }

@@ -33,7 +33,7 @@ def bind(
         ArgumentError: If a name is unknown or a required argument is missing.
     """
     parameters = signature.parameters
-    _refuse_unknown(parameters, kwargs)
+    _refuse_unknown([*parameters, "object"], kwargs, of="layer")
     bound = signature.bind_partial(*args, **kwargs)
     for name, parameter in parameters.items():
         if parameter.default is _EMPTY and name not in bound.arguments:
@@ -42,9 +42,21 @@ def bind(
     return dict(bound.arguments)
 
 
-def _refuse_unknown(parameters: Mapping[str, inspect.Parameter], kwargs: Mapping[str, Any]) -> None:
+def given(
+    signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return by name the arguments that the caller gave, and no defaults.
+
+    Raises:
+        ArgumentError: If a name is unknown.
+    """
+    _refuse_unknown(list(signature.parameters), kwargs, of="distribution")
+    return dict(signature.bind_partial(*args, **kwargs).arguments)
+
+
+def _refuse_unknown(known: Sequence[str], kwargs: Mapping[str, Any], *, of: str) -> None:
     for name, value in kwargs.items():
-        if name not in parameters:
-            near = difflib.get_close_matches(name, [*parameters, "object"], n=1)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean `{near[0]}`?" if near else None
-            raise ArgumentError(name, "is not an argument of this layer", {name: value}, hint)
+            raise ArgumentError(name, f"is not an argument of this {of}", {name: value}, hint)

@@ -1,0 +1,203 @@
+"""Constructors of distributions, under the names of the R package tfprobability.
+
+Their signatures are TensorFlow Probability's, which takes seconds to import: each function is made
+when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from bayeslayers.contract import binding
+from bayeslayers.contract.functions import distribution_function
+
+# Arguments that tfprobability does not have: younger than it, or marked as experimental.
+_LEFT_OUT = {
+    "bijector_fn",
+    "experimental_use_kahan_sum",
+    "force_probs_to_zero_outside_support",
+    "require_integer_total_count",
+}
+
+# What all of them have, in tfprobability's order at the end.
+_LAST = ("validate_args", "allow_nan_stats", "parameters", "name")
+
+
+@dataclass(frozen=True)
+class Constructor:
+    """What is our own about the constructor of a distribution or bijector.
+
+    Args:
+        path: Where TensorFlow Probability has the class.
+        title: What it is called.
+        formula: Its density or probability, or what it computes.
+        arguments: Arguments of an example in Python, with `{tfp}` and `{of}` for what R spells with
+            a dollar sign.
+    """
+
+    path: str
+    title: str
+    formula: str
+    arguments: str
+
+
+CONSTRUCTORS = {
+    "tfd_normal": Constructor(
+        "distributions.Normal",
+        "Normal distribution",
+        "p(x) = exp(-((x - loc) / scale)^2 / 2) / (scale * sqrt(2 * pi))",
+        "loc=0.0, scale=1.0",
+    ),
+    "tfd_student_t": Constructor(
+        "distributions.StudentT",
+        "Student's t distribution",
+        "p(x) = (1 + ((x - loc) / scale)^2 / df)^(-(df + 1) / 2) / Z,\n"
+        "Z = scale * sqrt(df * pi) * Gamma(df / 2) / Gamma((df + 1) / 2)",
+        "df=4.0, loc=0.0, scale=1.0",
+    ),
+    "tfd_deterministic": Constructor(
+        "distributions.Deterministic",
+        "Deterministic distribution",
+        "P(x = loc) = 1",
+        "loc=0.0",
+    ),
+    "tfd_bernoulli": Constructor(
+        "distributions.Bernoulli",
+        "Bernoulli distribution",
+        "P(x = 1) = probs = 1 / (1 + exp(-logits))",
+        "probs=0.3",
+    ),
+    "tfd_categorical": Constructor(
+        "distributions.Categorical",
+        "Categorical distribution",
+        "P(x = k) = probs[k] = exp(logits[k]) / sum over j of exp(logits[j]),   k from 0",
+        "logits=[0.0, 1.0]",
+    ),
+    "tfd_poisson": Constructor(
+        "distributions.Poisson",
+        "Poisson distribution",
+        "P(x = k) = rate^k * exp(-rate) / k!",
+        "rate=2.5",
+    ),
+    "tfd_negative_binomial": Constructor(
+        "distributions.NegativeBinomial",
+        "Negative binomial distribution",
+        "P(x = k) = choose(k + total_count - 1, k) * (1 - probs)^total_count * probs^k",
+        "total_count=3.0, probs=0.4",
+    ),
+    "tfd_multivariate_normal_diag": Constructor(
+        "distributions.MultivariateNormalDiag",
+        "Multivariate normal distribution with a diagonal covariance",
+        "p(x) = product over i of Normal(x[i]; loc[i], scale_diag[i])",
+        "loc=[0.0, 1.0], scale_diag=[1.0, 2.0]",
+    ),
+    "tfd_multivariate_normal_tri_l": Constructor(
+        "distributions.MultivariateNormalTriL",
+        "Multivariate normal distribution with a triangular scale",
+        "x = loc + scale_tril z,   z ~ Normal(0, I);   covariance = scale_tril scale_tril'",
+        "loc=[0.0, 1.0]",
+    ),
+    "tfd_independent": Constructor(
+        "distributions.Independent",
+        "Independent distribution",
+        "p(x) = product of distribution(x[i]) over the last `reinterpreted_batch_ndims` dimensions",
+        "distribution={tfp}distributions{of}Normal([0.0, 1.0], 1.0), reinterpreted_batch_ndims=1",
+    ),
+    "tfd_mixture_same_family": Constructor(
+        "distributions.MixtureSameFamily",
+        "Mixture of distributions of one family",
+        "p(x) = sum over k of mixture_distribution(k) * components_distribution[k](x)",
+        "mixture_distribution={tfp}distributions{of}Categorical(probs=[0.4, 0.6]),"
+        " components_distribution={tfp}distributions{of}Normal([0.0, 2.0], 1.0)",
+    ),
+    "tfd_transformed_distribution": Constructor(
+        "distributions.TransformedDistribution",
+        "Transformed distribution",
+        "y = bijector(x),   x ~ distribution;   "
+        "log p(y) = log distribution(x) - log |det d bijector(x) / dx|",
+        "distribution={tfp}distributions{of}Normal(0.0, 1.0), bijector={tfp}bijectors{of}Exp()",
+    ),
+    "tfb_masked_autoregressive_flow": Constructor(
+        "bijectors.MaskedAutoregressiveFlow",
+        "Masked autoregressive flow",
+        "y[i] = x[i] * exp(log_scale[i]) + shift[i],\n"
+        "(shift[i], log_scale[i]) = shift_and_log_scale_fn(y)[i], a function of y[:i] alone",
+        "shift_and_log_scale_fn=layer_autoregressive(params=2, event_shape=2)",
+    ),
+}
+"""Every constructor by its name."""
+
+
+def constructor(name: str) -> Callable[..., Any]:
+    """Make the function of that name from TensorFlow Probability's class."""
+    spec = CONSTRUCTORS[name]
+    target = _class(spec.path)
+    signature = _signature(target)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        given = binding.given(signature, args, kwargs)
+        if isinstance(given.get("dtype"), str):
+            given["dtype"] = tf.as_dtype(given["dtype"])
+        return target(**given)
+
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = "bayeslayers"
+    function.__signature__ = signature
+    return distribution_function(**_page(name, spec))(function)
+
+
+def _class(path: str) -> type:
+    import tensorflow_probability
+
+    module, name = path.split(".")
+    return getattr(getattr(tensorflow_probability, module), name)
+
+
+def _signature(target: type) -> inspect.Signature:
+    # Of `__init__`, as some classes have a `__new__` that takes anything.
+    _, *parameters = inspect.signature(target.__init__).parameters.values()
+    parameters = [
+        parameter.replace(default=_plain(parameter.default))
+        for parameter in parameters
+        if parameter.name not in _LEFT_OUT
+    ]
+    return inspect.Signature(sorted(parameters, key=lambda parameter: _place(parameter.name)))
+
+
+def _place(name: str) -> int:
+    return _LAST.index(name) if name in _LAST else -1
+
+
+def _plain(default: Any) -> Any:
+    """Replace a default that R can't spell; what a caller does not give is not passed on."""
+    if isinstance(default, tf.DType):
+        return default.name
+    is_function = callable(default) and default is not inspect.Parameter.empty
+    return None if is_function else default
+
+
+def _page(name: str, spec: Constructor) -> dict[str, Any]:
+    imports = ["tfp", name, *(["layer_autoregressive"] if "layer_" in spec.arguments else [])]
+    in_python = spec.arguments.format(tfp="tfp.", of=".")
+    in_r = spec.arguments.format(tfp="tfp$", of="$")
+    for python_word, r_word in (("=", " = "), ("[", "c("), ("]", ")")):
+        in_r = in_r.replace(python_word, r_word)
+    return {
+        "title": spec.title,
+        "formula": spec.formula,
+        "details": (
+            "The same as the class of TensorFlow Probability, which checks the arguments. Those "
+            "that are not given keep its defaults.",
+        ),
+        "returns": f"An object of TensorFlow Probability: `tfp.{spec.path}`.",
+        "error": "ValueError",
+        "raises": "If TensorFlow Probability refuses an argument.",
+        "python_example": f">>> from bayeslayers import {', '.join(imports)}\n"
+        f">>> made = {name}(\n...     {in_python}\n... )",
+        "r_example": f"made <- {name}(\n  {in_r}\n)",
+    }
