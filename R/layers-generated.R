@@ -1545,3 +1545,240 @@ layer_dense_local_reparameterization <- function(
 ) {
   call_core("layer_dense_local_reparameterization")
 }
+
+#' Dense layer with a joint posterior of kernel and bias
+#'
+#' \preformatted{y = A(x, k) + b,   w = (k, b) ~ q(w; x)
+#' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
+#'
+#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights.
+#'
+#' One draw of the weights serves all examples of a call, in training and in prediction alike: call the model many times for the predictive distribution. Kernel and bias have one posterior together, so that it can hold correlations between any of the weights.
+#'
+#' The posterior and the prior are made once, when the layer is built, and are then its attributes `posterior` and `prior`; their variables are the layer's, and are trained and saved with it. The classic posterior is a `Sequential` model of `layer_variable()` and `layer_distribution_lambda()`. A prior with variables is fitted to the data too (empirical Bayes).
+#'
+#' `losses` holds one number, once per forward pass: the divergence of the posterior from the prior times `kl_weight`. Estimated from the draw, it is log q(w) - log p(w), whose mean is the exact divergence.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param make_posterior_fn Function of `(kernel_size, bias_size, dtype)`, the numbers of weights in the kernel and in the bias, that returns the posterior: a Keras model, a layer, or a function with variables, which is called on the layer's inputs and returns a TensorFlow Probability distribution over vectors of all `kernel_size + bias_size` weights, the kernel's first, row by row.
+#' @param make_prior_fn Function of `(kernel_size, bias_size, dtype)`, the numbers of weights in the kernel and in the bias, that returns the prior: a Keras model, a layer, or a function with variables, which is called on the layer's inputs and returns a TensorFlow Probability distribution over vectors of all `kernel_size + bias_size` weights, the kernel's first, row by row.
+#' @param kl_weight Number from 0 by which the divergence is multiplied: where the loss is a mean over examples, one over the number of training examples. `NULL` is 1.
+#' @param kl_use_exact `TRUE` or `FALSE`: whether the divergence is the closed form, which not every pair of distributions has, or estimated from the draw behind this call's outputs.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param use_bias `TRUE` or `FALSE`: whether the layer has a bias.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. A model or a layer that is the posterior draws from its own seed. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Graves, A. (2011). Practical Variational Inference for Neural Networks. Advances in Neural Information Processing Systems. <https://papers.nips.cc/paper/4329-practical-variational-inference-for-neural-networks>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' tfd <- tfp$distributions
+#' posterior <- function(kernel_size, bias_size, dtype) {
+#'   n <- kernel_size + bias_size
+#'   make_normal <- function(t) {
+#'     t <- keras$ops$split(t, 2L)
+#'     tfd$Independent(tfd$Normal(t[[1]], keras$ops$softplus(t[[2]]) * 0.1 + 1e-5), 1L)
+#'   }
+#'   keras$Sequential() |>
+#'     layer_variable(2 * n) |>
+#'     layer_distribution_lambda(make_normal)
+#' }
+#' prior <- function(kernel_size, bias_size, dtype) {
+#'   standard <- tfd$Normal(keras$ops$zeros(kernel_size + bias_size), 1)
+#'   function(inputs) tfd$Independent(standard, 1L)
+#' }
+#' layer <- layer_dense_variational(
+#'   units = 4, make_posterior_fn = posterior, make_prior_fn = prior, kl_weight = 1 / 100
+#' )
+#' layer(array(1, c(32, 3)))
+#' layer$losses
+#' @export
+layer_dense_variational <- function(
+  object,
+  units,
+  make_posterior_fn,
+  make_prior_fn,
+  kl_weight = NULL,
+  kl_use_exact = FALSE,
+  activation = NULL,
+  use_bias = TRUE,
+  ...
+) {
+  call_core("layer_dense_variational")
+}
+
+#' Trainable variable
+#'
+#' \preformatted{y = f(v), whatever the inputs are}
+#'
+#' The layer returns its variable, of the same shape whatever the inputs are and however many: there is no batch dimension. It is where the parameters of a distribution come from that depends on nothing: followed by `layer_distribution_lambda()`, it is a trainable posterior or prior for `layer_dense_variational()`.
+#'
+#' The variable is there as soon as the layer is. Under a mixed dtype policy it is returned in the higher precision, as the parameters of distributions are.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param shape Positive whole number, or a list of them: the shape of the variable.
+#' @param dtype Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one.
+#' @param activation Name of a Keras activation, or a function of one tensor: f, applied to the variable. With `NULL` there is none.
+#' @param initializer Keras initializer of the variable, its name, or a function of a shape and a dtype.
+#' @param regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the variable, added to the losses. With `NULL` there is none.
+#' @param constraint Keras constraint, its name, or a function of one tensor, applied to the variable after each step of training. With `NULL` there is none.
+#' @param ... `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Tran, D., Dusenberry, M. W., van der Wilk, M., and Hafner, D. (2019). Bayesian Layers: A Module for Neural Network Uncertainty. Advances in Neural Information Processing Systems. <https://arxiv.org/abs/1812.03973>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' variable <- layer_variable(shape = c(2, 3), initializer = "ones")
+#' variable(array(0, c(32, 1)))
+#' length(variable$trainable_variables)
+#' @export
+layer_variable <- function(
+  object,
+  shape,
+  dtype = NULL,
+  activation = NULL,
+  initializer = "zeros",
+  regularizer = NULL,
+  constraint = NULL,
+  ...
+) {
+  call_core("layer_variable")
+}
+
+#' Distribution as a layer's output
+#'
+#' \preformatted{y ~ p(y; x), where p is made from the inputs x}
+#'
+#' The output is a TensorFlow Probability distribution, with all its methods, and also a tensor to every Keras layer, loss and metric that it meets: by default a draw. The tensor is made when it is first needed, and stays the same for that output; the draw of the next call is a new one.
+#'
+#' A model that ends in this layer is trained with a loss function of the targets and the distribution, such as its negative log density: a function that is passed to `compile()` receives the distribution itself. `predict()` returns the tensors. Where their shapes differ by a last axis of one, Keras makes targets and distribution agree.
+#'
+#' `make_distribution_fn` is called at every use, on the outputs of the layers before: it must take its parameters from them, or from constants, and has no trainable variables of its own.
+#'
+#' XLA, which `fit()` and `predict()` switch on by default, can't draw from some distributions, such as gamma and Poisson: take `Distribution.mean` to convert them, or compile the model with `jit_compile` off.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param make_distribution_fn Function of the layer's inputs that returns a TensorFlow Probability distribution.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' make_normal <- function(t) {
+#'   t <- keras$ops$split(t, 2L, axis = -1L)
+#'   tfp$distributions$Normal(t[[1]], keras$ops$softplus(t[[2]]) + 1e-3)
+#' }
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L))) |>
+#'   layer_distribution_lambda(make_normal)
+#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model$fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0L)
+#' model(array(1, c(32, 3)))$mean()
+#' @export
+layer_distribution_lambda <- function(
+  object,
+  make_distribution_fn,
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  ...
+) {
+  call_core("layer_distribution_lambda")
+}
+
+#' Masked autoregressive network
+#'
+#' \preformatted{h[k] = f((K[k] * M[k])' h[k - 1] + V[k]' conditional_input + b[k]), h[0] = inputs}
+#'
+#' Inputs of shape (..., n) give outputs of shape (..., n, params). With the variables in the order that `input_order` gives them, the outputs of a variable depend only on the variables before it: they can be the parameters of its distribution given those. With two parameters, a shift and the logarithm of a scale, the layer is the `shift_and_log_scale_fn` of TensorFlow Probability's `MaskedAutoregressiveFlow`; in its `Autoregressive` distribution it makes the distribution of every next variable. Those find no variables in a Keras 3 layer: train the layer's own `trainable_variables`.
+#'
+#' The masks M come from degrees: an input's is its place in the order, and a hidden unit's is the last place that it may see. They multiply the kernels at every call, so that nothing that changes a kernel can let a later variable through. Once the layer has been built, `degrees` holds those of the inputs and of each hidden layer.
+#'
+#' A layer that was made with `conditional` is called with a second tensor, `conditional_input`, of shape (..., *conditional_event_shape), on which all outputs may depend. Its leading dimensions broadcast with those of the inputs.
+#'
+#' Under a mixed dtype policy the outputs are in the higher precision, as the parameters of distributions are.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param params Positive whole number: how many parameters each variable gets.
+#' @param event_shape Positive whole number, alone or as the only size of a shape: how many variables there are. With `NULL` the inputs say so.
+#' @param hidden_units Positive whole numbers: how many units each hidden layer has. With `NULL` there is no hidden layer.
+#' @param input_order One of "left-to-right", "right-to-left" and "random", or the place of each variable in the order, from 1: with (2, 1, 3) the second variable is the first.
+#' @param hidden_degrees One of "equal" (spread evenly over the places) and "random", or a list that holds the degree of each unit for each hidden layer: whole numbers from 0, which sees no variable, to below the number of variables.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs of each hidden layer. With `NULL` there is none.
+#' @param use_bias `TRUE` or `FALSE`: whether the layer has a bias.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param validate_args `TRUE` or `FALSE`. Changes nothing: the arguments are checked in any case.
+#' @param ... `conditional`: `TRUE` or `FALSE`: whether the layer is called with a `conditional_input`. `conditional_event_shape`: Positive whole number, alone or as the only size of a shape: the size of `conditional_input`. Must be given where `conditional` is `TRUE`. `conditional_input_layers`: One of "all_layers" (every layer sees `conditional_input`) and "first_layer" (the others see it through the first; where no hidden unit has degree 0, the first variable in the order then does not depend on it). `bias_initializer`: Keras initializer of the biases, its name, or a function of a shape and a dtype. `kernel_regularizer`: Keras regularizer of the kernels, its name, or a function of one tensor. `bias_regularizer`: Keras regularizer of the biases, its name, or a function of one tensor. `kernel_constraint`: Keras constraint on the kernels, its name, or a function of one tensor. `bias_constraint`: Keras constraint on the biases, its name, or a function of one tensor. `seed`: Whole number from which the layer draws its initial variables, and the order and the degrees that are random. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Germain, M., Gregor, K., Murray, I., and Larochelle, H. (2015). MADE: Masked Autoencoder for Distribution Estimation. International Conference on Machine Learning. <https://arxiv.org/abs/1502.03509>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' made <- layer_autoregressive(params = 2, hidden_units = c(16, 16), activation = "relu")
+#' base <- tfp$distributions$MultivariateNormalDiag(c(0, 0), c(1, 1))
+#' bijector <- tfp$bijectors$MaskedAutoregressiveFlow(made)
+#' flow <- tfp$distributions$TransformedDistribution(base, bijector)
+#' flow |> tfd_log_prob(tfd_sample(base, 32))
+#' length(made$trainable_variables)
+#' @export
+layer_autoregressive <- function(
+  object,
+  params,
+  event_shape = NULL,
+  hidden_units = NULL,
+  input_order = "left-to-right",
+  hidden_degrees = "equal",
+  activation = NULL,
+  use_bias = TRUE,
+  kernel_initializer = "glorot_uniform",
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_autoregressive")
+}
+
+#' Distribution transformed by a masked autoregressive flow
+#'
+#' \preformatted{y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,
+#' (shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made}
+#'
+#' The input is a distribution over vectors, such as the output of `layer_distribution_lambda()`; the output is the distribution of its transformed draws, a `TransformedDistribution` of TensorFlow Probability, and also a tensor to every Keras layer, loss and metric that it meets: a draw. The Jacobian of the transformation is triangular, so the density is exact, and takes one pass through `made`; a draw takes one for each variable.
+#'
+#' Several of these layers in a row, each with a network and an order of its own, make a more flexible distribution.
+#'
+#' The variables of `made` are the layer's, and are trained and saved with it.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param made Layer of `layer_autoregressive()` with `params` of 2: the shift and the logarithm of the scale of each variable, given those before it.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Papamakarios, G., Pavlakou, T., and Murray, I. (2017). Masked Autoregressive Flow for Density Estimation. Advances in Neural Information Processing Systems. <https://arxiv.org/abs/1705.07057>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' standard_normal <- function(t) {
+#'   tfp$distributions$MultivariateNormalDiag(keras$ops$zeros_like(t), c(1, 1))
+#' }
+#' made <- layer_autoregressive(params = 2, hidden_units = 16, activation = "relu")
+#' model <- keras$Sequential(list(keras$Input(list(2L)))) |>
+#'   layer_distribution_lambda(standard_normal) |>
+#'   layer_autoregressive_transform(made)
+#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' data <- array(1, c(32, 2))
+#' model$fit(data, data, verbose = 0L)
+#' @export
+layer_autoregressive_transform <- function(
+  object,
+  made,
+  ...
+) {
+  call_core("layer_autoregressive_transform")
+}

@@ -23,6 +23,8 @@ _KERAS_MODULES = {
     f"keras.{name}": getattr(keras, name)
     for name in ("activations", "constraints", "initializers", "layers", "regularizers")
 }
+# The policy of a layer within a layer: Keras saves it under its shortest name.
+_KERAS_MODULES["keras"] = keras.dtype_policies
 
 
 def serialize(argument: str, value: Any) -> Any:

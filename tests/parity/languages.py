@@ -8,8 +8,11 @@ import os
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+
+import bayeslayers
 
 PARITY = Path(__file__).parents[1] / "testthat" / "parity"
 
@@ -21,6 +24,11 @@ def read_cases(name):
     """Return the cases that both languages read, as pytest parameters."""
     cases = json.loads((PARITY / name).read_text(encoding="utf-8"))
     return [pytest.param(case, id=case.replace(" ", "-")) for case in cases], cases
+
+
+def read_family():
+    """Return what every other layer of the family is compared with, by function."""
+    return json.loads((PARITY / "family.json").read_text(encoding="utf-8"))
 
 
 def spell_in_r(value):
@@ -38,9 +46,65 @@ def spell_arguments(arguments):
     return ", ".join(f"{name} = {spell_in_r(value)}" for name, value in arguments.items())
 
 
-def example_inputs():
+def example_inputs(shape=(2, 6, 6)):
     """Inputs whose length and channels agree, so that they serve both data formats."""
-    return np.sin(np.arange(2 * 6 * 6, dtype="float64")).reshape(2, 6, 6)
+    return np.sin(np.arange(np.prod(shape), dtype="float64")).reshape(shape)
+
+
+def layer_from_python(arguments, function="layer_conv_1d_flipout"):
+    return getattr(bayeslayers, function)(**arguments, seed=7, name="layer")
+
+
+def layer_from_r(r, arguments, function="layer_conv_1d_flipout"):
+    return r.python_object(f'{function}({spell_arguments(arguments)}, seed = 7, name = "layer")')
+
+
+def outputs_and_losses(layer, inputs):
+    outputs = keras.ops.convert_to_numpy(layer(inputs))
+    return outputs, np.array([float(loss) for loss in layer.losses])
+
+
+def error_from_python(arguments, function="layer_conv_1d_flipout"):
+    with pytest.raises(bayeslayers.ArgumentError) as caught:
+        getattr(bayeslayers, function)(**arguments)
+    return caught.value
+
+
+def error_from_r(r, arguments, function="layer_conv_1d_flipout"):
+    return r.json(f"""
+        condition <- tryCatch(
+          {function}({spell_arguments(arguments)}),
+          bayeslayers_argument_error = identity
+        )
+        c(
+          list(message = conditionMessage(condition), call = deparse(condition$call[[1]])),
+          unclass(condition)[c("argument", "rule", "hint")],
+          list(received = as.list(condition$received))
+        )
+    """)
+
+
+def assert_same_error(in_python, in_r, arguments):
+    """Compare argument, rule and hint, and the values in each language's own spelling."""
+    assert in_r["argument"] == in_python.argument
+    assert in_r["rule"] == in_python.rule
+    assert in_r["hint"] == in_python.hint
+    assert sorted(in_r["received"] or []) == sorted(in_python.received)
+    for name in in_python.received:
+        if name in arguments:
+            assert in_r["received"][name] == spell_in_r(arguments[name])
+            assert spell_in_r(arguments[name]) in in_r["message"]
+
+
+def as_expected(in_python, in_r):
+    """Return what the file of expected values holds of an error."""
+    return {
+        "argument": in_python.argument,
+        "rule": in_python.rule,
+        "hint": in_python.hint,
+        "received_in_r": in_r["received"] or {},
+        "message_in_python": str(in_python),
+    }
 
 
 class R:

@@ -3,53 +3,24 @@
 import json
 
 import pytest
-from languages import PARITY, read_cases, spell_arguments, spell_in_r
-
-import bayeslayers
+from languages import (
+    PARITY,
+    as_expected,
+    assert_same_error,
+    error_from_python,
+    error_from_r,
+    read_cases,
+)
 
 CASES, ARGUMENTS = read_cases("errors.json")
-
-
-def error_from_python(arguments):
-    with pytest.raises(bayeslayers.ArgumentError) as caught:
-        bayeslayers.layer_conv_1d_flipout(**arguments)
-    return caught.value
-
-
-def error_from_r(r, arguments):
-    return r.json(f"""
-        condition <- tryCatch(
-          layer_conv_1d_flipout({spell_arguments(arguments)}),
-          bayeslayers_argument_error = identity
-        )
-        c(
-          list(message = conditionMessage(condition), call = deparse(condition$call[[1]])),
-          unclass(condition)[c("argument", "rule", "hint")],
-          list(received = as.list(condition$received))
-        )
-    """)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_same_argument_rule_and_value(r, case, file_regression):
     arguments = ARGUMENTS[case]
-    in_python = error_from_python(arguments)
-    in_r = error_from_r(r, arguments)
+    in_python, in_r = error_from_python(arguments), error_from_r(r, arguments)
     assert in_r["call"] == "layer_conv_1d_flipout"
-    assert in_r["argument"] == in_python.argument
-    assert in_r["rule"] == in_python.rule
-    assert in_r["hint"] == in_python.hint
-    assert sorted(in_r["received"] or []) == sorted(in_python.received)
-    for name in in_python.received:
-        if name in arguments:
-            assert in_r["received"][name] == spell_in_r(arguments[name])
-            assert spell_in_r(arguments[name]) in in_r["message"]
-    expected = {
-        "argument": in_python.argument,
-        "rule": in_python.rule,
-        "hint": in_python.hint,
-        "received_in_r": in_r["received"] or {},
-        "message_in_python": str(in_python),
-    }
+    assert_same_error(in_python, in_r, arguments)
     path = PARITY / "expected" / f"{case.replace(' ', '-')}-error.json"
-    file_regression.check(json.dumps(expected, indent=1) + "\n", fullpath=path)
+    expected = json.dumps(as_expected(in_python, in_r), indent=1)
+    file_regression.check(expected + "\n", fullpath=path)

@@ -5,25 +5,18 @@ import json
 import keras
 import numpy as np
 import pytest
-from languages import PARITY, example_inputs, read_cases, spell_arguments
+from languages import (
+    PARITY,
+    example_inputs,
+    layer_from_python,
+    layer_from_r,
+    outputs_and_losses,
+    read_cases,
+)
 
 import bayeslayers
 
 CASES, ARGUMENTS = read_cases("layers.json")
-
-
-def layer_from_python(arguments):
-    return bayeslayers.layer_conv_1d_flipout(**arguments, seed=7, name="layer")
-
-
-def layer_from_r(r, arguments):
-    spelt = spell_arguments(arguments)
-    return r.python_object(f'layer_conv_1d_flipout({spelt}, seed = 7, name = "layer")')
-
-
-def outputs_and_losses(layer):
-    outputs = layer(example_inputs())
-    return keras.ops.convert_to_numpy(outputs), np.array([float(loss) for loss in layer.losses])
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -39,8 +32,8 @@ def test_same_config(r, case, file_regression):
 @pytest.mark.parametrize("case", CASES)
 def test_same_numbers_to_the_bit(r, case, num_regression):
     arguments = ARGUMENTS[case]
-    outputs, losses = outputs_and_losses(layer_from_python(arguments))
-    outputs_r, losses_r = outputs_and_losses(layer_from_r(r, arguments))
+    outputs, losses = outputs_and_losses(layer_from_python(arguments), example_inputs())
+    outputs_r, losses_r = outputs_and_losses(layer_from_r(r, arguments), example_inputs())
     assert outputs.dtype == outputs_r.dtype
     assert np.array_equal(outputs, outputs_r)
     assert np.array_equal(losses, losses_r)

@@ -97,29 +97,41 @@ def test_every_argument_is_documented_in_both_languages(r, name):
         assert re.search(rf"^    {re.escape(spelt)}: \S", docstring, re.MULTILINE)
 
 
-def test_layer_arguments_are_those_of_tfprobability(r):
-    """The names, order and defaults of tfprobability 0.15.2, copied from its documentation."""
-    assert r_formals(r, "layer_conv_1d_flipout") == [
-        ["object", ""],
-        ["filters", ""],
-        ["kernel_size", ""],
-        ["strides", "1"],
-        ["padding", '"valid"'],
-        ["data_format", '"channels_last"'],
-        ["dilation_rate", "1"],
-        ["activation", "NULL"],
-        ["activity_regularizer", "NULL"],
-        ["trainable", "TRUE"],
-        ["kernel_posterior_fn", "tfp$layers$util$default_mean_field_normal_fn()"],
-        ["kernel_posterior_tensor_fn", "function(d) d %>% tfd_sample()"],
-        ["kernel_prior_fn", "tfp$layers$util$default_multivariate_normal_fn"],
-        ["kernel_divergence_fn", "function(q, p, ignore) tfd_kl_divergence(q, p)"],
-        [
-            "bias_posterior_fn",
-            "tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE)",
-        ],
-        ["bias_posterior_tensor_fn", "function(d) d %>% tfd_sample()"],
-        ["bias_prior_fn", "NULL"],
-        ["bias_divergence_fn", "function(q, p, ignore) tfd_kl_divergence(q, p)"],
-        ["...", ""],
-    ]
+VARIATIONAL = [
+    ["activation", "NULL"],
+    ["activity_regularizer", "NULL"],
+    ["trainable", "TRUE"],
+    ["kernel_posterior_fn", "tfp$layers$util$default_mean_field_normal_fn()"],
+    ["kernel_posterior_tensor_fn", "function(d) d %>% tfd_sample()"],
+    ["kernel_prior_fn", "tfp$layers$util$default_multivariate_normal_fn"],
+    ["kernel_divergence_fn", "function(q, p, ignore) tfd_kl_divergence(q, p)"],
+    ["bias_posterior_fn", "tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE)"],
+    ["bias_posterior_tensor_fn", "function(d) d %>% tfd_sample()"],
+    ["bias_prior_fn", "NULL"],
+    ["bias_divergence_fn", "function(q, p, ignore) tfd_kl_divergence(q, p)"],
+]
+CONVOLUTION = [
+    ["object", ""],
+    ["filters", ""],
+    ["kernel_size", ""],
+    ["strides", "1"],
+    ["padding", '"valid"'],
+    ["data_format", '"channels_last"'],
+    ["dilation_rate", "1"],
+    *VARIATIONAL,
+    ["...", ""],
+]
+DENSE = [["object", ""], ["units", ""], *VARIATIONAL, ["...", ""]]
+# The names, order and defaults of tfprobability 0.15.2, copied from its documentation.
+TFPROBABILITY = {
+    **{f"layer_conv_{rank}d_flipout": CONVOLUTION for rank in (1, 2, 3)},
+    **{f"layer_conv_{rank}d_reparameterization": CONVOLUTION for rank in (1, 2, 3)},
+    "layer_dense_flipout": [*DENSE[:-1], ["seed", "NULL"], ["...", ""]],
+    "layer_dense_reparameterization": DENSE,
+    "layer_dense_local_reparameterization": DENSE,
+}
+
+
+@pytest.mark.parametrize("name", TFPROBABILITY)
+def test_layer_arguments_are_those_of_tfprobability(r, name):
+    assert r_formals(r, name) == TFPROBABILITY[name]

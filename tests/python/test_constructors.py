@@ -91,5 +91,5 @@ def test_a_dtype_may_be_given_by_name():
 
 
 def test_a_misspelt_argument_is_refused():
-    with pytest.raises(ArgumentError, match="Did you mean `loc`?"):
+    with pytest.raises(ArgumentError, match=r"Did you mean `loc`\?"):
         bayeslayers.tfd_normal(lok=0.0, scale=1.0)

@@ -63,6 +63,13 @@ _DIVERGENCE = (
     "added."
 )
 
+_MAKER = (
+    "Function of `(kernel_size, bias_size, dtype)`, the numbers of weights in the kernel and in "
+    "the bias, that returns the {what}: a Keras model, a layer, or a function with variables, "
+    "which is called on the layer's inputs and returns a TensorFlow Probability distribution over "
+    "vectors of all `kernel_size + bias_size` weights, the kernel's first, row by row."
+)
+
 
 def _of_kernel(prose: str) -> str:
     return prose.format(weight="kernel")
@@ -227,6 +234,54 @@ LAYER_ARGUMENTS = {
     "bias_constraint": Argument(
         "Keras constraint on the biases, its name, or a function of one tensor.",
         Coercion.FUNCTION,
+    ),
+    "shape": Argument(
+        "Positive whole number, or a list of them: the shape of the variable.", Coercion.WHOLE
+    ),
+    "initializer": Argument(
+        "Keras initializer of the variable, its name, or a function of a shape and a dtype.",
+        Coercion.FUNCTION,
+    ),
+    "regularizer": Argument(
+        "Keras regularizer, its name, or a function of one tensor that returns a number: a penalty "
+        "on the variable, added to the losses. With {none} there is none.",
+        Coercion.FUNCTION,
+    ),
+    "constraint": Argument(
+        "Keras constraint, its name, or a function of one tensor, applied to the variable after "
+        "each step of training. With {none} there is none.",
+        Coercion.FUNCTION,
+    ),
+    "make_distribution_fn": Argument(
+        "Function of the layer's inputs that returns a TensorFlow Probability distribution.",
+        Coercion.FUNCTION,
+    ),
+    "convert_to_tensor_fn": Argument(
+        "Function of a distribution that returns the tensor it stands for, or the name of a method "
+        'of distributions: "mean", "mode", "sample", "stddev" or "variance". A sample that it '
+        "takes without a seed comes from the layer's own stream of random numbers.",
+        Coercion.FUNCTION,
+        "tfp$distributions$Distribution$sample",
+    ),
+    "make_posterior_fn": Argument(
+        _MAKER.format(what="posterior"),
+        Coercion.FUNCTION,
+    ),
+    "make_prior_fn": Argument(
+        _MAKER.format(what="prior"),
+        Coercion.FUNCTION,
+    ),
+    "kl_weight": Argument(
+        "Number from 0 by which the divergence is multiplied: where the loss is a mean over "
+        "examples, one over the number of training examples. {none} is 1."
+    ),
+    "kl_use_exact": Argument(
+        "{true} or {false}: whether the divergence is the closed form, which not every pair of "
+        "distributions has, or estimated from the draw behind this call's outputs."
+    ),
+    "made": Argument(
+        "Layer of `layer_autoregressive()` with `params` of 2: the shift and the logarithm of the "
+        "scale of each variable, given those before it."
     ),
     "seed": Argument(
         "Whole number from which the layer draws its initial variables and all its samples. With "

@@ -8,14 +8,22 @@ from typing import Any
 
 import keras
 
-from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.errors import ArgumentError, Described
 
 _LARGEST_SEED = 2**31 - 1
+
+CONVERSIONS = ("mean", "mode", "sample", "stddev", "variance")
+"""Methods of distributions that make a tensor."""
 
 
 def _is_whole(value: Any) -> bool:
     # numpy's integers are registered as Integral; bool is one too, but never meant as a number.
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _listed(value: Any) -> Any:
+    """Turn an array into lists, and leave everything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def positive_integer(argument: str, value: Any) -> int:
@@ -89,6 +97,62 @@ def seed(argument: str, value: Any) -> int | None:
     return int(value)
 
 
+def sizes(argument: str, value: Any) -> tuple[int, ...]:
+    """The shape of a variable, of which all sizes are known; a single number is a shape."""
+    listed = _listed(value)
+    listed = (listed,) if _is_whole(listed) else listed
+    if not isinstance(listed, (list, tuple)) or not all(_is_whole(n) and n >= 1 for n in listed):
+        rule = "must be a positive whole number, or a list of them"
+        raise ArgumentError(argument, rule, {argument: value})
+    return tuple(int(size) for size in listed)
+
+
+def weight(argument: str, value: Any) -> float | None:
+    """A number from zero."""
+    if value is None:
+        return None
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < float("inf"):
+        raise ArgumentError(argument, "must be a number from 0, or left empty", {argument: value})
+    return float(value)
+
+
+def conversion(argument: str, value: Any) -> str | Callable[[Any], Any]:
+    """A function of a distribution that returns a tensor, or the name of one of its methods."""
+    if callable(value) and getattr(value, "__qualname__", "").startswith("Distribution."):
+        from bayeslayers.distributions.coercible import method_name
+
+        return method_name(value)
+    if callable(value) or value in CONVERSIONS:
+        return value
+    named = ", ".join(f'"{item}"' for item in CONVERSIONS)
+    rule = f"must be a function of a distribution, or one of {named}"
+    raise ArgumentError(argument, rule, {argument: value})
+
+
+def distribution(argument: str, value: Any) -> None:
+    """What a function returned that makes distributions."""
+    if not all(hasattr(value, name) for name in ("sample", "batch_shape", "event_shape")):
+        rule = "must return a TensorFlow Probability distribution"
+        raise ArgumentError(argument, rule, {argument: value})
+
+
+def shape_of_draw(argument: str, shape: Any, expected: tuple[int, ...]) -> None:
+    """The shape of what is drawn from the distribution that a function returned."""
+    if not shape.is_compatible_with(expected):
+        rule = f"must return a distribution over tensors of shape {expected}"
+        raise ArgumentError(argument, rule, {"shape": tuple(shape)})
+
+
+def without_variables(argument: str, distribution: Any) -> None:
+    """A distribution made of tensors, where no layer would train its variables."""
+    foreign = [variable.name for variable in distribution.trainable_variables]
+    if foreign:
+        rule = "must make its distribution from its inputs, or variables would not be trained"
+        received = {argument: Described(f"a distribution on the variables {foreign}")}
+        raise ArgumentError(argument, rule, received)
+
+
 def name(argument: str, value: Any) -> str | None:
     """A layer's name."""
     if value is None or (isinstance(value, str) and value and "/" not in value):
@@ -108,6 +172,56 @@ def input_shape(argument: str, value: Any) -> tuple[int | None, ...] | None:
         rule = "must list the positive sizes of one example, without the batch"
         raise ArgumentError(argument, rule, {argument: value})
     return tuple(None if item is None else int(item) for item in value)
+
+
+def event_shape(argument: str, value: Any) -> tuple[int] | None:
+    """The number of variables, alone or as the only size of a shape."""
+    return None if value is None else positive_integers(argument, _listed(value), 1)
+
+
+def layer_sizes(argument: str, value: Any) -> tuple[int, ...]:
+    """A positive whole number for each layer, of which there may be none."""
+    sizes = _listed(() if value is None else value)
+    sizes = (sizes,) if _is_whole(sizes) else sizes
+    if not isinstance(sizes, (list, tuple)) or not all(_is_whole(n) and n >= 1 for n in sizes):
+        rule = "must list a positive whole number for each layer"
+        raise ArgumentError(argument, rule, {argument: value})
+    return tuple(int(size) for size in sizes)
+
+
+def order(argument: str, value: Any, choices: Sequence[str]) -> str | tuple[int, ...]:
+    """The name of an order, or the place of each variable in it, from 1."""
+    places = _listed(value)
+    places = (places,) if _is_whole(places) else places
+    if isinstance(places, str) and places in choices:
+        return places
+    if (
+        isinstance(places, (list, tuple))
+        and all(map(_is_whole, places))
+        and sorted(places) == list(range(1, len(places) + 1))
+    ):
+        return tuple(int(place) for place in places)
+    named = ", ".join(f'"{item}"' for item in choices)
+    rule = f"must be one of {named}, or list the place of each variable, from 1, each once"
+    raise ArgumentError(argument, rule, {argument: value})
+
+
+def degrees(argument: str, value: Any, choices: Sequence[str]) -> str | tuple[tuple[int, ...], ...]:
+    """The name of a way to choose degrees, or those of the units of each layer."""
+    if isinstance(value, str) and value in choices:
+        return value
+    layers = _listed(value)
+    if isinstance(layers, (list, tuple)):
+        layers = [_listed(layer) for layer in layers]
+        layers = [(layer,) if _is_whole(layer) else layer for layer in layers]
+        if all(
+            isinstance(layer, (list, tuple)) and all(_is_whole(d) and d >= 0 for d in layer)
+            for layer in layers
+        ):
+            return tuple(tuple(int(degree) for degree in layer) for layer in layers)
+    named = ", ".join(f'"{item}"' for item in choices)
+    rule = f"must be one of {named}, or list the degrees, whole numbers from 0, of each layer"
+    raise ArgumentError(argument, rule, {argument: value})
 
 
 def activation(argument: str, value: Any) -> Callable[..., Any]:

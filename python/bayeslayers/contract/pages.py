@@ -92,14 +92,19 @@ def layer_page(layer_class: type, signature: inspect.Signature) -> Page:
     """Put together the page of a layer, or of its function, from what the layer says of itself."""
     parts = layer_class.documentation()
     rank = str(parts.pop("rank", ""))
+    own_prose = parts.pop("own_prose", {})
     example = {
         "name": layer_class.function_name,
-        "arguments": parts.pop("example_arguments"),
-        "shape": ", ".join(map(str, parts["example_shape"])),
-        "comma": "," if len(parts.pop("example_shape")) == 1 else "",
+        "arguments": parts.pop("example_arguments", ""),
+        "shape": ", ".join(map(str, parts.get("example_shape", ()))),
+        "comma": "," if len(parts.pop("example_shape", ())) == 1 else "",
     }
     arguments = {
-        argument: Argument(spec.prose.replace("{rank}", rank), spec.coercion, spec.r_default)
+        argument: Argument(
+            own_prose.get(argument, spec.prose).replace("{rank}", rank),
+            spec.coercion,
+            spec.r_default,
+        )
         for argument, spec in LAYER_ARGUMENTS.items()
         if argument == "object" or argument in layer_class.arguments.parameters
     }

@@ -7,6 +7,7 @@ from typing import Any
 from keras import ops
 
 from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.window import Window
 
 
@@ -30,6 +31,10 @@ class DepthwiseConvolution(Window):
         dilation_rate: int | tuple[int, ...] = 1,
     ) -> None:
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
+        if len(set(self.strides)) > 1:
+            # TensorFlow has no others.
+            rule = "must be equal in all dimensions of a depthwise convolution"
+            raise ArgumentError("strides", rule, {"strides": self.strides})
         self.depth_multiplier = checks.positive_integer("depth_multiplier", depth_multiplier)
 
     def kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:

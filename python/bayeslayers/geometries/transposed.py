@@ -41,9 +41,11 @@ class TransposedConvolution(Window):
         return self.filters
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
-        return ops.conv_transpose(
-            inputs, kernel, output_padding=self.output_padding, **self._sliding
-        )
+        # TensorFlow has no dilated transposed convolution on a CPU, but any kernel with holes.
+        for axis, rate in enumerate(self.dilation_rate):
+            kernel = _with_holes(kernel, axis, rate)
+        sliding = {**self._sliding, "dilation_rate": 1}
+        return ops.conv_transpose(inputs, kernel, output_padding=self.output_padding, **sliding)
 
     def _check_positions(self, input_shape: tuple[int | None, ...]) -> None:
         """Inputs of any length have outputs."""
@@ -51,6 +53,18 @@ class TransposedConvolution(Window):
     @property
     def _paddings(self) -> tuple[str, ...]:
         return ("valid", "same")
+
+
+def _with_holes(kernel: Any, axis: int, rate: int) -> Any:
+    """Put `rate - 1` zeros between the positions of a kernel along one axis."""
+    if rate == 1:
+        return kernel
+    shape = list(kernel.shape)
+    behind = [(0, rate - 1) if i == axis + 1 else (0, 0) for i in range(len(shape) + 1)]
+    spread = ops.pad(ops.expand_dims(kernel, axis + 1), behind)
+    spread = ops.reshape(spread, [*shape[:axis], shape[axis] * rate, *shape[axis + 1 :]])
+    span = (shape[axis] - 1) * rate + 1
+    return spread[(slice(None),) * axis + (slice(span),)]
 
 
 class TransposedConvolution1D(TransposedConvolution):

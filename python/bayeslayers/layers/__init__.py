@@ -1,12 +1,29 @@
 """The layers as Keras classes, under the names that TensorFlow Probability gave them."""
 
-from bayeslayers.layers import convolution, dense, util
+from bayeslayers.layers import (
+    autoregressive,
+    autoregressive_transform,
+    convolution,
+    dense,
+    dense_variational,
+    distribution_lambda,
+    util,
+    variable,
+)
 from bayeslayers.layers.util import default_mean_field_normal_fn, default_multivariate_normal_fn
 from bayeslayers.layers.variational import VariationalLayer
 
 FAMILY = {
     name: layer
-    for module in (convolution, dense)
+    for module in (
+        convolution,
+        dense,
+        dense_variational,
+        variable,
+        distribution_lambda,
+        autoregressive,
+        autoregressive_transform,
+    )
     for name, layer in vars(module).items()
     if "function_name" in vars(layer if isinstance(layer, type) else object)
 }

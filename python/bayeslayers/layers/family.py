@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import keras
 
+from bayeslayers import serialization
 from bayeslayers.contract import binding, checks, pages
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -103,3 +104,35 @@ class FamilyLayer(keras.Layer):
                 ),
                 **(given if input_shape is not None else {}),
             )
+
+    @classmethod
+    def _function_names(cls) -> list[str]:
+        """Return the arguments that are saved by a registered name or not at all."""
+        return ["activity_regularizer"]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, with every function by its registered name.
+
+        Raises:
+            ArgumentError: If a function is not registered: a lambda, or an R function.
+        """
+        # Before Keras's own configuration, which would take an activity regularizer's byte code.
+        functions = {
+            name: serialization.serialize(name, getattr(self, name))
+            for name in self._function_names()
+        }
+        return {**super().get_config(), **functions}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FamilyLayer:
+        """Make the layer that `get_config` described.
+
+        Raises:
+            ArgumentError: If the configuration names a function that is not registered.
+        """
+        functions = {
+            name: serialization.deserialize(name, config[name])
+            for name in cls._function_names()
+            if name in config
+        }
+        return cls(**{**config, **functions})

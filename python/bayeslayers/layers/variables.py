@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 
 
@@ -67,7 +68,7 @@ class DistributionMaker:
                 name=name,
                 shape=tuple(int(size) for size in shape),
                 dtype=tf.as_dtype(dtype or self._layer.variable_dtype).name,
-                initializer=_freshly_seeded(initializer, self._seed, name),
+                initializer=freshly_seeded(initializer, self._seed, name),
                 regularizer=regularizer,
                 constraint=constraint,
                 trainable=bool(trainable),
@@ -84,11 +85,7 @@ class DistributionMaker:
             raise ArgumentError(self.argument, rule, received)
 
     def _check(self, distribution: Any) -> None:
-        if not all(
-            hasattr(distribution, name) for name in ("sample", "batch_shape", "event_shape")
-        ):
-            rule = "must return a TensorFlow Probability distribution"
-            raise ArgumentError(self.argument, rule, {self.argument: distribution})
+        checks.distribution(self.argument, distribution)
         known = {id(variable.value) for variable in self._variables.values()}
         foreign = [v.name for v in distribution.variables if id(v) not in known]
         if foreign:
@@ -97,7 +94,7 @@ class DistributionMaker:
             raise ArgumentError(self.argument, rule, received)
 
 
-def _freshly_seeded(initializer: Any, seed: int, name: str) -> Any:
+def freshly_seeded(initializer: Any, seed: int, name: str) -> Any:
     """Give an initializer without a seed one of its own, so that no two variables start equal."""
     initializer = keras.initializers.get(initializer or "glorot_uniform")
     config = initializer.get_config() if hasattr(initializer, "get_config") else {}

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-import keras
 from keras import ops
 
-from bayeslayers import serialization
 from bayeslayers.contract import checks
 from bayeslayers.distributions.makers import (
     default_mean_field_normal_fn,
@@ -20,11 +17,11 @@ from bayeslayers.distributions.makers import (
 )
 from bayeslayers.estimators import Estimator
 from bayeslayers.geometries import Geometry
-from bayeslayers.layers.family import FamilyLayer, join_signatures, keras_arguments
+from bayeslayers.layers.family import join_signatures, keras_arguments
+from bayeslayers.layers.forward_pass import ForwardPass
 from bayeslayers.layers.random_weight import RandomWeight
+from bayeslayers.layers.seeded import SeededLayer
 
-# Keras itself does not save the state of a layer's seed generator.
-_STREAM = "seed_generator_state"
 _FUNCTIONS = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
 
 _DETAILS = (
@@ -62,7 +59,7 @@ def _random_weight(role: str, arguments: dict[str, Any]) -> RandomWeight:
     return RandomWeight(role, **{what: arguments.pop(f"{role}_{what}") for what in _FUNCTIONS})
 
 
-class VariationalLayer(FamilyLayer):
+class VariationalLayer(SeededLayer):
     """A layer whose kernel and bias follow posterior distributions that training fits.
 
     A subclass names its `geometry_type` and its `estimator_type`, and inherits everything else; its
@@ -99,19 +96,16 @@ class VariationalLayer(FamilyLayer):
         geometry = self.geometry_type(**{name: arguments.pop(name) for name in of_geometry})
         kernel, bias = (_random_weight(role, arguments) for role in ("kernel", "bias"))
         activation = checks.activation("activation", arguments.pop("activation"))
-        seed = checks.seed("seed", arguments.pop("seed"))
+        seed = arguments.pop("seed")
         self._construct_keras_layer(**arguments)
+        self._construct_stream(seed)
         self.geometry = geometry
         self.estimator = self.estimator_type()
         self.kernel, self.bias = kernel, bias
         self.activation = activation
-        self.seed = seed
         for name, value in {**geometry.get_config(), **kernel.functions, **bias.functions}.items():
             setattr(self, name, value)
-        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
-        self._initial_seed = random.randint(1, 10**9) if seed is None else seed
-        self.seed_generator = keras.random.SeedGenerator(self._initial_seed)
-        self._forward_pass = _ForwardPass()
+        self._forward_pass = ForwardPass()
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the variables of posteriors and priors."""
@@ -144,18 +138,6 @@ class VariationalLayer(FamilyLayer):
         """Return the shape of the outputs for inputs of this shape."""
         return self.geometry.output_shape(input_shape)
 
-    def save_own_variables(self, store: dict[str, Any]) -> None:
-        """Save the variables, and how far the stream of random numbers has come."""
-        super().save_own_variables(store)
-        store[_STREAM] = self.seed_generator.state
-
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Load the variables, and go on with the stream of random numbers where it stood."""
-        names = set(store.keys())
-        super().load_own_variables({name: store[name] for name in names - {_STREAM}})
-        if _STREAM in names:
-            self.seed_generator.state.assign(store[_STREAM])
-
     @property
     def kernel_posterior(self) -> Any:
         """The kernel's posterior, a TensorFlow Probability distribution on live variables."""
@@ -177,41 +159,13 @@ class VariationalLayer(FamilyLayer):
         return self._distribution("bias_prior")
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments, with every function by its registered name.
-
-        Raises:
-            ArgumentError: If a function is not registered: a lambda, or an R function.
-        """
-        # Before Keras's own configuration, which would take an activity regularizer's byte code.
-        functions = {
-            name: serialization.serialize(name, getattr(self, name))
-            for name in self._function_names()
-        }
-        return {
-            **super().get_config(),
-            **self.geometry.get_config(),
-            **functions,
-            "seed": self.seed,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> VariationalLayer:
-        """Make the layer that `get_config` described.
-
-        Raises:
-            ArgumentError: If the configuration names a function that is not registered.
-        """
-        functions = {
-            name: serialization.deserialize(name, config[name])
-            for name in cls._function_names()
-            if name in config
-        }
-        return cls(**{**config, **functions})
+        """Return the arguments; see `FamilyLayer.get_config`."""
+        return {**super().get_config(), **self.geometry.get_config()}
 
     @classmethod
     def _function_names(cls) -> list[str]:
         weights = [f"{role}_{what}" for role in ("kernel", "bias") for what in _FUNCTIONS]
-        return ["activation", "activity_regularizer", *weights]
+        return [*super()._function_names(), "activation", *weights]
 
     def _sample_kernel(self, distribution: Any) -> Any:
         return self.kernel.sample(distribution, self.seed_generator)
@@ -229,17 +183,3 @@ class VariationalLayer(FamilyLayer):
             raise AttributeError(f"`{name}` is there once layer '{self.name}' has been built.")
         role, what = name.split("_")
         return getattr(getattr(self, role), what)
-
-
-class _ForwardPass:
-    """Which divergences the layer has added in the current forward pass of the model.
-
-    Keras clears the losses when a pass begins. While ours are among them, the layer is being called
-    once more in the same pass, and a divergence belongs to the weights, not to the call.
-    """
-
-    def __init__(self) -> None:
-        self.added: list[Any] = []
-
-    def has_added_to(self, losses: list[Any]) -> bool:
-        return any(loss is divergence for loss in losses for divergence in self.added)

@@ -1,0 +1,149 @@
+"""A layer that bends a distribution by a masked autoregressive flow."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras
+
+from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.layers.autoregressive import AutoregressiveNetwork
+from bayeslayers.layers.family import join_signatures, keras_arguments
+from bayeslayers.layers.seeded import SeededLayer
+
+_SHIFT_AND_LOG_SCALE = 2
+_DETAILS = (
+    "The input is a distribution over vectors, such as the output of "
+    "`layer_distribution_lambda()`; the output is the distribution of its transformed draws, a "
+    "`TransformedDistribution` of TensorFlow Probability, and also a tensor to every Keras layer, "
+    "loss and metric that it meets: a draw. The Jacobian of the transformation is triangular, so "
+    "the density is exact, and takes one pass through `made`; a draw takes one for each variable.",
+    "Several of these layers in a row, each with a network and an order of its own, make a more "
+    "flexible distribution.",
+    "The variables of `made` are the layer's, and are trained and saved with it.",
+)
+_REFERENCE = (
+    "Papamakarios, G., Pavlakou, T., and Murray, I. (2017). Masked Autoregressive Flow for Density "
+    "Estimation. Advances in Neural Information Processing Systems. "
+    "https://arxiv.org/abs/1705.07057"
+)
+_PYTHON_EXAMPLE = """\
+>>> import keras
+>>> from bayeslayers import layer_autoregressive, layer_autoregressive_transform
+>>> from bayeslayers import layer_distribution_lambda, tfp
+>>> tfd = tfp.distributions
+>>> model = keras.Sequential([keras.Input((2,))])
+>>> model = layer_distribution_lambda(
+...     model, lambda t: tfd.MultivariateNormalDiag(keras.ops.zeros_like(t), [1.0, 1.0])
+... )
+>>> made = layer_autoregressive(params=2, hidden_units=[16], activation="relu")
+>>> model = layer_autoregressive_transform(model, made)
+>>> model.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
+>>> data = keras.ops.ones((32, 2))
+>>> history = model.fit(data, data, verbose=0)
+>>> model(data).log_prob(data).shape
+TensorShape([32])"""
+_R_EXAMPLE = """\
+keras <- reticulate::import("keras")
+standard_normal <- function(t) {
+  tfp$distributions$MultivariateNormalDiag(keras$ops$zeros_like(t), c(1, 1))
+}
+made <- layer_autoregressive(params = 2, hidden_units = 16, activation = "relu")
+model <- keras$Sequential(list(keras$Input(list(2L)))) |>
+  layer_distribution_lambda(standard_normal) |>
+  layer_autoregressive_transform(made)
+model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+data <- array(1, c(32, 2))
+model$fit(data, data, verbose = 0L)"""
+
+
+def _transform_arguments(made: AutoregressiveNetwork, *, seed: int | None = None) -> None:
+    """Stand for the layer's own arguments; only the signature is used."""
+
+
+def _check_network(made: Any) -> None:
+    is_network = isinstance(made, AutoregressiveNetwork) and not made.conditional
+    if not is_network or made.params != _SHIFT_AND_LOG_SCALE:
+        rule = "must be a layer of `layer_autoregressive` with `params` of 2, not `conditional`"
+        raise ArgumentError("made", rule, {"made": made})
+
+
+def _check_distribution(distribution: Any) -> None:
+    # The rank is unknown where a distribution finds out its shape while it runs.
+    shape = getattr(distribution, "event_shape", None)
+    if shape is None or shape.rank not in (None, 1):
+        rule = "must be a distribution over vectors, such as `layer_distribution_lambda` gives"
+        raise ArgumentError("inputs", rule, {"inputs": distribution})
+
+
+@keras.saving.register_keras_serializable("bayeslayers")
+class AutoregressiveTransform(SeededLayer):
+    function_name = "layer_autoregressive_transform"
+
+    @classmethod
+    def signature(cls) -> inspect.Signature:
+        """Return the layer's own arguments, followed by those of every Keras layer."""
+        return join_signatures(_transform_arguments, keras_arguments)
+
+    @classmethod
+    def documentation(cls) -> dict[str, Any]:
+        """Return the parts of the layer's page that are its own."""
+        return {
+            "title": "Distribution transformed by a masked autoregressive flow",
+            "formula": (
+                "y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,\n"
+                "(shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made"
+            ),
+            "details": _DETAILS,
+            "reference": _REFERENCE,
+            "own_prose": {
+                "seed": "Whole number from which the layer draws all its samples. With {none} it "
+                "is drawn from the generator that `keras.utils.set_random_seed()` sets."
+            },
+            "python_example": _PYTHON_EXAMPLE,
+            "r_example": _R_EXAMPLE,
+        }
+
+    def _construct(self, **arguments: Any) -> None:
+        made, seed = arguments.pop("made"), arguments.pop("seed")
+        _check_network(made)
+        self._construct_keras_layer(**arguments)
+        self._construct_stream(seed)
+        # A cast would draw from the distribution that comes in.
+        self.autocast = False
+        self.made = made
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the variables of the network."""
+        if not self.made.built:
+            self.made.build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the distribution of transformed draws from `inputs`.
+
+        Raises:
+            ArgumentError: If `inputs` is no distribution over vectors.
+        """
+        # Slow to import: not before a distribution is needed.
+        from tensorflow_probability import bijectors as tfb
+        from tensorflow_probability import distributions as tfd
+
+        from bayeslayers.distributions.coercible import inner, to_coercible
+
+        distribution = inner(inputs)
+        _check_distribution(distribution)
+        flow = tfd.TransformedDistribution(distribution, tfb.MaskedAutoregressiveFlow(self.made))
+        return to_coercible(flow, self.seed_generator)
+
+    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
+        """Describe the outputs: they have the shape of the inputs.
+
+        While a model is put together, there are only tensors to stand for distributions.
+        """
+        return keras.KerasTensor(inputs.shape, dtype=inputs.dtype)
+
+    @classmethod
+    def _function_names(cls) -> list[str]:
+        # Like functions, the network is saved by its registered name.
+        return [*super()._function_names(), "made"]

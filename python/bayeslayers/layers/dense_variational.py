@@ -1,0 +1,251 @@
+"""A dense layer whose posterior and prior, over all its weights together, are models themselves."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.geometries import Dense
+from bayeslayers.layers.family import join_signatures, keras_arguments
+from bayeslayers.layers.forward_pass import ForwardPass
+from bayeslayers.layers.seeded import SeededLayer
+
+_FUNCTIONS = ("make_posterior_fn", "make_prior_fn", "activation")
+_DETAILS = (
+    f"{Dense.shapes}.",
+    "One draw of the weights serves all examples of a call, in training and in prediction alike: "
+    "call the model many times for the predictive distribution. Kernel and bias have one posterior "
+    "together, so that it can hold correlations between any of the weights.",
+    "The posterior and the prior are made once, when the layer is built, and are then its "
+    "attributes `posterior` and `prior`; their variables are the layer's, and are trained and "
+    "saved with it. The classic posterior is a `Sequential` model of `layer_variable()` and "
+    "`layer_distribution_lambda()`. A prior with variables is fitted to the data too (empirical "
+    "Bayes).",
+    "`losses` holds one number, once per forward pass: the divergence of the posterior from the "
+    "prior times `kl_weight`. Estimated from the draw, it is log q(w) - log p(w), whose mean is "
+    "the exact divergence.",
+)
+_REFERENCE = (
+    "Graves, A. (2011). Practical Variational Inference for Neural Networks. Advances in Neural "
+    "Information Processing Systems. "
+    "https://papers.nips.cc/paper/4329-practical-variational-inference-for-neural-networks"
+)
+_PYTHON_EXAMPLE = """\
+>>> import keras
+>>> from bayeslayers import layer_dense_variational, tfp
+>>> from bayeslayers.layers import DistributionLambda, VariableLayer
+>>> tfd = tfp.distributions
+>>> def posterior(kernel_size, bias_size, dtype):
+...     n = kernel_size + bias_size
+...     return keras.Sequential([
+...         VariableLayer(2 * n),
+...         DistributionLambda(lambda t: tfd.Independent(
+...             tfd.Normal(t[:n], 1e-5 + 0.1 * keras.ops.softplus(t[n:])), 1)),
+...     ])
+>>> def prior(kernel_size, bias_size, dtype):
+...     standard = tfd.Normal(keras.ops.zeros(kernel_size + bias_size), 1.0)
+...     return lambda inputs: tfd.Independent(standard, 1)
+>>> layer = layer_dense_variational(
+...     units=4, make_posterior_fn=posterior, make_prior_fn=prior, kl_weight=1 / 100
+... )
+>>> layer(keras.ops.ones((32, 3))).shape
+TensorShape([32, 4])
+>>> [loss.ndim for loss in layer.losses]
+[0]"""
+_R_EXAMPLE = """\
+keras <- reticulate::import("keras")
+tfd <- tfp$distributions
+posterior <- function(kernel_size, bias_size, dtype) {
+  n <- kernel_size + bias_size
+  make_normal <- function(t) {
+    t <- keras$ops$split(t, 2L)
+    tfd$Independent(tfd$Normal(t[[1]], keras$ops$softplus(t[[2]]) * 0.1 + 1e-5), 1L)
+  }
+  keras$Sequential() |>
+    layer_variable(2 * n) |>
+    layer_distribution_lambda(make_normal)
+}
+prior <- function(kernel_size, bias_size, dtype) {
+  standard <- tfd$Normal(keras$ops$zeros(kernel_size + bias_size), 1)
+  function(inputs) tfd$Independent(standard, 1L)
+}
+layer <- layer_dense_variational(
+  units = 4, make_posterior_fn = posterior, make_prior_fn = prior, kl_weight = 1 / 100
+)
+layer(array(1, c(32, 3)))
+layer$losses"""
+
+
+def _dense_arguments(
+    units: int,
+    make_posterior_fn: Callable[..., Any],
+    make_prior_fn: Callable[..., Any],
+    kl_weight: float | None = None,
+    kl_use_exact: bool = False,
+    activation: str | Callable[..., Any] | None = None,
+    use_bias: bool = True,
+    *,
+    seed: int | None = None,
+) -> None:
+    """Stand for the layer's own arguments; only the signature is used."""
+
+
+@keras.saving.register_keras_serializable("bayeslayers")
+class DenseVariational(SeededLayer):
+    function_name = "layer_dense_variational"
+
+    @classmethod
+    def signature(cls) -> inspect.Signature:
+        """Return the layer's own arguments, followed by those of every Keras layer."""
+        return join_signatures(_dense_arguments, keras_arguments)
+
+    @classmethod
+    def documentation(cls) -> dict[str, Any]:
+        """Return the parts of the layer's page that are its own."""
+        return {
+            "title": "Dense layer with a joint posterior of kernel and bias",
+            "formula": f"y = A(x, k) + b,   w = (k, b) ~ q(w; x)\n{Dense.formula}",
+            "details": _DETAILS,
+            "reference": _REFERENCE,
+            "own_prose": {
+                "seed": "Whole number from which the layer draws all its samples. A model or a "
+                "layer that is the posterior draws from its own seed. With {none} it is drawn from "
+                "the generator that `keras.utils.set_random_seed()` sets."
+            },
+            "python_example": _PYTHON_EXAMPLE,
+            "r_example": _R_EXAMPLE,
+        }
+
+    def _construct(self, **arguments: Any) -> None:
+        own = {name: arguments.pop(name) for name in inspect.signature(_dense_arguments).parameters}
+        geometry = Dense(own["units"])
+        makers = {
+            name: checks.function(name, own[name], optional=False)
+            for name in ("make_posterior_fn", "make_prior_fn")
+        }
+        kl_weight = checks.weight("kl_weight", own["kl_weight"])
+        kl_use_exact = checks.boolean("kl_use_exact", own["kl_use_exact"])
+        activation = checks.activation("activation", own["activation"])
+        use_bias = checks.boolean("use_bias", own["use_bias"])
+        self._construct_keras_layer(**arguments)
+        self._construct_stream(own["seed"])
+        self.geometry = geometry
+        self.units = geometry.units
+        for name, function in makers.items():
+            setattr(self, name, function)
+        self.kl_weight, self.kl_use_exact = kl_weight, kl_use_exact
+        self.activation, self.use_bias = activation, use_bias
+        self._forward_pass = ForwardPass()
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the posterior and the prior, with their variables."""
+        self.input_spec = self.geometry.input_spec(input_shape)
+        self._kernel_shape = self.geometry.kernel_shape(input_shape)
+        self._sizes = (math.prod(self._kernel_shape), self.units if self.use_bias else 0)
+        self._adopted: list[keras.Variable] = []
+        self.posterior = self._make("make_posterior_fn", input_shape)
+        self.prior = self._make("make_prior_fn", input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs of one draw of the weights, and add the divergence to the losses."""
+        inputs = ops.cast(inputs, self.compute_dtype)
+        posterior = self._distribution("make_posterior_fn", self.posterior, inputs)
+        weights = ops.convert_to_tensor(tf.convert_to_tensor(posterior), self.variable_dtype)
+        checks.shape_of_draw("make_posterior_fn", weights.shape, (sum(self._sizes),))
+        if not self._forward_pass.has_added_to(self.losses):
+            divergence = self._divergence(posterior, weights, inputs)
+            self._forward_pass.added = [divergence]
+            self.add_loss(divergence)
+        kernel, bias = ops.split(ops.cast(weights, self.compute_dtype), [self._sizes[0]])
+        outputs = self.geometry.apply(inputs, ops.reshape(kernel, self._kernel_shape))
+        return self.activation(outputs + bias if self.use_bias else outputs)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the outputs for inputs of this shape."""
+        return self.geometry.output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments; see `FamilyLayer.get_config`."""
+        return {
+            **super().get_config(),
+            **self.geometry.get_config(),
+            "kl_weight": self.kl_weight,
+            "kl_use_exact": self.kl_use_exact,
+            "use_bias": self.use_bias,
+        }
+
+    @classmethod
+    def _function_names(cls) -> list[str]:
+        return [*super()._function_names(), *_FUNCTIONS]
+
+    def _make(self, argument: str, input_shape: tuple[int | None, ...]) -> Callable[[Any], Any]:
+        """Call a maker, and make the variables of what it returns the layer's own."""
+        dtype = tf.as_dtype(self.variable_dtype)
+        # Variables that a function makes for itself must outlive the graph that we may be in.
+        with tf.init_scope():
+            made = getattr(self, argument)(*self._sizes, dtype)
+        rule = "must return a model, a layer or a function of the inputs"
+        if not callable(made):
+            raise ArgumentError(argument, rule, {argument: made})
+        if isinstance(made, keras.Layer):
+            # Keras follows the variables of a layer, once it has been built.
+            made(keras.KerasTensor(input_shape, self.compute_dtype))
+        else:
+            self._adopt_variables(argument, made, input_shape[-1])
+        return made
+
+    def _adopt_variables(self, argument: str, made: Callable[[Any], Any], channels: int) -> None:
+        """Let Keras train and save the variables that a function uses."""
+        with tf.GradientTape() as tape:
+            inputs = tf.zeros((1, channels), self.compute_dtype)
+            distribution = self._distribution(argument, made, inputs)
+            distribution.log_prob(tf.convert_to_tensor(distribution))
+        known = {id(variable.value) for variable in self._adopted}
+        for variable in tape.watched_variables():
+            if id(variable) not in known:
+                self._adopted.append(_keras_variable(variable))
+
+    def _distribution(self, argument: str, made: Callable[[Any], Any], inputs: Any) -> Any:
+        # Slow to import: not before a distribution is needed.
+        from bayeslayers.distributions.coercible import to_coercible
+
+        distribution = made(inputs)
+        checks.distribution(argument, distribution)
+        return to_coercible(distribution, self.seed_generator)
+
+    def _divergence(self, posterior: Any, weights: Any, inputs: Any) -> Any:
+        prior = self._distribution("make_prior_fn", self.prior, inputs)
+        if self.kl_use_exact:
+            divergence = _exact_divergence(posterior, prior)
+        else:
+            divergence = posterior.log_prob(weights) - prior.log_prob(weights)
+        divergence = ops.sum(ops.cast(divergence, self.variable_dtype))
+        return divergence if self.kl_weight is None else self.kl_weight * divergence
+
+
+def _exact_divergence(posterior: Any, prior: Any) -> Any:
+    from bayeslayers.distributions.coercible import inner
+
+    posterior, prior = inner(posterior), inner(prior)
+    try:
+        return posterior.kl_divergence(prior)
+    except NotImplementedError as error:
+        rule = "must be false where the divergence has no closed form"
+        pair = Described(f"{type(posterior).__name__} and {type(prior).__name__}")
+        raise ArgumentError("kl_use_exact", rule, {"posterior and prior": pair}) from error
+
+
+def _keras_variable(variable: tf.Variable) -> keras.Variable:
+    """Wrap a TensorFlow variable, so that a step of training changes that very variable."""
+    wrapper = keras.Variable(variable, dtype=variable.dtype.name, autocast=False)
+    # As Keras itself does in the layers that take over the variables of others.
+    wrapper._value = variable
+    return wrapper

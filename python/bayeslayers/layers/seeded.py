@@ -1,0 +1,41 @@
+"""Layers that draw: each has a stream of random numbers, which is saved with its variables."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from bayeslayers.contract import checks
+from bayeslayers.layers.family import FamilyLayer
+
+# Keras itself does not save the state of a layer's seed generator.
+_STREAM = "seed_generator_state"
+
+
+class SeededLayer(FamilyLayer):
+    """A layer of the family with a `seed`, whose samples come from its `seed_generator`."""
+
+    def _construct_stream(self, seed: int | None) -> None:
+        self.seed = checks.seed("seed", seed)
+        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
+        self._initial_seed = random.randint(1, 10**9) if seed is None else self.seed
+        self.seed_generator = keras.random.SeedGenerator(self._initial_seed)
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Save the variables, and how far the stream of random numbers has come."""
+        super().save_own_variables(store)
+        store[_STREAM] = self.seed_generator.state
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Load the variables, and go on with the stream of random numbers where it stood."""
+        names = set(store.keys())
+        super().load_own_variables({name: store[name] for name in names - {_STREAM}})
+        if _STREAM in names:
+            self.seed_generator.state.assign(store[_STREAM])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments; see `FamilyLayer.get_config`."""
+        return {**super().get_config(), "seed": self.seed}

@@ -1,0 +1,116 @@
+"""A trainable variable as a layer."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from bayeslayers.contract import checks
+from bayeslayers.layers.family import FamilyLayer, join_signatures, keras_arguments
+from bayeslayers.layers.variables import freshly_seeded
+
+_FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
+_DETAILS = (
+    "The layer returns its variable, of the same shape whatever the inputs are and however many: "
+    "there is no batch dimension. It is where the parameters of a distribution come from that "
+    "depends on nothing: followed by `layer_distribution_lambda()`, it is a trainable posterior or "
+    "prior for `layer_dense_variational()`.",
+    "The variable is there as soon as the layer is. Under a mixed dtype policy it is returned in "
+    "the higher precision, as the parameters of distributions are.",
+)
+_REFERENCE = (
+    "Tran, D., Dusenberry, M. W., van der Wilk, M., and Hafner, D. (2019). Bayesian Layers: A "
+    "Module for Neural Network Uncertainty. Advances in Neural Information Processing Systems. "
+    "https://arxiv.org/abs/1812.03973"
+)
+_PYTHON_EXAMPLE = """\
+>>> import keras
+>>> from bayeslayers import layer_variable
+>>> variable = layer_variable(shape=(2, 3), initializer="ones")
+>>> variable(keras.ops.zeros((32, 1))).shape
+TensorShape([2, 3])
+>>> len(variable.trainable_variables)
+1"""
+_R_EXAMPLE = """\
+variable <- layer_variable(shape = c(2, 3), initializer = "ones")
+variable(array(0, c(32, 1)))
+length(variable$trainable_variables)"""
+
+
+def _variable_arguments(
+    shape: int | Sequence[int],
+    dtype: str | keras.DTypePolicy | None = None,
+    activation: str | Callable[..., Any] | None = None,
+    initializer: str | Callable[..., Any] = "zeros",
+    regularizer: str | Callable[..., Any] | None = None,
+    constraint: str | Callable[..., Any] | None = None,
+) -> None:
+    """Stand for the layer's own arguments; only the signature is used."""
+
+
+@keras.saving.register_keras_serializable("bayeslayers")
+class VariableLayer(FamilyLayer):
+    function_name = "layer_variable"
+
+    @classmethod
+    def signature(cls) -> inspect.Signature:
+        """Return the layer's own arguments, followed by those of every Keras layer."""
+        return join_signatures(_variable_arguments, keras_arguments)
+
+    @classmethod
+    def documentation(cls) -> dict[str, Any]:
+        """Return the parts of the layer's page that are its own."""
+        return {
+            "title": "Trainable variable",
+            "formula": "y = f(v), whatever the inputs are",
+            "details": _DETAILS,
+            "reference": _REFERENCE,
+            "own_prose": {
+                "activation": "Name of a Keras activation, or a function of one tensor: f, applied "
+                "to the variable. With {none} there is none."
+            },
+            "python_example": _PYTHON_EXAMPLE,
+            "r_example": _R_EXAMPLE,
+        }
+
+    def _construct(self, **arguments: Any) -> None:
+        shape = checks.sizes("shape", arguments.pop("shape"))
+        functions = {name: getattr(checks, name)(name, arguments.pop(name)) for name in _FUNCTIONS}
+        self._construct_keras_layer(**arguments)
+        self.shape = shape
+        for name, value in functions.items():
+            setattr(self, name, value)
+        seed = random.randint(1, 10**9)
+        self.variable = self.add_weight(
+            name="variable",
+            shape=shape,
+            initializer=freshly_seeded(self.initializer, seed, "variable"),
+            regularizer=self.regularizer,
+            constraint=self.constraint,
+            # Parameters of a distribution keep their precision under mixed precision.
+            autocast=False,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Do nothing: the variable is there already, and no shape of inputs matters."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return the variable."""
+        del inputs
+        return self.activation(keras.ops.convert_to_tensor(self.variable))
+
+    def compute_output_spec(self, inputs: Any, **kwargs: Any) -> keras.KerasTensor:
+        """Return the variable's shape and dtype."""
+        return keras.KerasTensor(self.shape, dtype=self.variable_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments; see `FamilyLayer.get_config`."""
+        return {**super().get_config(), "shape": self.shape}
+
+    @classmethod
+    def _function_names(cls) -> list[str]:
+        return [*super()._function_names(), *_FUNCTIONS]

@@ -1,0 +1,262 @@
+"""Models that hold distributions: training on their density, conversion, saving."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+from statistical import assert_normal_moments, draws
+from tensorflow_probability import distributions as tfd
+
+from bayeslayers import ArgumentError, layer_distribution_lambda
+from bayeslayers.layers import DistributionLambda, VariableLayer
+
+MODES = {
+    "eager": {"run_eagerly": True},
+    "graph": {"jit_compile": False},
+    "xla": {"jit_compile": True},
+}
+
+
+@keras.saving.register_keras_serializable("tests")
+def normal_of_halves(t):
+    loc, rho = tf.split(t, 2, axis=-1)
+    return tfd.Independent(tfd.Normal(loc, 1e-5 + tf.math.softplus(rho)), 1)
+
+
+@keras.saving.register_keras_serializable("tests")
+def negative_log_likelihood(y, rv):
+    return -rv.log_prob(y)
+
+
+def normal_of_columns(t):
+    return tfd.Normal(t[..., 0], 1e-3 + tf.math.softplus(t[..., 1]))
+
+
+def unit_normal(t):
+    return tfd.Normal(t, 1.0)
+
+
+def dense_model(make, units, **arguments):
+    hidden = [keras.Input((3,)), keras.layers.Dense(units, kernel_initializer="glorot_normal")]
+    return keras.Sequential([*hidden, DistributionLambda(make, **arguments)])
+
+
+def test_the_output_is_the_distribution_and_its_draw(rng):
+    inputs = rng.normal(size=(5, 2)).astype("float32")
+    rv = layer_distribution_lambda(inputs, normal_of_columns)
+    assert isinstance(rv, tfd.Distribution)
+    assert rv.shape == (5,)
+    np.testing.assert_allclose(rv.mean(), inputs[:, 0])
+    values = np.zeros(5, "float32")
+    scale = 1e-3 + np.log1p(np.exp(inputs[:, 1]))
+    expected = stats.norm.logpdf(values, inputs[:, 0], scale)
+    np.testing.assert_allclose(rv.log_prob(values), expected, rtol=1e-4)
+    # One output stands for one draw, however often it is looked at.
+    np.testing.assert_array_equal(rv.numpy(), tf.convert_to_tensor(rv))
+    np.testing.assert_array_equal(np.asarray(rv), keras.ops.convert_to_numpy(rv))
+    np.testing.assert_array_equal(rv + 1, rv.numpy() + 1)
+
+
+def test_draws_follow_the_distribution():
+    layer = DistributionLambda(lambda t: tfd.Normal(t, 3.0), seed=2)
+    # Error rate: that of `assert_normal_moments`, one in a million.
+    samples = draws(layer, np.array([[1.0, -2.0]], "float32"), 500)
+    assert_normal_moments(samples, np.array([[1.0, -2.0]]), 9.0)
+
+
+def test_a_seed_repeats_the_draws_and_two_layers_share_none():
+    inputs = np.zeros((1, 8), "float32")
+    one, same, other = (DistributionLambda(unit_normal, seed=seed) for seed in (1, 1, None))
+    np.testing.assert_array_equal(one(inputs).numpy(), same(inputs).numpy())
+    assert np.all(one(inputs).numpy() != other(inputs).numpy())
+    same(inputs).numpy()
+    # A sample that the caller takes comes from the same stream, and compiles.
+    compiled = tf.function(lambda: one(inputs).sample())
+    np.testing.assert_allclose(compiled(), same(inputs).sample(), rtol=1e-6)
+    # XLA has generators of its own, and no numbers to compare with.
+    compiled = tf.function(lambda: one(inputs).sample(), jit_compile=True)
+    assert np.all(compiled() != compiled())
+
+
+@pytest.mark.parametrize(
+    ("convert", "expected"),
+    [
+        (tfd.Distribution.mean, 2.0),
+        ("mean", 2.0),
+        (tfd.Distribution.stddev, 1.0),
+        (lambda d: d.mean() + 5, 7.0),
+    ],
+)
+def test_other_conversions(convert, expected):
+    layer = DistributionLambda(unit_normal, convert)
+    np.testing.assert_allclose(layer(np.full((2, 3), 2.0, "float32")), np.full((2, 3), expected))
+
+
+def test_distribution_sample_takes_the_layers_seeds():
+    inputs = np.zeros((1, 4), "float32")
+    default, named = (
+        DistributionLambda(unit_normal, seed=1),
+        DistributionLambda(unit_normal, tfd.Distribution.sample, seed=1),
+    )
+    np.testing.assert_array_equal(default(inputs), named(inputs))
+    several = DistributionLambda(unit_normal, lambda d: d.sample(5), seed=1)
+    assert several(inputs).shape == (5, 1, 4)
+    assert several(keras.Input((4,))).shape == (5, None, 4)
+
+
+FAMILIES = {
+    "numbers": (normal_of_columns, 2, lambda s: s),
+    "a column of targets": (normal_of_columns, 2, lambda s: s[:, None]),
+    "a column of distributions": (lambda t: tfd.Normal(t[..., :1], 1.0), 1, lambda s: s),
+    "an event": (normal_of_halves, 4, lambda s: np.stack([s, -s], 1)),
+    "a triangle": (
+        lambda t: tfd.MultivariateNormalTriL(t, [[1.0, 0.0], [0.5, 2.0]]),
+        2,
+        lambda s: np.stack([s, -s], 1),
+    ),
+    "truth values": (lambda t: tfd.Bernoulli(logits=t[..., 0]), 1, lambda s: (s > 0).astype(int)),
+    "categories": (lambda t: tfd.Categorical(logits=t), 3, lambda s: (s > 0).astype("int64")),
+    "counts": (lambda t: tfd.Poisson(log_rate=t[..., 0]), 1, lambda s: np.round(np.exp(s / 3))),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_plain_loss_receives_the_distribution(family, mode, rng):
+    make, units, targets_of = FAMILIES[family]
+    inputs = rng.normal(size=(32, 3)).astype("float32")
+    targets = targets_of(inputs.sum(axis=1))
+    model = dense_model(make, units)
+    model.compile(keras.optimizers.SGD(0.0), loss=lambda y, rv: -rv.log_prob(y), **MODES[mode])
+    loss = model.fit(inputs, targets, batch_size=32, verbose=0).history["loss"][0]
+    # The distribution that the weights give, in a shape that can't broadcast by accident.
+    distribution = make(model.layers[0](inputs))
+    shape = (*distribution.batch_shape, *distribution.event_shape)
+    expected = -np.mean(distribution.log_prob(targets.reshape(shape).astype("float32")))
+    np.testing.assert_allclose(loss, expected, rtol=1e-4)
+    np.testing.assert_allclose(model.evaluate(inputs, targets, verbose=0), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_training_finds_the_exact_maximum_of_the_likelihood(mode, rng):
+    targets = rng.normal(2.0, 0.5, size=(200, 3)).astype("float32")
+    model = keras.Sequential(
+        [keras.Input((1,)), VariableLayer(6), DistributionLambda(normal_of_halves)]
+    )
+    model.compile(keras.optimizers.Adam(0.1), negative_log_likelihood, **MODES[mode])
+    inputs = np.zeros((200, 1), "float32")
+    model.fit(inputs, targets, batch_size=200, epochs=150, verbose=0)
+    rv = model(inputs)
+    np.testing.assert_allclose(rv.mean(), targets.mean(axis=0), atol=0.01)
+    np.testing.assert_allclose(rv.stddev(), targets.std(axis=0), rtol=0.03)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_prediction_returns_new_draws(mode, rng):
+    inputs = rng.normal(size=(40, 3)).astype("float32")
+    model = dense_model(normal_of_columns, 2)
+    model.compile(**MODES[mode])
+    first, second = (model.predict(inputs, verbose=0) for _ in range(2))
+    assert isinstance(first, np.ndarray)
+    assert first.shape == (40,)
+    assert np.all(first != second)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_layers_losses_and_metrics_take_the_tensor(mode, rng):
+    inputs = rng.normal(size=(16, 3)).astype("float32")
+    symbolic = keras.Input((3,))
+    rv = layer_distribution_lambda(keras.layers.Dense(4)(symbolic), unit_normal, "mean")
+    hidden = keras.layers.BatchNormalization()(keras.layers.Concatenate()([rv, symbolic]))
+    outputs = keras.layers.Dense(1)(keras.layers.Activation("relu")(hidden))
+    model = keras.Model(symbolic, [outputs, rv])
+    model.compile("adam", ["mse", "mse"], metrics=[["mae"], ["mae"]], **MODES[mode])
+    targets = [np.ones((16, 1)), np.ones((16, 4))]
+    assert np.isfinite(model.fit(inputs, targets, verbose=0).history["loss"][0])
+    dense = next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
+    np.testing.assert_allclose(model.predict(inputs, verbose=0)[1], dense(inputs), rtol=1e-5)
+
+
+def test_distributions_keep_their_precision():
+    layer = DistributionLambda(unit_normal, dtype="mixed_bfloat16")
+    assert layer(np.ones((2, 1), "float32")).dtype == tf.float32
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = dense_model(normal_of_columns, 2)
+    model.compile("adam", negative_log_likelihood)
+    history = model.fit(np.ones((8, 3)), np.ones(8), verbose=0).history
+    assert np.isfinite(history["loss"][0])
+
+
+def test_another_dtype_than_the_losses_keeps_the_distribution():
+    model = keras.Sequential(
+        [
+            keras.Input((1,)),
+            VariableLayer(2, "float64"),
+            DistributionLambda(unit_normal, dtype="float64"),
+        ]
+    )
+    model.compile("sgd", negative_log_likelihood)
+    loss = model.evaluate(np.zeros((3, 1)), np.ones((3, 2)), verbose=0)
+    np.testing.assert_allclose(loss, -stats.norm.logpdf(1.0), rtol=1e-6)
+
+
+def test_a_saved_model_comes_back_and_goes_on_with_its_stream(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(4),
+            DistributionLambda(normal_of_halves, tfd.Distribution.sample),
+        ]
+    )
+    model.compile("adam", negative_log_likelihood)
+    inputs, targets = np.ones((8, 3), "float32"), np.ones((8, 2), "float32")
+    model.fit(inputs, targets, verbose=0)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded(inputs).numpy(), model(inputs).numpy())
+    expected = model.evaluate(inputs, targets, verbose=0)
+    np.testing.assert_allclose(loaded.evaluate(inputs, targets, verbose=0), expected, rtol=1e-6)
+    assert loaded.layers[1].get_config()["convert_to_tensor_fn"] == "sample"
+
+
+def test_lambdas_are_not_saved(tmp_path):
+    model = dense_model(lambda t: tfd.Normal(t, 1.0), 1)
+    with pytest.raises(ArgumentError, match="`make_distribution_fn` must be a registered"):
+        model.save(tmp_path / "m.keras")
+    layer = DistributionLambda(normal_of_halves, lambda d: d.mean())
+    with pytest.raises(ArgumentError, match="`convert_to_tensor_fn` must be a registered"):
+        layer.get_config()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({}, "make_distribution_fn"),
+        ({"make_distribution_fn": 3}, "make_distribution_fn"),
+        (
+            {"make_distribution_fn": unit_normal, "convert_to_tensor_fn": "median"},
+            "convert_to_tensor_fn",
+        ),
+        (
+            {"make_distribution_fn": unit_normal, "convert_to_tensor_fn": None},
+            "convert_to_tensor_fn",
+        ),
+        ({"make_distribution_fn": unit_normal, "seed": -1}, "seed"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, named):
+    with pytest.raises(ArgumentError) as caught:
+        layer_distribution_lambda(**arguments)
+    assert caught.value.argument == named
+
+
+def test_what_is_no_distribution_is_refused():
+    with pytest.raises(ArgumentError, match="must return a TensorFlow Probability distribution"):
+        DistributionLambda(lambda t: t)(np.ones((2, 1)))
+
+
+def test_variables_that_no_layer_would_train_are_refused():
+    scale = tf.Variable(1.0, name="scale")
+    with pytest.raises(ArgumentError, match="variables would not be trained"):
+        DistributionLambda(lambda t: tfd.Normal(t, scale))(np.ones((2, 1), "float32"))

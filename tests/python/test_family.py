@@ -1,0 +1,325 @@
+"""One contract over every layer of the family. Adding a layer means adding a row to `family.py`."""
+
+import doctest
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from family import CHANNELS, FLIPOUT, LOCAL, REPARAMETERIZATION, ROWS, every, random_normal
+from keras.src.testing.test_case import TestCase
+from oracles import normal_kl, parameters
+from posteriors import fixed_normal
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+import bayeslayers
+from bayeslayers import ArgumentError
+from bayeslayers.layers import (
+    FAMILY,
+    VariationalLayer,
+    default_mean_field_normal_fn,
+    default_multivariate_normal_fn,
+)
+
+VARIATIONAL = """
+    activation activity_regularizer trainable kernel_posterior_fn kernel_posterior_tensor_fn
+    kernel_prior_fn kernel_divergence_fn bias_posterior_fn bias_posterior_tensor_fn bias_prior_fn
+    bias_divergence_fn
+"""
+# Names that the geometries share have the same default in all of them.
+DEFAULTS = {
+    **{"strides": 1, "padding": "valid", "data_format": "channels_last", "dilation_rate": 1},
+    **{"output_padding": None, "depth_multiplier": 1, "seed": None},
+    **{"activation": None, "activity_regularizer": None, "trainable": True, "bias_prior_fn": None},
+    "kernel_posterior_fn": default_mean_field_normal_fn(),
+    "bias_posterior_fn": default_mean_field_normal_fn(is_singular=True),
+    "kernel_prior_fn": default_multivariate_normal_fn,
+}
+RANDOM_BIAS = {
+    "bias_posterior_fn": default_mean_field_normal_fn(),
+    "bias_prior_fn": default_multivariate_normal_fn,
+}
+PUBLIC = [name for name in bayeslayers.__all__ if inspect.isfunction(getattr(bayeslayers, name))]
+
+
+def test_every_layer_has_a_row():
+    """A layer that is no estimator of a linear map has a contract of its own, elsewhere."""
+    family = {name: kind for name, kind in FAMILY.items() if issubclass(kind, VariationalLayer)}
+    assert sorted(row.name for row in ROWS) == sorted(family)
+    assert {row.function for row in ROWS} == {kind.function_name for kind in family.values()}
+    assert {row.function for row in ROWS} <= set(PUBLIC)
+
+
+@every()
+def test_function_and_class_are_one_layer(row):
+    layer = row.layer()
+    assert type(layer) is row.layer_class is getattr(bayeslayers.layers, row.name)
+    assert row.layer_class.__name__ == row.name
+    assert row.layer_class.function_name == row.function
+
+
+@every()
+def test_the_signature_is_the_ancestors(row):
+    names = [*row.geometry.named.split(), *VARIATIONAL.split(), *row.named.split(), "kwargs"]
+    signature = inspect.signature(getattr(bayeslayers, row.function))
+    assert list(signature.parameters) == ["object", *names]
+    assert list(inspect.signature(row.layer_class).parameters) == names
+    required = {"filters", "kernel_size", "units"} & set(names)
+    for name in names[:-1]:
+        default = signature.parameters[name].default
+        assert (default is inspect.Parameter.empty) == (name in required)
+        if name in DEFAULTS:
+            assert default == DEFAULTS[name]
+
+
+@every()
+def test_its_own_arguments_follow_the_keras_layer_of_the_same_name(row):
+    named = row.geometry.named.split()
+    of_keras = [n for n in inspect.signature(row.geometry.oracle).parameters if n in named]
+    if row.geometry.oracle is keras.layers.Conv3DTranspose:
+        # Keras has these two the other way round in this one class; ours agree among each other.
+        assert of_keras[4:6] == ["data_format", "output_padding"]
+        of_keras[4:6] = ["output_padding", "data_format"]
+    assert of_keras == named
+
+
+@every()
+def test_keras_layer_contract(row):
+    TestCase("run_layer_test").run_layer_test(
+        row.layer_class,
+        init_kwargs={**row.geometry.arguments, **RANDOM_BIAS, "activation": "tanh"},
+        input_shape=(2, *row.geometry.example),
+        expected_output_shape=(2, *row.geometry.outputs),
+        expected_num_trainable_weights=4,
+        expected_num_non_trainable_weights=0,
+        expected_num_seed_generators=1,
+        expected_num_losses=2,
+        supports_masking=False,
+    )
+
+
+@every()
+def test_posterior_and_prior_have_the_shape_of_the_weight(row, rng):
+    layer = row.layer(**RANDOM_BIAS)
+    layer(row.geometry.inputs(rng))
+    for distribution in (layer.kernel_posterior, layer.kernel_prior):
+        assert tuple(distribution.event_shape) == row.geometry.kernel
+    for distribution in (layer.bias_posterior, layer.bias_prior):
+        assert tuple(distribution.event_shape) == row.geometry.outputs[-1:]
+
+
+@every()
+def test_the_divergences_are_the_closed_form(row, rng):
+    layer = row.layer(**{**RANDOM_BIAS, "bias_prior_fn": fixed_normal(-1.0, 0.3)})
+    layer(row.geometry.inputs(rng))
+    expected = [
+        normal_kl(*parameters(layer.kernel_posterior)),
+        normal_kl(*parameters(layer.bias_posterior), -1.0, 0.3),
+    ]
+    np.testing.assert_allclose([float(loss) for loss in layer.losses], expected, rtol=1e-5)
+
+
+@every()
+def test_the_divergence_is_handed_a_draw_of_the_kernel(row, rng):
+    seen = []
+
+    def divergence(q, p, sample):
+        seen.append((q, p, sample))
+        return 0.0
+
+    layer = row.layer(kernel_divergence_fn=divergence)
+    layer(row.geometry.inputs(rng))
+    q, p, sample = seen[-1]
+    loc, scale = parameters(q)
+    assert sample.shape == loc.shape == row.geometry.kernel
+    assert np.all(np.abs(sample - loc) > 0)
+    # Eight standard deviations: it fails by chance once in 1e13 runs.
+    assert np.all(np.abs(sample - loc) < 8 * scale)
+    assert isinstance(p, tfd.Independent)
+
+
+@every()
+def test_gradients_reach_every_parameter_of_the_posterior(row, rng):
+    layer = row.layer(**RANDOM_BIAS)
+    inputs = tf.constant(row.geometry.inputs(rng))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        total = tf.reduce_sum(tf.square(layer(inputs)))
+    gradients = tape.gradient(total, [inputs, *layer.trainable_variables])
+    assert len(gradients) == 5
+    for gradient in gradients:
+        assert np.all(np.isfinite(gradient))
+        assert np.all(gradient != 0)
+
+
+@every()
+def test_zero_inputs_have_finite_gradients(row, rng):
+    layer = row.layer(**RANDOM_BIAS)
+    inputs = tf.zeros_like(row.geometry.inputs(rng))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        total = tf.reduce_sum(tf.square(layer(inputs) - 1.0))
+    for gradient in tape.gradient(total, [inputs, *layer.trainable_variables]):
+        assert np.all(np.isfinite(gradient))
+
+
+@every(LOCAL)
+def test_zero_inputs_have_finite_gradients_when_compiled(row, rng):
+    """The gradient of a square root at zero: XLA, unlike TensorFlow itself, multiplies it out."""
+    layer = row.layer(bias_posterior_fn=None)
+    inputs = tf.zeros_like(row.geometry.inputs(rng))
+    layer.build(inputs.shape)
+
+    @tf.function(jit_compile=True)
+    def gradients():
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(tf.square(layer(inputs) - 1.0))
+        return tape.gradient(total, layer.trainable_variables)
+
+    for gradient in gradients():
+        assert np.all(np.isfinite(gradient))
+
+
+@every(REPARAMETERIZATION)
+def test_the_gradient_of_the_mean_is_that_of_the_deterministic_layer(row, rng):
+    """The outputs are linear in the kernel: its gradient does not depend on the draw."""
+    geometry = row.geometry
+    layer, inputs = row.layer(bias_posterior_fn=None), tf.constant(geometry.inputs(rng))
+    oracle = geometry.oracle(**geometry.arguments, use_bias=False)
+    weight = tf.constant(rng.normal(size=(len(inputs), *geometry.outputs)), tf.float32)
+    gradients = []
+    for of_keras in (layer, oracle):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(weight * of_keras(inputs))
+        gradients.append(tape.gradient(total, of_keras.trainable_variables[0]))
+    np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-4)
+
+
+@every()
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_saved_model_comes_back_to_the_bit(row, rng, tmp_path):
+    inputs = row.geometry.inputs(rng)
+    further = {**RANDOM_BIAS, **row.geometry.variations[0]}
+    model = keras.Sequential([keras.Input(row.geometry.example), row.layer(**further)])
+    model(inputs)
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    assert again.layers[0].get_config() == model.layers[0].get_config()
+    for before, after in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    for _ in range(2):
+        np.testing.assert_array_equal(model(inputs), again(inputs))
+
+
+@every()
+def test_training_follows_the_data(row, rng):
+    inputs = row.geometry.inputs(rng)
+    layer, optimizer = row.layer(kernel_prior_fn=None), keras.optimizers.SGD(0.1)
+    errors = []
+    for _ in range(8):
+        with tf.GradientTape() as tape:
+            errors.append(tf.reduce_mean(tf.square(layer(inputs) - 1.0)))
+        gradients = tape.gradient(errors[-1], layer.trainable_variables)
+        optimizer.apply(gradients, layer.trainable_variables)
+    assert errors[-1] < 0.8 * errors[0]
+
+
+@every()
+def test_bad_arguments_are_refused(row):
+    for further, argument, rule in row.geometry.bad:
+        with pytest.raises(ArgumentError) as caught:
+            row.layer(**further)
+        assert caught.value.argument == argument, further
+        assert caught.value.rule.startswith(rule), further
+        assert argument in caught.value.received
+
+
+@every()
+def test_missing_arguments_are_refused(row):
+    required = {"filters", "kernel_size", "units"} & set(row.geometry.arguments)
+    for missing in required:
+        given = {name: v for name, v in row.geometry.arguments.items() if name != missing}
+        with pytest.raises(ArgumentError, match=f"`{missing}` must be given"):
+            row.layer_class(**given)
+
+
+@every()
+def test_inputs_that_do_not_fit_are_refused(row):
+    for shape, rule in row.geometry.bad_inputs:
+        with pytest.raises(ArgumentError, match=rule):
+            row.layer()(np.ones(shape, "float32"))
+
+
+@every()
+def test_inputs_without_a_known_number_of_channels_are_refused(row):
+    unknown = keras.Input((*row.geometry.example[:-1], None))
+    with pytest.raises(ArgumentError, match="a known number of channels"):
+        row.layer()(unknown)
+
+
+@every()
+def test_later_inputs_must_have_the_same_channels(row, rng):
+    layer, inputs = row.layer(), row.geometry.inputs(rng)
+    layer(inputs)
+    with pytest.raises(ValueError, match=f"to have value {CHANNELS}"):
+        layer(inputs[..., :1])
+
+
+def laplace(dtype, shape, name, trainable, add_variable_fn):
+    del name, trainable, add_variable_fn
+    of_weight = tfd.Laplace(tf.zeros(shape, dtype), tf.ones([], dtype))
+    return tfd.Independent(of_weight, len(shape))
+
+
+@every(FLIPOUT, LOCAL)
+def test_a_posterior_that_is_not_normal_is_refused(row, rng):
+    with pytest.raises(ArgumentError, match=r"must return an Independent\(Normal\)") as caught:
+        row.layer(kernel_posterior_fn=laplace)(row.geometry.inputs(rng))
+    assert caught.value.argument == "kernel_posterior_fn"
+    assert caught.value.received == {"kernel_posterior_fn": "Independent(Laplace)"}
+
+
+@every(REPARAMETERIZATION)
+def test_any_posterior_will_do(row, rng):
+    def monte_carlo(q, p, sample):
+        return q.log_prob(sample) - p.log_prob(sample)
+
+    layer = row.layer(kernel_posterior_fn=laplace, kernel_divergence_fn=monte_carlo)
+    assert np.all(np.isfinite(layer(row.geometry.inputs(rng))))
+    assert np.isfinite(float(layer.losses[0]))
+
+
+@every(REPARAMETERIZATION)
+def test_a_posterior_with_full_covariance_moves_all_weights_at_once(row, rng):
+    """With a covariance of rank one, all draws lie on a line through the mean."""
+    geometry = row.geometry
+    loc, direction = random_normal(geometry.kernel)
+
+    def along_a_line(dtype, shape, name, trainable, add_variable_fn):
+        del dtype, name, trainable, add_variable_fn
+        factor = np.zeros((loc.size, loc.size), "float32")
+        factor[:, 0] = direction.ravel()
+        flat = tfd.MultivariateNormalTriL(loc.ravel(), factor)
+        return tfd.TransformedDistribution(flat, tfb.Reshape(shape))
+
+    inputs = geometry.inputs(rng)
+    arguments = {"kernel_posterior_fn": along_a_line, "bias_posterior_fn": None}
+    outputs = row.layer(**arguments, kernel_prior_fn=None)(inputs).numpy()
+    centre = geometry.deterministic(inputs, loc)
+    slope = geometry.deterministic(inputs, direction)
+    step = np.sum((outputs - centre) * slope) / np.sum(slope**2)
+    assert abs(step) > 1e-3
+    np.testing.assert_allclose(outputs, centre + step * slope, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_example_in_the_documentation_runs(name):
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)
+    text = inspect.getdoc(getattr(bayeslayers, name))
+    example = parser.get_doctest(text, {}, name, None, None)
+    assert len(example.examples) > 1
+    said = []
+    results = runner.run(example, out=said.append)
+    assert results.failed == 0, "".join(said)
