@@ -18,6 +18,7 @@ FUNCTIONS_IN_R = {
     "bias_posterior_fn": "tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE)",
     "bias_posterior_tensor_fn": "function(d) d %>% tfd_sample()",
     "bias_divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",
+    "convert_to_tensor_fn": "tfp$distributions$Distribution$sample",
 }
 VALUES_IN_R = {"None": "NULL", "True": "TRUE", "False": "FALSE", "()": "list()"}
 
@@ -129,6 +130,47 @@ TFPROBABILITY = {
     "layer_dense_flipout": [*DENSE[:-1], ["seed", "NULL"], ["...", ""]],
     "layer_dense_reparameterization": DENSE,
     "layer_dense_local_reparameterization": DENSE,
+    "layer_dense_variational": [
+        ["object", ""],
+        ["units", ""],
+        ["make_posterior_fn", ""],
+        ["make_prior_fn", ""],
+        ["kl_weight", "NULL"],
+        ["kl_use_exact", "FALSE"],
+        ["activation", "NULL"],
+        ["use_bias", "TRUE"],
+        ["...", ""],
+    ],
+    "layer_variable": [
+        ["object", ""],
+        ["shape", ""],
+        ["dtype", "NULL"],
+        ["activation", "NULL"],
+        ["initializer", '"zeros"'],
+        ["regularizer", "NULL"],
+        ["constraint", "NULL"],
+        ["...", ""],
+    ],
+    "layer_autoregressive": [
+        ["object", ""],
+        ["params", ""],
+        ["event_shape", "NULL"],
+        ["hidden_units", "NULL"],
+        ["input_order", '"left-to-right"'],
+        ["hidden_degrees", '"equal"'],
+        ["activation", "NULL"],
+        ["use_bias", "TRUE"],
+        ["kernel_initializer", '"glorot_uniform"'],
+        ["validate_args", "FALSE"],
+        ["...", ""],
+    ],
+    "layer_autoregressive_transform": [["object", ""], ["made", ""], ["...", ""]],
+    "layer_distribution_lambda": [
+        ["object", ""],
+        ["make_distribution_fn", ""],
+        ["convert_to_tensor_fn", "tfp$distributions$Distribution$sample"],
+        ["...", ""],
+    ],
 }
 
 

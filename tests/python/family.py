@@ -236,6 +236,7 @@ def _depthwise(rank, oracle):
         bad=(
             *_bad_window(rank),
             *(({"depth_multiplier": v}, "depth_multiplier", _POSITIVE) for v in (0, -1, 1.5, None)),
+            *([({"strides": (1, 2)}, "strides", "must be equal")] if rank > 1 else []),
             ({"filters": 2}, "filters", "is not an argument of this layer"),
         ),
         bad_inputs=_bad_inputs(rank, _too_short(rank)),
