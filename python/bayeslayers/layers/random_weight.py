@@ -87,8 +87,9 @@ class RandomWeight:
         """Draw a tensor from a distribution, the way the caller chose."""
         drawn = self.posterior_tensor_fn(with_seeds(distribution, seeds))
         expected = distribution.batch_shape + distribution.event_shape
-        if drawn is None or not expected.is_compatible_with(drawn.shape):
-            received = "None" if drawn is None else f"a tensor of shape {tuple(drawn.shape)}"
+        shape = getattr(drawn, "shape", ())
+        if drawn is None or not expected.is_compatible_with(shape):
+            received = "None" if drawn is None else f"a tensor of shape {tuple(shape)}"
             argument = f"{self.role}_posterior_tensor_fn"
             rule = f"must return a tensor of shape {tuple(expected)}"
             raise ArgumentError(argument, rule, {argument: Described(received)})
