@@ -131,16 +131,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, say what is stale")
     check = parser.parse_args().check
+    files = generated_files()
     stale = [
         path
-        for path, text in generated_files().items()
+        for path, text in files.items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]
     for path in stale:
         if check:
             print(f"{path.name} is stale: run make docs", file=sys.stderr)
         else:
-            path.write_text(generated_files()[path], encoding="utf-8")
+            path.write_text(files[path], encoding="utf-8")
     return int(check and bool(stale))
 
 

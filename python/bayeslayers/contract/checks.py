@@ -26,6 +26,15 @@ def _listed(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
+def _positive_list(argument: str, value: Any, rule: str) -> tuple[int, ...]:
+    """Positive whole numbers, however many; a single one is a list of one."""
+    listed = _listed(value)
+    listed = (listed,) if _is_whole(listed) else listed
+    if not isinstance(listed, (list, tuple)) or not all(_is_whole(n) and n >= 1 for n in listed):
+        raise ArgumentError(argument, rule, {argument: value})
+    return tuple(int(item) for item in listed)
+
+
 def positive_integer(argument: str, value: Any) -> int:
     """A whole number above zero."""
     if not _is_whole(value) or value < 1:
@@ -99,12 +108,7 @@ def seed(argument: str, value: Any) -> int | None:
 
 def sizes(argument: str, value: Any) -> tuple[int, ...]:
     """The shape of a variable, of which all sizes are known; a single number is a shape."""
-    listed = _listed(value)
-    listed = (listed,) if _is_whole(listed) else listed
-    if not isinstance(listed, (list, tuple)) or not all(_is_whole(n) and n >= 1 for n in listed):
-        rule = "must be a positive whole number, or a list of them"
-        raise ArgumentError(argument, rule, {argument: value})
-    return tuple(int(size) for size in listed)
+    return _positive_list(argument, value, "must be a positive whole number, or a list of them")
 
 
 def weight(argument: str, value: Any) -> float | None:
@@ -181,12 +185,8 @@ def event_shape(argument: str, value: Any) -> tuple[int] | None:
 
 def layer_sizes(argument: str, value: Any) -> tuple[int, ...]:
     """A positive whole number for each layer, of which there may be none."""
-    sizes = _listed(() if value is None else value)
-    sizes = (sizes,) if _is_whole(sizes) else sizes
-    if not isinstance(sizes, (list, tuple)) or not all(_is_whole(n) and n >= 1 for n in sizes):
-        rule = "must list a positive whole number for each layer"
-        raise ArgumentError(argument, rule, {argument: value})
-    return tuple(int(size) for size in sizes)
+    rule = "must list a positive whole number for each layer"
+    return _positive_list(argument, () if value is None else value, rule)
 
 
 def order(argument: str, value: Any, choices: Sequence[str]) -> str | tuple[int, ...]:

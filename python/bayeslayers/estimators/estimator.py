@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 
+from bayeslayers.distributions.normal import require_independent_normal
+
 if TYPE_CHECKING:
     from bayeslayers.geometries import Geometry
 
@@ -27,9 +29,13 @@ class Estimator(ABC):
     reference: ClassVar[str]
     """Authors, year, title and where it appeared."""
 
+    needs_normal: ClassVar[bool] = False
+    """Whether the estimator is defined for Independent(Normal) posteriors of the kernel alone."""
+
     def check_posterior(self, posterior: Any) -> None:
         """Refuse a kernel posterior that the estimator is not defined for."""
-        del posterior
+        if self.needs_normal:
+            require_independent_normal(posterior, "kernel_posterior_fn", self.name)
 
     @abstractmethod
     def estimate(

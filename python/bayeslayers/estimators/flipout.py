@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from bayeslayers.distributions.normal import centred_normal, require_independent_normal
+from bayeslayers.distributions.normal import centred_normal
 from bayeslayers.estimators.estimator import Estimator
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class Flipout(Estimator):
     """Wen et al. (2018): a mean, and a perturbation with one sign per example and channel."""
 
     name = "Flipout"
+    needs_normal = True
     formula = "y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc"
     explanation = (
         "The signs s (one per example and input channel) and r (one per example and "
@@ -33,9 +34,6 @@ class Flipout(Estimator):
         "Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on "
         "Learning Representations. https://arxiv.org/abs/1803.04386"
     )
-
-    def check_posterior(self, posterior: Any) -> None:
-        require_independent_normal(posterior, "kernel_posterior_fn", self.name)
 
     def estimate(
         self,

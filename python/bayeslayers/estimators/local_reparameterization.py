@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from bayeslayers.distributions.normal import normal, require_independent_normal
+from bayeslayers.distributions.normal import normal
 from bayeslayers.estimators.estimator import Estimator
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class LocalReparameterization(Estimator):
     """Kingma, Salimans and Welling (2015): outputs drawn on their own, example by example."""
 
     name = "local reparameterization"
+    needs_normal = True
     formula = "y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)"
     explanation = (
         "Each output is drawn from the normal distribution that the posterior implies "
@@ -33,9 +34,6 @@ class LocalReparameterization(Estimator):
         "Reparameterization Trick. Advances in Neural Information Processing Systems 28. "
         "https://arxiv.org/abs/1506.02557"
     )
-
-    def check_posterior(self, posterior: Any) -> None:
-        require_independent_normal(posterior, "kernel_posterior_fn", self.name)
 
     def estimate(
         self,

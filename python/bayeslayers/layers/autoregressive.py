@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.layers import masks
-from bayeslayers.layers.family import FamilyLayer, join_signatures, keras_arguments
+from bayeslayers.layers.family import FamilyLayer
 from bayeslayers.layers.variables import freshly_seeded
 
 _ALL_LAYERS = "all_layers"
@@ -117,11 +116,7 @@ def _network_arguments(
 @keras.saving.register_keras_serializable("bayeslayers")
 class AutoregressiveNetwork(FamilyLayer):
     function_name = "layer_autoregressive"
-
-    @classmethod
-    def signature(cls) -> inspect.Signature:
-        """Return the network's arguments, followed by those of every Keras layer."""
-        return join_signatures(_network_arguments, keras_arguments)
+    own_arguments = staticmethod(_network_arguments)
 
     @classmethod
     def documentation(cls) -> dict[str, Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import keras
 
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.layers.autoregressive import AutoregressiveNetwork
-from bayeslayers.layers.family import join_signatures, keras_arguments
-from bayeslayers.layers.seeded import SeededLayer
+from bayeslayers.layers.seeded import SEED_OF_SAMPLES, SeededLayer
 
 _SHIFT_AND_LOG_SCALE = 2
 _DETAILS = (
@@ -80,11 +78,7 @@ def _check_distribution(distribution: Any) -> None:
 @keras.saving.register_keras_serializable("bayeslayers")
 class AutoregressiveTransform(SeededLayer):
     function_name = "layer_autoregressive_transform"
-
-    @classmethod
-    def signature(cls) -> inspect.Signature:
-        """Return the layer's own arguments, followed by those of every Keras layer."""
-        return join_signatures(_transform_arguments, keras_arguments)
+    own_arguments = staticmethod(_transform_arguments)
 
     @classmethod
     def documentation(cls) -> dict[str, Any]:
@@ -97,10 +91,7 @@ class AutoregressiveTransform(SeededLayer):
             ),
             "details": _DETAILS,
             "reference": _REFERENCE,
-            "own_prose": {
-                "seed": "Whole number from which the layer draws all its samples. With {none} it "
-                "is drawn from the generator that `keras.utils.set_random_seed()` sets."
-            },
+            "own_prose": {"seed": SEED_OF_SAMPLES},
             "python_example": _PYTHON_EXAMPLE,
             "r_example": _R_EXAMPLE,
         }

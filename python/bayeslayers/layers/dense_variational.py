@@ -14,7 +14,6 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Dense
-from bayeslayers.layers.family import join_signatures, keras_arguments
 from bayeslayers.layers.forward_pass import ForwardPass
 from bayeslayers.layers.seeded import SeededLayer
 
@@ -101,11 +100,7 @@ def _dense_arguments(
 @keras.saving.register_keras_serializable("bayeslayers")
 class DenseVariational(SeededLayer):
     function_name = "layer_dense_variational"
-
-    @classmethod
-    def signature(cls) -> inspect.Signature:
-        """Return the layer's own arguments, followed by those of every Keras layer."""
-        return join_signatures(_dense_arguments, keras_arguments)
+    own_arguments = staticmethod(_dense_arguments)
 
     @classmethod
     def documentation(cls) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +10,7 @@ from keras import ops, tree
 
 from bayeslayers.contract import checks
 from bayeslayers.distributions.makers import sample_posterior
-from bayeslayers.layers.family import join_signatures, keras_arguments
-from bayeslayers.layers.seeded import SeededLayer
+from bayeslayers.layers.seeded import SEED_OF_SAMPLES, SeededLayer
 
 _FUNCTIONS = ("make_distribution_fn", "convert_to_tensor_fn")
 _DETAILS = (
@@ -72,11 +70,7 @@ def _distribution_arguments(
 @keras.saving.register_keras_serializable("bayeslayers")
 class DistributionLambda(SeededLayer):
     function_name = "layer_distribution_lambda"
-
-    @classmethod
-    def signature(cls) -> inspect.Signature:
-        """Return the layer's own arguments, followed by those of every Keras layer."""
-        return join_signatures(_distribution_arguments, keras_arguments)
+    own_arguments = staticmethod(_distribution_arguments)
 
     @classmethod
     def documentation(cls) -> dict[str, Any]:
@@ -86,10 +80,7 @@ class DistributionLambda(SeededLayer):
             "formula": "y ~ p(y; x), where p is made from the inputs x",
             "details": _DETAILS,
             "reference": _REFERENCE,
-            "own_prose": {
-                "seed": "Whole number from which the layer draws all its samples. With {none} it "
-                "is drawn from the generator that `keras.utils.set_random_seed()` sets."
-            },
+            "own_prose": {"seed": SEED_OF_SAMPLES},
             "python_example": _PYTHON_EXAMPLE,
             "r_example": _R_EXAMPLE,
         }

@@ -62,6 +62,8 @@ class FamilyLayer(keras.Layer):
 
     function_name: ClassVar[str]
     """Name of the function that makes and composes this layer, in Python and in R."""
+    own_arguments: ClassVar[Callable[..., None]]
+    """Stands for the layer's own arguments; only its signature is used."""
     arguments: ClassVar[inspect.Signature]
     """All arguments; those that are keyword-only come through `**kwargs`."""
 
@@ -75,8 +77,8 @@ class FamilyLayer(keras.Layer):
 
     @classmethod
     def signature(cls) -> inspect.Signature:
-        """Return all arguments of the constructor."""
-        raise NotImplementedError
+        """Return the layer's own arguments, followed by those of every Keras layer."""
+        return join_signatures(cls.own_arguments, keras_arguments)
 
     @classmethod
     def documentation(cls) -> dict[str, Any]:

@@ -14,6 +14,12 @@ from bayeslayers.layers.family import FamilyLayer
 # Keras itself does not save the state of a layer's seed generator.
 _STREAM = "seed_generator_state"
 
+SEED_OF_SAMPLES = (
+    "Whole number from which the layer draws all its samples. With {none} it is drawn from the "
+    "generator that `keras.utils.set_random_seed()` sets."
+)
+"""The prose of `seed`, for layers that have no random variables to start with."""
+
 
 class SeededLayer(FamilyLayer):
     """A layer of the family with a `seed`, whose samples come from its `seed_generator`."""

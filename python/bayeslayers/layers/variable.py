@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import keras
 
 from bayeslayers.contract import checks
-from bayeslayers.layers.family import FamilyLayer, join_signatures, keras_arguments
+from bayeslayers.layers.family import FamilyLayer
 from bayeslayers.layers.variables import freshly_seeded
 
 _FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
@@ -55,11 +54,7 @@ def _variable_arguments(
 @keras.saving.register_keras_serializable("bayeslayers")
 class VariableLayer(FamilyLayer):
     function_name = "layer_variable"
-
-    @classmethod
-    def signature(cls) -> inspect.Signature:
-        """Return the layer's own arguments, followed by those of every Keras layer."""
-        return join_signatures(_variable_arguments, keras_arguments)
+    own_arguments = staticmethod(_variable_arguments)
 
     @classmethod
     def documentation(cls) -> dict[str, Any]:
