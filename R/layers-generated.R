@@ -9,7 +9,7 @@
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -80,7 +80,7 @@ layer_conv_1d_flipout <- function(
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -151,7 +151,7 @@ layer_conv_2d_flipout <- function(
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -222,7 +222,7 @@ layer_conv_3d_flipout <- function(
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -293,7 +293,7 @@ layer_conv_1d_reparameterization <- function(
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -364,7 +364,7 @@ layer_conv_2d_reparameterization <- function(
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -435,7 +435,7 @@ layer_conv_3d_reparameterization <- function(
 #'
 #' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -506,7 +506,7 @@ layer_conv_1d_local_reparameterization <- function(
 #'
 #' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -577,7 +577,7 @@ layer_conv_2d_local_reparameterization <- function(
 #'
 #' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -648,7 +648,7 @@ layer_conv_3d_local_reparameterization <- function(
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -721,7 +721,7 @@ layer_conv_1d_transpose_flipout <- function(
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -794,7 +794,7 @@ layer_conv_2d_transpose_flipout <- function(
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -867,7 +867,7 @@ layer_conv_3d_transpose_flipout <- function(
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -940,7 +940,7 @@ layer_conv_1d_transpose_reparameterization <- function(
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -1013,7 +1013,7 @@ layer_conv_2d_transpose_reparameterization <- function(
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -1086,7 +1086,7 @@ layer_conv_3d_transpose_reparameterization <- function(
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -1157,7 +1157,7 @@ layer_depthwise_conv_1d_flipout <- function(
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -1228,7 +1228,7 @@ layer_depthwise_conv_2d_flipout <- function(
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -1299,7 +1299,7 @@ layer_depthwise_conv_1d_reparameterization <- function(
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -1361,6 +1361,338 @@ layer_depthwise_conv_2d_reparameterization <- function(
   call_core("layer_depthwise_conv_2d_reparameterization")
 }
 
+#' 1-D separable convolution with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k) = P(D(x, depthwise), pointwise),
+#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `depthwise_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
+#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param depthwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the depthwise kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param depthwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the depthwise kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param pointwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the pointwise kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param pointwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the pointwise kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_separable_conv_1d_flipout(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(24, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_separable_conv_1d_flipout <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  depth_multiplier = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  depthwise_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  depthwise_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  depthwise_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  depthwise_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  pointwise_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  pointwise_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  pointwise_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  pointwise_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_separable_conv_1d_flipout")
+}
+
+#' 2-D separable convolution with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k) = P(D(x, depthwise), pointwise),
+#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `depthwise_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
+#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param depthwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the depthwise kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param depthwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the depthwise kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param pointwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the pointwise kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param pointwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the pointwise kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_separable_conv_2d_flipout(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(12, 10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_separable_conv_2d_flipout <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  depth_multiplier = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  depthwise_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  depthwise_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  depthwise_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  depthwise_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  pointwise_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  pointwise_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  pointwise_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  pointwise_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_separable_conv_2d_flipout")
+}
+
+#' 1-D separable convolution with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k) = P(D(x, depthwise), pointwise),
+#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `depthwise_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
+#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param depthwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the depthwise kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param depthwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the depthwise kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param pointwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the pointwise kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param pointwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the pointwise kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_separable_conv_1d_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(24, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_separable_conv_1d_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  depth_multiplier = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  depthwise_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  depthwise_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  depthwise_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  depthwise_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  pointwise_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  pointwise_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  pointwise_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  pointwise_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_separable_conv_1d_reparameterization")
+}
+
+#' 2-D separable convolution with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k) = P(D(x, depthwise), pointwise),
+#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `depthwise_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
+#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param depthwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the depthwise kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param depthwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the depthwise kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param pointwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the pointwise kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param pointwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the pointwise kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_separable_conv_2d_reparameterization(
+#'     filters = 8, kernel_size = 3, activation = "relu",
+#'     input_shape = c(12, 10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_separable_conv_2d_reparameterization <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  depth_multiplier = 1,
+  activation = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  depthwise_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  depthwise_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  depthwise_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  depthwise_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  pointwise_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  pointwise_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  pointwise_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  pointwise_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_separable_conv_2d_reparameterization")
+}
+
 #' Dense layer with the Flipout estimator
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
@@ -1370,7 +1702,7 @@ layer_depthwise_conv_2d_reparameterization <- function(
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -1433,7 +1765,7 @@ layer_dense_flipout <- function(
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -1494,7 +1826,7 @@ layer_dense_reparameterization <- function(
 #'
 #' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
-#' The layer draws its kernel and its bias anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
 #'
 #' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
 #'
@@ -1544,6 +1876,417 @@ layer_dense_local_reparameterization <- function(
   ...
 ) {
   call_core("layer_dense_local_reparameterization")
+}
+
+#' Embedding with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k)[..., o] = k[x[...], o]}
+#'
+#' Inputs are whole numbers from 0 to below `input_dim`, of shape (batch, ...), outputs of shape (batch, ..., output_dim).
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `embeddings_posterior` and `embeddings_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `embeddings_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param input_dim Positive whole number: how many members the vocabulary has.
+#' @param output_dim Positive whole number: how many output channels there are.
+#' @param mask_zero `TRUE` or `FALSE`: whether an input of 0 stands for nothing, which later layers are told by a mask.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param embeddings_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the embeddings, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param embeddings_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param embeddings_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the embeddings, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param embeddings_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole embeddings: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_embedding_reparameterization(
+#'     input_dim = 100, output_dim = 8,
+#'     input_shape = c(10)
+#'   )
+#' outputs <- model(array(1, c(32, 10)))
+#' model$losses
+#' @export
+layer_embedding_reparameterization <- function(
+  object,
+  input_dim,
+  output_dim,
+  mask_zero = FALSE,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  embeddings_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  embeddings_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  embeddings_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  embeddings_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_embedding_reparameterization")
+}
+
+#' Long short-term memory with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' i, f, g, o = A(x[t], kernel) + A(h[t - 1], recurrent) + bias, in four parts,
+#' c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
+#' h[t] = recurrent_activation(o) * activation(c[t]),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
+#'
+#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param activation Name of a Keras activation, or a function of one tensor. With `NULL` there is none.
+#' @param recurrent_activation Name of a Keras activation, or a function of one tensor, applied to the gates. With `NULL` there is none.
+#' @param unit_forget_bias `TRUE` or `FALSE`: whether 1 is added to the bias of the forget gate, where there is a bias. Posterior and prior are those of the bias without it.
+#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training, the same at all steps.
+#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the state is mapped, the same at all steps.
+#' @param return_sequences `TRUE` or `FALSE`: whether the outputs of all steps are returned, or that of the last.
+#' @param return_state `TRUE` or `FALSE`: whether the last state is returned, too: a list of outputs and states.
+#' @param go_backwards `TRUE` or `FALSE`: whether the steps are taken from the last to the first.
+#' @param stateful `TRUE` or `FALSE`: whether a call begins with the state that the call before left. Needs a fixed batch size; `reset_state()` sets the state to zero.
+#' @param unroll `TRUE` or `FALSE`: whether the loop over steps is written out, which is faster for few steps and takes more memory.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param recurrent_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the recurrent kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param recurrent_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the recurrent kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386> Hochreiter, S., and Schmidhuber, J. (1997). Long Short-Term Memory. Neural Computation, 9(8), 1735-1780. <https://doi.org/10.1162/neco.1997.9.8.1735>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_lstm_flipout(
+#'     units = 8,
+#'     input_shape = c(10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 10, 3)))
+#' model$losses
+#' @export
+layer_lstm_flipout <- function(
+  object,
+  units,
+  activation = "tanh",
+  recurrent_activation = "sigmoid",
+  unit_forget_bias = TRUE,
+  dropout = 0.0,
+  recurrent_dropout = 0.0,
+  return_sequences = FALSE,
+  return_state = FALSE,
+  go_backwards = FALSE,
+  stateful = FALSE,
+  unroll = FALSE,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  recurrent_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  recurrent_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  recurrent_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  recurrent_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_lstm_flipout")
+}
+
+#' Long short-term memory with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' i, f, g, o = A(x[t], kernel) + A(h[t - 1], recurrent) + bias, in four parts,
+#' c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
+#' h[t] = recurrent_activation(o) * activation(c[t]),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
+#'
+#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param activation Name of a Keras activation, or a function of one tensor. With `NULL` there is none.
+#' @param recurrent_activation Name of a Keras activation, or a function of one tensor, applied to the gates. With `NULL` there is none.
+#' @param unit_forget_bias `TRUE` or `FALSE`: whether 1 is added to the bias of the forget gate, where there is a bias. Posterior and prior are those of the bias without it.
+#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training, the same at all steps.
+#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the state is mapped, the same at all steps.
+#' @param return_sequences `TRUE` or `FALSE`: whether the outputs of all steps are returned, or that of the last.
+#' @param return_state `TRUE` or `FALSE`: whether the last state is returned, too: a list of outputs and states.
+#' @param go_backwards `TRUE` or `FALSE`: whether the steps are taken from the last to the first.
+#' @param stateful `TRUE` or `FALSE`: whether a call begins with the state that the call before left. Needs a fixed batch size; `reset_state()` sets the state to zero.
+#' @param unroll `TRUE` or `FALSE`: whether the loop over steps is written out, which is faster for few steps and takes more memory.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param recurrent_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the recurrent kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param recurrent_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the recurrent kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114> Hochreiter, S., and Schmidhuber, J. (1997). Long Short-Term Memory. Neural Computation, 9(8), 1735-1780. <https://doi.org/10.1162/neco.1997.9.8.1735>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_lstm_reparameterization(
+#'     units = 8,
+#'     input_shape = c(10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 10, 3)))
+#' model$losses
+#' @export
+layer_lstm_reparameterization <- function(
+  object,
+  units,
+  activation = "tanh",
+  recurrent_activation = "sigmoid",
+  unit_forget_bias = TRUE,
+  dropout = 0.0,
+  recurrent_dropout = 0.0,
+  return_sequences = FALSE,
+  return_state = FALSE,
+  go_backwards = FALSE,
+  stateful = FALSE,
+  unroll = FALSE,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  recurrent_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  recurrent_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  recurrent_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  recurrent_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_lstm_reparameterization")
+}
+
+#' Gated recurrent unit with the Flipout estimator
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
+#' z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
+#' h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
+#'
+#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#'
+#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#'
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param activation Name of a Keras activation, or a function of one tensor. With `NULL` there is none.
+#' @param recurrent_activation Name of a Keras activation, or a function of one tensor, applied to the gates. With `NULL` there is none.
+#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training, the same at all steps.
+#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the state is mapped, the same at all steps.
+#' @param return_sequences `TRUE` or `FALSE`: whether the outputs of all steps are returned, or that of the last.
+#' @param return_state `TRUE` or `FALSE`: whether the last state is returned, too: a list of outputs and states.
+#' @param go_backwards `TRUE` or `FALSE`: whether the steps are taken from the last to the first.
+#' @param stateful `TRUE` or `FALSE`: whether a call begins with the state that the call before left. Needs a fixed batch size; `reset_state()` sets the state to zero.
+#' @param unroll `TRUE` or `FALSE`: whether the loop over steps is written out, which is faster for few steps and takes more memory.
+#' @param reset_after `TRUE` or `FALSE`: whether the reset gate multiplies the map of the state, or the state before it is mapped.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param recurrent_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the recurrent kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param recurrent_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the recurrent kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386> Cho, K., van Merrienboer, B., Gulcehre, C., Bahdanau, D., Bougares, F., Schwenk, H., and Bengio, Y. (2014). Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation. EMNLP. <https://arxiv.org/abs/1406.1078>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_gru_flipout(
+#'     units = 8,
+#'     input_shape = c(10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 10, 3)))
+#' model$losses
+#' @export
+layer_gru_flipout <- function(
+  object,
+  units,
+  activation = "tanh",
+  recurrent_activation = "sigmoid",
+  dropout = 0.0,
+  recurrent_dropout = 0.0,
+  return_sequences = FALSE,
+  return_state = FALSE,
+  go_backwards = FALSE,
+  stateful = FALSE,
+  unroll = FALSE,
+  reset_after = TRUE,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  recurrent_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  recurrent_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  recurrent_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  recurrent_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_gru_flipout")
+}
+
+#' Gated recurrent unit with the reparameterization estimator
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
+#' z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
+#' h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
+#'
+#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#'
+#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#'
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are TensorFlow Probability distributions that follow the layer's variables. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param activation Name of a Keras activation, or a function of one tensor. With `NULL` there is none.
+#' @param recurrent_activation Name of a Keras activation, or a function of one tensor, applied to the gates. With `NULL` there is none.
+#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training, the same at all steps.
+#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the state is mapped, the same at all steps.
+#' @param return_sequences `TRUE` or `FALSE`: whether the outputs of all steps are returned, or that of the last.
+#' @param return_state `TRUE` or `FALSE`: whether the last state is returned, too: a list of outputs and states.
+#' @param go_backwards `TRUE` or `FALSE`: whether the steps are taken from the last to the first.
+#' @param stateful `TRUE` or `FALSE`: whether a call begins with the state that the call before left. Needs a fixed batch size; `reset_state()` sets the state to zero.
+#' @param unroll `TRUE` or `FALSE`: whether the loop over steps is written out, which is faster for few steps and takes more memory.
+#' @param reset_after `TRUE` or `FALSE`: whether the reset gate multiplies the map of the state, or the state before it is mapped.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, added to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param recurrent_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the recurrent kernel, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param recurrent_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the recurrent kernel, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution.
+#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a TensorFlow Probability distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a TensorFlow Probability distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114> Cho, K., van Merrienboer, B., Gulcehre, C., Bahdanau, D., Bougares, F., Schwenk, H., and Bengio, Y. (2014). Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation. EMNLP. <https://arxiv.org/abs/1406.1078>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_gru_reparameterization(
+#'     units = 8,
+#'     input_shape = c(10, 3)
+#'   )
+#' outputs <- model(array(1, c(32, 10, 3)))
+#' model$losses
+#' @export
+layer_gru_reparameterization <- function(
+  object,
+  units,
+  activation = "tanh",
+  recurrent_activation = "sigmoid",
+  dropout = 0.0,
+  recurrent_dropout = 0.0,
+  return_sequences = FALSE,
+  return_state = FALSE,
+  go_backwards = FALSE,
+  stateful = FALSE,
+  unroll = FALSE,
+  reset_after = TRUE,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  recurrent_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  recurrent_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  recurrent_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  recurrent_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_gru_reparameterization")
 }
 
 #' Dense layer with a joint posterior of kernel and bias

@@ -46,8 +46,10 @@ def spell_arguments(arguments):
     return ", ".join(f"{name} = {spell_in_r(value)}" for name, value in arguments.items())
 
 
-def example_inputs(shape=(2, 6, 6)):
+def example_inputs(shape=(2, 6, 6), vocabulary=None):
     """Inputs whose length and channels agree, so that they serve both data formats."""
+    if vocabulary is not None:
+        return (np.arange(np.prod(shape)) % vocabulary).reshape(shape)
     return np.sin(np.arange(np.prod(shape), dtype="float64")).reshape(shape)
 
 

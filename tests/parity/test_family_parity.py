@@ -35,6 +35,12 @@ def every(part):
     return pytest.mark.parametrize(("function", "arguments"), cases)
 
 
+def inputs_of(function):
+    """Return the inputs that the cases of a function share."""
+    cases = FAMILY[function]
+    return example_inputs(cases["inputs"], cases.get("vocabulary"))
+
+
 def test_every_function_of_the_family_has_cases():
     layers = bayeslayers.layers.FAMILY.values()
     variational = [kind for kind in layers if issubclass(kind, bayeslayers.layers.VariationalLayer)]
@@ -58,7 +64,7 @@ def test_same_config(r, function, arguments):
 
 @every("layers")
 def test_same_numbers_to_the_bit(r, function, arguments):
-    inputs = example_inputs(FAMILY[function]["inputs"])
+    inputs = inputs_of(function)
     outputs, losses = outputs_and_losses(layer_from_python(arguments, function), inputs)
     outputs_r, losses_r = outputs_and_losses(layer_from_r(r, arguments, function), inputs)
     assert outputs.dtype == outputs_r.dtype
@@ -76,7 +82,7 @@ def test_same_error(r, function, arguments):
 def of_layer(function, arguments):
     """Return configuration, outputs and losses of a layer, row after row."""
     layer = layer_from_python(arguments, function)
-    outputs, losses = outputs_and_losses(layer, example_inputs(FAMILY[function]["inputs"]))
+    outputs, losses = outputs_and_losses(layer, inputs_of(function))
     numbers = {"outputs": outputs.ravel(), "losses": losses}
     rounded = {name: [float(f"{v:.6g}") for v in values] for name, values in numbers.items()}
     return {"config": layer.get_config(), **rounded}

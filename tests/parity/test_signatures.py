@@ -10,11 +10,15 @@ import bayeslayers
 FUNCTIONS = [name for name in bayeslayers.__all__ if inspect.isfunction(getattr(bayeslayers, name))]
 
 # R's word for Python's, where a default is a function: read off tfprobability's documentation.
+KERNELS = ("kernel", "depthwise", "pointwise", "recurrent", "embeddings")
+OF_KERNEL = {
+    "posterior_fn": "tfp$layers$util$default_mean_field_normal_fn()",
+    "posterior_tensor_fn": "function(d) d %>% tfd_sample()",
+    "prior_fn": "tfp$layers$util$default_multivariate_normal_fn",
+    "divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",
+}
 FUNCTIONS_IN_R = {
-    "kernel_posterior_fn": "tfp$layers$util$default_mean_field_normal_fn()",
-    "kernel_posterior_tensor_fn": "function(d) d %>% tfd_sample()",
-    "kernel_prior_fn": "tfp$layers$util$default_multivariate_normal_fn",
-    "kernel_divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",
+    **{f"{kernel}_{what}": value for kernel in KERNELS for what, value in OF_KERNEL.items()},
     "bias_posterior_fn": "tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE)",
     "bias_posterior_tensor_fn": "function(d) d %>% tfd_sample()",
     "bias_divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",

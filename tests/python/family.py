@@ -22,65 +22,118 @@ CHANNELS = 2
 
 @dataclass(frozen=True)
 class Geometry:
-    """A linear map, and Keras's deterministic layer that computes it.
+    """What a layer computes, and Keras's deterministic layer that computes it.
 
     Args:
         oracle: Keras's layer.
         arguments: What the examples of the contract are made with.
         example: The shape of one example, channels last.
         outputs: The shape of one output, channels last, without further arguments.
-        kernel: The shape of the kernel, without further arguments.
+        kernels: The shapes of the kernels by their names, without further arguments.
         named: The arguments that stand before the variational ones, in order.
         variations: Further arguments to compare with the oracle under.
-        paddings: All values that `padding` has.
-        mixes_channels: Whether an output sees more than one input channel.
         bad: Further arguments that are refused, with the argument at fault and its rule.
         bad_inputs: Shapes of inputs that are refused, with the rule.
+        bias: The shape of the bias, without further arguments; empty where there is none.
+        paddings: All values that `padding` has.
+        mixes_channels: Whether an output sees more than one input channel.
+        vocabulary: How many inputs there are, where they are whole numbers.
+        recurrent: Whether it runs over steps, one after the other.
+        supports_masking: Whether Keras's masks may come with the inputs.
     """
 
     oracle: type
     arguments: dict[str, Any]
     example: tuple[int, ...]
     outputs: tuple[int, ...]
-    kernel: tuple[int, ...]
+    kernels: dict[str, tuple[int, ...]]
     named: str
     variations: tuple[dict[str, Any], ...]
-    paddings: tuple[str, ...]
-    mixes_channels: bool
     bad: tuple[tuple[dict[str, Any], str, str], ...]
     bad_inputs: tuple[tuple[tuple[int, ...], str], ...]
+    bias: tuple[int, ...] = (2,)
+    paddings: tuple[str, ...] = ()
+    mixes_channels: bool = True
+    vocabulary: int | None = None
+    recurrent: bool = False
+    supports_masking: bool = False
+
+    @property
+    def roles(self):
+        """The names of the weights."""
+        return (*self.kernels, "bias") if self.bias else tuple(self.kernels)
+
+    @property
+    def kernel(self):
+        """The shape of the only kernel."""
+        (shape,) = self.kernels.values()
+        return shape
 
     @property
     def rank(self):
-        """How many dimensions a window has; none in a dense layer."""
-        return len(self.kernel) - 2
+        """How many dimensions a window has; none where there is no window."""
+        return len(next(iter(self.kernels.values()))) - 2
+
+    @property
+    def is_linear(self):
+        """Whether the outputs are linear in a single kernel."""
+        return len(self.kernels) == 1
+
+    @property
+    def applies_activation(self):
+        """Whether an activation is applied to the outputs, as in most layers."""
+        return "activation" not in self.named.split() and self.vocabulary is None
+
+    @property
+    def variational(self):
+        """The arguments that follow the named ones, in order."""
+        parts = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
+        of_weights = [f"{role}_{part}" for role in self.roles for part in parts]
+        activation = ["activation"] if self.applies_activation else []
+        return [*activation, "activity_regularizer", "trainable", *of_weights]
 
     def inputs(self, rng, batch=BATCH):
+        if self.vocabulary is not None:
+            return rng.integers(0, self.vocabulary, size=(batch, *self.example)).astype("int32")
         return rng.normal(size=(batch, *self.example)).astype("float32")
 
     def constant_inputs(self, rng, batch=BATCH):
         """Return inputs that are the same for all examples and at all positions."""
+        if self.vocabulary is not None:
+            return np.full((batch, *self.example), 1, "int32")
         channels = rng.uniform(0.5, 1.5, size=CHANNELS).astype("float32")
         return np.broadcast_to(channels, (batch, *self.example)).copy()
 
-    def deterministic(self, inputs, kernel, bias=None, **further):
+    def deterministic(self, inputs, kernels, bias=None, **further):
         """Return what Keras's own layer gives, channels in the place that `further` says."""
         first = further.pop("data_format", "channels_last") == "channels_first"
-        layer = self.oracle(**{**self.arguments, **further}, use_bias=bias is not None)
+        layer = self._oracle(bias is not None, further)
         # Keras has no channels first on a CPU.
         inputs = np.moveaxis(inputs, 1, -1) if first else inputs
         layer.build(inputs.shape)
-        layer.set_weights([kernel] if bias is None else [kernel, bias])
-        outputs = layer(inputs).numpy()
-        return np.moveaxis(outputs, -1, 1) if first else outputs
+        kernels = list(kernels.values()) if isinstance(kernels, dict) else [kernels]
+        layer.set_weights(kernels if bias is None else [*kernels, bias])
+        outputs = [part.numpy() for part in keras.tree.flatten(layer(inputs))]
+        if first:
+            outputs = [np.moveaxis(part, -1, 1) for part in outputs]
+        return outputs[0] if len(outputs) == 1 else outputs
 
-    def kernel_of(self, **further):
-        """Return the kernel's shape under further arguments: the one that Keras's layer has."""
+    def variance(self, inputs, scale, **further):
+        """Return the variance of the outputs where the kernel alone is random."""
+        squared = inputs if self.vocabulary is not None else inputs**2
+        return self.deterministic(squared, scale**2, **further)
+
+    def shapes_of(self, **further):
+        """Return the weights' shapes under further arguments: those that Keras's layer has."""
         further.pop("data_format", None)
-        layer = self.oracle(**{**self.arguments, **further}, use_bias=False)
+        layer = self._oracle(bool(self.bias), further)
         # Long enough for any kernel: the positions do not show in its shape.
         layer.build((BATCH, *[9] * (len(self.example) - 1), CHANNELS))
-        return layer.kernel.shape
+        return dict(zip(self.roles, [tuple(weight.shape) for weight in layer.weights], strict=True))
+
+    def _oracle(self, use_bias, further):
+        arguments = {**self.arguments, **further}
+        return self.oracle(**arguments, **({"use_bias": use_bias} if self.bias else {}))
 
 
 @dataclass(frozen=True)
@@ -90,7 +143,7 @@ class Row:
     Args:
         function: Name of the function, in both languages.
         name: Name of the class.
-        geometry: The linear map.
+        geometry: What it computes.
         estimator: "flipout", "reparameterization" or "local".
         ancestor: TensorFlow Probability's layer, where it has one.
         named: Arguments in the signature after those of all variational layers.
@@ -111,17 +164,30 @@ class Row:
         """Make the layer by its function."""
         return getattr(bayeslayers, self.function)(**{**self.geometry.arguments, **further})
 
+    def with_kernels(self, normals, **further):
+        """Make the layer with known posteriors of the kernels and no bias."""
+        weights = {f"{role}_posterior_fn": fixed_normal(*q) for role, q in normals.items()}
+        if self.geometry.bias:
+            weights["bias_posterior_fn"] = None
+        return self.layer(**{**weights, **further})
+
     def with_kernel(self, loc, scale, **further):
-        """Make the layer with a known posterior of the kernel and no bias."""
-        kernel = {"kernel_posterior_fn": fixed_normal(loc, scale), "bias_posterior_fn": None}
-        return self.layer(**{**kernel, **further})
+        """Make the layer with a known posterior of its only kernel and no bias."""
+        (role,) = self.geometry.kernels
+        return self.with_kernels({role: (loc, scale)}, **further)
 
 
-def random_normal(shape):
+def random_normal(shape, seed=11):
     """Return mean and standard deviation of a kernel, none of them near zero."""
-    rng = np.random.default_rng(11)
+    rng = np.random.default_rng(seed)
     loc = rng.normal(size=shape).astype("float32")
     return loc, rng.uniform(0.2, 1.5, size=shape).astype("float32")
+
+
+def random_normals(kernels):
+    """Return means and standard deviations of kernels of these shapes."""
+    numbered = enumerate(kernels.items())
+    return {role: random_normal(shape, 11 + i) for i, (role, shape) in numbered}
 
 
 _POSITIVE = "must be a positive whole number"
@@ -164,7 +230,7 @@ def _convolution(rank, oracle):
         arguments={"filters": 2, "kernel_size": 2},
         example=(*_SIZES[rank], CHANNELS),
         outputs=(*_grown(rank, -1), 2),
-        kernel=(*(2,) * rank, CHANNELS, 2),
+        kernels={"kernel": (*(2,) * rank, CHANNELS, 2)},
         named="filters kernel_size strides padding data_format dilation_rate",
         variations=(
             {"strides": 2, "padding": "same"},
@@ -173,7 +239,6 @@ def _convolution(rank, oracle):
             {"groups": 2, "filters": 4},
         ),
         paddings=("valid", "same", "causal") if rank == 1 else ("valid", "same"),
-        mixes_channels=True,
         bad=(
             *_bad_window(rank),
             *(({"filters": value}, "filters", _POSITIVE) for value in (0, 1.5, None)),
@@ -191,7 +256,7 @@ def _transposed(rank, oracle):
         arguments={"filters": 2, "kernel_size": 2},
         example=(*_SIZES[rank], CHANNELS),
         outputs=(*_grown(rank, 1), 2),
-        kernel=(*(2,) * rank, 2, CHANNELS),
+        kernels={"kernel": (*(2,) * rank, 2, CHANNELS)},
         named="filters kernel_size strides padding output_padding data_format dilation_rate",
         variations=(
             {"strides": 2, "padding": "same", "output_padding": 1},
@@ -201,7 +266,6 @@ def _transposed(rank, oracle):
             {"strides": (1, 2, 2)[-rank:], "filters": 3, "data_format": "channels_first"},
         ),
         paddings=("valid", "same"),
-        mixes_channels=True,
         bad=(
             *_bad_window(rank),
             ({"filters": 0}, "filters", _POSITIVE),
@@ -210,6 +274,11 @@ def _transposed(rank, oracle):
                 for value in (2, -1, 0.5, (1,) * (rank + 1))
             ),
             ({"output_padding": 1}, "output_padding", _OUTPUT_PADDING),
+            (
+                {"output_padding": 0, "padding": "same", "strides": 2},
+                "output_padding",
+                "must be above 0, or left empty, in dimensions where the window spans an even",
+            ),
             ({"padding": "causal"}, "padding", "must be one of"),
             ({"groups": 2}, "groups", "is not an argument of this layer"),
         ),
@@ -223,7 +292,7 @@ def _depthwise(rank, oracle):
         arguments={"kernel_size": 2, "depth_multiplier": 2},
         example=(*_SIZES[rank], CHANNELS),
         outputs=(*_grown(rank, -1), 2 * CHANNELS),
-        kernel=(*(2,) * rank, CHANNELS, 2),
+        kernels={"kernel": (*(2,) * rank, CHANNELS, 2)},
         named="kernel_size strides padding depth_multiplier data_format dilation_rate",
         variations=(
             {"strides": 2, "padding": "same"},
@@ -233,6 +302,7 @@ def _depthwise(rank, oracle):
         # Keras's deterministic layer has no "causal"; `test_family_geometries.py` has its own case.
         paddings=("valid", "same"),
         mixes_channels=False,
+        bias=(2 * CHANNELS,),
         bad=(
             *_bad_window(rank),
             *(({"depth_multiplier": v}, "depth_multiplier", _POSITIVE) for v in (0, -1, 1.5, None)),
@@ -240,6 +310,76 @@ def _depthwise(rank, oracle):
             ({"filters": 2}, "filters", "is not an argument of this layer"),
         ),
         bad_inputs=_bad_inputs(rank, _too_short(rank)),
+    )
+
+
+def _separable(rank, oracle):
+    return Geometry(
+        oracle=oracle,
+        arguments={"filters": 2, "kernel_size": 2, "depth_multiplier": 2},
+        example=(*_SIZES[rank], CHANNELS),
+        outputs=(*_grown(rank, -1), 2),
+        kernels={
+            "depthwise": (*(2,) * rank, CHANNELS, 2),
+            "pointwise": (*(1,) * rank, 2 * CHANNELS, 2),
+        },
+        named="filters kernel_size strides padding data_format dilation_rate depth_multiplier",
+        variations=(
+            {"strides": 2, "padding": "same"},
+            {"dilation_rate": 2, "depth_multiplier": 1},
+            {"data_format": "channels_first", "depth_multiplier": 3, "filters": 1},
+        ),
+        paddings=("valid", "same"),
+        bad=(
+            *_bad_window(rank),
+            *(({"filters": value}, "filters", _POSITIVE) for value in (0, 1.5, None)),
+            *(({"depth_multiplier": v}, "depth_multiplier", _POSITIVE) for v in (0, -1, 1.5, None)),
+            *([({"strides": (1, 2)}, "strides", "must be equal")] if rank > 1 else []),
+            ({"groups": 2}, "groups", "is not an argument of this layer"),
+        ),
+        bad_inputs=_bad_inputs(rank, _too_short(rank)),
+    )
+
+
+_FLAG = "must be true or false"
+_RATE = "must be a number from 0 to below 1"
+
+
+def _recurrent(oracle, gates, named, bias, **more):
+    """Without the forget gate's own bias, which `test_recurrent.py` looks at."""
+    return Geometry(
+        oracle=oracle,
+        arguments={"units": 2, **more.get("arguments", {})},
+        example=(4, CHANNELS),
+        outputs=(2,),
+        kernels={"kernel": (CHANNELS, 2 * gates), "recurrent": (2, 2 * gates)},
+        bias=bias,
+        named=named,
+        variations=(
+            {"return_sequences": True, "recurrent_activation": "relu"},
+            {"go_backwards": True, "return_sequences": True, "units": 1},
+            {"return_state": True, "activation": "relu", "unroll": True},
+            *more.get("variations", ()),
+        ),
+        recurrent=True,
+        supports_masking=True,
+        bad=(
+            *(({"units": value}, "units", _POSITIVE) for value in (0, 1.5, "2", True, None)),
+            *(({"dropout": value}, "dropout", _RATE) for value in (1, -0.1, "0.5", True)),
+            *(({"recurrent_dropout": value}, "recurrent_dropout", _RATE) for value in (1, None)),
+            *(
+                ({name: 1}, name, _FLAG)
+                for name in named.split()
+                if name.startswith(("return", "go", "stateful", "unroll", "reset", "unit_"))
+            ),
+            ({"recurrent_activation": "foo"}, "recurrent_activation", "must be the name of a"),
+            ({"activation": "foo"}, "activation", "must be the name of a Keras activation"),
+            ({"use_bias": True}, "use_bias", "is not an argument of this layer"),
+        ),
+        bad_inputs=(
+            ((BATCH, CHANNELS), "must have 3 dimensions"),
+            ((BATCH, 4, CHANNELS, 1), "must have 3 dimensions"),
+        ),
     )
 
 
@@ -257,17 +397,55 @@ DEPTHWISE = {
     1: _depthwise(1, keras.layers.DepthwiseConv1D),
     2: _depthwise(2, keras.layers.DepthwiseConv2D),
 }
+SEPARABLE = {
+    1: _separable(1, keras.layers.SeparableConv1D),
+    2: _separable(2, keras.layers.SeparableConv2D),
+}
+LSTM = _recurrent(
+    keras.layers.LSTM,
+    4,
+    "units activation recurrent_activation unit_forget_bias dropout recurrent_dropout "
+    "return_sequences return_state go_backwards stateful unroll",
+    (8,),
+    arguments={"unit_forget_bias": False},
+)
+GRU = _recurrent(
+    keras.layers.GRU,
+    3,
+    "units activation recurrent_activation dropout recurrent_dropout return_sequences "
+    "return_state go_backwards stateful unroll reset_after",
+    (2, 6),
+    variations=({"reset_after": False},),
+)
+EMBEDDING = Geometry(
+    oracle=keras.layers.Embedding,
+    arguments={"input_dim": 4, "output_dim": 2},
+    example=(3,),
+    outputs=(3, 2),
+    kernels={"embeddings": (4, 2)},
+    bias=(),
+    named="input_dim output_dim mask_zero",
+    variations=({"mask_zero": True}, {"output_dim": 1}),
+    vocabulary=4,
+    bad=(
+        *(({"input_dim": value}, "input_dim", _POSITIVE) for value in (0, 1.5, None)),
+        *(({"output_dim": value}, "output_dim", _POSITIVE) for value in (0, "2", True)),
+        ({"mask_zero": 1}, "mask_zero", _FLAG),
+        ({"activation": "relu"}, "activation", "is not an argument of this layer"),
+        ({"bias_prior_fn": None}, "bias_prior_fn", "is not an argument of this layer"),
+    ),
+    bad_inputs=(),
+)
 DENSE = Geometry(
     oracle=keras.layers.Dense,
     arguments={"units": 2},
     # A position, so that what positions share can be told.
     example=(4, CHANNELS),
     outputs=(4, 2),
-    kernel=(CHANNELS, 2),
+    kernels={"kernel": (CHANNELS, 2)},
     named="units",
     variations=({"units": 1}, {"units": 5}),
-    paddings=(),
-    mixes_channels=True,
+    supports_masking=True,
     bad=(
         *(({"units": value}, "units", _POSITIVE) for value in (0, -1, 1.5, "2", True, None, (2,))),
         ({"filters": 2}, "filters", "is not an argument of this layer"),
@@ -277,7 +455,12 @@ DENSE = Geometry(
 
 GEOMETRIES = {
     f"{kind}{rank}": geometry
-    for kind, rows in (("conv", CONVOLUTION), ("transposed", TRANSPOSED), ("depthwise", DEPTHWISE))
+    for kind, rows in (
+        ("conv", CONVOLUTION),
+        ("transposed", TRANSPOSED),
+        ("depthwise", DEPTHWISE),
+        ("separable", SEPARABLE),
+    )
     for rank, geometry in rows.items()
 } | {"dense": DENSE}
 
@@ -401,10 +584,53 @@ ROWS = (
         LOCAL,
         ancestor="DenseLocalReparameterization",
     ),
+    Row("layer_separable_conv_1d_flipout", "SeparableConv1DFlipout", SEPARABLE[1], FLIPOUT),
+    Row("layer_separable_conv_2d_flipout", "SeparableConv2DFlipout", SEPARABLE[2], FLIPOUT),
+    Row(
+        "layer_separable_conv_1d_reparameterization",
+        "SeparableConv1DReparameterization",
+        SEPARABLE[1],
+        REPARAMETERIZATION,
+    ),
+    Row(
+        "layer_separable_conv_2d_reparameterization",
+        "SeparableConv2DReparameterization",
+        SEPARABLE[2],
+        REPARAMETERIZATION,
+    ),
+    Row("layer_lstm_flipout", "LSTMFlipout", LSTM, FLIPOUT),
+    Row("layer_lstm_reparameterization", "LSTMReparameterization", LSTM, REPARAMETERIZATION),
+    Row("layer_gru_flipout", "GRUFlipout", GRU, FLIPOUT),
+    Row("layer_gru_reparameterization", "GRUReparameterization", GRU, REPARAMETERIZATION),
+    Row(
+        "layer_embedding_reparameterization",
+        "EmbeddingReparameterization",
+        EMBEDDING,
+        REPARAMETERIZATION,
+    ),
 )
 
 
-def every(*estimators):
+def every(*estimators, where=lambda geometry: True):
     """Parametrize a test over the rows with one of these estimators; without any, over all rows."""
-    rows = [row for row in ROWS if not estimators or row.estimator in estimators]
+    rows = [
+        row
+        for row in ROWS
+        if (not estimators or row.estimator in estimators) and where(row.geometry)
+    ]
     return pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in rows])
+
+
+def is_linear(geometry):
+    """Whether the outputs are linear in a single kernel."""
+    return geometry.is_linear
+
+
+def takes_vectors(geometry):
+    """Whether the inputs are numbers that the outputs depend on smoothly."""
+    return geometry.vocabulary is None
+
+
+def is_linear_in_both(geometry):
+    """Whether the outputs are linear in the inputs, too."""
+    return is_linear(geometry) and takes_vectors(geometry)

@@ -44,6 +44,18 @@ def assert_fair_signs(products):
     assert np.all((low <= positive) & (positive <= high)), f"{positive.ravel()} of {count} positive"
 
 
+def assert_uncorrelated(first, second):
+    """Compare the covariance of each pair of entries with zero, independent along axis 0.
+
+    The mean of the products of deviations is normal in the limit of many samples: the rate holds
+    to that approximation.
+    """
+    first, second = (values - values.mean(axis=0) for values in (first, second))
+    products = np.asarray(first * second, "float64")
+    z = np.abs(products.mean(axis=0)) / products.std(axis=0) * np.sqrt(len(products))
+    assert z.max() < stats.norm.isf(ERROR_RATE / (2 * z.size)), f"{z.max():.1f} standard errors"
+
+
 def assert_same_distribution(first, second):
     """Compare two samples, independent along axis 0, entry by entry (Kolmogorov-Smirnov)."""
     first, second = first.reshape(len(first), -1), second.reshape(len(second), -1)

@@ -7,7 +7,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from family import CHANNELS, FLIPOUT, LOCAL, REPARAMETERIZATION, ROWS, every, random_normal
+from family import (
+    CHANNELS,
+    FLIPOUT,
+    LOCAL,
+    REPARAMETERIZATION,
+    ROWS,
+    every,
+    is_linear,
+    is_linear_in_both,
+    random_normal,
+    takes_vectors,
+)
 from keras.src.testing.test_case import TestCase
 from oracles import normal_kl, parameters
 from posteriors import fixed_normal
@@ -23,24 +34,34 @@ from bayeslayers.layers import (
     default_multivariate_normal_fn,
 )
 
-VARIATIONAL = """
-    activation activity_regularizer trainable kernel_posterior_fn kernel_posterior_tensor_fn
-    kernel_prior_fn kernel_divergence_fn bias_posterior_fn bias_posterior_tensor_fn bias_prior_fn
-    bias_divergence_fn
-"""
+KERNELS = ("kernel", "depthwise", "pointwise", "recurrent", "embeddings")
 # Names that the geometries share have the same default in all of them.
 DEFAULTS = {
     **{"strides": 1, "padding": "valid", "data_format": "channels_last", "dilation_rate": 1},
     **{"output_padding": None, "depth_multiplier": 1, "seed": None},
-    **{"activation": None, "activity_regularizer": None, "trainable": True, "bias_prior_fn": None},
-    "kernel_posterior_fn": default_mean_field_normal_fn(),
+    **{"activity_regularizer": None, "trainable": True, "bias_prior_fn": None},
+    **{"mask_zero": False, "recurrent_activation": "sigmoid", "unit_forget_bias": True},
+    **{"dropout": 0.0, "recurrent_dropout": 0.0, "return_sequences": False, "return_state": False},
+    **{"go_backwards": False, "stateful": False, "unroll": False, "reset_after": True},
+    **{f"{kernel}_posterior_fn": default_mean_field_normal_fn() for kernel in KERNELS},
+    **{f"{kernel}_prior_fn": default_multivariate_normal_fn for kernel in KERNELS},
     "bias_posterior_fn": default_mean_field_normal_fn(is_singular=True),
-    "kernel_prior_fn": default_multivariate_normal_fn,
 }
-RANDOM_BIAS = {
-    "bias_posterior_fn": default_mean_field_normal_fn(),
-    "bias_prior_fn": default_multivariate_normal_fn,
-}
+REQUIRED = {"filters", "kernel_size", "units", "input_dim", "output_dim"}
+
+
+def random_bias(row):
+    """Return the arguments that give the bias a distribution, where there is a bias."""
+    return (
+        {
+            "bias_posterior_fn": default_mean_field_normal_fn(),
+            "bias_prior_fn": default_multivariate_normal_fn,
+        }
+        if row.geometry.bias
+        else {}
+    )
+
+
 PUBLIC = [name for name in bayeslayers.__all__ if inspect.isfunction(getattr(bayeslayers, name))]
 
 
@@ -62,16 +83,17 @@ def test_function_and_class_are_one_layer(row):
 
 @every()
 def test_the_signature_is_the_ancestors(row):
-    names = [*row.geometry.named.split(), *VARIATIONAL.split(), *row.named.split(), "kwargs"]
+    geometry = row.geometry
+    names = [*geometry.named.split(), *geometry.variational, *row.named.split(), "kwargs"]
     signature = inspect.signature(getattr(bayeslayers, row.function))
     assert list(signature.parameters) == ["object", *names]
     assert list(inspect.signature(row.layer_class).parameters) == names
-    required = {"filters", "kernel_size", "units"} & set(names)
+    activation = {"activation": "tanh" if geometry.recurrent else None}
     for name in names[:-1]:
         default = signature.parameters[name].default
-        assert (default is inspect.Parameter.empty) == (name in required)
-        if name in DEFAULTS:
-            assert default == DEFAULTS[name]
+        assert (default is inspect.Parameter.empty) == (name in REQUIRED)
+        if name in DEFAULTS | activation:
+            assert default == (DEFAULTS | activation)[name]
 
 
 @every()
@@ -87,76 +109,103 @@ def test_its_own_arguments_follow_the_keras_layer_of_the_same_name(row):
 
 @every()
 def test_keras_layer_contract(row):
+    geometry, whole_numbers = row.geometry, row.geometry.vocabulary is not None
+    activation = {"activation": "tanh"} if geometry.applies_activation else {}
     TestCase("run_layer_test").run_layer_test(
         row.layer_class,
-        init_kwargs={**row.geometry.arguments, **RANDOM_BIAS, "activation": "tanh"},
-        input_shape=(2, *row.geometry.example),
-        expected_output_shape=(2, *row.geometry.outputs),
-        expected_num_trainable_weights=4,
+        init_kwargs={**geometry.arguments, **random_bias(row), **activation},
+        input_shape=(2, *geometry.example),
+        input_dtype="int32" if whole_numbers else "float32",
+        expected_output_shape=(2, *geometry.outputs),
+        expected_num_trainable_weights=2 * len(geometry.roles),
         expected_num_non_trainable_weights=0,
         expected_num_seed_generators=1,
-        expected_num_losses=2,
-        supports_masking=False,
+        expected_num_losses=len(geometry.roles),
+        supports_masking=geometry.supports_masking,
+        # As Keras's own test of its embedding.
+        run_training_check=not whole_numbers,
     )
 
 
 @every()
 def test_posterior_and_prior_have_the_shape_of_the_weight(row, rng):
-    layer = row.layer(**RANDOM_BIAS)
+    layer = row.layer(**random_bias(row))
     layer(row.geometry.inputs(rng))
-    for distribution in (layer.kernel_posterior, layer.kernel_prior):
-        assert tuple(distribution.event_shape) == row.geometry.kernel
-    for distribution in (layer.bias_posterior, layer.bias_prior):
-        assert tuple(distribution.event_shape) == row.geometry.outputs[-1:]
+    shapes = {**row.geometry.kernels, **({"bias": row.geometry.bias} if random_bias(row) else {})}
+    for role, shape in shapes.items():
+        for what in ("posterior", "prior"):
+            assert tuple(getattr(layer, f"{role}_{what}").event_shape) == shape
 
 
 @every()
 def test_the_divergences_are_the_closed_form(row, rng):
-    layer = row.layer(**{**RANDOM_BIAS, "bias_prior_fn": fixed_normal(-1.0, 0.3)})
+    """A prior of its own for each weight, so that none can be taken for another."""
+    priors = {role: (0.5 * i - 1.0, 0.3 * (i + 1)) for i, role in enumerate(row.geometry.roles)}
+    prior_fns = {f"{role}_prior_fn": fixed_normal(*prior) for role, prior in priors.items()}
+    layer = row.layer(**{**random_bias(row), **prior_fns})
     layer(row.geometry.inputs(rng))
     expected = [
-        normal_kl(*parameters(layer.kernel_posterior)),
-        normal_kl(*parameters(layer.bias_posterior), -1.0, 0.3),
+        normal_kl(*parameters(getattr(layer, f"{role}_posterior")), *prior)
+        for role, prior in priors.items()
     ]
     np.testing.assert_allclose([float(loss) for loss in layer.losses], expected, rtol=1e-5)
 
 
 @every()
-def test_the_divergence_is_handed_a_draw_of_the_kernel(row, rng):
-    seen = []
-
-    def divergence(q, p, sample):
-        seen.append((q, p, sample))
-        return 0.0
-
-    layer = row.layer(kernel_divergence_fn=divergence)
+def test_the_default_prior_is_the_standard_normal(row, rng):
+    layer = row.layer()
     layer(row.geometry.inputs(rng))
-    q, p, sample = seen[-1]
-    loc, scale = parameters(q)
-    assert sample.shape == loc.shape == row.geometry.kernel
-    assert np.all(np.abs(sample - loc) > 0)
-    # Eight standard deviations: it fails by chance once in 1e13 runs.
-    assert np.all(np.abs(sample - loc) < 8 * scale)
-    assert isinstance(p, tfd.Independent)
+    kernels = [getattr(layer, f"{role}_posterior") for role in row.geometry.kernels]
+    expected = [normal_kl(*parameters(kernel)) for kernel in kernels]
+    np.testing.assert_allclose([float(loss) for loss in layer.losses], expected, rtol=1e-5)
 
 
 @every()
+def test_the_divergence_is_handed_a_draw_of_the_kernel(row, rng):
+    for role, shape in row.geometry.kernels.items():
+        seen = []
+
+        def divergence(q, p, sample, seen=seen):
+            seen.append((q, p, sample))
+            return 0.0
+
+        layer = row.layer(**{f"{role}_divergence_fn": divergence})
+        layer(row.geometry.inputs(rng))
+        q, p, sample = seen[-1]
+        loc, scale = parameters(q)
+        assert sample.shape == loc.shape == shape
+        assert np.all(np.abs(sample - loc) > 0)
+        # Eight standard deviations: it fails by chance once in 1e13 runs.
+        assert np.all(np.abs(sample - loc) < 8 * scale)
+        assert isinstance(p, tfd.Independent)
+
+
+@every(where=takes_vectors)
 def test_gradients_reach_every_parameter_of_the_posterior(row, rng):
-    layer = row.layer(**RANDOM_BIAS)
+    layer = row.layer(**random_bias(row))
     inputs = tf.constant(row.geometry.inputs(rng))
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         total = tf.reduce_sum(tf.square(layer(inputs)))
     gradients = tape.gradient(total, [inputs, *layer.trainable_variables])
-    assert len(gradients) == 5
+    assert len(gradients) == 1 + 2 * len(row.geometry.roles)
     for gradient in gradients:
         assert np.all(np.isfinite(gradient))
         assert np.all(gradient != 0)
 
 
-@every()
+def test_gradients_reach_the_embeddings_that_were_looked_up():
+    layer = bayeslayers.layer_embedding_reparameterization(input_dim=4, output_dim=2)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(tf.square(layer(np.array([[0, 2]]))))
+    for gradient in tape.gradient(total, layer.trainable_variables):
+        assert np.all(np.isfinite(gradient))
+        assert np.all((gradient.numpy() != 0).any(axis=1) == [True, False, True, False])
+
+
+@every(where=takes_vectors)
 def test_zero_inputs_have_finite_gradients(row, rng):
-    layer = row.layer(**RANDOM_BIAS)
+    layer = row.layer(**random_bias(row))
     inputs = tf.zeros_like(row.geometry.inputs(rng))
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -182,7 +231,7 @@ def test_zero_inputs_have_finite_gradients_when_compiled(row, rng):
         assert np.all(np.isfinite(gradient))
 
 
-@every(REPARAMETERIZATION)
+@every(REPARAMETERIZATION, where=is_linear_in_both)
 def test_the_gradient_of_the_mean_is_that_of_the_deterministic_layer(row, rng):
     """The outputs are linear in the kernel: its gradient does not depend on the draw."""
     geometry = row.geometry
@@ -201,7 +250,7 @@ def test_the_gradient_of_the_mean_is_that_of_the_deterministic_layer(row, rng):
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_saved_model_comes_back_to_the_bit(row, rng, tmp_path):
     inputs = row.geometry.inputs(rng)
-    further = {**RANDOM_BIAS, **row.geometry.variations[0]}
+    further = {**random_bias(row), **row.geometry.variations[0]}
     model = keras.Sequential([keras.Input(row.geometry.example), row.layer(**further)])
     model(inputs)
     model.save(tmp_path / "m.keras")
@@ -216,11 +265,12 @@ def test_a_saved_model_comes_back_to_the_bit(row, rng, tmp_path):
 @every()
 def test_training_follows_the_data(row, rng):
     inputs = row.geometry.inputs(rng)
-    layer, optimizer = row.layer(kernel_prior_fn=None), keras.optimizers.SGD(0.1)
+    layer, optimizer = row.layer(), keras.optimizers.SGD(0.1)
     errors = []
     for _ in range(8):
         with tf.GradientTape() as tape:
-            errors.append(tf.reduce_mean(tf.square(layer(inputs) - 1.0)))
+            # Within what a recurrent layer can give.
+            errors.append(tf.reduce_mean(tf.square(layer(inputs) - 0.8)))
         gradients = tape.gradient(errors[-1], layer.trainable_variables)
         optimizer.apply(gradients, layer.trainable_variables)
     assert errors[-1] < 0.8 * errors[0]
@@ -238,8 +288,7 @@ def test_bad_arguments_are_refused(row):
 
 @every()
 def test_missing_arguments_are_refused(row):
-    required = {"filters", "kernel_size", "units"} & set(row.geometry.arguments)
-    for missing in required:
+    for missing in REQUIRED & set(row.geometry.arguments):
         given = {name: v for name, v in row.geometry.arguments.items() if name != missing}
         with pytest.raises(ArgumentError, match=f"`{missing}` must be given"):
             row.layer_class(**given)
@@ -252,14 +301,14 @@ def test_inputs_that_do_not_fit_are_refused(row):
             row.layer()(np.ones(shape, "float32"))
 
 
-@every()
+@every(where=takes_vectors)
 def test_inputs_without_a_known_number_of_channels_are_refused(row):
     unknown = keras.Input((*row.geometry.example[:-1], None))
     with pytest.raises(ArgumentError, match="a known number of channels"):
         row.layer()(unknown)
 
 
-@every()
+@every(where=takes_vectors)
 def test_later_inputs_must_have_the_same_channels(row, rng):
     layer, inputs = row.layer(), row.geometry.inputs(rng)
     layer(inputs)
@@ -275,10 +324,12 @@ def laplace(dtype, shape, name, trainable, add_variable_fn):
 
 @every(FLIPOUT, LOCAL)
 def test_a_posterior_that_is_not_normal_is_refused(row, rng):
-    with pytest.raises(ArgumentError, match=r"must return an Independent\(Normal\)") as caught:
-        row.layer(kernel_posterior_fn=laplace)(row.geometry.inputs(rng))
-    assert caught.value.argument == "kernel_posterior_fn"
-    assert caught.value.received == {"kernel_posterior_fn": "Independent(Laplace)"}
+    for kernel in row.geometry.kernels:
+        argument = f"{kernel}_posterior_fn"
+        with pytest.raises(ArgumentError, match=r"must return an Independent\(Normal\)") as caught:
+            row.layer(**{argument: laplace})(row.geometry.inputs(rng))
+        assert caught.value.argument == argument
+        assert caught.value.received == {argument: "Independent(Laplace)"}
 
 
 @every(REPARAMETERIZATION)
@@ -286,12 +337,15 @@ def test_any_posterior_will_do(row, rng):
     def monte_carlo(q, p, sample):
         return q.log_prob(sample) - p.log_prob(sample)
 
-    layer = row.layer(kernel_posterior_fn=laplace, kernel_divergence_fn=monte_carlo)
+    functions = {"posterior_fn": laplace, "divergence_fn": monte_carlo}
+    kernels = row.geometry.kernels
+    layer = row.layer(**{f"{k}_{what}": fn for k in kernels for what, fn in functions.items()})
     assert np.all(np.isfinite(layer(row.geometry.inputs(rng))))
-    assert np.isfinite(float(layer.losses[0]))
+    assert len(layer.losses) == len(kernels)
+    assert np.all(np.isfinite([float(loss) for loss in layer.losses]))
 
 
-@every(REPARAMETERIZATION)
+@every(REPARAMETERIZATION, where=is_linear)
 def test_a_posterior_with_full_covariance_moves_all_weights_at_once(row, rng):
     """With a covariance of rank one, all draws lie on a line through the mean."""
     geometry = row.geometry
@@ -305,8 +359,10 @@ def test_a_posterior_with_full_covariance_moves_all_weights_at_once(row, rng):
         return tfd.TransformedDistribution(flat, tfb.Reshape(shape))
 
     inputs = geometry.inputs(rng)
-    arguments = {"kernel_posterior_fn": along_a_line, "bias_posterior_fn": None}
-    outputs = row.layer(**arguments, kernel_prior_fn=None)(inputs).numpy()
+    (role,) = geometry.kernels
+    arguments = {f"{role}_posterior_fn": along_a_line, f"{role}_prior_fn": None}
+    without_bias = {"bias_posterior_fn": None} if geometry.bias else {}
+    outputs = row.layer(**arguments, **without_bias)(inputs).numpy()
     centre = geometry.deterministic(inputs, loc)
     slope = geometry.deterministic(inputs, direction)
     step = np.sum((outputs - centre) * slope) / np.sum(slope**2)

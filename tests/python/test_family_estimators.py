@@ -7,12 +7,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
-from family import FLIPOUT, LOCAL, REPARAMETERIZATION, ROWS, every, random_normal
+from family import (
+    FLIPOUT,
+    LOCAL,
+    REPARAMETERIZATION,
+    ROWS,
+    every,
+    is_linear,
+    is_linear_in_both,
+    random_normal,
+    random_normals,
+)
 from posteriors import fixed_normal, fixed_value
 from statistical import (
     assert_fair_signs,
     assert_normal_moments,
     assert_same_distribution,
+    assert_uncorrelated,
     draws,
 )
 
@@ -37,35 +48,60 @@ def perturbations(row, inputs, count, **further):
     return draws(row.with_kernel(loc, scale, **further), inputs, count) - mean
 
 
-@every()
+def random_bias(row, loc, scale):
+    """Return the argument that adds a normal bias, and its mean and variance; or nothing."""
+    if not row.geometry.bias:
+        return {}, 0.0, 0.0
+    return {"bias_posterior_fn": fixed_normal(loc, scale)}, loc, scale**2
+
+
+@every(where=is_linear)
 def test_outputs_have_the_analytic_mean_and_variance(row, rng):
     geometry = row.geometry
     loc, scale = random_normal(geometry.kernel)
     inputs = geometry.inputs(rng)
-    layer = row.with_kernel(loc, scale, bias_posterior_fn=fixed_normal(0.3, 0.4))
-    mean = geometry.deterministic(inputs, loc) + 0.3
-    variance = geometry.deterministic(inputs**2, scale**2) + 0.4**2
+    bias, bias_mean, bias_variance = random_bias(row, 0.3, 0.4)
+    layer = row.with_kernel(loc, scale, **bias)
+    mean = geometry.deterministic(inputs, loc) + bias_mean
+    variance = geometry.variance(inputs, scale) + bias_variance
     samples = draws(layer, inputs, CALLS)
     assert samples.shape[2:] == geometry.outputs
     assert_normal_moments(samples, mean, variance)
 
 
-@every()
+@every(where=is_linear)
 def test_further_arguments_keep_mean_and_variance(row, rng):
     geometry = row.geometry
     further = geometry.variations[-1]
-    loc, scale = random_normal(geometry.kernel_of(**further))
+    (role,) = geometry.kernels
+    loc, scale = random_normal(geometry.shapes_of(**further)[role])
     inputs = geometry.inputs(rng)
     if further.get("data_format") == "channels_first":
         inputs = np.moveaxis(inputs, -1, 1)
     # The noise of the bias keeps the variance above zero where padding leaves an output no input.
-    layer = row.with_kernel(loc, scale, **{**further, "bias_posterior_fn": fixed_normal(0.0, 0.5)})
-    mean = geometry.deterministic(inputs, loc, **further)
-    variance = geometry.deterministic(inputs**2, scale**2, **further) + 0.5**2
+    bias, bias_mean, bias_variance = random_bias(row, 0.0, 0.5)
+    layer = row.with_kernel(loc, scale, **{**further, **bias})
+    mean = geometry.deterministic(inputs, loc, **further) + bias_mean
+    variance = geometry.variance(inputs, scale, **further) + bias_variance
     assert_normal_moments(draws(layer, inputs, CALLS), mean, variance)
 
 
-@every(REPARAMETERIZATION)
+@every(where=lambda geometry: not is_linear(geometry))
+def test_each_example_sees_weights_that_follow_the_posteriors(row, rng):
+    """Example by example, outputs are Keras's layer's under weights that NumPy has drawn."""
+    geometry = row.geometry
+    normals, inputs = random_normals(geometry.kernels), geometry.inputs(rng)
+    keras_layer = geometry.oracle(**geometry.arguments, use_bias=False)
+    keras_layer.build(inputs.shape)
+    call = tf.function(lambda: keras_layer(inputs))
+    theirs = []
+    for _ in range(CALLS):
+        keras_layer.set_weights([rng.normal(loc, scale) for loc, scale in normals.values()])
+        theirs.append(call().numpy())
+    assert_same_distribution(draws(row.with_kernels(normals), inputs, CALLS), np.stack(theirs))
+
+
+@every(REPARAMETERIZATION, where=is_linear_in_both)
 def test_all_examples_share_one_kernel(row, rng):
     """Under one kernel, the outputs of a sum are the sum of the outputs."""
     first, second = row.geometry.inputs(rng, 2)
@@ -74,14 +110,29 @@ def test_all_examples_share_one_kernel(row, rng):
         np.testing.assert_allclose(outputs[0] + outputs[1], outputs[2], rtol=1e-4, atol=1e-4)
 
 
-@every(FLIPOUT, LOCAL)
+@every(FLIPOUT, where=lambda geometry: not is_linear(geometry))
+def test_two_examples_are_uncorrelated_through_several_kernels(row, rng):
+    inputs = row.geometry.constant_inputs(rng, 2)
+    found = draws(row.with_kernels(random_normals(row.geometry.kernels)), inputs, CALLS)
+    assert_uncorrelated(found[:, 0], found[:, 1])
+
+
+@every(REPARAMETERIZATION)
+def test_two_examples_with_the_same_inputs_are_the_same(row, rng):
+    inputs = row.geometry.constant_inputs(rng, 2)
+    found = draws(row.with_kernels(random_normals(row.geometry.kernels)), inputs, 5)
+    np.testing.assert_allclose(found[:, 0], found[:, 1], rtol=1e-5, atol=1e-5)
+    assert np.abs(np.diff(found[:, 0], axis=0)).max() > 0.01
+
+
+@every(FLIPOUT, LOCAL, where=is_linear)
 def test_two_examples_with_the_same_inputs_are_uncorrelated(row, rng):
     inputs = row.geometry.constant_inputs(rng, 2)
     found = perturbations(row, inputs, 400)
     assert_fair_signs(found[:, 0] * found[:, 1])
 
 
-@every(FLIPOUT, REPARAMETERIZATION)
+@every(FLIPOUT, REPARAMETERIZATION, where=is_linear)
 def test_positions_share_the_kernel(row, rng):
     before, after = neighbours(perturbations(row, row.geometry.constant_inputs(rng), 10))
     np.testing.assert_allclose(before, after, rtol=1e-4, atol=1e-4)
@@ -94,7 +145,7 @@ def test_positions_are_drawn_on_their_own(row, rng):
     assert_fair_signs(before * after)
 
 
-@every(FLIPOUT)
+@every(FLIPOUT, where=is_linear)
 def test_examples_see_one_kernel_under_signs(row, rng):
     """Wen et al. (2018): inputs in one channel alone differ by the signs of output channels."""
     inputs = row.geometry.constant_inputs(rng, 2)
@@ -108,7 +159,7 @@ def test_examples_see_one_kernel_under_signs(row, rng):
     assert_fair_signs(signs[:, 0] * signs[:, 1])
 
 
-@every(FLIPOUT)
+@every(FLIPOUT, where=is_linear)
 def test_each_input_channel_has_a_sign_of_its_own(row, rng):
     """Two input channels agree in sign or not, which gives one of two sizes, equally often."""
     if not row.geometry.mixes_channels:
@@ -128,8 +179,8 @@ def test_output_channels_are_drawn_on_their_own(row, rng):
 @every()
 def test_two_calls_draw_anew_and_a_seed_repeats_them(row, rng):
     inputs = row.geometry.inputs(rng)
-    kernel = random_normal(row.geometry.kernel)
-    layers = [row.with_kernel(*kernel, seed=seed) for seed in (5, 5, 6)]
+    kernels = random_normals(row.geometry.kernels)
+    layers = [row.with_kernels(kernels, seed=seed) for seed in (5, 5, 6)]
     first, same, other = (draws(layer, inputs, 2) for layer in layers)
     np.testing.assert_array_equal(first, same)
     assert np.all(first[0] != first[1])

@@ -4,11 +4,18 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
-from family import CHANNELS, DEPTHWISE, GEOMETRIES, ROWS, TRANSPOSED, every
+from family import (
+    CHANNELS,
+    DEPTHWISE,
+    GEOMETRIES,
+    ROWS,
+    SEPARABLE,
+    TRANSPOSED,
+    every,
+    takes_vectors,
+)
 from hypothesis import assume, given, settings
 from posteriors import fixed_value
-
-WITHOUT_SPREAD = {"kernel_prior_fn": None}
 
 
 def row_of(geometry):
@@ -21,21 +28,33 @@ def row_of(geometry):
 def assert_equals_keras(row, inputs, **further):
     """Compare outputs and their inferred shape with Keras's layer of the same weights."""
     geometry, rng = row.geometry, np.random.default_rng(11)
-    kernel = rng.normal(size=geometry.kernel_of(**further)).astype("float32")
+    shapes = geometry.shapes_of(**further)
+    weights = {role: rng.normal(size=shape).astype("float32") for role, shape in shapes.items()}
     if further.get("data_format") == "channels_first":
         inputs = np.moveaxis(inputs, -1, 1)
-    channels = kernel.shape[-2] if geometry in TRANSPOSED.values() else kernel.shape[-1]
-    if geometry in DEPTHWISE.values():
-        channels *= CHANNELS
-    bias = rng.normal(size=channels).astype("float32")
-    expected = geometry.deterministic(inputs, kernel, bias, **further)
-    biased = {"bias_posterior_fn": fixed_value(bias)}
-    layer = row.with_kernel(kernel, 0.0, **WITHOUT_SPREAD, **biased, **further)
-    outputs = layer(inputs)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
-    assert tuple(layer.compute_output_shape(inputs.shape)) == expected.shape
-    unknown = (None, *inputs.shape[1:])
-    assert tuple(layer.compute_output_shape(unknown)) == (None, *expected.shape[1:])
+    bias = weights.pop("bias", None)
+    biased = {} if bias is None else {"bias_posterior_fn": fixed_value(bias)}
+    expected = listed(geometry.deterministic(inputs, weights, bias, **further))
+    layer = without_spread(row, weights, **biased, **further)
+    outputs = keras.tree.flatten(layer(inputs))
+    shapes = listed(layer.compute_output_shape(inputs.shape), tuple)
+    unknown = listed(layer.compute_output_shape((None, *inputs.shape[1:])), tuple)
+    for output, value, shape, of_any in zip(outputs, expected, shapes, unknown, strict=True):
+        np.testing.assert_allclose(output, value, rtol=1e-4, atol=1e-5)
+        assert tuple(shape) == value.shape
+        assert tuple(of_any) == (None, *value.shape[1:])
+
+
+def listed(values, kind=list):
+    """Return what a layer gives as a list, of arrays or of shapes."""
+    several = isinstance(values, kind) and not isinstance(values[-1], (int, type(None)))
+    return list(values) if several else [values]
+
+
+def without_spread(row, kernels, **further):
+    """Make the layer with kernels that are always the same, and no divergence to go to infinity."""
+    priors = {f"{role}_prior_fn": None for role in kernels}
+    return row.with_kernels({role: (k, 0.0) for role, k in kernels.items()}, **priors, **further)
 
 
 @every()
@@ -56,7 +75,7 @@ def windows(draw, geometry):
     # Keras has no dilated transposed convolution on a CPU.
     if geometry in TRANSPOSED.values() or draw(st.booleans()):
         # TensorFlow's depthwise convolution has one stride for all dimensions.
-        equal = geometry in DEPTHWISE.values()
+        equal = geometry in (*DEPTHWISE.values(), *SEPARABLE.values())
         arguments["strides"] = draw(st.integers(1, 3) if equal else each)
     else:
         arguments["dilation_rate"] = draw(each)
@@ -113,7 +132,7 @@ def test_a_dilated_transposed_kernel_is_one_with_holes(rank, padding, rng):
     spread = with_holes(kernel, 2, rank)
     expected = geometry.deterministic(inputs, spread, kernel_size=3, padding=padding)
     dilated = {"dilation_rate": 2, "padding": padding}
-    layer = row_of(geometry).with_kernel(kernel, 0.0, **WITHOUT_SPREAD, **dilated)
+    layer = without_spread(row_of(geometry), {"kernel": kernel}, **dilated)
     np.testing.assert_allclose(layer(inputs), expected, rtol=1e-4, atol=1e-5)
     assert tuple(layer.compute_output_shape(inputs.shape)) == expected.shape
 
@@ -126,17 +145,18 @@ def test_causal_depthwise_outputs_are_those_of_inputs_with_zeros_in_front(rng):
     zeros = np.pad(inputs, [(0, 0), (2, 0), (0, 0)])
     expected = geometry.deterministic(zeros, kernel, dilation_rate=2)
     causal = {"padding": "causal", "dilation_rate": 2}
-    layer = row_of(geometry).with_kernel(kernel, 0.0, **WITHOUT_SPREAD, **causal)
+    layer = without_spread(row_of(geometry), {"kernel": kernel}, **causal)
     np.testing.assert_allclose(layer(inputs), expected, rtol=1e-4, atol=1e-5)
 
 
-@every()
+@every(where=takes_vectors)
 def test_the_number_of_positions_may_be_unknown(row, rng):
     geometry = row.geometry
     model = keras.Sequential(
         [keras.Input((*[None] * (len(geometry.example) - 1), CHANNELS)), row.layer()]
     )
-    assert model.output_shape == (*[None] * len(geometry.outputs), geometry.outputs[-1])
+    positions = 0 if geometry.recurrent else len(geometry.outputs) - 1
+    assert model.output_shape == (None, *[None] * positions, geometry.outputs[-1])
     for inputs in (geometry.inputs(rng), np.repeat(geometry.inputs(rng), 2, axis=1)):
         expected = row.layer().compute_output_shape(inputs.shape)
         assert tuple(model(inputs).shape) == tuple(expected)

@@ -71,8 +71,22 @@ _MAKER = (
 )
 
 
-def _of_kernel(prose: str) -> str:
-    return prose.format(weight="kernel")
+def _of_kernel(role: str, weight: str) -> dict[str, Argument]:
+    """Return the arguments of one kernel."""
+    posterior, prior, divergence = (
+        text.format(weight=weight) for text in (_POSTERIOR, _PRIOR, _DIVERGENCE)
+    )
+    standard = " The default is the standard normal distribution."
+    return {
+        f"{role}_posterior_fn": Argument(
+            posterior, Coercion.FUNCTION, _MEAN_FIELD.format(arguments="")
+        ),
+        f"{role}_posterior_tensor_fn": Argument(_TENSOR, Coercion.FUNCTION, _SAMPLE),
+        f"{role}_prior_fn": Argument(
+            prior + standard, Coercion.FUNCTION, "tfp$layers$util$default_multivariate_normal_fn"
+        ),
+        f"{role}_divergence_fn": Argument(divergence, Coercion.FUNCTION, _KL),
+    }
 
 
 def _of_bias(prose: str) -> str:
@@ -120,6 +134,54 @@ LAYER_ARGUMENTS = {
     "depth_multiplier": Argument(
         "Positive whole number: how many output channels each input channel has.", Coercion.WHOLE
     ),
+    "input_dim": Argument(
+        "Positive whole number: how many members the vocabulary has.", Coercion.WHOLE
+    ),
+    "output_dim": Argument(
+        "Positive whole number: how many output channels there are.", Coercion.WHOLE
+    ),
+    "mask_zero": Argument(
+        "{true} or {false}: whether an input of 0 stands for nothing, which later layers are told "
+        "by a mask."
+    ),
+    "recurrent_activation": Argument(
+        "Name of a Keras activation, or a function of one tensor, applied to the gates. With "
+        "{none} there is none.",
+        Coercion.FUNCTION,
+    ),
+    "unit_forget_bias": Argument(
+        "{true} or {false}: whether 1 is added to the bias of the forget gate, where there is a "
+        "bias. Posterior and prior are those of the bias without it."
+    ),
+    "reset_after": Argument(
+        "{true} or {false}: whether the reset gate multiplies the map of the state, or the state "
+        "before it is mapped."
+    ),
+    "dropout": Argument(
+        "Number from 0 to below 1: the share of the input channels that is left out in training, "
+        "the same at all steps."
+    ),
+    "recurrent_dropout": Argument(
+        "Number from 0 to below 1: the share of the state's units that is left out in training "
+        "where the state is mapped, the same at all steps."
+    ),
+    "return_sequences": Argument(
+        "{true} or {false}: whether the outputs of all steps are returned, or that of the last."
+    ),
+    "return_state": Argument(
+        "{true} or {false}: whether the last state is returned, too: a list of outputs and states."
+    ),
+    "go_backwards": Argument(
+        "{true} or {false}: whether the steps are taken from the last to the first."
+    ),
+    "stateful": Argument(
+        "{true} or {false}: whether a call begins with the state that the call before left. Needs "
+        "a fixed batch size; `reset_state()` sets the state to zero."
+    ),
+    "unroll": Argument(
+        "{true} or {false}: whether the loop over steps is written out, which is faster for few "
+        "steps and takes more memory."
+    ),
     "output_padding": Argument(
         "Whole number below `strides`, or a list of {rank}: how many positions are "
         "added at the end "
@@ -145,16 +207,11 @@ LAYER_ARGUMENTS = {
     "trainable": Argument(
         "{true} or {false}: whether the variables of posteriors and priors are trained."
     ),
-    "kernel_posterior_fn": Argument(
-        _of_kernel(_POSTERIOR), Coercion.FUNCTION, _MEAN_FIELD.format(arguments="")
-    ),
-    "kernel_posterior_tensor_fn": Argument(_TENSOR, Coercion.FUNCTION, _SAMPLE),
-    "kernel_prior_fn": Argument(
-        _of_kernel(_PRIOR) + " The default is the standard normal distribution.",
-        Coercion.FUNCTION,
-        "tfp$layers$util$default_multivariate_normal_fn",
-    ),
-    "kernel_divergence_fn": Argument(_of_kernel(_DIVERGENCE), Coercion.FUNCTION, _KL),
+    **_of_kernel("kernel", "kernel"),
+    **_of_kernel("depthwise", "depthwise kernel"),
+    **_of_kernel("pointwise", "pointwise kernel"),
+    **_of_kernel("recurrent", "recurrent kernel"),
+    **_of_kernel("embeddings", "embeddings"),
     "bias_posterior_fn": Argument(
         _of_bias(_POSTERIOR)
         + " The default puts all mass on one point, as in a deterministic layer. With {none} the "

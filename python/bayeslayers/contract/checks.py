@@ -121,6 +121,14 @@ def weight(argument: str, value: Any) -> float | None:
     return float(value)
 
 
+def rate(argument: str, value: Any) -> float:
+    """A share of what is there, which leaves something."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < 1:
+        raise ArgumentError(argument, "must be a number from 0 to below 1", {argument: value})
+    return float(value)
+
+
 def conversion(argument: str, value: Any) -> str | Callable[[Any], Any]:
     """A function of a distribution that returns a tensor, or the name of one of its methods."""
     if callable(value) and getattr(value, "__qualname__", "").startswith("Distribution."):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
@@ -11,7 +12,44 @@ import keras
 from bayeslayers.distributions.normal import require_independent_normal
 
 if TYPE_CHECKING:
-    from bayeslayers.geometries import Geometry
+    from bayeslayers.geometries import LinearMap
+
+
+@dataclass(frozen=True)
+class RandomMap:
+    """A(x, w) where the kernel w follows a posterior.
+
+    Args:
+        linear_map: The linear map A.
+        posterior: The kernel's posterior distribution.
+        sample: Draws a tensor from a distribution, as the caller chose to.
+        seeds: The layer's stream of random numbers, for everything else that is drawn.
+        dtype: The dtype to compute in.
+        batch_size: The number of examples, which may be a tensor.
+        channels: The number of input channels.
+    """
+
+    linear_map: LinearMap
+    posterior: Any
+    sample: Callable[[Any], Any]
+    seeds: keras.random.SeedGenerator
+    dtype: str
+    batch_size: Any
+    channels: int
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw of a random map.
+
+    Args:
+        apply: The map with the kernel drawn. It may be applied more than once, to inputs of the
+            same examples, in any number of positions.
+        kernel: The draw of the kernel behind it.
+    """
+
+    apply: Callable[[Any], Any]
+    kernel: Any
 
 
 class Estimator(ABC):
@@ -32,26 +70,11 @@ class Estimator(ABC):
     needs_normal: ClassVar[bool] = False
     """Whether the estimator is defined for Independent(Normal) posteriors of the kernel alone."""
 
-    def check_posterior(self, posterior: Any) -> None:
-        """Refuse a kernel posterior that the estimator is not defined for."""
+    def check_posterior(self, argument: str, posterior: Any) -> None:
+        """Refuse a kernel posterior, made by `argument`, that the estimator is not defined for."""
         if self.needs_normal:
-            require_independent_normal(posterior, "kernel_posterior_fn", self.name)
+            require_independent_normal(posterior, argument, self.name)
 
     @abstractmethod
-    def estimate(
-        self,
-        geometry: Geometry,
-        inputs: Any,
-        posterior: Any,
-        sample: Callable[[Any], Any],
-        seeds: keras.random.SeedGenerator,
-    ) -> tuple[Any, Any]:
-        """Return one draw of A(inputs, w), w ~ posterior, and the draw of the kernel behind it.
-
-        Args:
-            geometry: The linear map A.
-            inputs: What `geometry.prepare` returned, in the dtype to compute in.
-            posterior: The kernel's posterior distribution.
-            sample: Draws a tensor from a distribution, as the caller chose to.
-            seeds: The layer's stream of random numbers, for everything else that is drawn.
-        """
+    def draw(self, random_map: RandomMap) -> Draw:
+        """Draw the map once."""

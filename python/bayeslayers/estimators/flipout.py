@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 from keras import ops
 
 from bayeslayers.distributions.normal import centred_normal
-from bayeslayers.estimators.estimator import Estimator
-
-if TYPE_CHECKING:
-    from bayeslayers.geometries import Geometry
+from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
 
 
 class Flipout(Estimator):
@@ -35,27 +31,25 @@ class Flipout(Estimator):
         "Learning Representations. https://arxiv.org/abs/1803.04386"
     )
 
-    def estimate(
-        self,
-        geometry: Geometry,
-        inputs: Any,
-        posterior: Any,
-        sample: Callable[[Any], Any],
-        seeds: keras.random.SeedGenerator,
-    ) -> tuple[Any, Any]:
-        normal = posterior.distribution
+    def draw(self, random_map: RandomMap) -> Draw:
+        normal, linear_map = random_map.posterior.distribution, random_map.linear_map
         loc = ops.convert_to_tensor(normal.loc)
-        perturbation = sample(centred_normal(normal))
-        in_signs, out_signs = _signs(geometry, inputs, seeds)
-        outputs = geometry.apply(inputs, ops.cast(loc, inputs.dtype))
-        perturbed = geometry.apply(inputs * in_signs, ops.cast(perturbation, inputs.dtype))
-        return outputs + perturbed * out_signs, loc + perturbation
+        perturbation = random_map.sample(centred_normal(normal))
+        in_signs, out_signs = _signs(random_map)
+        mean, delta = (ops.cast(value, random_map.dtype) for value in (loc, perturbation))
+
+        def apply(inputs: Any) -> Any:
+            rank = len(inputs.shape)
+            s, r = (linear_map.over_positions(signs, rank) for signs in (in_signs, out_signs))
+            return linear_map.apply(inputs, mean) + linear_map.apply(inputs * s, delta) * r
+
+        return Draw(apply, loc + perturbation)
 
 
-def _signs(geometry: Geometry, inputs: Any, seeds: keras.random.SeedGenerator) -> tuple[Any, Any]:
-    """Draw the signs of inputs and outputs at once, ready to broadcast over positions."""
-    batch, channels, rank = ops.shape(inputs)[0], inputs.shape[-1], len(inputs.shape)
-    shape = (batch, channels + geometry.output_channels(channels))
-    signs = 2 * keras.random.randint(shape, 0, 2, seed=seeds) - 1
-    signs = geometry.over_positions(ops.cast(signs, inputs.dtype), rank)
-    return signs[..., :channels], signs[..., channels:]
+def _signs(random_map: RandomMap) -> tuple[Any, Any]:
+    """Draw the signs of inputs (batch, channels) and outputs (batch, new_channels) at once."""
+    channels = random_map.channels
+    both = channels + random_map.linear_map.output_channels(channels)
+    drawn = keras.random.randint((random_map.batch_size, both), 0, 2, seed=random_map.seeds)
+    signs = ops.cast(2 * drawn - 1, random_map.dtype)
+    return signs[:, :channels], signs[:, channels:]

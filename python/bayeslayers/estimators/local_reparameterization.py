@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import keras
 from keras import ops
 
 from bayeslayers.distributions.normal import normal
-from bayeslayers.estimators.estimator import Estimator
-
-if TYPE_CHECKING:
-    from bayeslayers.geometries import Geometry
+from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
 
 
 class LocalReparameterization(Estimator):
@@ -35,19 +30,16 @@ class LocalReparameterization(Estimator):
         "https://arxiv.org/abs/1506.02557"
     )
 
-    def estimate(
-        self,
-        geometry: Geometry,
-        inputs: Any,
-        posterior: Any,
-        sample: Callable[[Any], Any],
-        seeds: keras.random.SeedGenerator,
-    ) -> tuple[Any, Any]:
-        del seeds
-        of_kernel = posterior.distribution
+    def draw(self, random_map: RandomMap) -> Draw:
+        of_kernel, linear_map = random_map.posterior.distribution, random_map.linear_map
         loc, scale = (ops.convert_to_tensor(v) for v in (of_kernel.loc, of_kernel.scale))
-        mean = geometry.apply(inputs, ops.cast(loc, inputs.dtype))
-        variance = geometry.apply(inputs**2, ops.cast(scale**2, inputs.dtype))
-        outputs = sample(normal(mean, variance, dtype=of_kernel.dtype))
-        # No kernel was drawn; a divergence that samples gets a draw of its own.
-        return ops.cast(outputs, inputs.dtype), sample(posterior)
+        mean_kernel, variance_kernel = (ops.cast(v, random_map.dtype) for v in (loc, scale**2))
+
+        def apply(inputs: Any) -> Any:
+            mean = linear_map.apply(inputs, mean_kernel)
+            variance = linear_map.apply(inputs**2, variance_kernel)
+            outputs = random_map.sample(normal(mean, variance, dtype=of_kernel.dtype))
+            return ops.cast(outputs, random_map.dtype)
+
+        # No kernel is drawn; a divergence that samples gets a draw of its own.
+        return Draw(apply, random_map.sample(random_map.posterior))

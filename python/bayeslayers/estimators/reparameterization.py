@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-import keras
 from keras import ops
 
-from bayeslayers.estimators.estimator import Estimator
-
-if TYPE_CHECKING:
-    from bayeslayers.geometries import Geometry
+from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
 
 
 class Reparameterization(Estimator):
@@ -31,14 +24,7 @@ class Reparameterization(Estimator):
         "Conference on Learning Representations. https://arxiv.org/abs/1312.6114"
     )
 
-    def estimate(
-        self,
-        geometry: Geometry,
-        inputs: Any,
-        posterior: Any,
-        sample: Callable[[Any], Any],
-        seeds: keras.random.SeedGenerator,
-    ) -> tuple[Any, Any]:
-        del seeds
-        kernel = sample(posterior)
-        return geometry.apply(inputs, ops.cast(kernel, inputs.dtype)), kernel
+    def draw(self, random_map: RandomMap) -> Draw:
+        kernel = random_map.sample(random_map.posterior)
+        drawn = ops.cast(kernel, random_map.dtype)
+        return Draw(lambda inputs: random_map.linear_map.apply(inputs, drawn), kernel)

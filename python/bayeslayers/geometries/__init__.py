@@ -1,9 +1,12 @@
-"""Geometries: each supplies one linear map A(x, k) of inputs and kernel, and nothing random."""
+"""Geometries: what layers compute, in linear maps A(x, k) of inputs and kernels; nothing random."""
 
 from bayeslayers.geometries.convolution import Convolution1D, Convolution2D, Convolution3D
 from bayeslayers.geometries.dense import Dense
 from bayeslayers.geometries.depthwise import DepthwiseConvolution1D, DepthwiseConvolution2D
-from bayeslayers.geometries.geometry import Geometry
+from bayeslayers.geometries.embedding import Embedding
+from bayeslayers.geometries.geometry import Chain, Geometry, LinearMap
+from bayeslayers.geometries.recurrent import GRU, LSTM, Cell
+from bayeslayers.geometries.separable import SeparableConvolution1D, SeparableConvolution2D
 from bayeslayers.geometries.transposed import (
     TransposedConvolution1D,
     TransposedConvolution2D,
@@ -11,13 +14,21 @@ from bayeslayers.geometries.transposed import (
 )
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "Cell",
+    "Chain",
     "Convolution1D",
     "Convolution2D",
     "Convolution3D",
     "Dense",
     "DepthwiseConvolution1D",
     "DepthwiseConvolution2D",
+    "Embedding",
     "Geometry",
+    "LinearMap",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "TransposedConvolution1D",
     "TransposedConvolution2D",
     "TransposedConvolution3D",

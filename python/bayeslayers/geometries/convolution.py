@@ -8,10 +8,11 @@ from keras import ops
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.geometries.geometry import LinearMap
 from bayeslayers.geometries.window import Window
 
 
-class Convolution(Window):
+class Convolution(Window, LinearMap):
     """Weigh all channels within the window anew for each output channel."""
 
     kind = "convolution"
@@ -35,16 +36,15 @@ class Convolution(Window):
             received = {"groups": self.groups, "filters": self.filters}
             raise ArgumentError("groups", "must divide `filters`", received)
 
-    def kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
-        channels = self.input_channels(input_shape)
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
         return (*self.kernel_size, channels // self.groups, self.filters)
 
-    def _symbolic_kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
+    def symbolic_kernel_shape(self, channels: int) -> tuple[int, ...]:
         # Keras's inference does not know of groups; they do not change the outputs' shape.
-        return (*self.kernel_size, self.input_channels(input_shape), self.filters)
+        return (*self.kernel_size, channels, self.filters)
 
-    def output_channels(self, input_channels: int) -> int:
-        del input_channels
+    def output_channels(self, channels: int) -> int:
+        del channels
         return self.filters
 
     def apply(self, inputs: Any, kernel: Any) -> Any:

@@ -9,12 +9,12 @@ from keras import ops
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.geometries.geometry import Geometry
+from bayeslayers.geometries.geometry import Chain, LinearMap
 
 _SMALLEST_RANK = 2
 
 
-class Dense(Geometry):
+class Dense(Chain, LinearMap):
     """A matrix product over the last dimension."""
 
     title = "Dense layer"
@@ -25,12 +25,10 @@ class Dense(Geometry):
     )
     example_shape = (10,)
     example_arguments = "units=8"
+    supports_masking = True
 
     def __init__(self, units: int) -> None:
         self.units = checks.positive_integer("units", units)
-
-    def get_config(self) -> dict[str, Any]:
-        return dict(vars(self))
 
     def input_spec(self, input_shape: tuple[int | None, ...]) -> keras.layers.InputSpec:
         if len(input_shape) < _SMALLEST_RANK or input_shape[-1] is None:
@@ -41,11 +39,11 @@ class Dense(Geometry):
     def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
         return input_shape[-1]
 
-    def kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
-        return (input_shape[-1], self.units)
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (channels, self.units)
 
-    def output_channels(self, input_channels: int) -> int:
-        del input_channels
+    def output_channels(self, channels: int) -> int:
+        del channels
         return self.units
 
     def apply(self, inputs: Any, kernel: Any) -> Any:

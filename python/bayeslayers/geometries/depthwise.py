@@ -8,10 +8,11 @@ from keras import ops
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.geometries.geometry import LinearMap
 from bayeslayers.geometries.window import Window
 
 
-class DepthwiseConvolution(Window):
+class DepthwiseConvolution(Window, LinearMap):
     """Weigh each channel within the window on its own, `depth_multiplier` times over."""
 
     kind = "depthwise convolution"
@@ -31,20 +32,24 @@ class DepthwiseConvolution(Window):
         dilation_rate: int | tuple[int, ...] = 1,
     ) -> None:
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        if len(set(self.strides)) > 1:
-            # TensorFlow has no others.
-            rule = "must be equal in all dimensions of a depthwise convolution"
-            raise ArgumentError("strides", rule, {"strides": self.strides})
+        require_equal_strides(self.strides)
         self.depth_multiplier = checks.positive_integer("depth_multiplier", depth_multiplier)
 
-    def kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
-        return (*self.kernel_size, self.input_channels(input_shape), self.depth_multiplier)
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (*self.kernel_size, channels, self.depth_multiplier)
 
-    def output_channels(self, input_channels: int) -> int:
-        return input_channels * self.depth_multiplier
+    def output_channels(self, channels: int) -> int:
+        return channels * self.depth_multiplier
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
         return ops.depthwise_conv(inputs, kernel, **self._sliding)
+
+
+def require_equal_strides(strides: tuple[int, ...]) -> None:
+    """Refuse strides that TensorFlow has no depthwise convolution for."""
+    if len(set(strides)) > 1:
+        rule = "must be equal in all dimensions of a depthwise convolution"
+        raise ArgumentError("strides", rule, {"strides": strides})
 
 
 class DepthwiseConvolution1D(DepthwiseConvolution):

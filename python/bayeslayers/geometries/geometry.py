@@ -1,4 +1,4 @@
-"""The interface between a linear map and the estimators that use it."""
+"""The interface between what a layer computes and the layers that make it random."""
 
 from __future__ import annotations
 
@@ -10,21 +10,18 @@ from keras import ops
 
 
 class Geometry(ABC):
-    """One linear map A(x, k) of inputs and kernel.
+    """What a layer computes from inputs and weights, with nothing random in it.
 
     The constructor's parameters are arguments of every layer of this geometry; those that are
     keyword-only reach it through `...`. Each is kept as an attribute of the same name, in its
     standard form.
-
-    Inside, channels come last: `prepare` brings inputs there and `restore` brings outputs back, so
-    that `apply`, the signs and the bias need to know one layout only.
     """
 
     title: ClassVar[str]
-    """What the linear map is called in a sentence, such as "1-D convolution"."""
+    """What is computed, in a few words, such as "1-D convolution"."""
 
     formula: ClassVar[str]
-    """A(x, k), written out for one output."""
+    """What is computed, written out for one output."""
 
     shapes: ClassVar[str]
     """The shapes of inputs and outputs, as a sentence."""
@@ -35,50 +32,98 @@ class Geometry(ABC):
     example_arguments: ClassVar[str]
     """The arguments that have no default, as Python code, for the documentation."""
 
-    @abstractmethod
+    kernels: ClassVar[tuple[str, ...]] = ("kernel",)
+    """Names of the random weights that inputs are multiplied by."""
+
+    has_bias: ClassVar[bool] = True
+    """Whether there is a random weight that is added."""
+
+    functions: ClassVar[tuple[str, ...]] = ()
+    """The constructor's parameters that are functions."""
+
+    supports_masking: bool = False
+    """Whether Keras's masks may come with the inputs."""
+
+    own_prose: ClassVar[dict[str, str]] = {}
+    """The prose of arguments that mean something else here than in other layers."""
+
+    reference: ClassVar[str] = ""
+    """The source, where what is computed has one."""
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, for saving."""
+        return dict(vars(self))
 
     @abstractmethod
     def input_spec(self, input_shape: tuple[int | None, ...]) -> keras.layers.InputSpec:
-        """Return what all later inputs must be like, and refuse inputs that the map can't take."""
-
-    @abstractmethod
-    def kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
-        """Return the kernel's shape for inputs of this shape."""
+        """Return what all later inputs must be like, and refuse inputs that do not fit."""
 
     @abstractmethod
     def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
         """Return the number of input channels."""
 
+
+class LinearMap(ABC):
+    """One linear map A(x, k) of inputs and kernel, channels last."""
+
     @abstractmethod
-    def output_channels(self, input_channels: int) -> int:
-        """Return the number of output channels, which is the length of the bias."""
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        """Return the kernel's shape for this number of input channels."""
 
-    def output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the outputs' shape for inputs of this shape."""
-        self.input_spec(input_shape)
-        inputs = self.prepare(keras.KerasTensor(input_shape))
-        kernel = keras.KerasTensor(self._symbolic_kernel_shape(input_shape))
-        return self.restore(self.apply(inputs, kernel)).shape
-
-    def _symbolic_kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
-        """Return the shape of a kernel that Keras can infer the outputs' shape with."""
-        return self.kernel_shape(input_shape)
+    @abstractmethod
+    def output_channels(self, channels: int) -> int:
+        """Return the number of output channels."""
 
     @abstractmethod
     def apply(self, inputs: Any, kernel: Any) -> Any:
-        """Return A(inputs, kernel), channels last."""
+        """Return A(inputs, kernel)."""
 
-    def prepare(self, inputs: Any) -> Any:
-        """Bring inputs into the layout that `apply` takes."""
-        return inputs
-
-    def restore(self, outputs: Any) -> Any:
-        """Bring outputs into the caller's layout."""
-        return outputs
+    def symbolic_kernel_shape(self, channels: int) -> tuple[int, ...]:
+        """Return the shape of a kernel that Keras can infer the outputs' shape with."""
+        return self.kernel_shape(channels)
 
     def over_positions(self, values: Any, rank: int) -> Any:
         """Broadcast a value per example and channel over the positions of a tensor of this rank."""
         # (batch, channels) -> (batch, 1, ..., 1, channels)
         return ops.expand_dims(values, tuple(range(1, rank - 1)))
+
+
+class Chain(Geometry):
+    """Linear maps, one after the other, each with a kernel of its own; mostly there is just one.
+
+    Inside, channels come last: `prepare` brings inputs there and `restore` brings outputs back, so
+    that the linear maps, the signs and the bias need to know one layout only.
+    """
+
+    has_activation: ClassVar[bool] = True
+    """Whether the layer applies an activation to the outputs."""
+
+    def stages(self) -> dict[str, LinearMap]:
+        """Return the linear maps in order, by the names of their kernels."""
+        (kernel,) = self.kernels
+        return {kernel: self}
+
+    def prepare(self, inputs: Any, dtype: str) -> Any:
+        """Bring inputs into the layout and the dtype that the first linear map takes."""
+        # Keras casts floats only; a kernel in the dtype of whole numbers would be all zeros.
+        return ops.cast(inputs, dtype)
+
+    def restore(self, outputs: Any) -> Any:
+        """Bring outputs into the caller's layout."""
+        return outputs
+
+    def mask(self, inputs: Any, previous: Any) -> Any:
+        """Return the mask of the outputs."""
+        del inputs
+        return previous
+
+    def output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the outputs' shape for inputs of this shape."""
+        self.input_spec(input_shape)
+        values = self.prepare(keras.KerasTensor(input_shape), "float32")
+        channels = self.input_channels(input_shape)
+        for linear_map in self.stages().values():
+            kernel = keras.KerasTensor(linear_map.symbolic_kernel_shape(channels))
+            values = linear_map.apply(values, kernel)
+            channels = linear_map.output_channels(channels)
+        return self.restore(values).shape

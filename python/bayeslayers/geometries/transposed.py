@@ -7,10 +7,12 @@ from typing import Any
 from keras import ops
 
 from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.geometries.geometry import LinearMap
 from bayeslayers.geometries.window import Window
 
 
-class TransposedConvolution(Window):
+class TransposedConvolution(Window, LinearMap):
     """Spread each input over the window, weighed anew for each output channel."""
 
     kind = "transposed convolution"
@@ -32,12 +34,13 @@ class TransposedConvolution(Window):
         self.filters = checks.positive_integer("filters", filters)
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
         self.output_padding = checks.output_padding("output_padding", output_padding, self.strides)
+        self._check_even_windows()
 
-    def kernel_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
-        return (*self.kernel_size, self.filters, self.input_channels(input_shape))
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (*self.kernel_size, self.filters, channels)
 
-    def output_channels(self, input_channels: int) -> int:
-        del input_channels
+    def output_channels(self, channels: int) -> int:
+        del channels
         return self.filters
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
@@ -49,6 +52,19 @@ class TransposedConvolution(Window):
 
     def _check_positions(self, input_shape: tuple[int | None, ...]) -> None:
         """Inputs of any length have outputs."""
+
+    def _check_even_windows(self) -> None:
+        """Refuse outputs that are too short for TensorFlow to have come from the inputs."""
+        if self.output_padding is None or self.padding != "same":
+            return
+        pairs = zip(self._spans, self.output_padding, strict=True)
+        if any(span % 2 == 0 and added == 0 for span, added in pairs):
+            rule = (
+                "must be above 0, or left empty, in dimensions where the window spans an even "
+                'number of positions and `padding` is "same"'
+            )
+            received = {"output_padding": self.output_padding, "kernel_size": self.kernel_size}
+            raise ArgumentError("output_padding", rule, received)
 
     @property
     def _paddings(self) -> tuple[str, ...]:

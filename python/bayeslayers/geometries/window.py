@@ -9,13 +9,13 @@ from keras import ops
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.geometries.geometry import Geometry
+from bayeslayers.geometries.geometry import Chain
 
 _POSITIONS = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 _EXAMPLE_SIZES = {1: (24,), 2: (12, 10), 3: (6, 6, 6)}
 
 
-class Window(Geometry):
+class Window(Chain):
     """A window of `kernel_size` positions over inputs of `rank` spatial dimensions.
 
     The subclasses name what is done within the window, and the arguments that this takes; a class
@@ -50,9 +50,6 @@ class Window(Geometry):
             received = {"strides": self.strides, "dilation_rate": self.dilation_rate}
             raise ArgumentError("strides", rule, received)
 
-    def get_config(self) -> dict[str, Any]:
-        return dict(vars(self))
-
     def input_spec(self, input_shape: tuple[int | None, ...]) -> keras.layers.InputSpec:
         if len(input_shape) != self.rank + 2:
             rule = f"must have {self.rank + 2} dimensions, the batch included"
@@ -66,10 +63,10 @@ class Window(Geometry):
         return keras.layers.InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
 
     def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
-        """Return the number of input channels."""
         return input_shape[self._channel_axis]
 
-    def prepare(self, inputs: Any) -> Any:
+    def prepare(self, inputs: Any, dtype: str) -> Any:
+        inputs = super().prepare(inputs, dtype)
         # TensorFlow has no convolution with channels first on a CPU.
         if self.data_format == "channels_first":
             inputs = ops.moveaxis(inputs, 1, -1)

@@ -7,6 +7,8 @@ from bayeslayers.layers import (
     dense,
     dense_variational,
     distribution_lambda,
+    embedding,
+    recurrent,
     util,
     variable,
 )
@@ -18,6 +20,8 @@ FAMILY = {
     for module in (
         convolution,
         dense,
+        embedding,
+        recurrent,
         dense_variational,
         variable,
         distribution_lambda,

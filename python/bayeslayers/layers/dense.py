@@ -9,11 +9,11 @@ import keras
 
 from bayeslayers.estimators import Flipout, LocalReparameterization, Reparameterization
 from bayeslayers.geometries import Dense
-from bayeslayers.layers.variational import VariationalLayer
+from bayeslayers.layers.linear import LinearLayer
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
-class DenseFlipout(VariationalLayer):
+class DenseFlipout(LinearLayer):
     function_name = "layer_dense_flipout"
     geometry_type = Dense
     estimator_type = Flipout
@@ -21,14 +21,14 @@ class DenseFlipout(VariationalLayer):
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
-class DenseReparameterization(VariationalLayer):
+class DenseReparameterization(LinearLayer):
     function_name = "layer_dense_reparameterization"
     geometry_type = Dense
     estimator_type = Reparameterization
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
-class DenseLocalReparameterization(VariationalLayer):
+class DenseLocalReparameterization(LinearLayer):
     function_name = "layer_dense_local_reparameterization"
     geometry_type = Dense
     estimator_type = LocalReparameterization

@@ -143,7 +143,7 @@ class DenseVariational(SeededLayer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the posterior and the prior, with their variables."""
         self.input_spec = self.geometry.input_spec(input_shape)
-        self._kernel_shape = self.geometry.kernel_shape(input_shape)
+        self._kernel_shape = self.geometry.kernel_shape(input_shape[-1])
         self._sizes = (math.prod(self._kernel_shape), self.units if self.use_bias else 0)
         self._adopted: list[keras.Variable] = []
         self.posterior = self._make("make_posterior_fn", input_shape)

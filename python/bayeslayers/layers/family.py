@@ -26,16 +26,22 @@ def keras_arguments(
     """Stand for the arguments of every Keras layer; only the signature is used."""
 
 
-def join_signatures(*sources: Callable[..., Any], named: tuple[str, ...] = ()) -> inspect.Signature:
+def join_signatures(
+    *sources: Callable[..., Any] | inspect.Signature, named: tuple[str, ...] = ()
+) -> inspect.Signature:
     """Join the arguments of several callables, the first mention of a name winning.
 
     Args:
-        *sources: Callables, in the order of their arguments. Keyword-only arguments come last.
+        *sources: Callables or their signatures, in the order of the arguments. Keyword-only
+            arguments come last.
         named: Keyword-only arguments that are not to come through `**kwargs`.
     """
     parameters: dict[str, inspect.Parameter] = {}
     for source in sources:
-        for name, parameter in inspect.signature(source, eval_str=True).parameters.items():
+        arguments = source
+        if not isinstance(source, inspect.Signature):
+            arguments = inspect.signature(source, eval_str=True)
+        for name, parameter in arguments.parameters.items():
             kind = _POSITIONAL if name in named else parameter.kind
             parameters.setdefault(name, parameter.replace(kind=kind))
     return inspect.Signature(sorted(parameters.values(), key=lambda parameter: parameter.kind))

@@ -1,9 +1,10 @@
-"""The layer that most layers of the family are: an estimator applied to a geometry."""
+"""What all layers with random weights share: their arguments, distributions and divergences."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from keras import ops
@@ -15,52 +16,95 @@ from bayeslayers.distributions.makers import (
     exact_divergence,
     sample_posterior,
 )
-from bayeslayers.estimators import Estimator
-from bayeslayers.geometries import Geometry
+from bayeslayers.estimators import Draw, Estimator, RandomMap
+from bayeslayers.geometries import Geometry, LinearMap
 from bayeslayers.layers.family import join_signatures, keras_arguments
 from bayeslayers.layers.forward_pass import ForwardPass
 from bayeslayers.layers.random_weight import RandomWeight
 from bayeslayers.layers.seeded import SeededLayer
 
 _FUNCTIONS = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
+_DISTRIBUTIONS = ("posterior", "prior")
 
 _DETAILS = (
-    "The layer draws its kernel and its bias anew at every call, in training and in prediction "
-    "alike: call the model many times for the predictive distribution.",
-    "After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and "
-    "`bias_prior` are TensorFlow Probability distributions that follow the layer's variables. "
-    "`losses` holds one number for each prior that is there: the divergence of the posterior from "
-    "it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower "
-    "bound, for the whole training set: with a loss that is a mean over examples, divide it by the "
-    "number of training examples (see `kernel_divergence_fn`).",
+    "The layer draws its weights anew at every call, in training and in prediction alike: call the "
+    "model many times for the predictive distribution.",
+    "After the layer has been built, {distributions} are TensorFlow Probability distributions that "
+    "follow the layer's variables. `losses` holds one number for each prior that is there: the "
+    "divergence of the posterior from it, which Keras adds to the loss. The sum over a model is "
+    "the KL term of the evidence lower bound, for the whole training set: with a loss that is a "
+    "mean over examples, divide it by the number of training examples (see "
+    "`{first}_divergence_fn`).",
 )
 
 
-def _variational_arguments(
-    activation: str | Callable[..., Any] | None = None,
-    activity_regularizer: str | Callable[..., Any] | None = None,
-    trainable: bool = True,
-    kernel_posterior_fn: Callable[..., Any] = default_mean_field_normal_fn(),
-    kernel_posterior_tensor_fn: Callable[[Any], Any] = sample_posterior,
-    kernel_prior_fn: Callable[..., Any] | None = default_multivariate_normal_fn,
-    kernel_divergence_fn: Callable[..., Any] | None = exact_divergence,
-    bias_posterior_fn: Callable[..., Any] | None = default_mean_field_normal_fn(is_singular=True),
-    bias_posterior_tensor_fn: Callable[[Any], Any] = sample_posterior,
-    bias_prior_fn: Callable[..., Any] | None = None,
-    bias_divergence_fn: Callable[..., Any] | None = exact_divergence,
-    *,
-    seed: int | None = None,
+def _activation(activation: str | Callable[..., Any] | None = None) -> None:
+    """Stand for the argument of layers that apply an activation to their outputs."""
+
+
+def _flags(
+    activity_regularizer: str | Callable[..., Any] | None = None, trainable: bool = True
 ) -> None:
-    """Stand for the arguments that every variational layer has; only the signature is used."""
+    """Stand for the arguments that come before the weights' own."""
 
 
-def _random_weight(role: str, arguments: dict[str, Any]) -> RandomWeight:
-    """Take the four functions of a weight out of the arguments."""
-    return RandomWeight(role, **{what: arguments.pop(f"{role}_{what}") for what in _FUNCTIONS})
+def _kernel(
+    posterior_fn: Callable[..., Any] = default_mean_field_normal_fn(),
+    posterior_tensor_fn: Callable[[Any], Any] = sample_posterior,
+    prior_fn: Callable[..., Any] | None = default_multivariate_normal_fn,
+    divergence_fn: Callable[..., Any] | None = exact_divergence,
+) -> None:
+    """Stand for the arguments of each kernel; their names begin with the kernel's."""
+
+
+def _bias(
+    posterior_fn: Callable[..., Any] | None = default_mean_field_normal_fn(is_singular=True),
+    posterior_tensor_fn: Callable[[Any], Any] = sample_posterior,
+    prior_fn: Callable[..., Any] | None = None,
+    divergence_fn: Callable[..., Any] | None = exact_divergence,
+) -> None:
+    """Stand for the arguments of the bias; their names begin with `bias`."""
+
+
+def _seed(*, seed: int | None = None) -> None:
+    """Stand for the argument that all variational layers take, whether or not by name."""
+
+
+def _of_weight(role: str) -> inspect.Signature:
+    """Return the arguments of one weight."""
+    template = inspect.signature(_bias if role == "bias" else _kernel, eval_str=True)
+    parameters = template.parameters.values()
+    return template.replace(parameters=[p.replace(name=f"{role}_{p.name}") for p in parameters])
+
+
+@dataclass(frozen=True)
+class _DrawnWeight:
+    """A weight's posterior in one call, and the draw from it."""
+
+    weight: RandomWeight
+    posterior: Any
+    value: Any
+
+    def divergence(self) -> Any:
+        """Return the divergence of the posterior from the prior, or `None`."""
+        return self.weight.divergence(self.posterior, self.value)
+
+
+def _distribution(role: str, what: str) -> property:
+    """Return the property of a layer that is a weight's posterior or prior."""
+
+    def get(self: VariationalLayer) -> Any:
+        if not self.built:
+            name = f"{role}_{what}"
+            raise AttributeError(f"`{name}` is there once layer '{self.name}' has been built.")
+        return getattr(self.random_weights[role], what)
+
+    doc = f"The {what} of the weight `{role}`, a distribution on live variables, or `None`."
+    return property(get, doc=doc)
 
 
 class VariationalLayer(SeededLayer):
-    """A layer whose kernel and bias follow posterior distributions that training fits.
+    """A layer whose weights follow posterior distributions that training fits.
 
     A subclass names its `geometry_type` and its `estimator_type`, and inherits everything else; its
     constructor takes the geometry's arguments followed by the variational ones.
@@ -70,116 +114,146 @@ class VariationalLayer(SeededLayer):
     estimator_type: ClassVar[type[Estimator]]
     named_arguments: ClassVar[tuple[str, ...]] = ()
     """Arguments that this layer has by name, where other layers take them through `**kwargs`."""
+    has_activation: ClassVar[bool] = False
+    """Whether the layer, and not its geometry, applies an activation."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "geometry_type" in vars(cls):
+            for role in cls.roles():
+                for what in _DISTRIBUTIONS:
+                    setattr(cls, f"{role}_{what}", _distribution(role, what))
+
+    @classmethod
+    def roles(cls) -> tuple[str, ...]:
+        """Return the names of the random weights, which begin the names of their arguments."""
+        geometry = cls.geometry_type
+        return (*geometry.kernels, "bias") if geometry.has_bias else geometry.kernels
 
     @classmethod
     def signature(cls) -> inspect.Signature:
         """Return the geometry's arguments, followed by the variational ones."""
-        sources = (cls.geometry_type, _variational_arguments, keras_arguments)
+        activation = [_activation] if cls.has_activation else []
+        weights = [_of_weight(role) for role in cls.roles()]
+        sources = (cls.geometry_type, *activation, _flags, *weights, _seed, keras_arguments)
         return join_signatures(*sources, named=cls.named_arguments)
 
     @classmethod
     def documentation(cls) -> dict[str, Any]:
         """Put together the layer's page from its estimator and its geometry."""
         geometry, estimator = cls.geometry_type, cls.estimator_type
+        names = [f"`{role}_{what}`" for role in cls.roles() for what in _DISTRIBUTIONS]
+        open_text = {
+            "distributions": f"{', '.join(names[:-1])} and {names[-1]}",
+            "first": geometry.kernels[0],
+        }
+        activation = ', activation="relu"' if cls.has_activation else ""
+        references = [estimator.reference, geometry.reference]
         return {
             "title": f"{geometry.title} with the {estimator.name} estimator",
             "formula": f"{estimator.formula}\n{geometry.formula}",
-            "details": (f"{geometry.shapes}.", f"{estimator.explanation}.", *_DETAILS),
-            "reference": estimator.reference,
-            "example_arguments": f'{geometry.example_arguments}, activation="relu"',
+            "details": (
+                f"{geometry.shapes}.",
+                f"{estimator.explanation}.",
+                *(text.format(**open_text) for text in _DETAILS),
+            ),
+            "reference": " ".join(filter(None, references)),
+            "example_arguments": f"{geometry.example_arguments}{activation}",
             "example_shape": geometry.example_shape,
+            "example_losses": len(geometry.kernels),
             "rank": getattr(geometry, "rank", ""),
+            "own_prose": geometry.own_prose,
         }
 
     def _construct(self, **arguments: Any) -> None:
         of_geometry = inspect.signature(self.geometry_type).parameters
         geometry = self.geometry_type(**{name: arguments.pop(name) for name in of_geometry})
-        kernel, bias = (_random_weight(role, arguments) for role in ("kernel", "bias"))
-        activation = checks.activation("activation", arguments.pop("activation"))
+        weights = {role: self._take_weight(role, arguments) for role in self.roles()}
+        own = geometry.get_config()
+        if self.has_activation:
+            own["activation"] = checks.activation("activation", arguments.pop("activation"))
         seed = arguments.pop("seed")
         self._construct_keras_layer(**arguments)
         self._construct_stream(seed)
         self.geometry = geometry
+        self.supports_masking = geometry.supports_masking
         self.estimator = self.estimator_type()
-        self.kernel, self.bias = kernel, bias
-        self.activation = activation
-        for name, value in {**geometry.get_config(), **kernel.functions, **bias.functions}.items():
+        self.random_weights = weights
+        for weight in weights.values():
+            own |= weight.functions
+        for name, value in own.items():
             setattr(self, name, value)
         self._forward_pass = ForwardPass()
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the variables of posteriors and priors."""
-        self.input_spec = self.geometry.input_spec(input_shape)
-        kernel_shape = self.geometry.kernel_shape(input_shape)
-        self.kernel.build(self, kernel_shape, self._initial_seed)
-        self.estimator.check_posterior(self.kernel.posterior)
-        input_channels = self.geometry.input_channels(input_shape)
-        bias_shape = (self.geometry.output_channels(input_channels),)
-        self.bias.build(self, bias_shape, self._initial_seed)
-
-    def call(self, inputs: Any) -> Any:
-        """Return one draw of the outputs, and add the divergences to the losses."""
-        # Keras casts floats only; a kernel in the dtype of whole numbers would be all zeros.
-        inputs = self.geometry.prepare(ops.cast(inputs, self.compute_dtype))
-        kernel_posterior = self.kernel.posterior
-        outputs, kernel = self.estimator.estimate(
-            self.geometry, inputs, kernel_posterior, self._sample_kernel, self.seed_generator
-        )
-        draws = [(self.kernel, kernel_posterior, kernel)]
-        if self.bias.exists:
-            bias_posterior = self.bias.posterior
-            bias = self.bias.sample(bias_posterior, self.seed_generator)
-            outputs = outputs + ops.cast(bias, outputs.dtype)
-            draws.append((self.bias, bias_posterior, bias))
-        self._add_divergences(draws)
-        return self.activation(self.geometry.restore(outputs))
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the outputs for inputs of this shape."""
-        return self.geometry.output_shape(input_shape)
-
-    @property
-    def kernel_posterior(self) -> Any:
-        """The kernel's posterior, a TensorFlow Probability distribution on live variables."""
-        return self._distribution("kernel_posterior")
-
-    @property
-    def kernel_prior(self) -> Any:
-        """The kernel's prior, or `None`."""
-        return self._distribution("kernel_prior")
-
-    @property
-    def bias_posterior(self) -> Any:
-        """The bias's posterior, or `None` where the layer has no bias."""
-        return self._distribution("bias_posterior")
-
-    @property
-    def bias_prior(self) -> Any:
-        """The bias's prior, or `None`."""
-        return self._distribution("bias_prior")
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments; see `FamilyLayer.get_config`."""
-        return {**super().get_config(), **self.geometry.get_config()}
+        # The functions among the geometry's arguments are in the configuration by their names.
+        return {**self.geometry.get_config(), **super().get_config()}
 
     @classmethod
     def _function_names(cls) -> list[str]:
-        weights = [f"{role}_{what}" for role in ("kernel", "bias") for what in _FUNCTIONS]
-        return [*super()._function_names(), "activation", *weights]
+        activation = ["activation"] if cls.has_activation else []
+        weights = [f"{role}_{what}" for role in cls.roles() for what in _FUNCTIONS]
+        return [
+            *super()._function_names(),
+            *activation,
+            *cls.geometry_type.functions,
+            *weights,
+        ]
 
-    def _sample_kernel(self, distribution: Any) -> Any:
-        return self.kernel.sample(distribution, self.seed_generator)
+    @staticmethod
+    def _take_weight(role: str, arguments: dict[str, Any]) -> RandomWeight:
+        """Take the four functions of a weight out of the arguments."""
+        return RandomWeight(role, **{what: arguments.pop(f"{role}_{what}") for what in _FUNCTIONS})
 
-    def _add_divergences(self, draws: list[tuple[RandomWeight, Any, Any]]) -> None:
+    def _build_kernel(self, role: str, shape: tuple[int, ...]) -> None:
+        weight = self.random_weights[role]
+        weight.build(self, shape, self._initial_seed)
+        self.estimator.check_posterior(f"{role}_posterior_fn", weight.posterior)
+
+    def _build_bias(self, shape: tuple[int, ...]) -> None:
+        if self.geometry.has_bias:
+            self.random_weights["bias"].build(self, shape, self._initial_seed)
+
+    def _draw_map(
+        self,
+        role: str,
+        linear_map: LinearMap,
+        batch_size: Any,
+        channels: int,
+        drawn: list[_DrawnWeight],
+    ) -> Draw:
+        """Draw a linear map whose kernel is this weight, and note the draw in `drawn`."""
+        weight = self.random_weights[role]
+        posterior = weight.posterior
+        draw = self.estimator.draw(
+            RandomMap(
+                linear_map,
+                posterior,
+                lambda distribution: weight.sample(distribution, self.seed_generator),
+                self.seed_generator,
+                self.compute_dtype,
+                batch_size,
+                channels,
+            )
+        )
+        drawn.append(_DrawnWeight(weight, posterior, draw.kernel))
+        return draw
+
+    def _draw_bias(self, drawn: list[_DrawnWeight]) -> Any:
+        """Draw the bias, and note the draw in `drawn`; without a bias return `None`."""
+        weight = self.random_weights.get("bias")
+        if weight is None or not weight.exists:
+            return None
+        posterior = weight.posterior
+        value = weight.sample(posterior, self.seed_generator)
+        drawn.append(_DrawnWeight(weight, posterior, value))
+        return ops.cast(value, self.compute_dtype)
+
+    def _add_divergences(self, drawn: list[_DrawnWeight]) -> None:
         if self._forward_pass.has_added_to(self.losses):
             return
-        divergences = [weight.divergence(posterior, draw) for weight, posterior, draw in draws]
+        divergences = [weight.divergence() for weight in drawn]
         self._forward_pass.added = [value for value in divergences if value is not None]
         for divergence in self._forward_pass.added:
             self.add_loss(divergence)
-
-    def _distribution(self, name: str) -> Any:
-        if not self.built:
-            raise AttributeError(f"`{name}` is there once layer '{self.name}' has been built.")
-        role, what = name.split("_")
-        return getattr(getattr(self, role), what)
