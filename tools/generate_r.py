@@ -32,7 +32,7 @@ def r_value(value: Any) -> str:
     # 1 == True in Python: a number must not be looked up among the words.
     if value is None or isinstance(value, (bool, tuple)):
         return words[value]
-    return repr(value)
+    return format(value, "g")
 
 
 def formals(page: Page) -> list[str]:

@@ -24,7 +24,7 @@ FUNCTIONS_IN_R = {
     "bias_divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",
     "convert_to_tensor_fn": "tfp$distributions$Distribution$sample",
 }
-VALUES_IN_R = {"None": "NULL", "True": "TRUE", "False": "FALSE", "()": "list()"}
+VALUES_IN_R = {"None": "NULL", "True": "TRUE", "False": "FALSE", "()": "list()", "0.0": "0"}
 
 
 def python_signature(name):
