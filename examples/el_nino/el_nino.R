@@ -139,6 +139,8 @@ look <- list(
 )
 
 draw_picture <- function(time, observed, forecast, file) {
+  pdf(NULL) # text is measured on a device, and the default one would leave a file
+  on.exit(dev.off())
   ribbon <- function(name) {
     band <- forecast$bands[[name]]
     geom_ribbon(aes(ymin = band[1, ], ymax = band[2, ], fill = paste(name, "% band")))

@@ -34,8 +34,10 @@ class Cell(Geometry):
     }
     shapes = (
         "Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with "
-        "`return_sequences`, (batch, steps, units). The layer is called as Keras's is, with a "
-        "`mask` of shape (batch, steps), an `initial_state` and `training`"
+        "`return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and "
+        "A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at "
+        "all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an "
+        "`initial_state` and `training`"
     )
 
     gates: ClassVar[int]
