@@ -76,7 +76,7 @@ negative_log_likelihood <- function(observed, output) {
 
 train <- function(model, x, y) {
   again <- rep(seq_len(nrow(y)), times = passes)
-  steps <- epochs * length(again) %/% batch
+  steps <- (epochs * length(again)) %/% batch
   rate <- keras$optimizers$schedules$CosineDecay(0.01, steps)
   model$compile(keras$optimizers$Adam(rate), loss = negative_log_likelihood)
   x <- x[again, , ]

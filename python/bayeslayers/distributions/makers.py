@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from bayeslayers.contract import checks
+from bayeslayers.distributions.mean_field import scale_of
 
 PACKAGE = "bayeslayers"
 
@@ -91,6 +91,23 @@ class MeanFieldNormal:
         from tensorflow_probability import distributions as tfd
         from tensorflow_probability import util as tfp_util
 
+        loc, untransformed = self.parameters(dtype, shape, name, trainable, add_variable_fn)
+        if untransformed is None:
+            return tfd.Independent(tfd.Deterministic(loc), len(shape))
+        # Deferred, so that a distribution in a caller's hands follows later updates of its
+        # variables.
+        scale = tfp_util.DeferredTensor(untransformed, scale_of)
+        return tfd.Independent(tfd.Normal(loc, scale), len(shape))
+
+    def parameters(
+        self,
+        dtype: tf.DType,
+        shape: tuple[int, ...],
+        name: str,
+        trainable: bool,
+        add_variable_fn: Callable[..., Any],
+    ) -> tuple[Any, Any]:
+        """Return the variables: the mean, and the scale before softplus or `None`."""
         dtype = tf.as_dtype(dtype)
         loc = add_variable_fn(
             name=f"{name}_loc",
@@ -102,7 +119,7 @@ class MeanFieldNormal:
             trainable=trainable,
         )
         if self.is_singular:
-            return tfd.Independent(tfd.Deterministic(loc), len(shape))
+            return loc, None
         untransformed_scale = add_variable_fn(
             name=f"{name}_untransformed_scale",
             shape=shape,
@@ -113,14 +130,7 @@ class MeanFieldNormal:
             constraint=self.untransformed_scale_constraint,
             trainable=trainable,
         )
-        # Not `np.finfo`, which does not know bfloat16.
-        smallest = np.spacing(np.ones((), dtype.as_numpy_dtype))
-        # Deferred, so that a distribution in a caller's hands follows later updates of its
-        # variables.
-        scale = tfp_util.DeferredTensor(
-            untransformed_scale, lambda value: smallest + tf.math.softplus(value)
-        )
-        return tfd.Independent(tfd.Normal(loc, scale), len(shape))
+        return loc, untransformed_scale
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object

@@ -38,8 +38,12 @@ def normal(mean: Any, variance: Any, dtype: tf.DType) -> Any:
     """Return the normal distribution of a mean and a variance, which may be zero."""
     from tensorflow_probability import distributions as tfd
 
-    variance = tf.cast(variance, dtype)
-    # The gradient of the square root is infinite at zero, and NaN once it meets a zero input.
+    return tfd.Normal(tf.cast(mean, dtype), square_root(tf.cast(variance, dtype)))
+
+
+def square_root(variance: Any) -> Any:
+    """Return the square root, whose gradient at zero is zero."""
+    # It is infinite otherwise, and NaN once it meets a zero input.
     is_positive = variance > 0
     root = tf.sqrt(tf.where(is_positive, variance, tf.ones_like(variance)))
-    return tfd.Normal(tf.cast(mean, dtype), tf.where(is_positive, root, tf.zeros_like(root)))
+    return tf.where(is_positive, root, tf.zeros_like(root))

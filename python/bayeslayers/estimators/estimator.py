@@ -12,6 +12,7 @@ import keras
 from bayeslayers.distributions.normal import require_independent_normal
 
 if TYPE_CHECKING:
+    from bayeslayers.distributions.posteriors import Posterior
     from bayeslayers.geometries import LinearMap
 
 
@@ -21,8 +22,7 @@ class RandomMap:
 
     Args:
         linear_map: The linear map A.
-        posterior: The kernel's posterior distribution.
-        sample: Draws a tensor from a distribution, as the caller chose to.
+        posterior: The kernel's posterior, which draws from the layer's stream.
         seeds: The layer's stream of random numbers, for everything else that is drawn.
         dtype: The dtype to compute in.
         batch_size: The number of examples, which may be a tensor.
@@ -30,8 +30,7 @@ class RandomMap:
     """
 
     linear_map: LinearMap
-    posterior: Any
-    sample: Callable[[Any], Any]
+    posterior: Posterior
     seeds: keras.random.SeedGenerator
     dtype: str
     batch_size: Any
@@ -45,11 +44,11 @@ class Draw:
     Args:
         apply: The map with the kernel drawn. It may be applied more than once, to inputs of the
             same examples, in any number of positions.
-        kernel: The draw of the kernel behind it.
+        kernel: Returns the draw of the kernel behind it, or where no kernel was drawn another.
     """
 
     apply: Callable[[Any], Any]
-    kernel: Any
+    kernel: Callable[[], Any]
 
 
 class Estimator(ABC):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from bayeslayers.distributions.normal import centred_normal
+from bayeslayers.distributions.noise import random_signs
 from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
 
 
@@ -32,9 +31,8 @@ class Flipout(Estimator):
     )
 
     def draw(self, random_map: RandomMap) -> Draw:
-        normal, linear_map = random_map.posterior.distribution, random_map.linear_map
-        loc = ops.convert_to_tensor(normal.loc)
-        perturbation = random_map.sample(centred_normal(normal))
+        linear_map = random_map.linear_map
+        loc, perturbation = random_map.posterior.perturbation()
         in_signs, out_signs = _signs(random_map)
         mean, delta = (ops.cast(value, random_map.dtype) for value in (loc, perturbation))
 
@@ -43,13 +41,13 @@ class Flipout(Estimator):
             s, r = (linear_map.over_positions(signs, rank) for signs in (in_signs, out_signs))
             return linear_map.apply(inputs, mean) + linear_map.apply(inputs * s, delta) * r
 
-        return Draw(apply, loc + perturbation)
+        return Draw(apply, lambda: loc + perturbation)
 
 
 def _signs(random_map: RandomMap) -> tuple[Any, Any]:
     """Draw the signs of inputs (batch, channels) and outputs (batch, new_channels) at once."""
     channels = random_map.channels
     both = channels + random_map.linear_map.output_channels(channels)
-    drawn = keras.random.randint((random_map.batch_size, both), 0, 2, seed=random_map.seeds)
-    signs = ops.cast(2 * drawn - 1, random_map.dtype)
+    shape = (random_map.batch_size, both)
+    signs = random_signs(shape, random_map.dtype, random_map.seeds.next())
     return signs[:, :channels], signs[:, channels:]

@@ -6,7 +6,6 @@ from typing import Any
 
 from keras import ops
 
-from bayeslayers.distributions.normal import normal
 from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
 
 
@@ -31,15 +30,14 @@ class LocalReparameterization(Estimator):
     )
 
     def draw(self, random_map: RandomMap) -> Draw:
-        of_kernel, linear_map = random_map.posterior.distribution, random_map.linear_map
-        loc, scale = (ops.convert_to_tensor(v) for v in (of_kernel.loc, of_kernel.scale))
+        linear_map, posterior = random_map.linear_map, random_map.posterior
+        loc, scale = posterior.moments()
         mean_kernel, variance_kernel = (ops.cast(v, random_map.dtype) for v in (loc, scale**2))
 
         def apply(inputs: Any) -> Any:
             mean = linear_map.apply(inputs, mean_kernel)
             variance = linear_map.apply(inputs**2, variance_kernel)
-            outputs = random_map.sample(normal(mean, variance, dtype=of_kernel.dtype))
-            return ops.cast(outputs, random_map.dtype)
+            return ops.cast(posterior.sample_outputs(mean, variance), random_map.dtype)
 
         # No kernel is drawn; a divergence that samples gets a draw of its own.
-        return Draw(apply, random_map.sample(random_map.posterior))
+        return Draw(apply, posterior.sample_later())

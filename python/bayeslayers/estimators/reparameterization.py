@@ -25,6 +25,6 @@ class Reparameterization(Estimator):
     )
 
     def draw(self, random_map: RandomMap) -> Draw:
-        kernel = random_map.sample(random_map.posterior)
+        kernel = random_map.posterior.sample()
         drawn = ops.cast(kernel, random_map.dtype)
-        return Draw(lambda inputs: random_map.linear_map.apply(inputs, drawn), kernel)
+        return Draw(lambda inputs: random_map.linear_map.apply(inputs, drawn), lambda: kernel)

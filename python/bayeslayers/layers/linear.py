@@ -8,6 +8,7 @@ from keras import ops
 
 from bayeslayers.geometries import Chain
 from bayeslayers.layers.variational import VariationalLayer
+from bayeslayers.tensorflow_ops import add_bias
 
 
 class LinearLayer(VariationalLayer):
@@ -38,7 +39,7 @@ class LinearLayer(VariationalLayer):
             values = self._draw_map(role, linear_map, size, channels, drawn).apply(values)
         bias = self._draw_bias(drawn)
         if bias is not None:
-            values = values + bias
+            values = add_bias(values, bias)
         self._add_divergences(drawn)
         outputs = self.geometry.restore(values)
         return self.activation(outputs) if self.has_activation else outputs

@@ -10,6 +10,12 @@ from keras import ops
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.distributions.makers import (
+    default_multivariate_normal_fn,
+    exact_divergence,
+    sample_posterior,
+)
+from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 from bayeslayers.distributions.sampling import with_seeds
 from bayeslayers.layers.variables import DistributionMaker
 
@@ -73,17 +79,36 @@ class RandomWeight:
         """The prior at the variables' current values."""
         return self._prior.make() if self._prior else None
 
+    def in_call(self, seeds: keras.random.SeedGenerator) -> Posterior:
+        """Return the posterior as it is during a call."""
+        if self._draws_mean_field:
+            return MeanFieldPosterior(*self._posterior.parameters(), seeds)
+        return GeneralPosterior(
+            self.posterior, lambda distribution: self._sample(distribution, seeds)
+        )
+
+    @property
+    def is_independent_normal(self) -> bool:
+        """Whether the posterior is known to be, without asking TensorFlow Probability."""
+        return self._posterior.is_mean_field and not self._posterior.function.is_singular
+
+    @property
+    def _draws_mean_field(self) -> bool:
+        is_default = self.posterior_tensor_fn is sample_posterior
+        return is_default and self._posterior.is_mean_field
+
     def build(self, layer: keras.Layer, shape: tuple[int, ...], seed: int) -> None:
         """Add the variables of posterior and prior to the layer."""
         if not self.exists:
             return
         self._dtype = layer.variable_dtype
         self._posterior.build(layer, shape, seed)
-        self._check_shape(self.posterior, shape)
+        if not self._posterior.is_mean_field:
+            self._check_shape(self.posterior, shape)
         if self._prior:
             self._prior.build(layer, shape, seed)
 
-    def sample(self, distribution: Any, seeds: keras.random.SeedGenerator) -> Any:
+    def _sample(self, distribution: Any, seeds: keras.random.SeedGenerator) -> Any:
         """Draw a tensor from a distribution, the way the caller chose."""
         drawn = self.posterior_tensor_fn(with_seeds(distribution, seeds))
         expected = distribution.batch_shape + distribution.event_shape
@@ -95,11 +120,27 @@ class RandomWeight:
             raise ArgumentError(argument, rule, {argument: Described(received)})
         return ops.convert_to_tensor(drawn, dtype=self._dtype)
 
-    def divergence(self, posterior: Any, sample: Any) -> Any:
-        """Return the divergence of the posterior from the prior, or `None` where there is none."""
-        prior = self.prior
-        if prior is None or self.divergence_fn is None:
+    def divergence(self, posterior: Posterior, sample: Callable[[], Any]) -> Any:
+        """Return the divergence of the posterior from the prior, or `None` where there is none.
+
+        Args:
+            posterior: What `in_call` returned.
+            sample: Returns a draw of the weight.
+        """
+        if self._prior is None or self.divergence_fn is None:
             return None
+        if self._diverges_in_closed_form and isinstance(posterior, MeanFieldPosterior):
+            return posterior.divergence_from_standard_normal()
+        if isinstance(posterior, GeneralPosterior):
+            return self._general_divergence(posterior.distribution, self.prior, sample())
+        return self._general_divergence(self.posterior, self.prior, sample())
+
+    @property
+    def _diverges_in_closed_form(self) -> bool:
+        is_standard = self._prior.function is default_multivariate_normal_fn
+        return is_standard and self.divergence_fn is exact_divergence
+
+    def _general_divergence(self, posterior: Any, prior: Any, sample: Any) -> Any:
         argument = f"{self.role}_divergence_fn"
         try:
             value = self.divergence_fn(posterior, prior, sample)

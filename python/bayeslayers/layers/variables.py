@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.distributions.makers import MeanFieldNormal
 
 
 class DistributionMaker:
@@ -31,22 +32,33 @@ class DistributionMaker:
         self.argument = argument
         self.function = function
         self.name = name
+        # A subclass may make another distribution of the same variables.
+        self.is_mean_field = type(function) is MeanFieldNormal
         self._variables: dict[str, keras.Variable] = {}
         self._built = False
 
     def build(self, layer: keras.Layer, shape: tuple[int, ...], seed: int) -> None:
         """Call the function for the first time, and let it add variables to the layer."""
         self._layer, self._shape, self._seed = layer, shape, seed
-        distribution = self.make()
-        self._check(distribution)
+        if self.is_mean_field:
+            self.parameters()
+        else:
+            self._check(self.make())
         self._built = True
 
     def make(self) -> Any:
         """Return the distribution at the variables' current values."""
+        return self._call(self.function)
+
+    def parameters(self) -> tuple[Any, Any]:
+        """Return mean and untransformed scale, which our own function knows by themselves."""
+        return self._call(self.function.parameters)
+
+    def _call(self, function: Callable[..., Any]) -> Any:
         dtype = tf.as_dtype(self._layer.variable_dtype)
         self._unnamed = 0
         # Always trainable: a layer that is not keeps all its variables still, until it is thawed.
-        return self.function(dtype, self._shape, self.name, True, self._variable)
+        return function(dtype, self._shape, self.name, True, self._variable)
 
     def _variable(
         self,

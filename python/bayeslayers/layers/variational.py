@@ -16,6 +16,7 @@ from bayeslayers.distributions.makers import (
     exact_divergence,
     sample_posterior,
 )
+from bayeslayers.distributions.posteriors import Posterior
 from bayeslayers.estimators import Draw, Estimator, RandomMap
 from bayeslayers.geometries import Geometry, LinearMap
 from bayeslayers.layers.family import join_signatures, keras_arguments
@@ -79,11 +80,11 @@ def _of_weight(role: str) -> inspect.Signature:
 
 @dataclass(frozen=True)
 class _DrawnWeight:
-    """A weight's posterior in one call, and the draw from it."""
+    """A weight's posterior in one call, and what returns the draw from it."""
 
     weight: RandomWeight
-    posterior: Any
-    value: Any
+    posterior: Posterior
+    value: Callable[[], Any]
 
     def divergence(self) -> Any:
         """Return the divergence of the posterior from the prior, or `None`."""
@@ -209,7 +210,8 @@ class VariationalLayer(SeededLayer):
     def _build_kernel(self, role: str, shape: tuple[int, ...]) -> None:
         weight = self.random_weights[role]
         weight.build(self, shape, self._initial_seed)
-        self.estimator.check_posterior(f"{role}_posterior_fn", weight.posterior)
+        if not weight.is_independent_normal:
+            self.estimator.check_posterior(f"{role}_posterior_fn", weight.posterior)
 
     def _build_bias(self, shape: tuple[int, ...]) -> None:
         if self.geometry.has_bias:
@@ -225,12 +227,11 @@ class VariationalLayer(SeededLayer):
     ) -> Draw:
         """Draw a linear map whose kernel is this weight, and note the draw in `drawn`."""
         weight = self.random_weights[role]
-        posterior = weight.posterior
+        posterior = weight.in_call(self.seed_generator)
         draw = self.estimator.draw(
             RandomMap(
                 linear_map,
                 posterior,
-                lambda distribution: weight.sample(distribution, self.seed_generator),
                 self.seed_generator,
                 self.compute_dtype,
                 batch_size,
@@ -245,9 +246,9 @@ class VariationalLayer(SeededLayer):
         weight = self.random_weights.get("bias")
         if weight is None or not weight.exists:
             return None
-        posterior = weight.posterior
-        value = weight.sample(posterior, self.seed_generator)
-        drawn.append(_DrawnWeight(weight, posterior, value))
+        posterior = weight.in_call(self.seed_generator)
+        value = posterior.sample()
+        drawn.append(_DrawnWeight(weight, posterior, lambda: value))
         return ops.cast(value, self.compute_dtype)
 
     def _add_divergences(self, drawn: list[_DrawnWeight]) -> None:

@@ -1,0 +1,100 @@
+"""One library in a process of its own: builds models and times their training, as it is told.
+
+Reads a command a line, as JSON, and answers with a line of JSON. The driver runs several of these
+in turn, so that a noisy machine hurts all of them alike.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+# Standard output is for answers alone.
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
+import numpy as np  # noqa: E402
+from libraries import LIBRARIES, Library  # noqa: E402
+from rows import ROWS, Row, growth_rows  # noqa: E402
+
+WARM_UP = 8
+_MEGABYTE = 1024
+
+
+def find_row(spec: dict[str, Any]) -> Row:
+    """Return the row that a command names: by number, or as one of those that grow."""
+    if "number" in spec:
+        return next(row for row in ROWS if row.number == spec["number"])
+    return dict(growth_rows()[spec["growing"]])[spec["size"]]
+
+
+class Bench:
+    """Models under measurement, by name, in one library."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.steps: dict[str, Callable[[int], list[float]]] = {}
+
+    def build(self, name: str, row: dict[str, Any], **how: Any) -> dict[str, Any]:
+        """Make and warm up a model."""
+        self.steps[name] = self.library.trainer(find_row(row), **how)
+        self.steps[name](WARM_UP)
+        return {}
+
+    def run(self, name: str, count: int) -> dict[str, Any]:
+        """Time steps, in milliseconds each."""
+        return {"times": [1000 * seconds for seconds in self.steps[name](count)]}
+
+    def drop(self, name: str) -> dict[str, Any]:
+        """Forget a model."""
+        del self.steps[name]
+        self.library.clear()
+        gc.collect()
+        return {}
+
+    def peak(self, row: dict[str, Any], **how: Any) -> dict[str, Any]:
+        """Return by how many megabytes the first steps of a model raise the process's peak."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self.library.trainer(find_row(row), **how)(WARM_UP)
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {"megabytes": (after - before) / _MEGABYTE}
+
+    def normals(self, count: int, repeats: int) -> dict[str, Any]:
+        """Time draws of `count` normals by each exact method that the library has."""
+        found = {}
+        for name, draw in self.library.normals(count).items():
+            for _ in range(3):
+                draw()
+            times = []
+            for _ in range(repeats):
+                start = time.perf_counter()
+                draw()
+                times.append(1000 * (time.perf_counter() - start))
+            found[name] = float(np.median(times))
+        return {"milliseconds": found}
+
+    def versions(self) -> dict[str, Any]:
+        """Return the versions of what runs here."""
+        return {"versions": self.library.versions()}
+
+
+def main() -> None:
+    """Answer commands until there are no more."""
+    bench = Bench(LIBRARIES[sys.argv[1]]())
+    for line in sys.stdin:
+        command = json.loads(line)
+        try:
+            answer = getattr(bench, command.pop("do"))(**command)
+        except Exception as error:  # noqa: BLE001 - whatever a library raises is its answer
+            answer = {"error": f"{type(error).__name__}: {error}".split("\n")[0][:200]}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

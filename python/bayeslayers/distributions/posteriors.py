@@ -1,0 +1,113 @@
+"""A weight's posterior as the estimators use it, during one call of the layer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from bayeslayers.distributions.mean_field import divergence_from_standard_normal, scale_of
+from bayeslayers.distributions.noise import standard_normal
+from bayeslayers.distributions.normal import centred_normal, normal, square_root
+
+
+class Posterior(ABC):
+    """What can be drawn from a posterior."""
+
+    @abstractmethod
+    def sample(self) -> Any:
+        """Draw the weight."""
+
+    @abstractmethod
+    def perturbation(self) -> tuple[Any, Any]:
+        """Return the mean of a normal posterior, and a draw's distance from it."""
+
+    @abstractmethod
+    def moments(self) -> tuple[Any, Any]:
+        """Return mean and standard deviation of a normal posterior."""
+
+    @abstractmethod
+    def sample_outputs(self, mean: Any, variance: Any) -> Any:
+        """Draw from the normal distribution of this mean and variance, which may be zero."""
+
+    @abstractmethod
+    def sample_later(self) -> Callable[[], Any]:
+        """Return what draws the weight, if it is asked to, from the seed that is next now."""
+
+
+class GeneralPosterior(Posterior):
+    """Any distribution, drawn from as the caller chose.
+
+    Args:
+        distribution: The posterior distribution.
+        sample: Draws a tensor from a distribution.
+    """
+
+    def __init__(self, distribution: Any, sample: Callable[[Any], Any]) -> None:
+        self.distribution = distribution
+        self._sample = sample
+
+    def sample(self) -> Any:
+        return self._sample(self.distribution)
+
+    def perturbation(self) -> tuple[Any, Any]:
+        inner = self.distribution.distribution
+        return tf.convert_to_tensor(inner.loc), self._sample(centred_normal(inner))
+
+    def moments(self) -> tuple[Any, Any]:
+        inner = self.distribution.distribution
+        return tf.convert_to_tensor(inner.loc), tf.convert_to_tensor(inner.scale)
+
+    def sample_outputs(self, mean: Any, variance: Any) -> Any:
+        return self._sample(normal(mean, variance, self.distribution.dtype))
+
+    def sample_later(self) -> Callable[[], Any]:
+        drawn = self.sample()
+        return lambda: drawn
+
+
+class MeanFieldPosterior(Posterior):
+    """Independent normals of which the parameters are known, drawn from in the default way.
+
+    Args:
+        loc: The mean.
+        untransformed_scale: The scale before softplus; `None` puts all mass on the mean.
+        seeds: The layer's stream of random numbers.
+    """
+
+    def __init__(
+        self, loc: Any, untransformed_scale: Any, seeds: keras.random.SeedGenerator
+    ) -> None:
+        self._loc = tf.convert_to_tensor(loc)
+        self._scale = None if untransformed_scale is None else scale_of(untransformed_scale)
+        self._seeds = seeds
+
+    def sample(self) -> Any:
+        return self.sample_later()()
+
+    def perturbation(self) -> tuple[Any, Any]:
+        return self._loc, self._scale * self._noise(self._loc.shape)
+
+    def moments(self) -> tuple[Any, Any]:
+        return self._loc, self._scale
+
+    def sample_outputs(self, mean: Any, variance: Any) -> Any:
+        mean, variance = (tf.cast(value, self._loc.dtype) for value in (mean, variance))
+        return mean + square_root(variance) * self._noise(tf.shape(mean))
+
+    def sample_later(self) -> Callable[[], Any]:
+        seed = self._seeds.next()
+        if self._scale is None:
+            return lambda: self._loc
+        shape, dtype = self._loc.shape, self._loc.dtype
+        return lambda: self._loc + self._scale * standard_normal(shape, dtype, seed)
+
+    def divergence_from_standard_normal(self) -> Any:
+        """Return the divergence in closed form."""
+        return divergence_from_standard_normal(self._loc, self._scale)
+
+    def _noise(self, shape: Any) -> Any:
+        return standard_normal(shape, self._loc.dtype, self._seeds.next())

@@ -1,0 +1,110 @@
+"""The default posterior and prior take a shorter way: its numbers are those of the general one."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from family import every
+from oracles import normal_kl
+from tensorflow_probability import distributions as tfd
+
+import bayeslayers
+from bayeslayers.distributions.mean_field import divergence_from_standard_normal
+from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
+
+GENERAL = {
+    "posterior_fn": default_mean_field_normal_fn().__call__,
+    "posterior_tensor_fn": lambda distribution: distribution.sample(),
+    "prior_fn": partial(default_multivariate_normal_fn),
+    "divergence_fn": lambda q, p, sample: tfd.kl_divergence(q, p),
+}
+
+
+def pair(row, *changed, **further):
+    """Return a layer with all defaults, and one with functions of a caller's that do the same."""
+    general = {f"{role}_{what}": GENERAL[what] for role in row.geometry.kernels for what in changed}
+    return row.layer(seed=5, **further), row.layer(seed=5, **general, **further)
+
+
+def results(layer, inputs):
+    """Return outputs, losses and gradients of two calls."""
+    layer.build(inputs.shape)
+    found = []
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            outputs = layer(inputs)
+            total = tf.reduce_sum(outputs**2) + tf.add_n(layer.losses)
+        found += [outputs, *layer.losses, *tape.gradient(total, layer.trainable_variables)]
+    return [value.numpy() for value in found]
+
+
+@every()
+@pytest.mark.parametrize(
+    "changed",
+    [tuple(GENERAL), ("posterior_tensor_fn",), ("divergence_fn",), ("prior_fn",)],
+    ids=["all", "sample", "divergence", "prior"],
+)
+def test_outputs_losses_and_gradients_are_the_general_ones(row, changed, rng):
+    inputs = tf.constant(row.geometry.inputs(rng))
+    short, general = (results(layer, inputs) for layer in pair(row, *changed))
+    assert len(short) == len(general)
+    for ours, theirs in zip(short, general, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_training_is_the_general_one(jit_compile, policy, rng):
+    """Also where the kernel is large enough for its draws to be compiled."""
+    keras.config.set_dtype_policy(policy)
+    inputs = rng.normal(size=(16, 150)).astype("float32")
+    targets = rng.normal(size=(16, 150)).astype("float32")
+    general = {f"kernel_{what}": function for what, function in GENERAL.items()}
+    weights = []
+    for further in ({}, general):
+        layer = bayeslayers.layer_dense_flipout(units=150, seed=3, **further)
+        model = keras.Sequential([keras.Input((150,)), layer])
+        model.compile(keras.optimizers.SGD(1e-3), "mse", jit_compile=jit_compile)
+        model.fit(inputs, targets, batch_size=8, epochs=3, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for ours, theirs in zip(*weights, strict=True):
+        tolerance = 1e-3 if policy == "mixed_bfloat16" else 1e-5
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+def test_no_distribution_is_made_for_a_layer_with_all_defaults(monkeypatch, rng):
+    def refuse(*arguments):
+        raise AssertionError("a distribution was made")
+
+    monkeypatch.setattr(default_mean_field_normal_fn, "__call__", refuse)
+    layer = bayeslayers.layer_conv_1d_flipout(filters=2, kernel_size=3)
+    layer(rng.normal(size=(2, 8, 3)))
+    assert len(layer.losses) == 1
+    with pytest.raises(AssertionError, match="a distribution was made"):
+        layer.kernel_posterior  # noqa: B018
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_divergence_and_its_gradient_are_the_closed_form(dtype, rng):
+    loc, scale = rng.normal(size=(7, 5)), rng.uniform(1e-3, 3, size=(7, 5))
+    loc, scale = (tf.constant(value, dtype) for value in (loc, scale))
+    with tf.GradientTape() as tape:
+        tape.watch([loc, scale])
+        total = divergence_from_standard_normal(loc, scale)
+    np.testing.assert_allclose(total, normal_kl(loc, scale), rtol=1e-6)
+    of_loc, of_scale = tape.gradient(total, [loc, scale])
+    np.testing.assert_allclose(of_loc, loc, rtol=1e-6)
+    np.testing.assert_allclose(of_scale, scale - 1 / scale, rtol=1e-5)
+
+
+def test_the_divergence_has_second_derivatives():
+    scale = tf.constant([0.5, 2.0])
+    with tf.GradientTape() as outer:
+        outer.watch(scale)
+        with tf.GradientTape() as inner:
+            inner.watch(scale)
+            total = divergence_from_standard_normal(tf.zeros(2), scale)
+        first = inner.gradient(total, scale)
+    np.testing.assert_allclose(outer.gradient(first, scale), 1 + 1 / scale**2, rtol=1e-6)
