@@ -17,7 +17,7 @@ retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python \
 	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
 
-.PHONY: help setup demo test test-python test-r test-parity check lint docs clean FORCE
+.PHONY: help setup demo test test-python test-r test-parity check lint bench docs clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ check: $(PY_READY) $(R_READY) ## R CMD check of the built package
 
 lint: $(PY_READY) $(R_READY) ## ruff, lintr, and whether the generated files are up to date
 	@tools/lint.sh
+
+bench: $(PY_READY) ## training steps against Keras's and TensorFlow Probability's (BENCH=--quick for a part)
+	@tools/bench.sh $(BENCH)
 
 docs: $(PY_READY) $(R_READY) ## write the generated R files, NAMESPACE and man/ anew
 	@tools/docs.sh

@@ -1940,7 +1940,7 @@ layer_embedding_reparameterization <- function(
 #' c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
 #' h[t] = recurrent_activation(o) * activation(c[t]),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
 #'
-#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
@@ -2029,7 +2029,7 @@ layer_lstm_flipout <- function(
 #' c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
 #' h[t] = recurrent_activation(o) * activation(c[t]),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
 #'
-#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
@@ -2118,7 +2118,7 @@ layer_lstm_reparameterization <- function(
 #' z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
 #' h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
 #'
-#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
 #'
 #' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
 #'
@@ -2207,7 +2207,7 @@ layer_gru_flipout <- function(
 #' z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
 #' h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
 #'
-#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
 #'
 #' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
@@ -2298,7 +2298,7 @@ layer_gru_reparameterization <- function(
 #'
 #' One draw of the weights serves all examples of a call, in training and in prediction alike: call the model many times for the predictive distribution. Kernel and bias have one posterior together, so that it can hold correlations between any of the weights.
 #'
-#' The posterior and the prior are made once, when the layer is built, and are then its attributes `posterior` and `prior`; their variables are the layer's, and are trained and saved with it. The classic posterior is a `Sequential` model of `layer_variable()` and `layer_distribution_lambda()`. A prior with variables is fitted to the data too (empirical Bayes).
+#' The posterior and the prior are made once, when the layer is built, and are then its attributes `posterior` and `prior`; their variables are the layer's, and are trained and saved with it. The classic posterior is a `Sequential` model of `layer_variable()` and `layer_distribution_lambda()`. Let it start narrow, at a scale of a tenth of the prior's or less: draws as wide as the prior drown the data, and training may learn nothing. A prior with variables is fitted to the data too (empirical Bayes).
 #'
 #' `losses` holds one number, once per forward pass: the divergence of the posterior from the prior times `kl_weight`. Estimated from the draw, it is log q(w) - log p(w), whose mean is the exact divergence.
 #'
@@ -2398,11 +2398,11 @@ layer_variable <- function(
 #'
 #' The output is a TensorFlow Probability distribution, with all its methods, and also a tensor to every Keras layer, loss and metric that it meets: by default a draw. The tensor is made when it is first needed, and stays the same for that output; the draw of the next call is a new one.
 #'
-#' A model that ends in this layer is trained with a loss function of the targets and the distribution, such as its negative log density: a function that is passed to `compile()` receives the distribution itself. `predict()` returns the tensors. Where their shapes differ by a last axis of one, Keras makes targets and distribution agree.
+#' A model that ends in this layer is trained with a loss function of the targets and the distribution, such as its negative log density: a function that is passed to `compile()` receives the distribution itself. `predict()` returns the tensors; for the distribution, call the model, or let `predict()` of a model without this layer return the parameters. Where shapes differ by a last axis of one, Keras makes targets and distribution agree.
 #'
 #' `make_distribution_fn` is called at every use, on the outputs of the layers before: it must take its parameters from them, or from constants, and has no trainable variables of its own.
 #'
-#' XLA, which `fit()` and `predict()` switch on by default, can't draw from some distributions, such as gamma and Poisson: take `Distribution.mean` to convert them, or compile the model with `jit_compile` off.
+#' XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from some distributions, such as gamma and Poisson: take `Distribution.mean` to convert them, or compile the model with `jit_compile` off.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param make_distribution_fn Function of the layer's inputs that returns a TensorFlow Probability distribution.
@@ -2438,7 +2438,7 @@ layer_distribution_lambda <- function(
 #'
 #' \preformatted{h[k] = f((K[k] * M[k])' h[k - 1] + V[k]' conditional_input + b[k]), h[0] = inputs}
 #'
-#' Inputs of shape (..., n) give outputs of shape (..., n, params). With the variables in the order that `input_order` gives them, the outputs of a variable depend only on the variables before it: they can be the parameters of its distribution given those. With two parameters, a shift and the logarithm of a scale, the layer is the `shift_and_log_scale_fn` of TensorFlow Probability's `MaskedAutoregressiveFlow`; in its `Autoregressive` distribution it makes the distribution of every next variable. Those find no variables in a Keras 3 layer: train the layer's own `trainable_variables`.
+#' Inputs of shape (..., n) give outputs of shape (..., n, params). With the variables in the order that `input_order` gives them, the outputs of a variable depend only on the variables before it: they can be the parameters of its distribution given those. With two parameters, a shift and the logarithm of a scale, the layer is the `shift_and_log_scale_fn` of TensorFlow Probability's `MaskedAutoregressiveFlow`; in its `Autoregressive` distribution it makes the distribution of every next variable. TensorFlow Probability's objects do not list the variables of a Keras 3 layer: train the layer's own `trainable_variables`, or put the layer into `layer_autoregressive_transform()`, which trains with `fit()`.
 #'
 #' The masks M come from degrees: an input's is its place in the order, and a hidden unit's is the last place that it may see. They multiply the kernels at every call, so that nothing that changes a kernel can let a later variable through. Once the layer has been built, `degrees` holds those of the inputs and of each hidden layer.
 #'
@@ -2493,7 +2493,9 @@ layer_autoregressive <- function(
 #'
 #' The input is a distribution over vectors, such as the output of `layer_distribution_lambda()`; the output is the distribution of its transformed draws, a `TransformedDistribution` of TensorFlow Probability, and also a tensor to every Keras layer, loss and metric that it meets: a draw. The Jacobian of the transformation is triangular, so the density is exact, and takes one pass through `made`; a draw takes one for each variable.
 #'
-#' Several of these layers in a row, each with a network and an order of its own, make a more flexible distribution.
+#' Several of these layers in a row, each with a network and an order of its own, make a more flexible distribution. Each adds some seconds to the first step of training, in which TensorFlow traces it.
+#'
+#' A density that depends on nothing is trained on inputs of any value, as many rows as there are targets; called on one such row, the model returns the distribution.
 #'
 #' The variables of `made` are the layer's, and are trained and saved with it.
 #'

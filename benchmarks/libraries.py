@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from importlib import metadata
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from rows import CLASSES, Row
@@ -39,7 +39,7 @@ class Library(ABC):
         """Return the versions of the packages that matter."""
         return {name: metadata.version(name) for name in self.packages}
 
-    def clear(self) -> None:
+    def clear(self) -> None:  # noqa: B027 - most libraries hold none
         """Forget what global state holds of earlier models."""
 
     def normals(self, count: int) -> dict[str, Callable[[], Any]]:
@@ -201,16 +201,16 @@ class BayesianTorch(Library):
     """The package bayesian-torch: Flipout alone, without XLA."""
 
     packages = ("bayesian-torch", "torch")
-    _layers = {"Conv1D": "Conv1dFlipout", "Dense": "LinearFlipout"}
+    layers: ClassVar = {"Conv1D": "Conv1dFlipout", "Dense": "LinearFlipout"}
 
     def trainer(self, row: Row, estimator: str, dtype: str, jit: bool | str) -> Steps:
         """See `Library.trainer`."""
         import torch
         from bayesian_torch import layers
 
-        if estimator != "Flipout" or dtype != "float32" or row.layer not in self._layers:
+        if estimator != "Flipout" or dtype != "float32" or row.layer not in self.layers:
             raise NotImplementedError("not measured")
-        make = getattr(layers, self._layers[row.layer])
+        make = getattr(layers, self.layers[row.layer])
         channels, sizes = row.example[-1], list(row.arguments.values())
         layer = make(channels, *sizes)
         optimizer = torch.optim.SGD(layer.parameters(), LEARNING_RATE)

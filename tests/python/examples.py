@@ -26,6 +26,16 @@ FIGURES = {
         "50 % band": (34, 66),
         "90 % band": (86, 100),
     },
+    "digits": {
+        "accuracy": (94, 99),
+        "log score": (-0.22, -0.12),
+        "calibration error": (5, 12),
+        "entropy": (0.88, 0.98),
+        "8 and 9,": (0.96, 1),
+        "flagged": (2, 13),
+        "of 0 to 7,": (40, 95),
+        "of 8 and 9,": (94, 100),
+    },
     "el_nino_density": {
         "flow": (-4.2, -3.95),
         "normal": (-4.26, -4.22),

@@ -52,8 +52,9 @@ _DETAILS = (
     "before it: they can be the parameters of its distribution given those. With two parameters, a "
     "shift and the logarithm of a scale, the layer is the `shift_and_log_scale_fn` of TensorFlow "
     "Probability's `MaskedAutoregressiveFlow`; in its `Autoregressive` distribution it makes the "
-    "distribution of every next variable. Those find no variables in a Keras 3 layer: train the "
-    "layer's own `trainable_variables`.",
+    "distribution of every next variable. TensorFlow Probability's objects do not list the "
+    "variables of a Keras 3 layer: train the layer's own `trainable_variables`, or put the layer "
+    "into `layer_autoregressive_transform()`, which trains with `fit()`.",
     "The masks M come from degrees: an input's is its place in the order, and a hidden unit's is "
     "the last place that it may see. They multiply the kernels at every call, so that nothing "
     "that changes a kernel can let a later variable through. Once the layer has been built, "

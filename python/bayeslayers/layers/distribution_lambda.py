@@ -20,13 +20,14 @@ _DETAILS = (
     "new one.",
     "A model that ends in this layer is trained with a loss function of the targets and the "
     "distribution, such as its negative log density: a function that is passed to `compile()` "
-    "receives the distribution itself. `predict()` returns the tensors. Where their shapes differ "
-    "by a last axis of one, Keras makes targets and distribution agree.",
+    "receives the distribution itself. `predict()` returns the tensors; for the distribution, call "
+    "the model, or let `predict()` of a model without this layer return the parameters. Where "
+    "shapes differ by a last axis of one, Keras makes targets and distribution agree.",
     "`make_distribution_fn` is called at every use, on the outputs of the layers before: it must "
     "take its parameters from them, or from constants, and has no trainable variables of its own.",
-    "XLA, which `fit()` and `predict()` switch on by default, can't draw from some distributions, "
-    "such as gamma and Poisson: take `Distribution.mean` to convert them, or compile the model "
-    "with `jit_compile` off.",
+    "XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from some "
+    "distributions, such as gamma and Poisson: take `Distribution.mean` to convert them, or compile "
+    "the model with `jit_compile` off.",
 )
 _PYTHON_EXAMPLE = """\
 >>> import keras
