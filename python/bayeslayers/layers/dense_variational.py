@@ -27,8 +27,8 @@ _DETAILS = (
     "attributes `posterior` and `prior`; their variables are the layer's, and are trained and "
     "saved with it. The classic posterior is a `Sequential` model of `layer_variable()` and "
     "`layer_distribution_lambda()`. Let it start narrow, at a scale of a tenth of the prior's or "
-    "less: draws as wide as the prior drown the data, and training may learn nothing. A prior with variables is fitted to the data too (empirical "
-    "Bayes).",
+    "less: draws as wide as the prior drown the data, and training may learn nothing. A prior with "
+    "variables is fitted to the data too (empirical Bayes).",
     "`losses` holds one number, once per forward pass: the divergence of the posterior from the "
     "prior times `kl_weight`. Estimated from the draw, it is log q(w) - log p(w), whose mean is "
     "the exact divergence.",
