@@ -6,6 +6,7 @@ it. These take whole vectors through Philox and the transform of Box and Muller.
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from typing import Any
@@ -41,8 +42,11 @@ def standard_normal(shape: Any, dtype: tf.DType, seed: Any) -> Any:
     dtype = tf.as_dtype(dtype)
     precise = tf.float64 if dtype == tf.float64 else tf.float32
     count = _product(shape)
-    draw = _compiled if isinstance(count, int) and count >= _WORTH_COMPILING else _draw
-    return tf.cast(tf.reshape(draw(count, precise, seed), shape), dtype)
+    if isinstance(count, int) and count >= _WORTH_COMPILING:
+        draws = _compiled(count, precise)(seed)
+    else:
+        draws = _draw(count, precise, seed)
+    return tf.cast(tf.reshape(draws, shape), dtype)
 
 
 def _draw(count: Any, precise: tf.DType, seed: Any) -> Any:
@@ -57,7 +61,11 @@ def _draw(count: Any, precise: tf.DType, seed: Any) -> Any:
     return pairs[:count]
 
 
-_compiled = tf.function(_draw, jit_compile=True, autograph=False)
+@functools.cache
+def _compiled(count: int, precise: tf.DType) -> Any:
+    """Return the function of a seed that draws so many; each by itself, as none is traced twice."""
+    draw = functools.partial(_draw, count, precise)
+    return tf.function(draw, jit_compile=True, autograph=False)
 
 
 def random_signs(shape: Any, dtype: tf.DType, seed: Any) -> Any:
