@@ -16,7 +16,7 @@ import tensorflow as tf
 _PHILOX = 1
 # XLA makes one pass of many draws, where TensorFlow makes twenty; few draws are not worth its call.
 # TensorFlow has XLA on a CPU under Linux alone.
-_WORTH_COMPILING = 2**14 if sys.platform == "linux" else math.inf
+_WORTH_COMPILING = 2**10 if sys.platform == "linux" else math.inf
 # The series of sin(x) / x and cos(x) in powers of x squared. What they leave out is below 1e-9 for
 # an eighth of a turn, which is less than the rounding of single precision.
 _SINE = tuple((-1) ** n / math.factorial(2 * n + 1) for n in (4, 3, 2, 1, 0))
