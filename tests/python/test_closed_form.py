@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from family import every
 from oracles import normal_kl
+from scipy import stats
 from tensorflow_probability import distributions as tfd
 
 import bayeslayers
@@ -84,6 +85,16 @@ def test_no_distribution_is_made_for_a_layer_with_all_defaults(monkeypatch, rng)
     assert len(layer.losses) == 1
     with pytest.raises(AssertionError, match="a distribution was made"):
         layer.kernel_posterior  # noqa: B018
+
+
+@pytest.mark.parametrize("role", ["kernel", "bias"])
+def test_a_weight_with_all_its_mass_on_a_point_diverges_by_the_density_of_the_prior(role, rng):
+    point = default_mean_field_normal_fn(is_singular=True)
+    functions = {f"{role}_posterior_fn": point, f"{role}_prior_fn": default_multivariate_normal_fn}
+    layer = bayeslayers.layer_dense_reparameterization(units=3, **functions)
+    layer(rng.normal(size=(2, 4)))
+    density = stats.norm.logpdf(getattr(layer, f"{role}_posterior").mean()).sum()
+    np.testing.assert_allclose(layer.losses[-1], -density, rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

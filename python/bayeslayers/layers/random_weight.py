@@ -129,7 +129,7 @@ class RandomWeight:
         """
         if self._prior is None or self.divergence_fn is None:
             return None
-        if self._diverges_in_closed_form and isinstance(posterior, MeanFieldPosterior):
+        if self._diverges_in_closed_form:
             return posterior.divergence_from_standard_normal()
         if isinstance(posterior, GeneralPosterior):
             return self._general_divergence(posterior.distribution, self.prior, sample())
@@ -138,7 +138,8 @@ class RandomWeight:
     @property
     def _diverges_in_closed_form(self) -> bool:
         is_standard = self._prior.function is default_multivariate_normal_fn
-        return is_standard and self.divergence_fn is exact_divergence
+        is_exact = is_standard and self.divergence_fn is exact_divergence
+        return is_exact and self._draws_mean_field and self.is_independent_normal
 
     def _general_divergence(self, posterior: Any, prior: Any, sample: Any) -> Any:
         argument = f"{self.role}_divergence_fn"
