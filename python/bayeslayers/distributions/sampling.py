@@ -18,13 +18,15 @@ def with_seeds(distribution: Any, seeds: keras.random.SeedGenerator) -> Any:
     """
     unseeded = distribution.sample
 
-    def sample(sample_shape: Any = (), seed: Any = None, **kwargs: Any) -> Any:
-        if seed is not None or kwargs:
-            return unseeded(sample_shape, seed=seed, **kwargs)
+    def sample(
+        sample_shape: Any = (), seed: Any = None, name: str = "sample", **kwargs: Any
+    ) -> Any:
+        if seed is not None:
+            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
         seed = tf.cast(seeds.next(), tf.int32)
         normal = _normal_inside(distribution)
-        if normal is None:
-            return unseeded(sample_shape, seed=seed)
+        if normal is None or kwargs:
+            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
         return _sample_normal(normal, sample_shape, seed)
 
     # A shallow copy: the caller's own distribution stays as it is. `copy.copy` would construct
