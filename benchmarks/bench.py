@@ -41,7 +41,6 @@ class Worker:
     """A library's process."""
 
     def __init__(self, library: str) -> None:
-        self.library = library
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "worker.py"), library],
@@ -206,11 +205,6 @@ def table(results: list[Measurement]) -> str:
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def geometric_mean(values: list[float]) -> float:
-    """Return the geometric mean."""
-    return statistics.geometric_mean(values)
-
-
 def summary(results: list[Measurement]) -> str:
     """Write the ratios at the defaults in one line for each estimator."""
     lines = []
@@ -223,7 +217,7 @@ def summary(results: list[Measurement]) -> str:
         known = {row: ratio for row, ratio in ratios.items() if ratio is not None}
         if known:
             listed = ", ".join(f"row {row} {ratio:.2f}" for row, ratio in known.items())
-            mean = geometric_mean(list(known.values()))
+            mean = statistics.geometric_mean(known.values())
             lines.append(f"TFP/ours, {estimator}, defaults: {listed}; geometric mean {mean:.2f}")
     return "\n".join(lines)
 

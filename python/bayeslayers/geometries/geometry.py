@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from bayeslayers.contract.errors import ArgumentError
+
 
 class Geometry(ABC):
     """What a layer computes from inputs and weights, with nothing random in it.
@@ -61,6 +63,14 @@ class Geometry(ABC):
     @abstractmethod
     def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
         """Return the number of input channels."""
+
+    def _known_channels(self, input_shape: tuple[int | None, ...]) -> int:
+        """Return the number of input channels; refuse inputs that do not say it."""
+        channels = self.input_channels(input_shape)
+        if channels is None:
+            rule = "must have a known number of channels"
+            raise ArgumentError("inputs", rule, {"shape": tuple(input_shape)})
+        return channels
 
 
 class LinearMap(ABC):

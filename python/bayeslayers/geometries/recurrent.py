@@ -67,10 +67,7 @@ class Cell(Geometry):
         if len(input_shape) != _RANK:
             rule = f"must have {_RANK} dimensions: batch, steps and channels"
             raise ArgumentError("inputs", rule, {"shape": tuple(input_shape)})
-        if input_shape[-1] is None:
-            rule = "must have a known number of channels"
-            raise ArgumentError("inputs", rule, {"shape": tuple(input_shape)})
-        return keras.layers.InputSpec(ndim=_RANK, axes={-1: input_shape[-1]})
+        return keras.layers.InputSpec(ndim=_RANK, axes={-1: self._known_channels(input_shape)})
 
     def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
         return input_shape[-1]

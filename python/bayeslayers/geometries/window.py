@@ -54,10 +54,7 @@ class Window(Chain):
         if len(input_shape) != self.rank + 2:
             rule = f"must have {self.rank + 2} dimensions, the batch included"
             raise ArgumentError("inputs", rule, {"shape": tuple(input_shape)})
-        channels = self.input_channels(input_shape)
-        if channels is None:
-            rule = "must have a known number of channels"
-            raise ArgumentError("inputs", rule, {"shape": tuple(input_shape)})
+        channels = self._known_channels(input_shape)
         self._check_channels(channels)
         self._check_positions(input_shape)
         return keras.layers.InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
