@@ -28,6 +28,15 @@ test_that("library() starts no Python and needs none", {
   expect_match(output, "python: FALSE", all = FALSE)
 })
 
+test_that("library() does not load reticulate, whose requirements are declared once it is", {
+  output <- in_fresh_r(c(
+    "cat('at library():', isNamespaceLoaded('reticulate'), '\\n')",
+    "cat('required:', any(grepl('^keras', reticulate::py_require()$packages)), '\\n')"
+  ))
+  expect_match(output, "at library(): FALSE", fixed = TRUE, all = FALSE)
+  expect_match(output, "required: TRUE", all = FALSE)
+})
+
 test_that("where Python is missing, the message names the command that mends it", {
   output <- in_fresh_r(
     "layer_conv_1d_flipout(filters = 8, kernel_size = 5)",
