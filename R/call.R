@@ -10,7 +10,9 @@ call_core <- function(name, call = rlang::caller_env()) {
     arguments = arguments,
     call = call
   )
-  if (is_same_object(result, arguments$object)) invisible(result) else result
+  # What a layer was put on, or a model that was changed, is not printed.
+  changed <- if (is.null(arguments$object)) arguments$model else arguments$object
+  if (is_same_object(result, changed)) invisible(result) else result
 }
 
 # Evaluates the supplied arguments in the order of the signature: `object`, which may be a whole

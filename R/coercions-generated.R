@@ -6,6 +6,12 @@ argument_coercions <- c(
   kwargs_split_fn = "closure",
   shift_and_log_scale_fn = "closure",
   event_ndims = "whole_number",
+  num_examples = "whole_number",
+  epochs = "whole_number",
+  cycles = "whole_number",
+  draws = "whole_number",
+  batch_size = "whole_number",
+  seed = "whole_number",
   filters = "whole_number",
   kernel_size = "whole_number",
   strides = "whole_number",
@@ -63,6 +69,5 @@ argument_coercions <- c(
   convert_to_tensor_fn = "closure",
   make_posterior_fn = "closure",
   make_prior_fn = "closure",
-  seed = "whole_number",
   input_shape = "shape"
 )

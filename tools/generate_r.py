@@ -16,7 +16,12 @@ from typing import Any
 
 import bayeslayers
 from bayeslayers.contract import pages
-from bayeslayers.contract.arguments import DISTRIBUTION_ARGUMENTS, LAYER_ARGUMENTS, Coercion
+from bayeslayers.contract.arguments import (
+    DISTRIBUTION_ARGUMENTS,
+    LAYER_ARGUMENTS,
+    MODEL_ARGUMENTS,
+    Coercion,
+)
 from bayeslayers.contract.pages import Page
 
 R_FOLDER = Path(__file__).resolve().parents[1] / "R"
@@ -66,11 +71,23 @@ def roxygen(page: Page) -> Iterator[str]:
     yield "@section Errors:"
     yield page.raises
     yield f"@references {linked(page.reference)}"
-    family = "layers" if page.name.startswith("layer_") else "distribution functions"
-    yield f"@family {family}"
+    yield f"@family {family(page)}"
     yield '@examplesIf reticulate::py_module_available("keras")'
     yield from page.r_example.split("\n")
     yield "@export"
+
+
+def family(page: Page) -> str:
+    """Return what a function's page is listed with."""
+    prefixes = {
+        "layer_": "layers",
+        "tfd_": "distribution functions",
+        "tfb_": "distribution functions",
+    }
+    return next(
+        (name for prefix, name in prefixes.items() if page.name.startswith(prefix)),
+        "functions of models",
+    )
 
 
 def linked(text: str) -> str:
@@ -83,15 +100,23 @@ def wrapper(page: Page) -> str:
     text = pages.close("\n".join(roxygen(page)), R_WORDS)
     comments = "\n".join(f"#' {line}".rstrip() for line in text.split("\n"))
     arguments = ",\n  ".join(formals(page))
-    body = f'{page.name} <- function(\n  {arguments}\n) {{\n  call_core("{page.name}")\n}}\n'
-    return f"{comments}\n{body}"
+    # The call stands by itself: it looks for the function that it is in.
+    statements = [f'call_core("{page.name}")']
+    if page.r_result:
+        statements = [f"result <- {statements[0]}", f"{page.r_result}(result)"]
+    body = "\n  ".join(statements)
+    return f"{comments}\n{page.name} <- function(\n  {arguments}\n) {{\n  {body}\n}}\n"
 
 
 def coercions() -> str:
     """Write the table of what R does to each argument before it sends it to Python."""
     rows = {
         name: argument.coercion.value
-        for name, argument in {**DISTRIBUTION_ARGUMENTS, **LAYER_ARGUMENTS}.items()
+        for name, argument in {
+            **DISTRIBUTION_ARGUMENTS,
+            **MODEL_ARGUMENTS,
+            **LAYER_ARGUMENTS,
+        }.items()
         if argument.coercion is not Coercion.NONE
     }
     body = ",\n  ".join(f'{name} = "{kind}"' for name, kind in rows.items())
@@ -115,11 +140,16 @@ def generated_files() -> dict[Path, str]:
     """Return the text of every generated file."""
     functions = [getattr(bayeslayers, name) for name in bayeslayers.__all__]
     documented = [function.page for function in functions if hasattr(function, "page")]
-    layers = [page for page in documented if page.name.startswith("layer_")]
-    others = [page for page in documented if page not in layers]
+    files = {
+        "layers-generated.R": "layers",
+        "distributions-generated.R": "distribution functions",
+        "models-generated.R": "functions of models",
+    }
     bodies = {
-        "layers-generated.R": "\n".join(map(wrapper, layers)),
-        "distributions-generated.R": "\n".join(map(wrapper, others)),
+        **{
+            name: "\n".join(wrapper(page) for page in documented if family(page) == of_file)
+            for name, of_file in files.items()
+        },
         "coercions-generated.R": coercions(),
         "requirements-generated.R": requirements(),
     }

@@ -10,12 +10,14 @@ from bayeslayers.contract.errors import ArgumentError  # noqa: E402
 from bayeslayers.contract.functions import layer_function  # noqa: E402
 from bayeslayers.distributions import constructors as _constructors  # noqa: E402
 from bayeslayers.distributions import functions as _distributions  # noqa: E402
+from bayeslayers.models import FUNCTIONS as _MODEL_FUNCTIONS  # noqa: E402
 
 # `layer_conv_1d_flipout` and its kin: a function for every class of the family. `tfd_sample` and
-# its kin: the verbs of distributions.
+# its kin: the verbs of distributions. `predict_draws` and its kin: the verbs of models.
 _FUNCTIONS = {
     **{layer.function_name: layer_function(layer) for layer in layers.FAMILY.values()},
     **_distributions.FUNCTIONS,
+    **_MODEL_FUNCTIONS,
 }
 globals().update(_FUNCTIONS)
 

@@ -418,3 +418,45 @@ DISTRIBUTION_ARGUMENTS = {
         "{true} or {false}: whether a statistic that is not defined is NaN, rather than an error."
     ),
 }
+
+MODEL_ARGUMENTS = {
+    "model": Argument("A Keras 3 model, sequential, functional or subclassed."),
+    "num_examples": Argument(
+        "Positive number: how many examples there are in the training set.", Coercion.WHOLE
+    ),
+    "warn_above": Argument(
+        "Positive number: how many times the likelihood the divergence may be before a warning."
+    ),
+    "epochs": Argument("Positive whole number: how many epochs the warm-up takes.", Coercion.WHOLE),
+    "schedule": Argument('"linear", "cyclical" or "sigmoid".'),
+    "cycles": Argument(
+        "Positive whole number: how many cycles there are; for `cyclical` alone.", Coercion.WHOLE
+    ),
+    "x": Argument(
+        "Inputs: an array or a tensor, or a list or dictionary of them for a model of several "
+        "inputs."
+    ),
+    "draws": Argument("Positive whole number: how many draws.", Coercion.WHOLE),
+    "kind": Argument('"mean" or "sample"; see above.'),
+    "probs": Argument(
+        "Numbers from 0 to 1: the probabilities of the quantiles.", r_default="c(0.05, 0.95)"
+    ),
+    "outputs": Argument(
+        'What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".'
+    ),
+    "batch_size": Argument(
+        "Positive whole number: how many examples are computed at once, which bounds the memory. "
+        "With {none} 1024.",
+        Coercion.WHOLE,
+    ),
+    "seed": Argument(
+        "Whole number that the draws follow from. With {none} it is drawn from the generator that "
+        "`keras.utils.set_random_seed()` sets.",
+        Coercion.WHOLE,
+    ),
+    "verbose": Argument('Whether to show progress: 0, 1, or "auto", where it takes several steps.'),
+    "weights": Argument(
+        '"mean" for the means of the posteriors, "sample" for one draw of all weights.'
+    ),
+}
+"""The arguments of the verbs of models."""

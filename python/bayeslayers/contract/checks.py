@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -119,6 +120,28 @@ def weight(argument: str, value: Any) -> float | None:
     if not is_number or not 0 <= value < float("inf"):
         raise ArgumentError(argument, "must be a number from 0, or left empty", {argument: value})
     return float(value)
+
+
+def positive_number(argument: str, value: Any) -> float:
+    """A finite number above zero."""
+    if not _is_number(value) or not 0 < value < math.inf:
+        raise ArgumentError(argument, "must be a positive number", {argument: value})
+    return float(value)
+
+
+def probabilities(argument: str, value: Any) -> tuple[float, ...]:
+    """Numbers from 0 to 1; a single one is a list of one."""
+    listed = _listed(value)
+    listed = [listed] if _is_number(listed) else listed
+    if not isinstance(listed, (list, tuple)) or not all(
+        _is_number(item) and 0 <= item <= 1 for item in listed
+    ):
+        raise ArgumentError(argument, "must be numbers from 0 to 1", {argument: value})
+    return tuple(map(float, listed))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def rate(argument: str, value: Any) -> float:

@@ -40,6 +40,15 @@ def distribution_function(**parts: Any) -> Callable[[Callable[..., Any]], Callab
     return document
 
 
+def model_function(**parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a verb of models with its documentation; `parts` are those of its page."""
+
+    def document(function: Callable[..., Any]) -> Callable[..., Any]:
+        return documented(pages.model_page(function, **parts), function)
+
+    return document
+
+
 def documented(page: pages.Page, function: Callable[..., Any]) -> Callable[..., Any]:
     """Attach a page to a function, and to Python's own help."""
     function.page = page

@@ -12,7 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bayeslayers.contract.arguments import DISTRIBUTION_ARGUMENTS, LAYER_ARGUMENTS, Argument
+from bayeslayers.contract.arguments import (
+    DISTRIBUTION_ARGUMENTS,
+    LAYER_ARGUMENTS,
+    MODEL_ARGUMENTS,
+    Argument,
+)
 
 PYTHON_WORDS = {"none": "`None`", "true": "`True`", "false": "`False`"}
 
@@ -71,6 +76,7 @@ class Page:
         python_example: Lines of a Python session, with their output.
         r_example: Lines of R.
         reference: The source.
+        r_result: The R function that the result goes through; empty where it stays as it is.
     """
 
     name: str
@@ -86,6 +92,7 @@ class Page:
     python_example: str
     r_example: str
     reference: str
+    r_result: str = ""
 
 
 def layer_page(layer_class: type, signature: inspect.Signature) -> Page:
@@ -137,6 +144,20 @@ def distribution_page(function: Callable[..., Any], **parts: Any) -> Page:
         if len(named(signature)) < len(signature.parameters)
         else "",
         reference=_TFP_REFERENCE,
+        **parts,
+    )
+
+
+def model_page(function: Callable[..., Any], **parts: Any) -> Page:
+    """Put together the page of a verb of models; `parts` are the page's own."""
+    # As text, where types are imported for type checkers alone.
+    signature = inspect.signature(function)
+    return Page(
+        name=function.__name__,
+        signature=signature,
+        arguments={name: MODEL_ARGUMENTS[name] for name in named(signature)},
+        further="",
+        error="ArgumentError",
         **parts,
     )
 

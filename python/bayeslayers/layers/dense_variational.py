@@ -14,8 +14,8 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Dense
-from bayeslayers.layers.forward_pass import ForwardPass
-from bayeslayers.layers.seeded import SeededLayer
+from bayeslayers.layers.coherent import coherent_draw
+from bayeslayers.layers.diverging import DivergingLayer
 
 _FUNCTIONS = ("make_posterior_fn", "make_prior_fn", "activation")
 _DETAILS = (
@@ -99,7 +99,7 @@ def _dense_arguments(
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
-class DenseVariational(SeededLayer):
+class DenseVariational(DivergingLayer):
     function_name = "layer_dense_variational"
     own_arguments = staticmethod(_dense_arguments)
 
@@ -139,7 +139,7 @@ class DenseVariational(SeededLayer):
             setattr(self, name, function)
         self.kl_weight, self.kl_use_exact = kl_weight, kl_use_exact
         self.activation, self.use_bias = activation, use_bias
-        self._forward_pass = ForwardPass()
+        self._construct_divergences()
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the posterior and the prior, with their variables."""
@@ -153,16 +153,58 @@ class DenseVariational(SeededLayer):
     def call(self, inputs: Any) -> Any:
         """Return the outputs of one draw of the weights, and add the divergence to the losses."""
         inputs = ops.cast(inputs, self.compute_dtype)
-        posterior = self._distribution("make_posterior_fn", self.posterior, inputs)
-        weights = ops.convert_to_tensor(tf.convert_to_tensor(posterior), self.variable_dtype)
-        checks.shape_of_draw("make_posterior_fn", weights.shape, (sum(self._sizes),))
-        if not self._forward_pass.has_added_to(self.losses):
-            divergence = self._divergence(posterior, weights, inputs)
-            self._forward_pass.added = [divergence]
-            self.add_loss(divergence)
+        coherent = coherent_draw()
+        if coherent is not None:
+            weights = coherent.once(self, "weights", lambda: self._draw(inputs)[1])
+        else:
+            posterior, weights = self._draw(inputs)
+            if self._adds_divergences():
+                divergence = self._divergence(posterior, weights, inputs)
+                self._add_divergences([self.own_scale * divergence])
         kernel, bias = ops.split(ops.cast(weights, self.compute_dtype), [self._sizes[0]])
         outputs = self.geometry.apply(inputs, ops.reshape(kernel, self._kernel_shape))
         return self.activation(outputs + bias if self.use_bias else outputs)
+
+    def divergences(self) -> dict[str, Any]:
+        """See `DivergingLayer.divergences`."""
+        inputs = ops.zeros((1, self._kernel_shape[0]), self.compute_dtype)
+        posterior, weights = self._draw(inputs)
+        return {"weights": self._divergence(posterior, weights, inputs)}
+
+    def size_of(self, weight: str) -> int:
+        """See `DivergingLayer.size_of`."""
+        del weight
+        return sum(self._sizes)
+
+    def plain_layer(self) -> keras.Layer:
+        """See `DivergingLayer.plain_layer`."""
+        arguments = {"activation": self.activation, "use_bias": self.use_bias}
+        shared = {"name": self.name, "dtype": self.dtype_policy, "trainable": self.trainable}
+        return keras.layers.Dense(self.units, **arguments, **shared)
+
+    def plain_weights(self, what: str) -> list[Any]:
+        """See `DivergingLayer.plain_weights`."""
+        inputs = ops.zeros((1, self._kernel_shape[0]), self.compute_dtype)
+        posterior, drawn = self._draw(inputs)
+        values = ops.convert_to_numpy(posterior.mean() if what == "mean" else drawn).reshape(-1)
+        kernel, bias = values[: self._sizes[0]], values[self._sizes[0] :]
+        return [kernel.reshape(self._kernel_shape), *([bias] if self.use_bias else [])]
+
+    def has_own_divergence(self) -> bool:
+        """See `DivergingLayer.has_own_divergence`."""
+        return self.kl_weight is not None
+
+    @property
+    def own_scale(self) -> float:
+        """See `DivergingLayer.own_scale`."""
+        return 1.0 if self.kl_weight is None else self.kl_weight
+
+    def _draw(self, inputs: Any) -> tuple[Any, Any]:
+        """Return the posterior, and a draw of the weights from it."""
+        posterior = self._distribution("make_posterior_fn", self.posterior, inputs)
+        weights = ops.convert_to_tensor(tf.convert_to_tensor(posterior), self.variable_dtype)
+        checks.shape_of_draw("make_posterior_fn", weights.shape, (sum(self._sizes),))
+        return posterior, weights
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the outputs for inputs of this shape."""
@@ -215,7 +257,7 @@ class DenseVariational(SeededLayer):
 
         distribution = made(inputs)
         checks.distribution(argument, distribution)
-        return to_coercible(distribution, self.seed_generator)
+        return to_coercible(distribution, self.stream)
 
     def _divergence(self, posterior: Any, weights: Any, inputs: Any) -> Any:
         prior = self._distribution("make_prior_fn", self.prior, inputs)
@@ -223,8 +265,7 @@ class DenseVariational(SeededLayer):
             divergence = _exact_divergence(posterior, prior)
         else:
             divergence = posterior.log_prob(weights) - prior.log_prob(weights)
-        divergence = ops.sum(ops.cast(divergence, self.variable_dtype))
-        return divergence if self.kl_weight is None else self.kl_weight * divergence
+        return ops.sum(ops.cast(divergence, self.variable_dtype))
 
 
 def _exact_divergence(posterior: Any, prior: Any) -> Any:

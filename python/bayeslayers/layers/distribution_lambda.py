@@ -110,7 +110,7 @@ class DistributionLambda(SeededLayer):
         distribution = self.make_distribution_fn(tree.map_structure(self._with_precision, inputs))
         checks.distribution("make_distribution_fn", distribution)
         checks.without_variables("make_distribution_fn", distribution)
-        return to_coercible(distribution, self.seed_generator, self.convert_to_tensor_fn)
+        return to_coercible(distribution, self.stream, self.convert_to_tensor_fn)
 
     @classmethod
     def _function_names(cls) -> list[str]:

@@ -40,7 +40,7 @@ class LinearLayer(VariationalLayer):
         bias = self._draw_bias(drawn)
         if bias is not None:
             values = add_bias(values, bias)
-        self._add_divergences(drawn)
+        self._add_divergences_of(drawn)
         outputs = self.geometry.restore(values)
         return self.activation(outputs) if self.has_activation else outputs
 

@@ -79,6 +79,12 @@ class RandomWeight:
         """The prior at the variables' current values."""
         return self._prior.make() if self._prior else None
 
+    def mean(self) -> Any:
+        """Return the mean of the posterior."""
+        if self._posterior.is_mean_field:
+            return self._posterior.parameters()[0]
+        return self.posterior.mean()
+
     def in_call(self, seeds: keras.random.SeedGenerator) -> Posterior:
         """Return the posterior as it is during a call."""
         if self._draws_mean_field:
@@ -102,6 +108,7 @@ class RandomWeight:
         if not self.exists:
             return
         self._dtype = layer.variable_dtype
+        self.shape = shape
         self._posterior.build(layer, shape, seed)
         if not self._posterior.is_mean_field:
             self._check_shape(self.posterior, shape)
@@ -140,6 +147,11 @@ class RandomWeight:
         is_standard = self._prior.function is default_multivariate_normal_fn
         is_exact = is_standard and self.divergence_fn is exact_divergence
         return is_exact and self._draws_mean_field and self.is_independent_normal
+
+    @property
+    def has_own_divergence(self) -> bool:
+        """Whether a caller's function computes the divergence."""
+        return self._prior is not None and self.divergence_fn not in (None, exact_divergence)
 
     def _general_divergence(self, posterior: Any, prior: Any, sample: Any) -> Any:
         argument = f"{self.role}_divergence_fn"

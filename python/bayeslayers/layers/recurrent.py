@@ -65,7 +65,7 @@ class RecurrentLayer(VariationalLayer):
         of_inputs = self._draw_map("kernel", cell.linear_map, size, channels, drawn)
         of_state = self._draw_map("recurrent", cell.linear_map, size, cell.units, drawn)
         bias = self._draw_bias(drawn)
-        self._add_divergences(drawn)
+        self._add_divergences_of(drawn)
         input_bias, state_bias = (0, 0) if bias is None else cell.biases(bias)
         keep_inputs = self._dropout((size, 1, channels), cell.dropout, training)
         keep_state = self._dropout((size, cell.units), cell.recurrent_dropout, training)

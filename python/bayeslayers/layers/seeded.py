@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from bayeslayers.contract import checks
+from bayeslayers.layers.coherent import Stream, coherent_draw
 from bayeslayers.layers.family import FamilyLayer
 
 # Keras itself does not save the state of a layer's seed generator.
@@ -29,6 +30,12 @@ class SeededLayer(FamilyLayer):
         # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
         self._initial_seed = random.randint(1, 10**9) if seed is None else self.seed
         self.seed_generator = keras.random.SeedGenerator(self._initial_seed)
+
+    @property
+    def stream(self) -> Stream:
+        """Where samples come from: the layer's own, or that of a draw of the whole model."""
+        coherent = coherent_draw()
+        return self.seed_generator if coherent is None else coherent.stream
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Save the variables, and how far the stream of random numbers has come."""

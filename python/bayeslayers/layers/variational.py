@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import keras
 from keras import ops
 
 from bayeslayers.contract import checks
@@ -19,10 +21,10 @@ from bayeslayers.distributions.makers import (
 from bayeslayers.distributions.posteriors import Posterior
 from bayeslayers.estimators import Draw, Estimator, RandomMap
 from bayeslayers.geometries import Geometry, LinearMap
+from bayeslayers.layers.coherent import CoherentDraw, coherent_draw
+from bayeslayers.layers.diverging import DivergingLayer
 from bayeslayers.layers.family import join_signatures, keras_arguments
-from bayeslayers.layers.forward_pass import ForwardPass
 from bayeslayers.layers.random_weight import RandomWeight
-from bayeslayers.layers.seeded import SeededLayer
 
 _FUNCTIONS = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
 _DISTRIBUTIONS = ("posterior", "prior")
@@ -104,7 +106,7 @@ def _distribution(role: str, what: str) -> property:
     return property(get, doc=doc)
 
 
-class VariationalLayer(SeededLayer):
+class VariationalLayer(DivergingLayer):
     """A layer whose weights follow posterior distributions that training fits.
 
     A subclass names its `geometry_type` and its `estimator_type`, and inherits everything else; its
@@ -184,7 +186,7 @@ class VariationalLayer(SeededLayer):
             own |= weight.functions
         for name, value in own.items():
             setattr(self, name, value)
-        self._forward_pass = ForwardPass()
+        self._construct_divergences()
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments; see `FamilyLayer.get_config`."""
@@ -227,12 +229,16 @@ class VariationalLayer(SeededLayer):
     ) -> Draw:
         """Draw a linear map whose kernel is this weight, and note the draw in `drawn`."""
         weight = self.random_weights[role]
-        posterior = weight.in_call(self.seed_generator)
+        coherent = coherent_draw()
+        if coherent is not None:
+            kernel = ops.cast(self._coherent_value(coherent, role), self.compute_dtype)
+            return Draw(lambda inputs: linear_map.apply(inputs, kernel), lambda: kernel)
+        posterior = weight.in_call(self.stream)
         draw = self.estimator.draw(
             RandomMap(
                 linear_map,
                 posterior,
-                self.seed_generator,
+                self.stream,
                 self.compute_dtype,
                 batch_size,
                 channels,
@@ -246,15 +252,57 @@ class VariationalLayer(SeededLayer):
         weight = self.random_weights.get("bias")
         if weight is None or not weight.exists:
             return None
-        posterior = weight.in_call(self.seed_generator)
+        coherent = coherent_draw()
+        if coherent is not None:
+            return ops.cast(self._coherent_value(coherent, "bias"), self.compute_dtype)
+        posterior = weight.in_call(self.stream)
         value = posterior.sample()
         drawn.append(_DrawnWeight(weight, posterior, lambda: value))
         return ops.cast(value, self.compute_dtype)
 
-    def _add_divergences(self, drawn: list[_DrawnWeight]) -> None:
-        if self._forward_pass.has_added_to(self.losses):
-            return
-        divergences = [weight.divergence() for weight in drawn]
-        self._forward_pass.added = [value for value in divergences if value is not None]
-        for divergence in self._forward_pass.added:
-            self.add_loss(divergence)
+    def _coherent_value(self, coherent: CoherentDraw, role: str) -> Any:
+        """Return the weight's value in a draw of the whole model."""
+        weight = self.random_weights[role]
+        return coherent.once(self, role, lambda: weight.in_call(self.stream).sample())
+
+    def _add_divergences_of(self, drawn: list[_DrawnWeight]) -> None:
+        if drawn and self._adds_divergences():
+            divergences = [weight.divergence() for weight in drawn]
+            self._add_divergences(value for value in divergences if value is not None)
+
+    def divergences(self) -> dict[str, Any]:
+        """See `DivergingLayer.divergences`."""
+        found = {}
+        for role, weight in self.random_weights.items():
+            if weight.exists:
+                posterior = weight.in_call(self.stream)
+                found[role] = weight.divergence(posterior, posterior.sample_later())
+        return {role: value for role, value in found.items() if value is not None}
+
+    def size_of(self, weight: str) -> int:
+        """See `DivergingLayer.size_of`."""
+        return math.prod(self.random_weights[weight].shape)
+
+    def plain_layer(self) -> keras.Layer:
+        """See `DivergingLayer.plain_layer`."""
+        # The name of a layer of the family is that of Keras's layer and that of the estimator.
+        family = next(cls for cls in type(self).__mro__ if "function_name" in vars(cls))
+        name = family.__name__.removesuffix(self.estimator_type.__name__)
+        arguments = self.geometry.get_config()
+        if self.has_activation:
+            arguments["activation"] = self.activation
+        if self.geometry.has_bias:
+            arguments["use_bias"] = self.random_weights["bias"].exists
+        shared = {"name": self.name, "dtype": self.dtype_policy, "trainable": self.trainable}
+        return getattr(keras.layers, name)(**arguments, **shared)
+
+    def plain_weights(self, what: str) -> list[Any]:
+        """See `DivergingLayer.plain_weights`."""
+        weights = [weight for weight in self.random_weights.values() if weight.exists]
+        if what == "mean":
+            return [ops.convert_to_numpy(weight.mean()) for weight in weights]
+        return [ops.convert_to_numpy(weight.in_call(self.stream).sample()) for weight in weights]
+
+    def has_own_divergence(self) -> bool:
+        """See `DivergingLayer.has_own_divergence`."""
+        return any(weight.has_own_divergence for weight in self.random_weights.values())

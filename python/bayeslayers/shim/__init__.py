@@ -38,6 +38,14 @@ class RClosure:
         return "an R function"
 
 
+def columns(table: Any) -> dict[str, Any]:
+    """Return a data frame's columns: reticulate does not know those of every pandas."""
+    return {
+        name: column.to_numpy() if column.dtype.kind in "bif" else column.astype(str).tolist()
+        for name, column in table.items()
+    }
+
+
 class NotAvailable:
     """R's `NA`, which reticulate would turn into `True` or a number; no rule accepts it."""
 

@@ -1,0 +1,50 @@
+# What Python returns, as an R user knows it.
+
+as_kl_divergence <- function(result) {
+  parts <- list(
+    total = result$total,
+    loss = result$loss,
+    table = as_data_frame(result$table)
+  )
+  structure(parts, class = "bayeslayers_kl_divergence")
+}
+
+#' @export
+print.bayeslayers_kl_divergence <- function(x, ...) {
+  totals <- format(c(x$total, x$loss), digits = 6, trim = TRUE)
+  cat(sprintf("KL divergence %s nats, of which %s in the loss\n", totals[[1]], totals[[2]]))
+  print(x$table, row.names = FALSE, ...)
+  invisible(x)
+}
+
+as_summary <- function(result) {
+  one_based(as_data_frame(result))
+}
+
+as_data_frame <- function(table) {
+  columns <- if (is.data.frame(table)) as.list(table) else core()$shim$columns(table)
+  columns <- lapply(columns, function(column) if (is.list(column)) unlist(column) else c(column))
+  as.data.frame(columns, optional = TRUE, stringsAsFactors = FALSE)
+}
+
+# Python counts examples, outputs and classes from 0.
+one_based <- function(summary) {
+  for (name in intersect(c("example", "class"), names(summary))) {
+    summary[[name]] <- as.integer(summary[[name]]) + 1L
+  }
+  names(summary) <- one_based_names(names(summary))
+  if ("variable" %in% names(summary)) {
+    summary$variable <- one_based_names(summary$variable)
+  }
+  summary
+}
+
+# "y[0,2]" -> "y[1,3]"
+one_based_names <- function(names) {
+  pattern <- "^(.*)\\[([0-9,]+)\\]$"
+  is_indexed <- grepl(pattern, names)
+  indices <- strsplit(sub(pattern, "\\2", names[is_indexed]), ",")
+  raised <- vapply(indices, function(i) paste(as.integer(i) + 1L, collapse = ","), character(1))
+  names[is_indexed] <- sprintf("%s[%s]", sub(pattern, "\\1", names[is_indexed]), raised)
+  names
+}

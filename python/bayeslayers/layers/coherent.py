@@ -1,0 +1,77 @@
+"""One draw of all random weights of a model, the same for all inputs: a function to be plotted."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+
+class Stream(Protocol):
+    """Random seeds, one after the other."""
+
+    def next(self) -> Any:
+        """Return the next seed, a tensor of two whole numbers."""
+
+
+class _Folded:
+    """Seeds that follow from one: the same ones whenever the same model is traced."""
+
+    def __init__(self, seed: Any) -> None:
+        self._seed = seed
+        self._count = 0
+
+    def next(self) -> Any:
+        self._count += 1
+        return tf.random.experimental.stateless_fold_in(self._seed, self._count)
+
+
+class CoherentDraw:
+    """A draw of the weights of a whole model, during one call of it.
+
+    Args:
+        seed: Tensor of two int32, which stands for the draw: every call with this seed has the same
+            weights, whatever its inputs.
+        batch: Number of the batch, so that noise of inputs and outputs differs between batches.
+    """
+
+    def __init__(self, seed: Any, batch: Any) -> None:
+        # The two never meet: batches are counted from 1, and 0 stands for the weights.
+        self._of_weights = _Folded(tf.random.experimental.stateless_fold_in(seed, 0))
+        self._of_examples = _Folded(tf.random.experimental.stateless_fold_in(seed, batch + 1))
+        self.stream: Stream = self._of_examples
+        self._values: dict[tuple[int, str], Any] = {}
+
+    def once(self, layer: Any, role: str, draw: Callable[[], Any]) -> Any:
+        """Return a weight of a layer, drawn where it is first asked for."""
+        key = (id(layer), role)
+        if key not in self._values:
+            self.stream = self._of_weights
+            try:
+                self._values[key] = draw()
+            finally:
+                self.stream = self._of_examples
+        return self._values[key]
+
+
+_current: contextvars.ContextVar[CoherentDraw | None] = contextvars.ContextVar(
+    "coherent_draw", default=None
+)
+
+
+def coherent_draw() -> CoherentDraw | None:
+    """Return the draw of the whole model that is being made, or `None`."""
+    return _current.get()
+
+
+@contextlib.contextmanager
+def drawing(draw: CoherentDraw) -> Iterator[None]:
+    """Let all layers that are called take their weights from a draw of the whole model."""
+    token = _current.set(draw)
+    try:
+        yield
+    finally:
+        _current.reset(token)

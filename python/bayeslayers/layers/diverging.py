@@ -1,0 +1,97 @@
+"""Layers that add the divergence of a posterior from a prior to the losses of a model."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from bayeslayers.layers.forward_pass import ForwardPass
+from bayeslayers.layers.seeded import SeededLayer
+
+_SCALE = "divergence_scale"
+
+
+class DivergingLayer(SeededLayer):
+    """A layer with divergences, each times `divergence_scale` and `divergence_annealing`.
+
+    The scale is part of the layer: it is saved and cloned with it. The annealing is part of a run
+    of training: it is 1 wherever no callback says otherwise.
+    """
+
+    def _construct_divergences(self) -> None:
+        self._forward_pass = ForwardPass()
+        # Variables, so that a compiled step follows them; TensorFlow's own, as Keras would count
+        # its own among the layer's weights.
+        with tf.init_scope():
+            self.divergence_scale = tf.Variable(1.0, trainable=False, name=_SCALE)
+            self.divergence_annealing = tf.Variable(1.0, trainable=False)
+
+    @abstractmethod
+    def divergences(self) -> dict[str, Any]:
+        """Return the divergence of each weight from its prior, not scaled, by the weight's name."""
+
+    @abstractmethod
+    def has_own_divergence(self) -> bool:
+        """Whether a caller's function computes a divergence, which may have been scaled there."""
+
+    @abstractmethod
+    def size_of(self, weight: str) -> int:
+        """Return how many numbers a weight has."""
+
+    @abstractmethod
+    def plain_layer(self) -> keras.Layer:
+        """Return Keras's deterministic layer with the same arguments, not built."""
+
+    @abstractmethod
+    def plain_weights(self, what: str) -> list[Any]:
+        """Return what the plain layer's weights are: the posterior's "mean" or a "sample"."""
+
+    @property
+    def own_scale(self) -> float:
+        """What the layer's own arguments scale its divergences by."""
+        return 1.0
+
+    @property
+    def added_divergences(self) -> list[Any]:
+        """What the layer has added to the losses in the current forward pass."""
+        return self._forward_pass.added
+
+    def _adds_divergences(self) -> bool:
+        """Whether this call is the first of a forward pass, whose divergences count."""
+        return not self._forward_pass.has_added_to(self.losses)
+
+    def _add_divergences(self, divergences: Iterable[Any]) -> None:
+        factor = self.divergence_scale * self.divergence_annealing
+        self._forward_pass.added = [tf.cast(factor, value.dtype) * value for value in divergences]
+        for divergence in self._forward_pass.added:
+            self.add_loss(divergence)
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Save the variables, and the scale of the divergences."""
+        super().save_own_variables(store)
+        store[_SCALE] = self.divergence_scale.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Load the variables, and the scale of the divergences where the file has one."""
+        names = set(store.keys())
+        super().load_own_variables({name: store[name] for name in names - {_SCALE}})
+        if _SCALE in names:
+            self.divergence_scale.assign(store[_SCALE])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, and the scale of the divergences where there is one."""
+        scale = float(self.divergence_scale.numpy())
+        return {**super().get_config(), **({} if scale == 1.0 else {_SCALE: scale})}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DivergingLayer:
+        """Make the layer that `get_config` described."""
+        config = dict(config)
+        scale = config.pop(_SCALE, 1.0)
+        layer = super().from_config(config)
+        layer.divergence_scale.assign(scale)
+        return layer

@@ -1,0 +1,128 @@
+"""The divergence of a whole model: what it is, and what part of it counts in the loss."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bayeslayers.contract import checks
+from bayeslayers.contract.functions import model_function
+from bayeslayers.models.walk import diverging_layers
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+_BLUNDELL = (
+    "Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in "
+    "Neural Networks. International Conference on Machine Learning. "
+    "https://arxiv.org/abs/1505.05424"
+)
+_PYTHON_MODEL = """\
+>>> import keras
+>>> from bayeslayers import layer_dense_flipout, {name}
+>>> model = keras.Sequential([keras.Input((3,))])
+>>> model = layer_dense_flipout(model, units=4)
+"""
+_R_MODEL = """\
+keras <- reticulate::import("keras")
+model <- keras$Sequential() |>
+  layer_dense_flipout(units = 4, input_shape = 3)
+"""
+
+
+@dataclass(frozen=True)
+class KLDivergence:
+    """The divergence of a model's posteriors from their priors.
+
+    Args:
+        total: The sum over all weights, in nats, not scaled.
+        loss: What it adds to the loss: each divergence times its scale.
+        table: A data frame of one row for each weight: `layer`, `weight`, `parameters` (how many
+            numbers it has), `divergence`, `scale`, and `loss`, their product.
+    """
+
+    total: float
+    loss: float
+    table: pd.DataFrame
+
+    def __str__(self) -> str:
+        head = f"KL divergence {self.total:.6g} nats, of which {self.loss:.6g} in the loss"
+        return f"{head}\n{self.table.to_string(index=False)}"
+
+    __repr__ = __str__
+
+
+@model_function(
+    title="Kullback-Leibler divergence of a model",
+    formula="KL = sum over weights of KL(q(w) || p(w))",
+    details=(
+        "The divergence at the variables' current values, of each weight that has a posterior, a "
+        "prior and a divergence function. Those without a closed form are estimated from one draw.",
+        "`scale` is what the loss holds of it: what `scale_kl()` set, times a layer's own "
+        "`kl_weight`. A divergence function of the caller's is taken as it is.",
+    ),
+    returns="An object with `total` and `loss`, in nats, and `table`, a data frame with a row for "
+    "each weight.",
+    raises="If `model` is no Keras 3 model, or has no layer with a posterior that is built.",
+    python_example=_PYTHON_MODEL.format(name="kl_divergence")
+    + """\
+>>> kl = kl_divergence(model)
+>>> list(kl.table.columns)
+['layer', 'weight', 'parameters', 'divergence', 'scale', 'loss']
+>>> abs(kl.total - kl.table["divergence"].sum()) < 1e-9
+True""",
+    r_example=_R_MODEL + "kl_divergence(model)\nkl_divergence(model)$table",
+    reference=_BLUNDELL,
+    r_result="as_kl_divergence",
+)
+def kl_divergence(model: keras.Model) -> KLDivergence:
+    import pandas as pd
+
+    rows = []
+    for layer in diverging_layers(model):
+        scale = float(layer.divergence_scale.numpy()) * layer.own_scale
+        for weight, divergence in layer.divergences().items():
+            value = float(divergence)
+            rows.append((layer.name, weight, layer.size_of(weight), value, scale, scale * value))
+    columns = ["layer", "weight", "parameters", "divergence", "scale", "loss"]
+    table = pd.DataFrame(rows, columns=columns)
+    return KLDivergence(float(table["divergence"].sum()), float(table["loss"].sum()), table)
+
+
+@model_function(
+    title="Scale the divergence of a model for a loss that is a mean over examples",
+    formula="loss = mean over examples of -log p(y | x, w) + KL / num_examples",
+    details=(
+        "Every divergence that the model's layers add to its losses is divided by `num_examples`. "
+        "Keras's losses are means over examples, and the divergence is one number for the whole "
+        "training set: without the scale it drowns the likelihood.",
+        "The scale belongs to the layers: it is saved with the model and cloned with it, holds "
+        "under a loss that has been compiled already, and is set anew by another call. 1 is where "
+        "it starts. A loss that is a sum over a batch of b examples needs `num_examples` / b.",
+    ),
+    returns="The model, with its layers scaled.",
+    raises="If `num_examples` is not a positive number, or `model` has no layer with a posterior.",
+    python_example=_PYTHON_MODEL.format(name="kl_divergence, scale_kl")
+    + """\
+>>> model = scale_kl(model, num_examples=1000)
+>>> kl = kl_divergence(model)
+>>> abs(kl.loss - kl.total / 1000) < 1e-6
+True""",
+    r_example=_R_MODEL + "model |> scale_kl(num_examples = 1000)\nkl_divergence(model)",
+    reference=_BLUNDELL,
+)
+def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
+    num_examples = checks.positive_number("num_examples", num_examples)
+    layers = diverging_layers(model)
+    own = [layer.name for layer in layers if layer.has_own_divergence()]
+    if own:
+        warnings.warn(
+            f"The layers {own} have a divergence function or a `kl_weight` of their own, which "
+            "`scale_kl()` scales once more: leave the scale out of one of the two.",
+            stacklevel=2,
+        )
+    for layer in layers:
+        layer.divergence_scale.assign(1.0 / num_examples)
+    return model

@@ -1,0 +1,160 @@
+"""The predictive distribution in figures: location, spread, and what the spread is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.functions import model_function
+from bayeslayers.models.draws import first_output, statistics_of_draws
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+_OUTPUTS = ("auto", "values", "probabilities", "logits")
+# The median absolute deviation of a normal distribution, times this, is its standard deviation.
+_MAD_OF_NORMAL = 1.482602218505602
+
+
+@model_function(
+    title="Summary of a model's predictive distribution",
+    formula="Var[y | x] = E_w[Var(y | x, w)] + Var_w[E(y | x, w)]\n"
+    "                aleatoric          epistemic\n"
+    "H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)",
+    details=(
+        "For outputs that are values, a row for each example and each output, with the columns "
+        "that the R package posterior gives to a summary of draws: `variable`, `mean`, `median`, "
+        "`sd`, `mad` and a quantile for each of `probs` (`q5`, `q95`); and with the two parts of "
+        "the spread, `sd_epistemic` (what the weights leave open) and `sd_aleatoric` (the noise of "
+        "the data), whose squares add up to that of `sd`. Where the model ends in a tensor, the "
+        "noise is not known: `sd_aleatoric` is not a number, and the other columns are those of "
+        "the model's mean.",
+        "For a classifier, a row for each example: `class`, the most probable; `probability`, "
+        "that class's; `entropy` of the mean probabilities, in nats; `mutual_information`, the "
+        "part of the entropy that the weights leave open; and `p[...]`, the mean probability of "
+        "each class.",
+        '"auto" takes a model that ends in a categorical or Bernoulli distribution for a '
+        "classifier, and all others for values.",
+    ),
+    returns="A data frame.",
+    raises="If an argument breaks a rule that is stated here, or the model has several outputs.",
+    python_example="""\
+>>> import keras
+>>> from bayeslayers import layer_dense_flipout, predictive_summary
+>>> model = keras.Sequential([keras.Input((3,))])
+>>> model = layer_dense_flipout(model, units=1)
+>>> list(predictive_summary(model, keras.ops.ones((5, 3)), draws=10, verbose=0))
+['example', 'variable', 'mean', 'median', 'sd', 'mad', 'q5', 'q95', 'sd_epistemic', 'sd_aleatoric']
+""".rstrip(),
+    r_example="""\
+keras <- reticulate::import("keras")
+model <- keras$Sequential() |>
+  layer_dense_flipout(units = 1, input_shape = 3)
+predictive_summary(model, array(1, c(5, 3)), draws = 10, verbose = 0)""",
+    reference="Depeweg, S., Hernandez-Lobato, J. M., Doshi-Velez, F., and Udluft, S. (2018). "
+    "Decomposition of Uncertainty in Bayesian Deep Learning for Efficient and Risk-sensitive "
+    "Learning. International Conference on Machine Learning. https://arxiv.org/abs/1710.07283",
+    r_result="as_summary",
+)
+def predictive_summary(
+    model: keras.Model,
+    x: ArrayLike,
+    draws: int = 1000,
+    probs: tuple[float, ...] = (0.05, 0.95),
+    outputs: str = "auto",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+) -> pd.DataFrame:
+    probs = checks.probabilities("probs", probs)
+    outputs = checks.choice("outputs", outputs, _OUTPUTS)
+    output = first_output(model, x)
+    if outputs == "auto":
+        outputs = "distribution" if output.is_class else "values"
+    statistics = _statistics(outputs, output.is_distribution)
+    found = statistics_of_draws(model, x, draws, statistics, batch_size, seed, verbose)
+    if len(found) != 1:
+        rule = "must have one output to be summarised; take `predict_draws()` for several"
+        raise ArgumentError("model", rule, {"outputs": len(found)})
+    if outputs == "values":
+        return summarise_values(found[0], probs)
+    return summarise_classes(_probabilities(outputs, found[0]))
+
+
+def _statistics(outputs: str, is_distribution: bool) -> tuple[str, ...]:
+    if outputs == "values" and is_distribution:
+        return ("mean", "variance", "sample")
+    return ("probs_parameter",) if outputs == "distribution" else ("mean",)
+
+
+def _probabilities(outputs: str, found: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the classes' probabilities (draws, n, classes); a single column is the second's."""
+    (values,) = found.values()
+    if outputs == "distribution":
+        return values if values.ndim == 3 and values.shape[-1] > 1 else _both(values)  # noqa: PLR2004
+    if outputs == "probabilities":
+        return values if values.shape[-1] > 1 else _both(values)
+    if values.shape[-1] == 1:
+        return _both(1.0 / (1.0 + np.exp(-values.astype("float64"))))
+    odds = np.exp(values - values.max(axis=-1, keepdims=True))
+    return odds / odds.sum(axis=-1, keepdims=True)
+
+
+def _both(of_second: np.ndarray) -> np.ndarray:
+    of_second = of_second.reshape(*of_second.shape[:2], 1)
+    return np.concatenate([1.0 - of_second, of_second], axis=-1)
+
+
+def summarise_values(found: dict[str, np.ndarray], probs: tuple[float, ...]) -> pd.DataFrame:
+    """Summarise draws (draws, n, ...) of "mean", and of "variance" and "sample" where known."""
+    import pandas as pd
+
+    means = found["mean"].astype("float64")
+    samples = found.get("sample", found["mean"]).astype("float64")
+    mean, epistemic = means.mean(axis=0), means.var(axis=0)
+    unknown = np.full(mean.shape, np.nan)
+    aleatoric = found["variance"].astype("float64").mean(axis=0) if "variance" in found else unknown
+    total = np.where(np.isnan(aleatoric), epistemic, epistemic + aleatoric)
+    median = np.median(samples, axis=0)
+    columns = {
+        "mean": mean,
+        "median": median,
+        "sd": np.sqrt(total),
+        "mad": _MAD_OF_NORMAL * np.median(np.abs(samples - median), axis=0),
+        **{f"q{100 * prob:g}": np.quantile(samples, prob, axis=0) for prob in probs},
+        "sd_epistemic": np.sqrt(epistemic),
+        "sd_aleatoric": np.sqrt(aleatoric),
+    }
+    indices = np.indices(mean.shape).reshape(mean.ndim, -1)
+    names = [",".join(map(str, index)) for index in indices[1:].T] or ["0"]
+    table = {"example": indices[0], "variable": [f"y[{name}]" if name else "y" for name in names]}
+    return pd.DataFrame({**table, **{name: values.ravel() for name, values in columns.items()}})
+
+
+def summarise_classes(probabilities: np.ndarray) -> pd.DataFrame:
+    """Summarise draws (draws, n, classes) of the classes' probabilities."""
+    import pandas as pd
+
+    mean = probabilities.astype("float64").mean(axis=0)
+    entropy = _entropy(mean)
+    table = {
+        "example": np.arange(len(mean)),
+        "class": mean.argmax(axis=-1),
+        "probability": mean.max(axis=-1),
+        "entropy": entropy,
+        # Not below zero, but for rounding.
+        "mutual_information": np.maximum(entropy - _entropy(probabilities).mean(axis=0), 0.0),
+        **{f"p[{k}]": mean[:, k] for k in range(mean.shape[-1])},
+    }
+    return pd.DataFrame(table)
+
+
+def _entropy(probabilities: np.ndarray) -> np.ndarray:
+    """Return the entropy over the last dimension, to which a probability of 0 adds nothing."""
+    p = probabilities.astype("float64")
+    return -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=-1)

@@ -1,0 +1,43 @@
+"""Find the layers of the family in a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.layers.diverging import DivergingLayer
+
+
+def check_model(model: Any) -> keras.Layer:
+    """Return the model, or refuse what is none."""
+    if not isinstance(model, keras.Layer):
+        rule = "must be a Keras 3 model or layer"
+        received = Described(f"a {type(model).__module__}.{type(model).__qualname__}")
+        raise ArgumentError("model", rule, {"model": received})
+    return model
+
+
+def all_layers(model: keras.Layer) -> list[keras.Layer]:
+    """Return the model and every layer in it, however deep, each once."""
+    # Keras walks through models and layers that hold layers, and through a shared one but once.
+    return list(model._flatten_layers())
+
+
+def diverging_layers(model: Any) -> list[DivergingLayer]:
+    """Return the layers of a model that add divergences, which must have been built.
+
+    Raises:
+        ArgumentError: If `model` is no model, has no such layer, or one is not built.
+    """
+    found = [layer for layer in all_layers(check_model(model)) if isinstance(layer, DivergingLayer)]
+    if not found:
+        rule = "must contain a layer with a posterior, such as `layer_dense_flipout()`"
+        raise ArgumentError("model", rule, {"model": Described(f"{model.name!r} without one")})
+    unbuilt = [layer.name for layer in found if not layer.built]
+    if unbuilt:
+        rule = "must have been built: call it once, or give its first layer an `input_shape`"
+        received = Described(f"{model.name!r}, whose layers {unbuilt} are not")
+        raise ArgumentError("model", rule, {"model": received})
+    return found

@@ -1,0 +1,252 @@
+"""The divergence of a whole model: what it is, how it is scaled, how it is shown and let in."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import bayeslayers
+from bayeslayers import (
+    ArgumentError,
+    callback_kl_annealing,
+    callback_kl_history,
+    kl_divergence,
+    layer_conv_1d_flipout,
+    layer_dense_local_reparameterization,
+    layer_dense_reparameterization,
+    scale_kl,
+    tfp,
+)
+
+N = 50
+
+
+def network():
+    model = keras.Sequential([keras.Input((10, 3))])
+    layer_conv_1d_flipout(model, filters=4, kernel_size=3, activation="relu", name="first")
+    model.add(keras.layers.GlobalAveragePooling1D())
+    return layer_dense_local_reparameterization(model, units=2, name="second")
+
+
+def closed_form(layer):
+    """KL(N(m, s) || N(0, 1)) from the variables, in NumPy, in double precision."""
+    values = {v.name: np.asarray(v, "float64") for v in layer.trainable_variables}
+    loc = values["kernel_posterior_loc"]
+    scale = np.finfo("float32").eps + np.logaddexp(
+        0, values["kernel_posterior_untransformed_scale"]
+    )
+    return np.sum((loc**2 + scale**2 - 1) / 2 - np.log(scale))
+
+
+def data(rng, n=N):
+    x = rng.normal(size=(n, 10, 3)).astype("float32")
+    return x, rng.normal(size=(n, 2)).astype("float32")
+
+
+def still(model, **compiled):
+    """Compile so that training changes nothing, and the figures of an epoch are known."""
+    model.compile(keras.optimizers.SGD(0.0), loss="mse", **compiled)
+    return model
+
+
+def test_total_and_table_are_the_closed_form():
+    model = network()
+    kl = kl_divergence(model)
+    expected = [closed_form(model.get_layer(name)) for name in ("first", "second")]
+    assert list(kl.table["layer"]) == ["first", "second"]
+    assert list(kl.table["weight"]) == ["kernel", "kernel"]
+    assert list(kl.table["parameters"]) == [3 * 3 * 4, 4 * 2]
+    np.testing.assert_allclose(kl.table["divergence"], expected, rtol=1e-5)
+    np.testing.assert_allclose([kl.total, kl.loss], [sum(expected)] * 2, rtol=1e-5)
+    assert "first" in str(kl)
+
+
+def test_the_figure_in_the_loss_is_what_keras_adds(rng):
+    model = scale_kl(network(), N)
+    model(data(rng)[0])
+    added = sum(float(loss) for loss in model.losses)
+    np.testing.assert_allclose(kl_divergence(model).loss, added, rtol=1e-6)
+    np.testing.assert_allclose(added, sum(map(closed_form, model.layers[::2])) / N, rtol=1e-5)
+
+
+def test_layers_within_layers_and_shared_layers_are_counted_once():
+    inner = network()
+    inputs = keras.Input((10, 3))
+    outer = keras.Model(inputs, inner(inputs) + inner(inputs * 2.0))
+    np.testing.assert_allclose(kl_divergence(outer).total, kl_divergence(inner).total, rtol=1e-6)
+    scale_kl(outer, N)
+    outer(np.ones((2, 10, 3)))
+    np.testing.assert_allclose(
+        sum(float(loss) for loss in outer.losses), kl_divergence(inner).total / N, rtol=1e-5
+    )
+
+
+def test_all_weights_with_a_prior_are_there():
+    prior = bayeslayers.layers.util.default_multivariate_normal_fn
+    layer = layer_dense_reparameterization(units=2, bias_prior_fn=prior, bias_posterior_fn=_wide)
+    layer.build((None, 3))
+    table = kl_divergence(layer).table
+    assert list(table["weight"]) == ["kernel", "bias"]
+    np.testing.assert_allclose(table["divergence"][1], 2 * (9 / 2 - 0.5 - np.log(3)), rtol=1e-5)
+
+
+def _wide(dtype, shape, name, trainable, add_variable_fn):
+    tfd = tfp.distributions
+    return tfd.Independent(tfd.Normal(np.zeros(shape, "float32"), 3.0), 1)
+
+
+def test_scale_acts_on_a_step_that_is_compiled(rng):
+    x, y = data(rng)
+    model = still(network())
+    keras.utils.set_random_seed(1)
+    before = model.fit(x, y, batch_size=N, verbose=0).history["loss"][0]
+    error = before - kl_divergence(model).total
+    scale_kl(model, 1e9)
+    after = model.fit(x, y, batch_size=N, verbose=0).history["loss"][0]
+    # The error is that of another draw; the divergence, some two hundred, is gone.
+    assert after < error + 5 < before
+
+
+@pytest.mark.parametrize("way", ["keras", "weights", "clone", "config"])
+def test_scale_is_kept(way, tmp_path):
+    model = scale_kl(network(), N)
+    if way == "keras":
+        model.save(tmp_path / "m.keras")
+        again = keras.models.load_model(tmp_path / "m.keras")
+    elif way == "weights":
+        model.save_weights(tmp_path / "m.weights.h5")
+        again = network()
+        again.load_weights(tmp_path / "m.weights.h5")
+    elif way == "clone":
+        again = keras.models.clone_model(model)
+    else:
+        again = keras.Sequential.from_config(model.get_config())
+    np.testing.assert_allclose(kl_divergence(again).table["scale"], 1 / N, rtol=1e-6)
+
+
+def test_scale_is_no_weight_of_the_layer():
+    model = network()
+    assert len(model.weights) == sum(len(layer.weights) for layer in model.layers) == 6
+    assert "divergence_scale" not in model.layers[0].get_config()
+
+
+def test_scale_is_set_anew_and_not_multiplied():
+    model = scale_kl(scale_kl(network(), 10), 40)
+    np.testing.assert_allclose(kl_divergence(model).table["scale"], 1 / 40, rtol=1e-6)
+
+
+def test_scaling_twice_over_is_said():
+    model = keras.Sequential([keras.Input((3,))])
+    own = bayeslayers.layers.DenseFlipout(
+        2, kernel_divergence_fn=lambda q, p, _: q.kl_divergence(p) / 9
+    )
+    model.add(own)
+    with pytest.warns(UserWarning, match="scales once more"):
+        scale_kl(model, 9)
+
+
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), "many", True, None])
+def test_number_of_examples_is_checked(bad):
+    with pytest.raises(ArgumentError, match="`num_examples` must be a positive number"):
+        scale_kl(network(), bad)
+
+
+@pytest.mark.parametrize(
+    ("model", "rule"),
+    [
+        (3, "must be a Keras 3 model"),
+        (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), "must contain a layer"),
+        (keras.Sequential([bayeslayers.layers.DenseFlipout(2)]), "must have been built"),
+    ],
+)
+@pytest.mark.parametrize("verb", [kl_divergence, lambda model: scale_kl(model, 3)])
+def test_model_is_checked(model, rule, verb):
+    with pytest.raises(ArgumentError, match=f"`model` {rule}"):
+        verb(model)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_history_splits_the_loss(rng, jit):
+    x, y = data(rng)
+    model = still(scale_kl(network(), N), metrics=["mse"], jit_compile=jit)
+    # Batches of 16, 16, 16 and 2: the figures are means over examples, as Keras's are.
+    history = model.fit(
+        x,
+        y,
+        batch_size=16,
+        epochs=2,
+        verbose=0,
+        validation_data=(x[:20], y[:20]),
+        validation_batch_size=16,
+        callbacks=[callback_kl_history()],
+    ).history
+    for prefix in ("", "val_"):
+        # Keras's own metric of the same name as the loss is the oracle of the likelihood.
+        np.testing.assert_allclose(
+            history[f"{prefix}negative_log_likelihood"], history[f"{prefix}mse"], rtol=1e-4
+        )
+        np.testing.assert_allclose(
+            history[f"{prefix}kl_divergence"], kl_divergence(model).total / N, rtol=1e-5
+        )
+
+
+def test_history_leaves_the_model_as_it_was(rng):
+    x, y = data(rng)
+    model = still(scale_kl(network(), N))
+    model.fit(x, y, verbose=0, callbacks=[callback_kl_history()])
+    assert "train_step" not in vars(model)
+    assert list(model.fit(x, y, verbose=0).history) == ["loss"]
+    assert isinstance(model.evaluate(x, y, verbose=0), float)
+
+
+def test_a_divergence_that_drowns_the_data_is_said_once(rng):
+    x, y = data(rng)
+    with pytest.warns(UserWarning, match="scale_kl") as caught:
+        still(network()).fit(x, y, epochs=3, verbose=0, callbacks=[callback_kl_history()])
+    assert len([w for w in caught if "scale_kl" in str(w.message)]) == 1
+
+
+def test_a_scaled_divergence_is_not_complained_of(rng):
+    x, y = data(rng)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*scale_kl")
+        model = still(scale_kl(network(), 1000))
+        model.fit(x, y, verbose=0, callbacks=[callback_kl_history()])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("linear", [0, 0.25, 0.5, 0.75, 1, 1]),
+        ("cyclical", [0, 1, 0, 1, 1, 1]),
+        (
+            "sigmoid",
+            [1 / (1 + np.exp(5)), 1 / (1 + np.exp(2.5)), 0.5, 1 / (1 + np.exp(-2.5)), 1, 1],
+        ),
+    ],
+)
+def test_annealing_multiplies_the_divergence(rng, schedule, expected):
+    x, y = data(rng)
+    model = still(scale_kl(network(), N))
+    annealing = callback_kl_annealing(epochs=4, schedule=schedule, cycles=2)
+    callbacks = [annealing, callback_kl_history()]
+    history = model.fit(x, y, epochs=6, verbose=0, callbacks=callbacks).history
+    full = kl_divergence(model).total / N
+    np.testing.assert_allclose(history["kl_divergence"], np.multiply(expected, full), rtol=1e-4)
+    # After the training all of it counts again.
+    model(x)
+    np.testing.assert_allclose(sum(float(loss) for loss in model.losses), full, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": 2, "schedule": "steps"}, "schedule"),
+        ({"epochs": 2, "cycles": 1.5}, "cycles"),
+    ],
+)
+def test_annealing_is_checked(arguments, argument):
+    with pytest.raises(ArgumentError, match=f"`{argument}` must be"):
+        callback_kl_annealing(**arguments)
