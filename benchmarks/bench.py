@@ -33,6 +33,7 @@ EPOCH_ROUNDS, EPOCHS = 4, 5
 COMPILED = {"default": "default", "on": True, "off": False}
 DTYPES = ("float32", "mixed_bfloat16")
 LIBRARIES = ("keras", "bayeslayers", "tfp")
+COLUMNS = {"keras": "Keras", "bayeslayers": "ours", "tfp": "TFP", "torch": "torch"}
 # How many linear maps a draw takes, as the floor counts them.
 MAPS = {"Flipout": 2, "Reparameterization": 1, "LocalReparameterization": 1}
 
@@ -108,7 +109,7 @@ def time_row(workers: dict[str, Worker], spec: dict[str, Any], row: Row, **how: 
         answer = worker.ask("build", name="model", row=spec, **how)
         if "error" in answer:
             errors[name] = answer["error"]
-        else:
+        elif answer["built"]:
             times[name] = []
     for _ in range(rounds):
         for name, timed in times.items():
@@ -192,10 +193,10 @@ def describe_machine() -> dict[str, Any]:
 
 def table(results: list[Measurement]) -> str:
     """Write the measurements as a table."""
-    head = ["row", "estimator", "dtype", "XLA", "Keras", "ours", "TFP", "TFP/ours", "ours/floor"]
+    head = ["row", "estimator", "dtype", "XLA", *COLUMNS.values(), "TFP/ours", "ours/floor"]
     lines = [head]
     for result in results:
-        times = [result.median.get(library) for library in LIBRARIES]
+        times = [result.median.get(library) for library in COLUMNS]
         ratios = [result.ratio("tfp", "bayeslayers")]
         ours = result.median.get("bayeslayers")
         ratios.append(ours / result.floor if ours and result.floor else None)

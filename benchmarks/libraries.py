@@ -35,6 +35,11 @@ class Library(ABC):
     def trainer(self, row: Row, estimator: str, dtype: str, jit: bool | str) -> Steps:
         """Make the model of a row, and return what trains it."""
 
+    def measures(self, row: Row, estimator: str, dtype: str) -> bool:
+        """Whether the library has a model of the row's kind."""
+        del row, estimator, dtype
+        return True
+
     def versions(self) -> dict[str, str]:
         """Return the versions of the packages that matter."""
         return {name: metadata.version(name) for name in self.packages}
@@ -203,13 +208,15 @@ class BayesianTorch(Library):
     packages = ("bayesian-torch", "torch")
     layers: ClassVar = {"Conv1D": "Conv1dFlipout", "Dense": "LinearFlipout"}
 
+    def measures(self, row: Row, estimator: str, dtype: str) -> bool:
+        """See `Library.measures`."""
+        return (estimator, dtype) == ("Flipout", "float32") and row.layer in self.layers
+
     def trainer(self, row: Row, estimator: str, dtype: str, jit: bool | str) -> Steps:
         """See `Library.trainer`."""
         import torch
         from bayesian_torch import layers
 
-        if estimator != "Flipout" or dtype != "float32" or row.layer not in self.layers:
-            raise NotImplementedError("not measured")
         make = getattr(layers, self.layers[row.layer])
         channels, sizes = row.example[-1], list(row.arguments.values())
         layer = make(channels, *sizes)

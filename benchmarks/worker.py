@@ -42,10 +42,13 @@ class Bench:
         self.steps: dict[str, Callable[[int], list[float]]] = {}
 
     def build(self, name: str, row: dict[str, Any], **how: Any) -> dict[str, Any]:
-        """Make and warm up a model."""
-        self.steps[name] = self.library.trainer(find_row(row), **how)
+        """Make and warm up a model, if the library has one."""
+        found, kind = find_row(row), {key: how[key] for key in ("estimator", "dtype")}
+        if not self.library.measures(found, **kind):
+            return {"built": False}
+        self.steps[name] = self.library.trainer(found, **how)
         self.steps[name](WARM_UP)
-        return {}
+        return {"built": True}
 
     def run(self, name: str, count: int) -> dict[str, Any]:
         """Time steps, in milliseconds each."""

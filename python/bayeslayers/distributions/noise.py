@@ -14,9 +14,10 @@ from typing import Any
 import tensorflow as tf
 
 _PHILOX = 1
-# XLA makes one pass of many draws, where TensorFlow makes twenty; few draws are not worth its call.
+# XLA makes one pass of many draws, where TensorFlow makes twenty; few draws are not worth its call,
+# nor the memory that its compiler takes.
 # TensorFlow has XLA on a CPU under Linux alone.
-_WORTH_COMPILING = 2**10 if sys.platform == "linux" else math.inf
+_WORTH_COMPILING = 2**15 if sys.platform == "linux" else math.inf
 # The series of sin(x) / x and cos(x) in powers of x squared. What they leave out is below 1e-9 for
 # an eighth of a turn, which is less than the rounding of single precision.
 _SINE = tuple((-1) ** n / math.factorial(2 * n + 1) for n in (4, 3, 2, 1, 0))
