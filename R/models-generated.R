@@ -209,6 +209,41 @@ predictive_summary <- function(
   as_summary(result)
 }
 
+#' Bayesian model of a plain Keras one
+#'
+#' \preformatted{w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)}
+#'
+#' The same architecture with this package's layers in the place of Keras's dense, convolution, recurrent and embedding layers, under the same names. Layers that the estimator is not there for take reparameterization. Other layers, and those inside wrappers such as `Bidirectional`, are cloned with their weights. The model that is passed stays as it is.
+#'
+#' Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using a deterministic network) posteriors and priors of the kernels are centred on the trained weights w0, and biases start at theirs: training then finds out how sure each weight is, from where it stands. Divide the divergence by the number of examples with `scale_kl()`.
+#'
+#' Regularizers and constraints of kernels and biases are left out, with a warning: the prior takes their place.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param estimator "flipout", "reparameterization" or "local_reparameterization".
+#' @param moped `TRUE` or `FALSE`: whether posteriors and priors are centred on the trained weights.
+#' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value.
+#' @param ... `kernel_prior_fn` and its like: arguments for all layers that are put in.
+#' @returns A Keras model, not compiled.
+#' @section Errors:
+#' If `model` is not sequential or functional, or holds no layer that can be Bayesian; or if an argument breaks a rule that is stated here.
+#' @references Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence. <https://arxiv.org/abs/1906.05323>
+#' @family functions of models
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' plain <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L)))
+#' as_bayesian(plain, estimator = "flipout", moped = TRUE)
+#' @export
+as_bayesian <- function(
+  model,
+  estimator = "flipout",
+  moped = FALSE,
+  delta = 0.1,
+  ...
+) {
+  call_core("as_bayesian")
+}
+
 #' Plain Keras model of a Bayesian one
 #'
 #' \preformatted{w = E_q[w]   or   w ~ q}

@@ -130,6 +130,22 @@ class R:
         """)
         return sys.modules["__main__"].value_from_r
 
+    def assign(self, name, value):
+        """Hand a Python value over to R, as R has it."""
+        sys.modules["__main__"].value_for_r = value
+        self.run(f'{name} <- reticulate::import_main()[["value_for_r"]]')
+
+    def numbers(self, code):
+        """Return the array that an R expression evaluates to, in full precision."""
+        return np.asarray(self.python_object(f"reticulate::np_array({code})"))
+
+    def error(self, code):
+        """Return the message of the R error that an R expression raises."""
+        return self.text(f"""
+            condition <- tryCatch({{{code}}}, bayeslayers_argument_error = identity)
+            gsub("[[:space:]]+", " ", conditionMessage(condition))
+        """)
+
     def text(self, code):
         """Return the one string that an R expression evaluates to."""
         return str(self.run(code)[0])

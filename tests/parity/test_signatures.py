@@ -24,7 +24,15 @@ FUNCTIONS_IN_R = {
     "bias_divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",
     "convert_to_tensor_fn": "tfp$distributions$Distribution$sample",
 }
-VALUES_IN_R = {"None": "NULL", "True": "TRUE", "False": "FALSE", "()": "list()", "0.0": "0"}
+VALUES_IN_R = {
+    "(0.05, 0.95)": "c(0.05, 0.95)",
+    "10.0": "10",
+    "None": "NULL",
+    "True": "TRUE",
+    "False": "FALSE",
+    "()": "list()",
+    "0.0": "0",
+}
 
 
 def python_signature(name):

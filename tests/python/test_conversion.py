@@ -7,7 +7,7 @@ import tensorflow as tf
 from family import ROWS
 
 import bayeslayers
-from bayeslayers import ArgumentError, as_deterministic
+from bayeslayers import ArgumentError, as_bayesian, as_deterministic, kl_divergence
 from bayeslayers.layers import Conv1DFlipout, DenseFlipout, DenseReparameterization
 
 
@@ -107,3 +107,98 @@ def test_arguments_are_checked():
     own(np.ones((1, 3), "float32"))
     with pytest.raises(ArgumentError, match="`model` must be a `Sequential` or functional"):
         as_deterministic(own)
+
+
+def plain_network():
+    return keras.Sequential(
+        [
+            keras.Input((10, 3)),
+            keras.layers.Conv1D(4, 3, padding="causal", activation="relu", name="first"),
+            keras.layers.BatchNormalization(),
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(2, use_bias=False),
+        ]
+    )
+
+
+ESTIMATORS = {
+    "flipout": "flipout",
+    "reparameterization": "reparameterization",
+    "local": "local_reparameterization",
+}
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.function) for row in ROWS])
+def test_every_layer_of_keras_becomes_ours_and_moped_starts_from_its_outputs(row, rng):
+    inputs = row.geometry.inputs(rng)
+    layer = row.geometry.oracle(**row.geometry.arguments)
+    plain = keras.Sequential([keras.Input(inputs.shape[1:], dtype=inputs.dtype.name), layer])
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.weights])
+    estimator = ESTIMATORS[row.estimator]
+    model = as_bayesian(plain, estimator, moped=True, delta=1e-6)
+    assert type(model.layers[-1]) is row.layer_class
+    assert model.layers[-1].name == layer.name
+    # With posteriors this narrow a draw is the trained network, and the mean is it exactly.
+    np.testing.assert_allclose(model(inputs), plain(inputs), rtol=5e-3, atol=5e-3)
+    np.testing.assert_allclose(as_deterministic(model)(inputs), plain(inputs), rtol=1e-5, atol=1e-6)
+
+
+def test_moped_centres_both_posterior_and_prior():
+    plain = plain_network()
+    model = as_bayesian(plain, moped=True, delta=0.2)
+    values = plain.layers[0].get_weights()[0]
+    layer = model.get_layer("first")
+    np.testing.assert_allclose(layer.kernel_posterior.mean(), values, rtol=1e-6)
+    np.testing.assert_allclose(layer.kernel_posterior.stddev(), 0.2 * np.abs(values), rtol=1e-3)
+    np.testing.assert_allclose(layer.kernel_prior.mean(), values, rtol=1e-6)
+    np.testing.assert_allclose(layer.kernel_prior.stddev(), 1.0)
+    # KL(Normal(m, s) || Normal(m, 1)) = (s^2 - 1) / 2 - log s
+    kernels = [plain.layers[0].get_weights()[0], plain.layers[-1].get_weights()[0]]
+    s = 0.2 * np.concatenate([np.abs(k).ravel() for k in kernels])
+    np.testing.assert_allclose(kl_divergence(model).total, np.sum((s**2 - 1) / 2 - np.log(s)), 1e-3)
+    assert not any("prior" in v.name for v in model.trainable_variables)
+
+
+def test_a_moped_model_is_saved_trained_and_loaded(tmp_path):
+    model = as_bayesian(plain_network(), moped=True)
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, 10, 3)), np.ones((8, 2)), verbose=0)
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    assert kl_divergence(again).total == kl_divergence(model).total
+
+
+def test_without_moped_posteriors_start_anew():
+    plain = plain_network()
+    plain.layers[0].set_weights([np.full((3, 3, 4), 7.0), np.zeros(4)])
+    plain.layers[1].set_weights([np.full(4, 2.0)] * 4)
+    model = as_bayesian(plain, kernel_divergence_fn=None)
+    assert np.abs(model.layers[0].kernel_posterior.mean()).max() < 2
+    assert model.layers[0].padding == "causal"
+    assert model.layers[0].kernel_divergence_fn is None
+    assert model.layers[-1].bias_posterior is None
+    # Other layers keep their weights.
+    np.testing.assert_array_equal(model.layers[1].get_weights(), plain.layers[1].get_weights())
+    np.testing.assert_array_equal(plain.layers[0].get_weights()[0], 7.0)
+
+
+def test_what_a_prior_replaces_is_said():
+    layer = keras.layers.Dense(2, kernel_regularizer="l2")
+    with pytest.warns(UserWarning, match="kernel_regularizer"):
+        as_bayesian(keras.Sequential([keras.Input((3,)), layer]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument"),
+    [
+        ({"model": 1}, "model"),
+        ({"model": keras.Sequential([keras.Input((3,)), keras.layers.ReLU()])}, "model"),
+        ({"estimator": "dropout"}, "estimator"),
+        ({"moped": 1}, "moped"),
+        ({"moped": True, "model": keras.Sequential([keras.layers.Dense(1)])}, "moped"),
+        ({"delta": 0}, "delta"),
+    ],
+)
+def test_arguments_of_as_bayesian_are_checked(arguments, argument):
+    with pytest.raises(ArgumentError, match=f"`{argument}` must"):
+        as_bayesian(**{"model": plain_network(), **arguments})

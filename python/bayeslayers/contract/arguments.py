@@ -455,6 +455,14 @@ MODEL_ARGUMENTS = {
         Coercion.WHOLE,
     ),
     "verbose": Argument('Whether to show progress: 0, 1, or "auto", where it takes several steps.'),
+    "estimator": Argument('"flipout", "reparameterization" or "local_reparameterization".'),
+    "moped": Argument(
+        "{true} or {false}: whether posteriors and priors are centred on the trained weights."
+    ),
+    "delta": Argument(
+        "Positive number: the standard deviation of a posterior under MOPED, as a part of the "
+        "weight's absolute value."
+    ),
     "weights": Argument(
         '"mean" for the means of the posteriors, "sample" for one draw of all weights.'
     ),

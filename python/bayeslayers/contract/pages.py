@@ -156,9 +156,8 @@ def model_page(function: Callable[..., Any], **parts: Any) -> Page:
         name=function.__name__,
         signature=signature,
         arguments={name: MODEL_ARGUMENTS[name] for name in named(signature)},
-        further="",
         error="ArgumentError",
-        **parts,
+        **{"further": "", **parts},
     )
 
 

@@ -16,6 +16,41 @@ PACKAGE = "bayeslayers"
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class NormalAround:
+    """Maker of independent normal priors around fixed values, which training does not move.
+
+    p(w) = product over i of Normal(w[i]; loc[i], scale)
+
+    Args:
+        scale: The standard deviation.
+    """
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = checks.positive_number("scale", scale)
+
+    def __call__(
+        self, dtype: Any, shape: Any, name: str, trainable: bool, add_variable_fn: Any
+    ) -> Any:
+        """Make the prior."""
+        from tensorflow_probability import distributions as tfd
+
+        del trainable
+        loc = add_variable_fn(
+            name=f"{name}_loc", shape=shape, dtype=dtype, initializer="zeros", trainable=False
+        )
+        return tfd.Independent(tfd.Normal(loc, self.scale), len(shape))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, for saving."""
+        return {"scale": self.scale}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> NormalAround:
+        """Make the maker that `get_config` described."""
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class MeanFieldNormal:
     """Maker of independent normal distributions with trainable location and scale.
 

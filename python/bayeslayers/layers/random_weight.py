@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from bayeslayers.contract import checks
@@ -18,6 +19,8 @@ from bayeslayers.distributions.makers import (
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 from bayeslayers.distributions.sampling import with_seeds
 from bayeslayers.layers.variables import DistributionMaker
+
+_SMALLEST_SCALE = 1e-4
 
 
 class RandomWeight:
@@ -84,6 +87,15 @@ class RandomWeight:
         if self._posterior.is_mean_field:
             return self._posterior.parameters()[0]
         return self.posterior.mean()
+
+    def centre_on(self, value: Any, delta: float) -> None:
+        """Centre posterior and prior on a value, the posterior with this relative spread."""
+        self._posterior.assign("loc", value)
+        # A weight of zero has a spread, too: too small to matter, and large enough to train.
+        scale = np.maximum(delta * np.abs(value), _SMALLEST_SCALE)
+        self._posterior.assign("untransformed_scale", np.log(np.expm1(scale)))
+        if self._prior:
+            self._prior.assign("loc", value)
 
     def in_call(self, seeds: keras.random.SeedGenerator) -> Posterior:
         """Return the posterior as it is during a call."""

@@ -54,6 +54,12 @@ class DistributionMaker:
         """Return mean and untransformed scale, which our own function knows by themselves."""
         return self._call(self.function.parameters)
 
+    def assign(self, part: str, value: Any) -> None:
+        """Set a variable by the end of its name, where there is one."""
+        variable = self._variables.get(f"{self.name}_{part}")
+        if variable is not None:
+            variable.assign(value)
+
     def _call(self, function: Callable[..., Any]) -> Any:
         dtype = tf.as_dtype(self._layer.variable_dtype)
         self._unnamed = 0

@@ -303,6 +303,17 @@ class VariationalLayer(DivergingLayer):
             return [ops.convert_to_numpy(weight.mean()) for weight in weights]
         return [ops.convert_to_numpy(weight.in_call(self.stream).sample()) for weight in weights]
 
+    def centre_on(self, values: list[Any], delta: float) -> None:
+        """Centre posteriors on these values, and priors where they have a mean of their own.
+
+        Args:
+            values: The values of the weights, kernels first.
+            delta: The standard deviation of a kernel's posterior, as a part of the absolute value.
+        """
+        weights = [weight for weight in self.random_weights.values() if weight.exists]
+        for weight, value in zip(weights, values, strict=True):
+            weight.centre_on(value, delta)
+
     def has_own_divergence(self) -> bool:
         """See `DivergingLayer.has_own_divergence`."""
         return any(weight.has_own_divergence for weight in self.random_weights.values())

@@ -1,7 +1,7 @@
 """Verbs on whole models: their divergence, their predictive distribution, their plain twins."""
 
 from bayeslayers.models.callbacks import callback_kl_annealing, callback_kl_history
-from bayeslayers.models.conversion import as_deterministic
+from bayeslayers.models.conversion import as_bayesian, as_deterministic
 from bayeslayers.models.draws import predict_draws
 from bayeslayers.models.kl import kl_divergence, scale_kl
 from bayeslayers.models.summary import predictive_summary
@@ -15,6 +15,7 @@ FUNCTIONS = {
         callback_kl_annealing,
         predict_draws,
         predictive_summary,
+        as_bayesian,
         as_deterministic,
     )
 }

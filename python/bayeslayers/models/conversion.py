@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import keras
@@ -9,8 +10,11 @@ import keras
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
+from bayeslayers.distributions.makers import NormalAround
+from bayeslayers.layers import FAMILY
 from bayeslayers.layers.diverging import DivergingLayer
-from bayeslayers.models.walk import diverging_layers
+from bayeslayers.layers.variational import VariationalLayer
+from bayeslayers.models.walk import check_model, diverging_layers
 
 
 @model_function(
@@ -60,6 +64,125 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
         elif not isinstance(layer, keras.Model):
             twin.set_weights(layer.get_weights())
     return plain
+
+
+_ESTIMATORS = ("flipout", "reparameterization", "local_reparameterization")
+# What Keras regularizes or constrains, where a prior now does.
+_REPLACED = ("regularizer", "constraint")
+
+
+@model_function(
+    title="Bayesian model of a plain Keras one",
+    formula="w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)",
+    details=(
+        "The same architecture with this package's layers in the place of Keras's dense, "
+        "convolution, recurrent and embedding layers, under the same names. Layers that the "
+        "estimator is not there for take reparameterization. Other layers, and those inside "
+        "wrappers such as `Bidirectional`, are cloned with their weights. The model that is passed "
+        "stays as it is.",
+        "Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using "
+        "a deterministic network) posteriors and priors of the kernels are centred on the trained "
+        "weights w0, and biases start at theirs: training then finds out how sure each weight is, "
+        "from where it stands. Divide the divergence by the number of examples with `scale_kl()`.",
+        "Regularizers and constraints of kernels and biases are left out, with a warning: the "
+        "prior takes their place.",
+    ),
+    further="`kernel_prior_fn` and its like: arguments for all layers that are put in.",
+    returns="A Keras model, not compiled.",
+    raises="If `model` is not sequential or functional, or holds no layer that can be Bayesian; or "
+    "if an argument breaks a rule that is stated here.",
+    python_example="""\
+>>> import keras
+>>> from bayeslayers import as_bayesian
+>>> plain = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+>>> model = as_bayesian(plain, estimator="flipout", moped=True)
+>>> [type(layer).__name__ for layer in model.layers]
+['DenseFlipout']""",
+    r_example="""\
+keras <- reticulate::import("keras")
+plain <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L)))
+as_bayesian(plain, estimator = "flipout", moped = TRUE)""",
+    reference="Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in "
+    "Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial "
+    "Intelligence. https://arxiv.org/abs/1906.05323",
+)
+def as_bayesian(
+    model: keras.Model,
+    estimator: str = "flipout",
+    moped: bool = False,
+    delta: float = 0.1,
+    **kwargs: Any,
+) -> keras.Model:
+    estimator = checks.choice("estimator", estimator, _ESTIMATORS)
+    moped, delta = checks.boolean("moped", moped), checks.positive_number("delta", delta)
+    arguments = {"kernel_prior_fn": NormalAround()} if moped else {}
+    if moped and not check_model(model).built:
+        rule = "must be false for a model that has not been built"
+        raise ArgumentError("moped", rule, {"moped": moped})
+    twins: list[tuple[keras.Layer, keras.Layer]] = []
+
+    def clone(layer: keras.Layer) -> keras.Layer:
+        kind = _bayesian_kind(layer, estimator)
+        if kind is None:
+            twin = type(layer).from_config(layer.get_config())
+        else:
+            twin = _bayesian(layer, kind, arguments, kwargs)
+        twins.append((layer, twin))
+        return twin
+
+    bayesian = _clone(check_model(model), clone)
+    if all(type(layer) is type(twin) for layer, twin in twins):
+        rule = "must contain a dense, convolution, recurrent or embedding layer of Keras"
+        raise ArgumentError("model", rule, {"model": Described(f"{model.name!r} without one")})
+    for layer, twin in twins:
+        if type(layer) is type(twin):
+            if layer.built and not isinstance(layer, keras.Model):
+                twin.set_weights(layer.get_weights())
+        elif moped:
+            twin.centre_on(layer.get_weights(), delta)
+    return bayesian
+
+
+def _bayesian_kind(layer: keras.Layer, estimator: str) -> type[VariationalLayer] | None:
+    """Return the class that takes the place of a layer of Keras, if there is one."""
+    name = type(layer).__name__
+    # A user's subclass of Keras's layer computes something else.
+    if getattr(keras.layers, name, None) is not type(layer):
+        return None
+    words = [word.capitalize() for word in estimator.split("_")]
+    return FAMILY.get(name + "".join(words)) or FAMILY.get(f"{name}Reparameterization")
+
+
+def _bayesian(
+    layer: keras.Layer,
+    kind: type[VariationalLayer],
+    defaults: dict[str, Any],
+    further: dict[str, Any],
+) -> VariationalLayer:
+    """Make the Bayesian layer that computes what a layer of Keras does."""
+    config = layer.get_config()
+    replaced = [
+        name for name, value in config.items() if name.endswith(_REPLACED) and value is not None
+    ]
+    replaced = [name for name in replaced if not name.startswith("activity")]
+    if replaced:
+        warnings.warn(
+            f"Layer {layer.name!r} loses {replaced}: its prior takes their place.", stacklevel=4
+        )
+    known = kind.arguments.parameters
+    arguments = {name: value for name, value in config.items() if name in known and name != "seed"}
+    arguments |= {"dtype": layer.dtype_policy}
+    if config.get("use_bias") is False:
+        arguments["bias_posterior_fn"] = None
+    # "kernel" stands for all kernels, however a layer calls them.
+    of_kernels = {
+        name.replace("kernel", role, 1): value
+        for name, value in {**defaults, **further}.items()
+        if name.startswith("kernel_")
+        for role in kind.geometry_type.kernels
+    }
+    others = {name: value for name, value in further.items() if not name.startswith("kernel_")}
+    return kind(**{**arguments, **of_kernels, **others})
 
 
 def _clone(model: keras.Model, clone_function: Any) -> keras.Model:

@@ -1,0 +1,103 @@
+"""The verbs of models: R and Python get the same numbers, each in the words of the language."""
+
+import keras
+import numpy as np
+import pytest
+from languages import example_inputs
+
+from bayeslayers import as_deterministic, kl_divergence, predict_draws, predictive_summary
+from bayeslayers.layers import Conv1DFlipout, DenseFlipout
+
+X = example_inputs((4, 6, 3))
+
+
+def network(activation=None):
+    return keras.Sequential(
+        [
+            keras.Input((6, 3)),
+            Conv1DFlipout(2, 3, activation="relu", seed=1, name="first"),
+            keras.layers.Flatten(),
+            DenseFlipout(2, activation=activation, seed=2, name="second"),
+        ]
+    )
+
+
+@pytest.fixture
+def model(r):
+    made = network()
+    r.assign("model", made)
+    r.assign("x", X)
+    return made
+
+
+def test_draws(r, model):
+    found = r.numbers("predict_draws(model, x, draws = 5, seed = 3, verbose = 0)")
+    np.testing.assert_allclose(found, predict_draws(model, X, 5, seed=3, verbose=0), rtol=1e-6)
+
+
+def test_divergence_and_its_scale(r, model):
+    r.run("scale_kl(model, num_examples = 50); kl <- kl_divergence(model)")
+    kl = kl_divergence(model)
+    np.testing.assert_allclose(r.numbers("kl$total"), kl.total, rtol=1e-6)
+    np.testing.assert_allclose(r.numbers("kl$loss"), kl.total / 50, rtol=1e-6)
+    assert r.json("kl$table$layer") == ["first", "second"]
+    np.testing.assert_allclose(r.numbers("kl$table$divergence"), kl.table["divergence"], rtol=1e-6)
+    np.testing.assert_allclose(r.numbers("kl$table$scale"), [1 / 50] * 2, rtol=1e-6)
+
+
+def test_summary_of_values_counts_from_one_in_r(r, model):
+    table = predictive_summary(model, X, draws=20, seed=3, verbose=0)
+    r.run("s <- predictive_summary(model, x, draws = 20, seed = 3, verbose = 0)")
+    assert r.json("names(s)") == list(table.columns)
+    assert r.json("s$example") == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert r.json("s$variable") == ["y[1]", "y[2]"] * 4
+    for column in ("mean", "sd", "q5", "q95", "mad"):
+        np.testing.assert_allclose(r.numbers(f"s${column}"), table[column], rtol=1e-6)
+
+
+def test_summary_of_classes_counts_from_one_in_r(r):
+    model = network("softmax")
+    r.assign("model", model)
+    r.assign("x", X)
+    arguments = {"draws": 20, "seed": 3, "verbose": 0, "outputs": "probabilities"}
+    table = predictive_summary(model, X, **arguments)
+    r.run(
+        "s <- predictive_summary("
+        "model, x, draws = 20, seed = 3, verbose = 0, outputs = 'probabilities')"
+    )
+    assert r.json("names(s)")[-2:] == ["p[1]", "p[2]"]
+    assert r.json("s$class") == [k + 1 for k in table["class"]]
+    np.testing.assert_allclose(r.numbers("s$entropy"), table["entropy"], rtol=1e-6)
+
+
+def test_conversions(r, model):
+    r.run("plain <- as_deterministic(model); again <- as_bayesian(plain, moped = TRUE)")
+    expected = as_deterministic(model)(X.astype("float32"))
+    np.testing.assert_allclose(r.python_object("plain(x)"), expected, rtol=1e-5, atol=1e-6)
+    kinds = r.json("vapply(again$layers, function(layer) class(layer)[[1]], '')")
+    assert [kind.split(".")[-1] for kind in kinds] == ["Conv1DFlipout", "Flatten", "DenseFlipout"]
+
+
+def test_callbacks(r, model):
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    history = r.numbers("""
+        model$fit(
+          x, array(0, c(4, 2)), epochs = 3L, verbose = 0L,
+          callbacks = list(callback_kl_history(1e9), callback_kl_annealing(epochs = 2))
+        )$history$kl_divergence
+    """)
+    total = kl_divergence(model).total
+    np.testing.assert_allclose(history, [0, total / 2, total], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("predict_draws(model, x, draws = 0)", "`draws` must be a positive whole number"),
+        ("scale_kl(model, num_examples = -1)", "`num_examples` must be a positive number"),
+        ("as_bayesian(model)", "`model` must contain a dense"),
+        ("callback_kl_annealing(epochs = 2, schedule = 'no')", "`schedule` must be one of"),
+    ],
+)
+def test_errors_are_r_s(r, model, code, message):
+    assert message in r.error(code)
