@@ -15,6 +15,7 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -34,6 +35,7 @@ COMPILED = {"default": "default", "on": True, "off": False}
 DTYPES = ("float32", "mixed_bfloat16")
 LIBRARIES = ("keras", "bayeslayers", "tfp")
 COLUMNS = {"keras": "Keras", "bayeslayers": "ours", "tfp": "TFP", "torch": "torch"}
+FROM_R = {"R": "", "R, closure": "closure"}
 # How many linear maps a draw takes, as the floor counts them.
 MAPS = {"Flipout": 2, "Reparameterization": 1, "LocalReparameterization": 1}
 
@@ -43,8 +45,13 @@ class Worker:
 
     def __init__(self, library: str) -> None:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+        if library in FROM_R:
+            environment["RETICULATE_PYTHON"] = sys.executable
+            command = ["Rscript", str(HERE / "worker.R"), FROM_R[library]]
+        else:
+            command = [sys.executable, str(HERE / "worker.py"), library]
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), library],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -176,6 +183,28 @@ def growth(workers: dict[str, Worker]) -> dict[str, dict[str, list[float]]]:
     return found
 
 
+def time_from_r() -> dict[str, float] | None:
+    """Return the median epoch of the network from Python, and from R where its package is there."""
+    ask_r = ["Rscript", "-e", "library(bayeslayers); library(jsonlite)"]
+    if (
+        not shutil.which("Rscript")
+        or subprocess.run(ask_r, capture_output=True, check=False).returncode
+    ):
+        return None
+    workers = {name: Worker(name) for name in ("bayeslayers", *FROM_R)}
+    how = {"estimator": "Flipout", "dtype": "float32", "jit": "default"}
+    times: dict[str, list[float]] = {name: [] for name in workers}
+    for name, worker in workers.items():
+        further = {"warm_up": 8} if name in FROM_R else {}
+        worker.ask("build", name="model", row={"number": ROW_OF_EPOCHS}, **how, **further)
+    for _ in range(2 * EPOCH_ROUNDS):
+        for name, worker in workers.items():
+            times[name].extend(worker.ask("run", name="model", count=EPOCHS)["times"])
+    for worker in workers.values():
+        worker.close()
+    return {name: statistics.median(timed) for name, timed in times.items()}
+
+
 def describe_machine() -> dict[str, Any]:
     """Return what the machine is, as far as times depend on it."""
     cpu = {}
@@ -248,6 +277,7 @@ def main() -> None:
     for result in results:
         if (result.dtype, result.jit, result.estimator) == ("float32", "default", "Flipout"):
             result.peak = peaks(next(row for row in rows if row.number == result.row), "Flipout")
+    from_r = time_from_r()
     report = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": describe_machine(),
@@ -255,6 +285,7 @@ def main() -> None:
         "timed steps": {"rows": ROUNDS * STEPS, f"row {ROW_OF_EPOCHS}": EPOCH_ROUNDS * EPOCHS},
         "results": [asdict(result) for result in results],
         "growth": grown,
+        f"row {ROW_OF_EPOCHS} from R": from_r,
     }
     options.output.mkdir(exist_ok=True)
     (options.output / "steps.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -263,6 +294,9 @@ def main() -> None:
         if result.peak:
             listed = ", ".join(f"{name} {value:.0f}" for name, value in result.peak.items())
             print(f"peak memory of row {result.row}, MB: {listed}")
+    if from_r:
+        listed = ", ".join(f"{name} {from_r[name] / from_r['bayeslayers']:.3f}" for name in FROM_R)
+        print(f"an epoch of row {ROW_OF_EPOCHS}, in epochs from Python: {listed}")
     from pictures import draw_growth, draw_ratios
 
     draw_ratios(report, options.output / "steps.png")
