@@ -271,3 +271,70 @@ as_deterministic <- function(
 ) {
   call_core("as_deterministic")
 }
+
+#' Prune a Bayesian model by signal-to-noise ratio
+#'
+#' \preformatted{w[i] = 0   where   |loc[i]| / scale[i] < snr}
+#'
+#' A copy of the model in which the weights that the posterior is least sure of are zero: their mean is zero, and their scale the smallest there is, 1e-7 in single precision. Give either the ratio `snr`, or the `share` of all random weights to remove. Biases and the model that is passed stay as they are.
+#'
+#' The copy is for prediction: the divergence of a weight that is all but certain is large, and training would revive it.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param snr Positive number: the ratio of mean to scale below which a weight is removed, or `NULL`.
+#' @param share Number from 0 to 1: the part of the weights to remove, or `NULL`.
+#' @returns A Keras model of the same layers, not compiled.
+#' @section Errors:
+#' If not just one of `snr` and `share` is given, or breaks its rule; if a posterior is not the default; or if `model` is not sequential or functional.
+#' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
+#' @family functions of models
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_flipout(units = 4, input_shape = 3)
+#' pruned <- prune(model, share = 0.5)
+#' pruned$layers[[1]]$kernel_posterior
+#' @export
+prune <- function(
+  model,
+  snr = NULL,
+  share = NULL
+) {
+  call_core("prune")
+}
+
+#' What pruning costs: a metric against the share of weights removed
+#'
+#' \preformatted{metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))}
+#'
+#' For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors, as in Blundell et al.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
+#' @param y Targets: an array or a tensor.
+#' @param metric Name of a Keras metric, such as "sparse_categorical_accuracy".
+#' @param shares Numbers from 0 to 1: the parts of the weights to remove.
+#' @returns A data frame with the columns `share`, `snr` (the ratio below which weights were removed), `removed` (how many), and one named after the metric.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here; see also `prune()`.
+#' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
+#' @family functions of models
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_flipout(units = 4, input_shape = 3)
+#' pruning_curve(
+#'   model, array(1, c(8, 3)), array(1, c(8, 4)),
+#'   metric = "mean_squared_error", shares = c(0, 0.5)
+#' )
+#' @export
+pruning_curve <- function(
+  model,
+  x,
+  y,
+  metric,
+  shares = c(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
+) {
+  result <- call_core("pruning_curve")
+  as_data_frame(result)
+}

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 from languages import example_inputs
 
-from bayeslayers import as_deterministic, kl_divergence, predict_draws, predictive_summary
+from bayeslayers import (
+    as_deterministic,
+    kl_divergence,
+    predict_draws,
+    predictive_summary,
+    prune,
+    pruning_curve,
+)
 from bayeslayers.layers import Conv1DFlipout, DenseFlipout
 
 X = example_inputs((4, 6, 3))
@@ -101,3 +108,16 @@ def test_callbacks(r, model):
 )
 def test_errors_are_r_s(r, model, code, message):
     assert message in r.error(code)
+
+
+def test_pruning(r, model):
+    found = r.numbers("prune(model, share = 0.5)$layers[[1]]$kernel_posterior$mean()$numpy()")
+    expected = prune(model, share=0.5).layers[0].kernel_posterior.mean()
+    np.testing.assert_array_equal(found, expected)
+    y = np.ones((4, 2))
+    table = pruning_curve(model, X, y, "mean_squared_error", shares=(0.0, 0.5))
+    r.assign("y", y)
+    r.run('curve <- pruning_curve(model, x, y, metric = "mean_squared_error", shares = c(0, 0.5))')
+    assert r.json("names(curve)") == list(table.columns)
+    for column in table.columns:
+        np.testing.assert_allclose(r.numbers(f"curve${column}"), table[column], rtol=1e-5)

@@ -25,6 +25,7 @@ FUNCTIONS_IN_R = {
     "convert_to_tensor_fn": "tfp$distributions$Distribution$sample",
 }
 VALUES_IN_R = {
+    "(0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)": "c(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)",
     "(0.05, 0.95)": "c(0.05, 0.95)",
     "10.0": "10",
     "None": "NULL",

@@ -463,6 +463,16 @@ MODEL_ARGUMENTS = {
         "Positive number: the standard deviation of a posterior under MOPED, as a part of the "
         "weight's absolute value."
     ),
+    "snr": Argument(
+        "Positive number: the ratio of mean to scale below which a weight is removed, or {none}."
+    ),
+    "share": Argument("Number from 0 to 1: the part of the weights to remove, or {none}."),
+    "y": Argument("Targets: an array or a tensor."),
+    "metric": Argument('Name of a Keras metric, such as "sparse_categorical_accuracy".'),
+    "shares": Argument(
+        "Numbers from 0 to 1: the parts of the weights to remove.",
+        r_default="c(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)",
+    ),
     "weights": Argument(
         '"mean" for the means of the posteriors, "sample" for one draw of all weights.'
     ),

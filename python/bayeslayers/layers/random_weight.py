@@ -21,6 +21,8 @@ from bayeslayers.distributions.sampling import with_seeds
 from bayeslayers.layers.variables import DistributionMaker
 
 _SMALLEST_SCALE = 1e-4
+# Softplus of it is nothing beside the smallest scale that there is.
+_UNTRANSFORMED_ZERO = -50.0
 
 
 class RandomWeight:
@@ -96,6 +98,13 @@ class RandomWeight:
         self._posterior.assign("untransformed_scale", np.log(np.expm1(scale)))
         if self._prior:
             self._prior.assign("loc", value)
+
+    def keep_only(self, kept: Any) -> None:
+        """Put all mass of the other entries on zero, as nearly as the scale allows."""
+        loc, untransformed_scale = (np.asarray(value) for value in self._posterior.parameters())
+        self._posterior.assign("loc", np.where(kept, loc, 0.0))
+        scale = np.where(kept, untransformed_scale, _UNTRANSFORMED_ZERO)
+        self._posterior.assign("untransformed_scale", scale)
 
     def in_call(self, seeds: keras.random.SeedGenerator) -> Posterior:
         """Return the posterior as it is during a call."""

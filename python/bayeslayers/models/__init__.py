@@ -4,6 +4,7 @@ from bayeslayers.models.callbacks import callback_kl_annealing, callback_kl_hist
 from bayeslayers.models.conversion import as_bayesian, as_deterministic
 from bayeslayers.models.draws import predict_draws
 from bayeslayers.models.kl import kl_divergence, scale_kl
+from bayeslayers.models.pruning import prune, pruning_curve
 from bayeslayers.models.summary import predictive_summary
 
 FUNCTIONS = {
@@ -17,5 +18,7 @@ FUNCTIONS = {
         predictive_summary,
         as_bayesian,
         as_deterministic,
+        prune,
+        pruning_curve,
     )
 }

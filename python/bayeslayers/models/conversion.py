@@ -57,7 +57,7 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
         twins.append((layer, twin))
         return twin
 
-    plain = _clone(model, clone)
+    plain = clone_with(model, clone)
     for layer, twin in twins:
         if isinstance(layer, DivergingLayer):
             twin.set_weights(layer.plain_weights(weights))
@@ -130,7 +130,7 @@ def as_bayesian(
         twins.append((layer, twin))
         return twin
 
-    bayesian = _clone(check_model(model), clone)
+    bayesian = clone_with(check_model(model), clone)
     if all(type(layer) is type(twin) for layer, twin in twins):
         rule = "must contain a dense, convolution, recurrent or embedding layer of Keras"
         raise ArgumentError("model", rule, {"model": Described(f"{model.name!r} without one")})
@@ -185,7 +185,8 @@ def _bayesian(
     return kind(**{**arguments, **of_kernels, **others})
 
 
-def _clone(model: keras.Model, clone_function: Any) -> keras.Model:
+def clone_with(model: keras.Model, clone_function: Any) -> keras.Model:
+    """Return the architecture of a model with the layers that a function makes of its own."""
     try:
         return keras.models.clone_model(model, clone_function=clone_function, recursive=True)
     except ValueError as error:

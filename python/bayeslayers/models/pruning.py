@@ -1,0 +1,166 @@
+"""Remove the weights that the posterior is least sure of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.contract.functions import model_function
+from bayeslayers.layers.random_weight import RandomWeight
+from bayeslayers.layers.variational import VariationalLayer
+from bayeslayers.models.conversion import as_deterministic, clone_with
+from bayeslayers.models.walk import diverging_layers
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
+_REFERENCE = (
+    "Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in "
+    "Neural Networks. International Conference on Machine Learning. "
+    "https://arxiv.org/abs/1505.05424"
+)
+_PYTHON_MODEL = """\
+>>> import keras
+>>> from bayeslayers import layer_dense_flipout, {name}
+>>> model = keras.Sequential([keras.Input((3,))])
+>>> model = layer_dense_flipout(model, units=4)
+"""
+_R_MODEL = """\
+keras <- reticulate::import("keras")
+model <- keras$Sequential() |>
+  layer_dense_flipout(units = 4, input_shape = 3)
+"""
+
+
+@model_function(
+    title="Prune a Bayesian model by signal-to-noise ratio",
+    formula="w[i] = 0   where   |loc[i]| / scale[i] < snr",
+    details=(
+        "A copy of the model in which the weights that the posterior is least sure of are zero: "
+        "their mean is zero, and their scale the smallest there is, 1e-7 in single precision. "
+        "Give either the ratio `snr`, or the `share` of all random weights to remove. Biases and "
+        "the model that is passed stay as they are.",
+        "The copy is for prediction: the divergence of a weight that is all but certain is large, "
+        "and training would revive it.",
+    ),
+    returns="A Keras model of the same layers, not compiled.",
+    raises="If not just one of `snr` and `share` is given, or breaks its rule; if a posterior is "
+    "not the default; or if `model` is not sequential or functional.",
+    python_example=_PYTHON_MODEL.format(name="prune")
+    + """\
+>>> pruned = prune(model, share=0.5)
+>>> int((pruned.layers[0].kernel_posterior.mean().numpy() == 0).sum())
+6""",
+    r_example=_R_MODEL + "pruned <- prune(model, share = 0.5)\npruned$layers[[1]]$kernel_posterior",
+    reference=_REFERENCE,
+)
+def prune(model: keras.Model, snr: float | None = None, share: float | None = None) -> keras.Model:
+    if (snr is None) == (share is None):
+        rule = "must be given, or `share`, and not both"
+        raise ArgumentError("snr", rule, {"snr": snr, "share": share})
+    if snr is not None:
+        snr = checks.positive_number("snr", snr)
+    else:
+        (share,) = checks.probabilities("share", share)
+    ratios = [_signal_to_noise(weight) for weight in _kernels(model)]
+    keep = _largest(ratios, share) if snr is None else [ratio >= snr for ratio in ratios]
+    pruned = clone_with(model, lambda layer: type(layer).from_config(layer.get_config()))
+    pruned.set_weights(model.get_weights())
+    for weight, kept in zip(_kernels(pruned), keep, strict=True):
+        weight.keep_only(kept)
+    return pruned
+
+
+@model_function(
+    title="What pruning costs: a metric against the share of weights removed",
+    formula="metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))",
+    details=(
+        "For each share the model is pruned (see `prune()`) and evaluated at the means of its "
+        "posteriors, as in Blundell et al.",
+    ),
+    returns="A data frame with the columns `share`, `snr` (the ratio below which weights were "
+    "removed), `removed` (how many), and one named after the metric.",
+    raises="If an argument breaks a rule that is stated here; see also `prune()`.",
+    python_example=_PYTHON_MODEL.format(name="pruning_curve")
+    + """\
+>>> x, y = keras.ops.ones((8, 3)), keras.ops.ones((8, 4))
+>>> list(pruning_curve(model, x, y, metric="mean_squared_error", shares=(0.0, 0.5)))
+['share', 'snr', 'removed', 'mean_squared_error']""",
+    r_example=_R_MODEL
+    + """\
+pruning_curve(
+  model, array(1, c(8, 3)), array(1, c(8, 4)),
+  metric = "mean_squared_error", shares = c(0, 0.5)
+)""",
+    reference=_REFERENCE,
+    r_result="as_data_frame",
+)
+def pruning_curve(
+    model: keras.Model,
+    x: ArrayLike,
+    y: ArrayLike,
+    metric: str,
+    shares: tuple[float, ...] = SHARES,
+) -> pd.DataFrame:
+    import pandas as pd
+
+    shares = checks.probabilities("shares", shares)
+    ratios = np.sort(np.concatenate([_signal_to_noise(w).ravel() for w in _kernels(model)]))
+    rows = []
+    for share in shares:
+        removed = _count(share, len(ratios))
+        snr = ratios[removed] if removed < len(ratios) else np.inf
+        outputs = as_deterministic(prune(model, share=share)).predict(x, verbose=0)
+        rows.append((share, snr, removed, _evaluate(metric, y, outputs)))
+    name = metric if isinstance(metric, str) else "metric"
+    return pd.DataFrame(rows, columns=["share", "snr", "removed", name])
+
+
+def _evaluate(metric: Any, y: Any, outputs: Any) -> float:
+    try:
+        found = keras.metrics.get(metric)
+    except ValueError as error:
+        rule = "must be the name of a Keras metric, or a metric"
+        raise ArgumentError("metric", rule, {"metric": metric}) from error
+    if not isinstance(found, keras.Metric):
+        found = keras.metrics.MeanMetricWrapper(found)
+    found.reset_state()
+    found.update_state(y, outputs)
+    return float(found.result())
+
+
+def _kernels(model: keras.Model) -> list[RandomWeight]:
+    """Return the random kernels of a model, whose posteriors must be the default."""
+    kernels = []
+    for layer in diverging_layers(model):
+        weights = layer.random_weights.values() if isinstance(layer, VariationalLayer) else ()
+        of_layer = [weight for weight in weights if weight.exists and weight.role != "bias"]
+        if not of_layer or not all(weight.is_independent_normal for weight in of_layer):
+            rule = "must have the default posterior, independent normals, in all layers"
+            raise ArgumentError("model", rule, {"layer": Described(repr(layer.name))})
+        kernels.extend(of_layer)
+    return kernels
+
+
+def _signal_to_noise(weight: RandomWeight) -> np.ndarray:
+    posterior = weight.posterior
+    return np.abs(posterior.mean().numpy()) / posterior.stddev().numpy()
+
+
+def _largest(ratios: list[np.ndarray], share: float) -> list[np.ndarray]:
+    """Return which entries of the arrays are kept, when this share of the lowest is not."""
+    flat = np.concatenate([ratio.ravel() for ratio in ratios])
+    kept = np.ones(len(flat), bool)
+    kept[np.argsort(flat, kind="stable")[: _count(share, len(flat))]] = False
+    parts = np.split(kept, np.cumsum([ratio.size for ratio in ratios])[:-1])
+    return [part.reshape(ratio.shape) for part, ratio in zip(parts, ratios, strict=True)]
+
+
+def _count(share: float, size: int) -> int:
+    return round(share * size)
