@@ -12,6 +12,7 @@ argument_coercions <- c(
   draws = "whole_number",
   batch_size = "whole_number",
   seed = "whole_number",
+  bins = "whole_number",
   filters = "whole_number",
   kernel_size = "whole_number",
   strides = "whole_number",

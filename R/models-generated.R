@@ -161,7 +161,8 @@ predict_draws <- function(
   seed = NULL,
   verbose = "auto"
 ) {
-  call_core("predict_draws")
+  result <- call_core("predict_draws")
+  as_predictive_draws(result)
 }
 
 #' Summary of a model's predictive distribution
@@ -207,6 +208,231 @@ predictive_summary <- function(
 ) {
   result <- call_core("predictive_summary")
   as_summary(result)
+}
+
+#' Log-likelihood of observations under each draw of the weights
+#'
+#' \preformatted{log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws}
+#'
+#' What cross-validation and information criteria are computed from (WAIC, PSIS-LOO), and the log score. The model ends in a distribution, or in the probabilities or logits of classes, which `outputs` then has to name; `y` holds classes counted from 0, as `fit()` takes them, or 0 and 1 in a column for each class.
+#'
+#' The same `seed` stands for the same draws of the weights as in `predict_draws()`.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
+#' @param y Targets, one for each example: an array or a tensor.
+#' @param draws Positive whole number: how many draws.
+#' @param outputs What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".
+#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
+#' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
+#' @returns A NumPy array of shape (draws, n), an R array of these dimensions.
+#' @section Errors:
+#' If the model ends in a tensor of values, which leave no likelihood, or an argument breaks a rule that is stated here.
+#' @references Vehtari, A., Gelman, A., and Gabry, J. (2017). Practical Bayesian Model Evaluation Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432. <https://doi.org/10.1007/s11222-016-9696-4>
+#' @family functions of models
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_flipout(units = 1, input_shape = 3) |>
+#'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+#' x <- array(1, c(8, 3))
+#' y <- array(1, c(8, 1))
+#' dim(log_likelihood(model, x, y, draws = 10, verbose = 0))
+#' @export
+log_likelihood <- function(
+  model,
+  x,
+  y,
+  draws = 100,
+  outputs = "auto",
+  batch_size = NULL,
+  seed = NULL,
+  verbose = "auto"
+) {
+  call_core("log_likelihood")
+}
+
+#' Scores of a model's predictive distribution
+#'
+#' \preformatted{log_score = log E_w[p(y | x, w)]
+#' crps = E|Y - y| - E|Y - Y'| / 2
+#' pit = P(Y < y) + P(Y = y) / 2
+#' brier = sum over classes k of (P(k) - [y = k])^2}
+#'
+#' Y and Y' are independent draws of the outcome: of the weights, and of the noise under them.
+#'
+#' For values, by example: a row for each example and each output, with the outcome `y`, the probability integral transform `pit`, which is uniform where the model is calibrated, the continuous ranked probability score `crps`, in the units of `y`, the `log_score` of the example (all its outputs together), and for each of `levels` whether the central interval of that probability `covered` the outcome. By model: one row with `n`, the root mean squared error `rmse` of the predictive mean, and the means of the others, of which `coverage_90` is the share of outcomes in the interval of 90 %.
+#'
+#' For classes, by example: `y`, counted from 0 as `fit()` takes it, the `probability` of that class, whether the most probable class was `correct`, `brier` and `log_score`. By model: `n`, `accuracy`, `brier`, `log_score`, and the expected `calibration_error` over `bins` of equal width.
+#'
+#' Higher is better for `log_score`, lower for `crps`, `rmse`, `brier` and `calibration_error`.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
+#' @param y Targets, one for each example: an array or a tensor.
+#' @param draws Positive whole number: how many draws.
+#' @param levels Numbers from 0 to 1: the probabilities of the central intervals.
+#' @param outputs What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".
+#' @param bins Positive whole number: how many bins there are.
+#' @param by "model" for one row, "example" for a row for each.
+#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
+#' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
+#' @returns A data frame.
+#' @section Errors:
+#' If the model ends in a tensor of values, which say nothing of their noise; or an argument breaks a rule that is stated here.
+#' @references Gneiting, T., and Raftery, A. E. (2007). Strictly Proper Scoring Rules, Prediction, and Estimation. Journal of the American Statistical Association 102(477), 359-378. <https://doi.org/10.1198/016214506000001437> Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1706.04599>
+#' @family functions of models
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_flipout(units = 1, input_shape = 3) |>
+#'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+#' x <- array(1, c(8, 3))
+#' y <- array(1, c(8, 1))
+#' predictive_scores(model, x, y, draws = 100, verbose = 0)
+#' predictive_scores(model, x, y, draws = 100, by = "example", verbose = 0)
+#' @export
+predictive_scores <- function(
+  model,
+  x,
+  y,
+  draws = 1000,
+  levels = c(0.5, 0.9),
+  outputs = "auto",
+  bins = 10,
+  by = "model",
+  batch_size = NULL,
+  seed = NULL,
+  verbose = "auto"
+) {
+  result <- call_core("predictive_scores")
+  as_scores(result)
+}
+
+#' Reliability curve: what a model says against what comes true
+#'
+#' \preformatted{values:   coverage(level) = share of outcomes in the central interval of this level
+#' classes:  accuracy(bin) against confidence(bin) = mean probability of the class chosen}
+#'
+#' For values, a row for each of the levels 1 / `bins`, 2 / `bins`, ... below 1, with the columns `level`, `coverage` and `n`, how many outcomes there were.
+#'
+#' For classes, the examples are put into `bins` of equal width by the probability of the most probable class: `lower`, `upper`, `n`, `confidence`, `accuracy`. Bins without examples are left out.
+#'
+#' A calibrated model stays near the diagonal. Above it, it is less sure than it could be, below it surer than it should be.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
+#' @param y Targets, one for each example: an array or a tensor.
+#' @param draws Positive whole number: how many draws.
+#' @param outputs What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".
+#' @param bins Positive whole number: how many bins there are.
+#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
+#' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
+#' @returns A data frame.
+#' @section Errors:
+#' As `predictive_scores()` does.
+#' @references Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1706.04599>
+#' @family functions of models
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_flipout(units = 1, input_shape = 3) |>
+#'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+#' x <- array(1, c(8, 3))
+#' y <- array(1, c(8, 1))
+#' reliability_curve(model, x, y, draws = 100, verbose = 0)
+#' @export
+reliability_curve <- function(
+  model,
+  x,
+  y,
+  draws = 1000,
+  outputs = "auto",
+  bins = 10,
+  batch_size = NULL,
+  seed = NULL,
+  verbose = "auto"
+) {
+  result <- call_core("reliability_curve")
+  as_reliability(result)
+}
+
+#' Draws of a model's weights
+#'
+#' \preformatted{w_d ~ q,   d = 1, ..., draws}
+#'
+#' Weights are named after their layer: `out.kernel`. The same `seed` gives the weights that `predict_draws()` has under it, draw by draw: what a prediction and a weight have to do with one another can be seen.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param draws Positive whole number: how many draws.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
+#' @returns A dictionary (in R a named list) of arrays (draws, ...), one for each weight.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here.
+#' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
+#' @family functions of models
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_flipout(units = 2, name = "out", input_shape = 3)
+#' lapply(posterior_draws(model, draws = 10), dim)
+#' @export
+posterior_draws <- function(
+  model,
+  draws = 100,
+  seed = NULL
+) {
+  call_core("posterior_draws")
+}
+
+#' Summary of the posterior of a model's weights
+#'
+#' \preformatted{snr = |mean| / sd}
+#'
+#' A row for each number in a weight: `layer`, `weight`, `variable` (`kernel[0,1]`, counted from 0 in Python and from 1 in R), `mean` and `sd` of its posterior, and `snr`, their ratio, by which `prune()` removes weights. Where a posterior does not know its standard deviation, `sd` and `snr` are not numbers. A bias is as a rule one number without a spread: its `sd` is 0, its `snr` infinite.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @returns A data frame.
+#' @section Errors:
+#' If `model` is no Keras 3 model, or has no layer with a posterior that is built.
+#' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
+#' @family functions of models
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_flipout(units = 2, name = "out", input_shape = 3)
+#' posterior_summary(model)
+#' @export
+posterior_summary <- function(
+  model
+) {
+  result <- call_core("posterior_summary")
+  as_posterior_summary(result)
+}
+
+#' The history of a training as a table
+#'
+#' \preformatted{loss = negative_log_likelihood + kl_divergence}
+#'
+#' A row for each epoch and figure: `epoch`, counted from 1; `data`, which is `training` or `validation`; `figure`, its name, without `val_`; and `value`. With `callback_kl_history()`, likelihood and divergence are among the figures.
+#'
+#' @param history What `fit()` returned, or its dictionary `history`.
+#' @returns A data frame.
+#' @section Errors:
+#' If `history` is not what `fit()` returned.
+#' @references Chollet, F. and others (2015). Keras. <https://keras.io>
+#' @family functions of models
+#' @examplesIf reticulate::py_module_available("keras")
+#' training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2)))
+#' @export
+training_history <- function(
+  history
+) {
+  result <- call_core("training_history")
+  as_training_history(result)
 }
 
 #' Bayesian model of a plain Keras one
@@ -311,7 +537,7 @@ prune <- function(
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
 #' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
-#' @param y Targets: an array or a tensor.
+#' @param y Targets, one for each example: an array or a tensor.
 #' @param metric Name of a Keras metric, such as "sparse_categorical_accuracy".
 #' @param shares Numbers from 0 to 1: the parts of the weights to remove.
 #' @returns A data frame with the columns `share`, `snr` (the ratio below which weights were removed), `removed` (how many), and one named after the metric.

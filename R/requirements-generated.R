@@ -4,6 +4,8 @@ required_packages <- c(
   "keras<4,>=3.0",
   "numpy<3,>=1.26",
   "pandas<4,>=2.2",
+  "scipy<2,>=1.11",
+  "scoringrules<1,>=0.7",
   "tensorflow-probability<1,>=0.24",
   "tensorflow<3,>=2.16",
   "tf-keras<3,>=2.16"

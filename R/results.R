@@ -18,7 +18,36 @@ print.bayeslayers_kl_divergence <- function(x, ...) {
 }
 
 as_summary <- function(result) {
+  with_class(one_based(as_data_frame(result)), "bayeslayers_summary")
+}
+
+as_reliability <- function(result) {
+  with_class(as_data_frame(result), "bayeslayers_reliability")
+}
+
+as_posterior_summary <- function(result) {
+  with_class(one_based(as_data_frame(result)), "bayeslayers_posterior")
+}
+
+as_training_history <- function(result) {
+  with_class(as_data_frame(result), "bayeslayers_history")
+}
+
+as_scores <- function(result) {
   one_based(as_data_frame(result))
+}
+
+# A model of several outputs has an array of draws for each.
+as_predictive_draws <- function(result) {
+  if (is.list(result)) {
+    return(lapply(result, as_predictive_draws))
+  }
+  structure(result, class = c("bayeslayers_draws", "array"))
+}
+
+with_class <- function(table, class) {
+  class(table) <- c(class, class(table))
+  table
 }
 
 as_data_frame <- function(table) {

@@ -4,13 +4,20 @@ from bayeslayers._backend import require_tensorflow
 
 require_tensorflow()
 
-from bayeslayers import layers, shim, tfp  # noqa: E402
+from bayeslayers import layers, pictures, shim, tfp  # noqa: E402
 from bayeslayers._version import __version__  # noqa: E402
 from bayeslayers.contract.errors import ArgumentError  # noqa: E402
 from bayeslayers.contract.functions import layer_function  # noqa: E402
 from bayeslayers.distributions import constructors as _constructors  # noqa: E402
 from bayeslayers.distributions import functions as _distributions  # noqa: E402
+from bayeslayers.inference_data import as_inference_data  # noqa: E402
 from bayeslayers.models import FUNCTIONS as _MODEL_FUNCTIONS  # noqa: E402
+from bayeslayers.pictures import (  # noqa: E402
+    plot_bands,
+    plot_posterior,
+    plot_reliability,
+    plot_training,
+)
 
 # `layer_conv_1d_flipout` and its kin: a function for every class of the family. `tfd_sample` and
 # its kin: the verbs of distributions. `predict_draws` and its kin: the verbs of models.
@@ -33,7 +40,13 @@ def __getattr__(name: str) -> object:
 __all__ = [
     "ArgumentError",
     "__version__",
+    "as_inference_data",
     "layers",
+    "pictures",
+    "plot_bands",
+    "plot_posterior",
+    "plot_reliability",
+    "plot_training",
     "shim",
     "tfp",
     *_FUNCTIONS,

@@ -8,12 +8,19 @@ from languages import example_inputs
 from bayeslayers import (
     as_deterministic,
     kl_divergence,
+    log_likelihood,
+    posterior_draws,
+    posterior_summary,
     predict_draws,
+    predictive_scores,
     predictive_summary,
     prune,
     pruning_curve,
+    reliability_curve,
+    tfp,
+    training_history,
 )
-from bayeslayers.layers import Conv1DFlipout, DenseFlipout
+from bayeslayers.layers import Conv1DFlipout, DenseFlipout, DistributionLambda
 
 X = example_inputs((4, 6, 3))
 
@@ -121,3 +128,62 @@ def test_pruning(r, model):
     assert r.json("names(curve)") == list(table.columns)
     for column in table.columns:
         np.testing.assert_allclose(r.numbers(f"curve${column}"), table[column], rtol=1e-5)
+
+
+@pytest.fixture
+def noisy(r):
+    made = network()
+    made.add(DistributionLambda(lambda t: tfp.distributions.Normal(t, 0.5)))
+    r.assign("model", made)
+    r.assign("x", X)
+    r.assign("y", Y)
+    return made
+
+
+Y = np.arange(8.0).reshape(4, 2) / 8
+
+
+def assert_same_tables(r, name, table, *, texts=()):
+    assert r.json(f"names({name})") == list(table.columns)
+    for column in set(table.columns) - set(texts):
+        found = r.numbers(f'as.numeric({name}[["{column}"]])')
+        np.testing.assert_allclose(found, table[column], rtol=1e-5, err_msg=column)
+
+
+def test_scores(r, noisy):
+    r.run("whole <- predictive_scores(model, x, y, draws = 50, seed = 3, verbose = 0)")
+    assert_same_tables(r, "whole", predictive_scores(noisy, X, Y, 50, seed=3, verbose=0))
+    r.run("rows <- predictive_scores(model, x, y, draws = 50, seed = 3, by = 'example')")
+    table = predictive_scores(noisy, X, Y, 50, seed=3, by="example")
+    table["example"] += 1
+    assert_same_tables(r, "rows", table, texts=["variable"])
+    assert r.json("rows$variable") == ["y[1]", "y[2]"] * 4
+    r.run("curve <- reliability_curve(model, x, y, draws = 50, bins = 4, seed = 3)")
+    assert_same_tables(r, "curve", reliability_curve(noisy, X, Y, 50, bins=4, seed=3))
+
+
+def test_likelihood_of_draws(r, noisy):
+    found = r.numbers("log_likelihood(model, x, y, draws = 5, seed = 3, verbose = 0)")
+    expected = log_likelihood(noisy, X, Y, draws=5, seed=3, verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_posterior(r, model):
+    r.run("weights <- posterior_draws(model, draws = 5, seed = 3)")
+    expected = posterior_draws(model, draws=5, seed=3)
+    assert r.json("names(weights)") == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(r.numbers(f'weights[["{name}"]]'), values, rtol=1e-6)
+    r.run("summary <- posterior_summary(model)")
+    table = posterior_summary(model)
+    assert_same_tables(r, "summary", table, texts=["layer", "weight", "variable"])
+    assert r.json("summary$variable")[:3] == ["kernel[1,1,1]", "kernel[1,1,2]", "kernel[1,2,1]"]
+
+
+def test_history_of_a_training(r, model):
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    r.run("history <- model$fit(x, array(0, c(4, 2)), epochs = 2L, verbose = 0L)")
+    r.run("table <- training_history(history)")
+    table = training_history(r.python_object("history"))
+    assert_same_tables(r, "table", table, texts=["data", "figure"])
+    assert r.json("unique(table$figure)") == "loss"

@@ -7,7 +7,8 @@ import pytest
 
 import bayeslayers
 
-FUNCTIONS = [name for name in bayeslayers.__all__ if inspect.isfunction(getattr(bayeslayers, name))]
+# Those that R has, too: pictures and ArviZ are Python's.
+FUNCTIONS = [name for name in bayeslayers.__all__ if hasattr(getattr(bayeslayers, name), "page")]
 
 # R's word for Python's, where a default is a function: read off tfprobability's documentation.
 KERNELS = ("kernel", "depthwise", "pointwise", "recurrent", "embeddings")
@@ -27,6 +28,7 @@ FUNCTIONS_IN_R = {
 VALUES_IN_R = {
     "(0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)": "c(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)",
     "(0.05, 0.95)": "c(0.05, 0.95)",
+    "(0.5, 0.9)": "c(0.5, 0.9)",
     "10.0": "10",
     "None": "NULL",
     "True": "TRUE",

@@ -207,10 +207,17 @@ def test_a_divergence_that_drowns_the_data_is_said_once(rng):
     assert len([w for w in caught if "scale_kl" in str(w.message)]) == 1
 
 
+def test_a_scaled_divergence_that_drowns_the_data_has_another_remedy(rng):
+    x, y = data(rng)
+    with pytest.warns(UserWarning, match="scaled already") as caught:
+        still(scale_kl(network(), 2)).fit(x, y, verbose=0, callbacks=[callback_kl_history(0.01)])
+    assert not [w for w in caught if "scale_kl" in str(w.message)]
+
+
 def test_a_scaled_divergence_is_not_complained_of(rng):
     x, y = data(rng)
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", message=".*scale_kl")
+        warnings.filterwarnings("error", message=".*outweighs")
         model = still(scale_kl(network(), 1000))
         model.fit(x, y, verbose=0, callbacks=[callback_kl_history()])
 

@@ -467,7 +467,13 @@ MODEL_ARGUMENTS = {
         "Positive number: the ratio of mean to scale below which a weight is removed, or {none}."
     ),
     "share": Argument("Number from 0 to 1: the part of the weights to remove, or {none}."),
-    "y": Argument("Targets: an array or a tensor."),
+    "y": Argument("Targets, one for each example: an array or a tensor."),
+    "levels": Argument(
+        "Numbers from 0 to 1: the probabilities of the central intervals.", r_default="c(0.5, 0.9)"
+    ),
+    "bins": Argument("Positive whole number: how many bins there are.", Coercion.WHOLE),
+    "by": Argument('"model" for one row, "example" for a row for each.'),
+    "history": Argument("What `fit()` returned, or its dictionary `history`."),
     "metric": Argument('Name of a Keras metric, such as "sparse_categorical_accuracy".'),
     "shares": Argument(
         "Numbers from 0 to 1: the parts of the weights to remove.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -17,6 +18,10 @@ class Stream(Protocol):
         """Return the next seed, a tensor of two whole numbers."""
 
 
+def _fold(seed: Any, number: Any) -> Any:
+    return tf.random.experimental.stateless_fold_in(seed, number)
+
+
 class _Folded:
     """Seeds that follow from one: the same ones whenever the same model is traced."""
 
@@ -26,7 +31,7 @@ class _Folded:
 
     def next(self) -> Any:
         self._count += 1
-        return tf.random.experimental.stateless_fold_in(self._seed, self._count)
+        return _fold(self._seed, self._count)
 
 
 class CoherentDraw:
@@ -36,25 +41,33 @@ class CoherentDraw:
         seed: Tensor of two int32, which stands for the draw: every call with this seed has the same
             weights, whatever its inputs.
         batch: Number of the batch, so that noise of inputs and outputs differs between batches.
+        layers: The layers of the model, in an order that is always the same: a layer's place tells
+            its weights from those of others, whichever is called first, or at all.
     """
 
-    def __init__(self, seed: Any, batch: Any) -> None:
+    def __init__(self, seed: Any, batch: Any, layers: Sequence[Any]) -> None:
         # The two never meet: batches are counted from 1, and 0 stands for the weights.
-        self._of_weights = _Folded(tf.random.experimental.stateless_fold_in(seed, 0))
-        self._of_examples = _Folded(tf.random.experimental.stateless_fold_in(seed, batch + 1))
+        self._of_weights = _fold(seed, 0)
+        self._of_examples = _Folded(_fold(seed, batch + 1))
         self.stream: Stream = self._of_examples
+        self._places = {id(layer): place for place, layer in enumerate(layers)}
         self._values: dict[tuple[int, str], Any] = {}
 
     def once(self, layer: Any, role: str, draw: Callable[[], Any]) -> Any:
         """Return a weight of a layer, drawn where it is first asked for."""
         key = (id(layer), role)
         if key not in self._values:
-            self.stream = self._of_weights
+            self.stream = self._stream_of(layer, role)
             try:
                 self._values[key] = draw()
             finally:
                 self.stream = self._of_examples
         return self._values[key]
+
+    def _stream_of(self, layer: Any, role: str) -> Stream:
+        # A layer that Keras does not know of comes behind those that it does.
+        place = self._places.setdefault(id(layer), len(self._places))
+        return _Folded(_fold(_fold(self._of_weights, place), zlib.crc32(role.encode()) >> 1))
 
 
 _current: contextvars.ContextVar[CoherentDraw | None] = contextvars.ContextVar(

@@ -14,8 +14,8 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Dense
-from bayeslayers.layers.coherent import coherent_draw
-from bayeslayers.layers.diverging import DivergingLayer
+from bayeslayers.layers.coherent import CoherentDraw, coherent_draw
+from bayeslayers.layers.diverging import DivergingLayer, stddev_of
 
 _FUNCTIONS = ("make_posterior_fn", "make_prior_fn", "activation")
 _DETAILS = (
@@ -155,7 +155,7 @@ class DenseVariational(DivergingLayer):
         inputs = ops.cast(inputs, self.compute_dtype)
         coherent = coherent_draw()
         if coherent is not None:
-            weights = coherent.once(self, "weights", lambda: self._draw(inputs)[1])
+            weights = self._coherent_weights(coherent, inputs)
         else:
             posterior, weights = self._draw(inputs)
             if self._adds_divergences():
@@ -184,11 +184,34 @@ class DenseVariational(DivergingLayer):
 
     def plain_weights(self, what: str) -> list[Any]:
         """See `DivergingLayer.plain_weights`."""
-        inputs = ops.zeros((1, self._kernel_shape[0]), self.compute_dtype)
-        posterior, drawn = self._draw(inputs)
-        values = ops.convert_to_numpy(posterior.mean() if what == "mean" else drawn).reshape(-1)
-        kernel, bias = values[: self._sizes[0]], values[self._sizes[0] :]
-        return [kernel.reshape(self._kernel_shape), *([bias] if self.use_bias else [])]
+        posterior, drawn = self._draw(self._some_inputs())
+        parts = self._parts(posterior.mean() if what == "mean" else drawn)
+        return [ops.convert_to_numpy(part) for part in parts.values()]
+
+    def drawn_weights(self, draw: CoherentDraw) -> dict[str, Any]:
+        """See `DivergingLayer.drawn_weights`."""
+        return self._parts(self._coherent_weights(draw, self._some_inputs()))
+
+    def posterior_moments(self) -> dict[str, tuple[Any, Any]]:
+        """See `DivergingLayer.posterior_moments`."""
+        posterior, _ = self._draw(self._some_inputs())
+        means, stddev = self._parts(posterior.mean()), stddev_of(posterior)
+        stddevs = dict.fromkeys(means) if stddev is None else self._parts(stddev)
+        return {name: (mean, stddevs[name]) for name, mean in means.items()}
+
+    def _some_inputs(self) -> Any:
+        """Return inputs for what is made from them, and as a rule does not look at them."""
+        return ops.zeros((1, self._kernel_shape[0]), self.compute_dtype)
+
+    def _parts(self, weights: Any) -> dict[str, Any]:
+        """Tell kernel and bias apart in a vector of all weights."""
+        weights = ops.reshape(weights, (-1,))
+        kernel, bias = weights[: self._sizes[0]], weights[self._sizes[0] :]
+        kernel = ops.reshape(kernel, self._kernel_shape)
+        return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
+
+    def _coherent_weights(self, draw: CoherentDraw, inputs: Any) -> Any:
+        return draw.once(self, "weights", lambda: self._draw(inputs)[1])
 
     def has_own_divergence(self) -> bool:
         """See `DivergingLayer.has_own_divergence`."""

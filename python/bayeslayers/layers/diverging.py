@@ -9,10 +9,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bayeslayers.layers.coherent import CoherentDraw
 from bayeslayers.layers.forward_pass import ForwardPass
 from bayeslayers.layers.seeded import SeededLayer
 
 _SCALE = "divergence_scale"
+
+
+def stddev_of(distribution: Any) -> Any:
+    """Return a distribution's standard deviation, or `None` where it does not know."""
+    try:
+        return distribution.stddev()
+    except NotImplementedError:
+        return None
 
 
 class DivergingLayer(SeededLayer):
@@ -49,6 +58,17 @@ class DivergingLayer(SeededLayer):
     @abstractmethod
     def plain_weights(self, what: str) -> list[Any]:
         """Return what the plain layer's weights are: the posterior's "mean" or a "sample"."""
+
+    @abstractmethod
+    def drawn_weights(self, draw: CoherentDraw) -> dict[str, Any]:
+        """Return the weights in a draw of the whole model, by their names."""
+
+    @abstractmethod
+    def posterior_moments(self) -> dict[str, tuple[Any, Any]]:
+        """Return mean and standard deviation of each weight's posterior, by the weight's name.
+
+        Where a distribution does not know its standard deviation, that is `None`.
+        """
 
     @property
     def own_scale(self) -> float:

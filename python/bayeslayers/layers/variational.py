@@ -22,7 +22,7 @@ from bayeslayers.distributions.posteriors import Posterior
 from bayeslayers.estimators import Draw, Estimator, RandomMap
 from bayeslayers.geometries import Geometry, LinearMap
 from bayeslayers.layers.coherent import CoherentDraw, coherent_draw
-from bayeslayers.layers.diverging import DivergingLayer
+from bayeslayers.layers.diverging import DivergingLayer, stddev_of
 from bayeslayers.layers.family import join_signatures, keras_arguments
 from bayeslayers.layers.random_weight import RandomWeight
 
@@ -302,6 +302,19 @@ class VariationalLayer(DivergingLayer):
         if what == "mean":
             return [ops.convert_to_numpy(weight.mean()) for weight in weights]
         return [ops.convert_to_numpy(weight.in_call(self.stream).sample()) for weight in weights]
+
+    def drawn_weights(self, draw: CoherentDraw) -> dict[str, Any]:
+        """See `DivergingLayer.drawn_weights`."""
+        roles = [role for role, weight in self.random_weights.items() if weight.exists]
+        return {role: self._coherent_value(draw, role) for role in roles}
+
+    def posterior_moments(self) -> dict[str, tuple[Any, Any]]:
+        """See `DivergingLayer.posterior_moments`."""
+        return {
+            role: (weight.mean(), stddev_of(weight.posterior))
+            for role, weight in self.random_weights.items()
+            if weight.exists
+        }
 
     def centre_on(self, values: list[Any], delta: float) -> None:
         """Centre posteriors on these values, and priors where they have a mean of their own.

@@ -71,10 +71,22 @@ class KLHistory(keras.callbacks.Callback):
             warnings.warn(
                 f"The KL term of the loss ({logs[DIVERGENCE]:.4g} per example) outweighs the "
                 f"likelihood ({logs[LIKELIHOOD]:.4g}) by far: training will fit the prior, not "
-                "the data. Where the loss is a mean over examples, call `scale_kl(model, "
-                "num_examples)` with the number of training examples.",
+                f"the data. {self._remedy()}",
                 stacklevel=2,
             )
+
+    def _remedy(self) -> str:
+        layers = diverging_layers(self.model)
+        if any(float(layer.divergence_scale.numpy()) == 1.0 for layer in layers):
+            return (
+                "Where the loss is a mean over examples, call `scale_kl(model, num_examples)` with "
+                "the number of training examples."
+            )
+        return (
+            "It is scaled already: if it does not fall soon, there are many weights for so few "
+            "examples. A smaller network, a `callback_kl_annealing()`, or a prior of another "
+            "spread may help."
+        )
 
     def _drowns(self, logs: dict[str, float]) -> bool:
         if DIVERGENCE not in logs:

@@ -63,6 +63,7 @@ model <- keras$Sequential() |>
   layer_dense_flipout(units = 2, input_shape = 3)
 dim(predict_draws(model, array(1, c(5, 3)), draws = 10, verbose = 0))""",
     reference=_REFERENCE,
+    r_result="as_predictive_draws",
 )
 def predict_draws(
     model: keras.Model,
@@ -87,6 +88,7 @@ def statistics_of_draws(
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
+    targets: Any = None,
 ) -> list[dict[str, np.ndarray]]:
     """Return statistics of a model's outputs under draws of its weights.
 
@@ -94,11 +96,12 @@ def statistics_of_draws(
         model: A Keras model.
         x: Inputs: an array or tensor, or a nest of them.
         draws: The number of draws.
-        statistics: What is asked of an output that is a distribution: "mean", "sample", or the name
-            of another method without arguments.
+        statistics: What is asked of an output that is a distribution: "mean", "sample", "log_prob"
+            of the targets, or the name of another method without arguments.
         batch_size: How many examples are computed at once.
         seed: Whole number that the draws follow from.
         verbose: Whether there is a progress bar.
+        targets: What was observed, for "log_prob" of a model of one output.
 
     Returns:
         For each output a dictionary of arrays (draws, n, ...) by statistic.
@@ -109,8 +112,10 @@ def statistics_of_draws(
     # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
     seed = random.randint(1, 10**9) if given is None else given
     inputs, n = _as_tensors(x)
-    dtypes = _dtypes(_built(model, inputs), statistics, inputs)
-    function = _compiled(model, statistics)
+    _built(model, inputs)
+    inputs = (inputs,) if targets is None else (inputs, _as_targets(targets, n))
+    dtypes = _dtypes(model, statistics, inputs)
+    function = _compiled(model, statistics)(dtypes, inputs)
     starts = range(0, max(n, 1), size)
     chunks = range(0, draws, _DRAWS_AT_ONCE)
     bar = _progress_bar(verbose, len(starts) * len(chunks))
@@ -120,7 +125,7 @@ def statistics_of_draws(
         parts = []
         for low in chunks:
             seeds = [(seed, draw) for draw in range(low, min(low + _DRAWS_AT_ONCE, draws))]
-            found = function(dtypes)(tf.constant(seeds, tf.int32), tf.constant(number), batch)
+            found = function(tf.constant(seeds, tf.int32), tf.constant(number), batch)
             parts.append([value.numpy() for value in found])
             bar()
         rows.append([np.concatenate(part, axis=0) for part in zip(*parts, strict=True)])
@@ -145,6 +150,21 @@ def _as_tensors(x: Any) -> tuple[Any, int]:
     return tensors, sizes.pop()
 
 
+def _as_targets(y: Any, n: int) -> Any:
+    """Return the targets as a tensor, of which there must be one for each example."""
+    rule = "must be an array or a tensor that holds a target for each example"
+    try:
+        targets = _as_tensor(y)
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        raise ArgumentError("y", rule, {"y": Described(f"a {type(y).__name__}")}) from error
+    if not (targets.dtype.is_floating or targets.dtype.is_integer or targets.dtype.is_bool):
+        raise ArgumentError("y", f"{rule}, in numbers", {"y": Described(targets.dtype.name)})
+    if targets.shape.rank == 0 or targets.shape[0] != n:
+        received = Described(f"shape {tuple(targets.shape)} for {n} examples")
+        raise ArgumentError("y", rule, {"y": received})
+    return tf.reshape(targets, (n, -1 if n else 1))
+
+
 def _as_tensor(values: Any) -> Any:
     tensor = tf.convert_to_tensor(values)
     # NumPy's and R's numbers are of double precision; Keras casts to the dtype of a layer.
@@ -162,9 +182,10 @@ def _built(model: Any, inputs: Any) -> keras.Layer:
     return model
 
 
-def _statistics(outputs: Any, statistics: tuple[str, ...]) -> list[Any]:
+def _statistics(outputs: Any, statistics: tuple[str, ...], targets: Any) -> list[Any]:
     """Return the statistics of every output, one after the other."""
-    return [_statistic(output, name) for output in _flat_outputs(outputs) for name in statistics]
+    outputs = _flat_outputs(outputs)
+    return [_statistic(output, name, targets) for output in outputs for name in statistics]
 
 
 def _flat_outputs(outputs: Any) -> list[Any]:
@@ -178,21 +199,37 @@ def is_distribution(output: Any) -> bool:
     return hasattr(output, "log_prob")
 
 
-def _statistic(output: Any, name: str) -> Any:
+def _log_prob(distribution: Any, targets: Any) -> Any:
+    """Return the log-probability of each example's target, over all of its dimensions."""
+    shape = (distribution.batch_shape + distribution.event_shape)[1:]
+    if targets.shape[1] != shape.num_elements():
+        rule = f"must hold for each example a target of shape {tuple(shape)}, as the outputs do"
+        raise ArgumentError("y", rule, {"numbers of each example": targets.shape[1]})
+    # As the outputs: a column (n, 1) and a vector (n) would broadcast to (n, n).
+    parts = distribution.batch_shape_tensor(), distribution.event_shape_tensor()
+    targets = tf.reshape(tf.cast(targets, distribution.dtype), tf.concat(parts, axis=0))
+    found = distribution.log_prob(targets)
+    return tf.reduce_sum(found, axis=list(range(1, found.shape.rank)))
+
+
+def _statistic(output: Any, name: str, targets: Any) -> Any:
     if not is_distribution(output):
         if name != "mean":
             rule = 'must be "mean" for a model whose output is a tensor, not a distribution'
             raise ArgumentError("kind", rule, {"kind": name})
         return tf.convert_to_tensor(output)
+    if name == "log_prob":
+        return _log_prob(output, targets)
     if name == "sample":
         return output.sample(seed=tf.cast(coherent_draw().stream.next(), tf.int32))
     return tf.convert_to_tensor(getattr(output, name)())
 
 
 def _call(model: Any, seed: Any, batch: Any, inputs: Any, statistics: tuple[str, ...]) -> list[Any]:
-    """Call the model under one draw of its weights."""
-    with drawing(CoherentDraw(seed, batch)):
-        return _statistics(model(inputs, training=False), statistics)
+    """Call the model on inputs (and targets) under one draw of its weights."""
+    x, *targets = inputs
+    with drawing(CoherentDraw(seed, batch, all_layers(model))):
+        return _statistics(model(x, training=False), statistics, *(targets or [None]))
 
 
 def _dtypes(model: Any, statistics: tuple[str, ...], inputs: Any) -> tuple[tf.DType, ...]:
@@ -204,25 +241,29 @@ def _dtypes(model: Any, statistics: tuple[str, ...], inputs: Any) -> tuple[tf.DT
 
 @dataclass(frozen=True)
 class OutputKind:
-    """What a model's first output is.
+    """What a model's outputs are.
 
     Args:
-        is_distribution: Whether it is a distribution, not a tensor.
+        count: How many outputs there are.
+        is_distribution: Whether the first is a distribution, not a tensor.
         is_class: Whether it is a distribution over classes.
     """
 
+    count: int
     is_distribution: bool
     is_class: bool
 
 
 def first_output(model: Any, x: Any) -> OutputKind:
-    """Say what a model's first output is."""
+    """Say what a model's outputs are."""
     inputs, _ = _as_tensors(x)
-    with drawing(CoherentDraw(tf.constant([0, 0]), tf.constant(0))):
-        output = _flat_outputs(_built(model, inputs)(_first(inputs), training=False))[0]
-    if not is_distribution(output):
-        return OutputKind(is_distribution=False, is_class=False)
-    return OutputKind(is_distribution=True, is_class=hasattr(output, "probs_parameter"))
+    with drawing(CoherentDraw(tf.constant([0, 0]), tf.constant(0), all_layers(model))):
+        outputs = _flat_outputs(_built(model, inputs)(_first(inputs), training=False))
+    return OutputKind(
+        count=len(outputs),
+        is_distribution=is_distribution(outputs[0]),
+        is_class=is_distribution(outputs[0]) and hasattr(outputs[0], "probs_parameter"),
+    )
 
 
 _functions: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
@@ -234,8 +275,12 @@ def _compiled(model: Any, statistics: tuple[str, ...]) -> Callable[..., Any]:
     # The function must not keep alive the model that it is kept with.
     model_of = weakref.ref(model)
 
-    def compiled(dtypes: tuple[tf.DType, ...]) -> Callable[..., Any]:
-        key = (statistics, layers, dtypes)
+    def compiled(dtypes: tuple[tf.DType, ...], inputs: Any) -> Callable[..., Any]:
+        # Batches of all sizes go through one trace.
+        specs = keras.tree.map_structure(
+            lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), inputs
+        )
+        key = (statistics, layers, dtypes, str(specs))
         kept = _functions.setdefault(model_of(), {})
         if key not in kept:
 
@@ -246,7 +291,9 @@ def _compiled(model: Any, statistics: tuple[str, ...]) -> Callable[..., Any]:
                     fn_output_signature=dtypes,
                 )
 
-            kept[key] = tf.function(draw, reduce_retracing=True, autograph=False)
+            seeds = tf.TensorSpec([None, 2], tf.int32)
+            signature = [seeds, tf.TensorSpec([], tf.int32), specs]
+            kept[key] = tf.function(draw, input_signature=signature, autograph=False)
         return kept[key]
 
     return compiled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
 
-_OUTPUTS = ("auto", "values", "probabilities", "logits")
+OUTPUTS = ("auto", "values", "probabilities", "logits")
 # The median absolute deviation of a normal distribution, times this, is its standard deviation.
 _MAD_OF_NORMAL = 1.482602218505602
 
@@ -72,32 +72,51 @@ def predictive_summary(
     verbose: str | int = "auto",
 ) -> pd.DataFrame:
     probs = checks.probabilities("probs", probs)
-    outputs = checks.choice("outputs", outputs, _OUTPUTS)
-    output = first_output(model, x)
-    if outputs == "auto":
-        outputs = "distribution" if output.is_class else "values"
-    statistics = _statistics(outputs, output.is_distribution)
+    kind = kind_of_output(model, x, outputs)
+    if kind != "values":
+        found = statistics_of_draws(
+            model, x, draws, class_statistics(kind), batch_size, seed, verbose
+        )
+        return summarise_classes(class_probabilities(kind, found[0]))
+    statistics = (
+        ("mean", "variance", "sample") if first_output(model, x).is_distribution else ("mean",)
+    )
     found = statistics_of_draws(model, x, draws, statistics, batch_size, seed, verbose)
-    if len(found) != 1:
-        rule = "must have one output to be summarised; take `predict_draws()` for several"
-        raise ArgumentError("model", rule, {"outputs": len(found)})
-    if outputs == "values":
-        return summarise_values(found[0], probs)
-    return summarise_classes(_probabilities(outputs, found[0]))
+    return summarise_values(found[0], probs)
 
 
-def _statistics(outputs: str, is_distribution: bool) -> tuple[str, ...]:
-    if outputs == "values" and is_distribution:
-        return ("mean", "variance", "sample")
-    return ("probs_parameter",) if outputs == "distribution" else ("mean",)
+def kind_of_output(model: keras.Model, x: Any, outputs: str) -> str:
+    """Return what a model's only output is.
+
+    Args:
+        model: A Keras model.
+        x: Inputs.
+        outputs: What the caller says of it.
+
+    Returns:
+        "values", "probabilities", "logits", or "distribution" for one over classes.
+    """
+    outputs = checks.choice("outputs", outputs, OUTPUTS)
+    output = first_output(model, x)
+    if output.count != 1:
+        rule = "must have one output; take `predict_draws()` for several"
+        raise ArgumentError("model", rule, {"outputs": output.count})
+    if outputs != "auto":
+        return outputs
+    return "distribution" if output.is_class else "values"
 
 
-def _probabilities(outputs: str, found: dict[str, np.ndarray]) -> np.ndarray:
+def class_statistics(kind: str) -> tuple[str, ...]:
+    """Return the statistic of a model's output that `class_probabilities()` is computed from."""
+    return ("probs_parameter",) if kind == "distribution" else ("mean",)
+
+
+def class_probabilities(kind: str, found: dict[str, np.ndarray]) -> np.ndarray:
     """Return the classes' probabilities (draws, n, classes); a single column is the second's."""
     (values,) = found.values()
-    if outputs == "distribution":
+    if kind == "distribution":
         return values if values.ndim == 3 and values.shape[-1] > 1 else _both(values)  # noqa: PLR2004
-    if outputs == "probabilities":
+    if kind == "probabilities":
         return values if values.shape[-1] > 1 else _both(values)
     if values.shape[-1] == 1:
         return _both(1.0 / (1.0 + np.exp(-values.astype("float64"))))
@@ -130,10 +149,20 @@ def summarise_values(found: dict[str, np.ndarray], probs: tuple[float, ...]) -> 
         "sd_epistemic": np.sqrt(epistemic),
         "sd_aleatoric": np.sqrt(aleatoric),
     }
-    indices = np.indices(mean.shape).reshape(mean.ndim, -1)
-    names = [",".join(map(str, index)) for index in indices[1:].T] or ["0"]
-    table = {"example": indices[0], "variable": [f"y[{name}]" if name else "y" for name in names]}
-    return pd.DataFrame({**table, **{name: values.ravel() for name, values in columns.items()}})
+    rows = rows_of_values(mean.shape)
+    return pd.DataFrame({**rows, **{name: values.ravel() for name, values in columns.items()}})
+
+
+def rows_of_values(shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the columns that name each number in an array (n, ...): `example` and `variable`."""
+    examples, *indices = np.indices(shape).reshape(len(shape), -1)
+    names = [f"y{indexed(index)}" for index in zip(*indices, strict=True)]
+    return {"example": examples, "variable": names or ["y"] * len(examples)}
+
+
+def indexed(index: tuple[int, ...]) -> str:
+    """Write the place of a number in an array as in "y[0,2]"; one without a place has no index."""
+    return f"[{','.join(map(str, index))}]" if index else ""
 
 
 def summarise_classes(probabilities: np.ndarray) -> pd.DataFrame:

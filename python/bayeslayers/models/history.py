@@ -1,0 +1,52 @@
+"""The history of a training as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.functions import model_function
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_OF_VALIDATION = "val_"
+
+
+@model_function(
+    title="The history of a training as a table",
+    formula="loss = negative_log_likelihood + kl_divergence",
+    details=(
+        "A row for each epoch and figure: `epoch`, counted from 1; `data`, which is `training` or "
+        "`validation`; `figure`, its name, without `val_`; and `value`. With "
+        "`callback_kl_history()`, likelihood and divergence are among the figures.",
+    ),
+    returns="A data frame.",
+    raises="If `history` is not what `fit()` returned.",
+    python_example="""\
+>>> from bayeslayers import training_history
+>>> table = training_history({"loss": [2.0, 1.5], "val_loss": [2.5, 2.0]})
+>>> list(table["data"])
+['training', 'training', 'validation', 'validation']""",
+    r_example="training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2)))",
+    reference="Chollet, F. and others (2015). Keras. https://keras.io",
+    r_result="as_training_history",
+)
+def training_history(history: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    figures = getattr(history, "history", history)
+    if not isinstance(figures, Mapping):
+        rule = "must be what `fit()` returned, or its dictionary `history`"
+        raise ArgumentError("history", rule, {"history": history})
+    rows = [
+        (epoch, _data(name), name.removeprefix(_OF_VALIDATION), float(value))
+        for name, values in figures.items()
+        for epoch, value in enumerate(values, start=1)
+    ]
+    return pd.DataFrame(rows, columns=["epoch", "data", "figure", "value"])
+
+
+def _data(name: str) -> str:
+    return "validation" if name.startswith(_OF_VALIDATION) else "training"

@@ -1,0 +1,69 @@
+"""What ArviZ reads: the groups, their shapes, and that they belong together."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayeslayers import ArgumentError, as_inference_data, log_likelihood, predict_draws, tfp
+from bayeslayers.layers import DenseFlipout, DistributionLambda
+
+X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
+Y = np.array([0.3, -0.2, 1.4, 0.1])
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*ArviZ is undergoing:FutureWarning")
+
+
+def linear():
+    noisy = DistributionLambda(lambda t: tfp.distributions.Normal(t, 0.7))
+    layers = [DenseFlipout(1, bias_posterior_fn=None, name="out"), noisy]
+    return keras.Sequential([keras.Input((3,)), *layers])
+
+
+def test_all_groups_are_of_the_same_draws():
+    model = linear()
+    data = as_inference_data(model, X, Y, draws=30, seed=5)
+    kernel = data["posterior"]["out.kernel"].to_numpy()
+    assert kernel.shape == (1, 30, 3, 1)
+    outcomes = data["posterior_predictive"]["y"].to_numpy()[0]
+    np.testing.assert_allclose(outcomes, predict_draws(model, X, 30, "sample", seed=5, verbose=0))
+    likelihood = data["log_likelihood"]["y"].to_numpy()[0]
+    means = (X @ kernel[0])[..., 0]
+    np.testing.assert_allclose(likelihood, stats.norm.logpdf(Y, means, 0.7), rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(data["observed_data"]["y"].to_numpy(), Y[:, None])
+    np.testing.assert_array_equal(data["constant_data"]["x"].to_numpy(), X)
+
+
+def test_arviz_summarises_it():
+    import arviz
+
+    model = linear()
+    data = as_inference_data(model, draws=400, seed=5)
+    table = arviz.summary(data, round_to="none")
+    loc = model.layers[0].kernel_posterior.mean().numpy().ravel()
+    scale = model.layers[0].kernel_posterior.stddev().numpy().ravel()
+    # Five standard errors: once in a million.
+    assert (np.abs(table["mean"].to_numpy(float) - loc) < 5 * scale / np.sqrt(400)).all()
+
+
+def test_classes_are_drawn_with_their_probabilities():
+    keras.utils.set_random_seed(4)
+    softmax = keras.Sequential([keras.Input((3,)), DenseFlipout(3), keras.layers.Softmax()])
+    data = as_inference_data(softmax, X, [0, 1, 2, 0], draws=5000, seed=5, outputs="probabilities")
+    outcomes = data["posterior_predictive"]["y"].to_numpy()[0]
+    p = predict_draws(softmax, X, 5000, seed=5, verbose=0).mean(axis=0)
+    for k in range(3):
+        # A share of 5000 is off by 5 sd = 5 * 0.5 / sqrt(5000) once in a million.
+        np.testing.assert_allclose((outcomes == k).mean(axis=0), p[:, k], atol=0.036)
+    expected = log_likelihood(
+        softmax, X, [0, 1, 2, 0], 5000, outputs="probabilities", seed=5, verbose=0
+    )
+    np.testing.assert_allclose(data["log_likelihood"]["y"].to_numpy()[0], expected, rtol=1e-5)
+
+
+def test_rules():
+    with pytest.raises(ArgumentError, match="`x` must be given"):
+        as_inference_data(linear(), y=Y)
+    plain = keras.Sequential([keras.Input((3,)), DenseFlipout(1)])
+    with pytest.raises(ArgumentError, match="distribution"):
+        as_inference_data(plain, X)

@@ -1,0 +1,208 @@
+"""Scores of the predictive distribution, against closed forms and TensorFlow Probability's."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayeslayers import (
+    ArgumentError,
+    log_likelihood,
+    predict_draws,
+    predictive_scores,
+    reliability_curve,
+    tfp,
+)
+from bayeslayers.layers import DenseFlipout, DistributionLambda
+
+X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
+Y = np.array([[0.3], [-0.2], [1.4], [0.1]])
+NOISE = 0.7
+
+
+def values(units=1, scale=None, last=lambda t: tfp.distributions.Normal(t, NOISE)):
+    keras.utils.set_random_seed(11)
+    model = keras.Sequential([keras.Input((3,)), DenseFlipout(units), DistributionLambda(last)])
+    if scale is not None:
+        raw = np.log(np.expm1(scale)) if scale > 0 else -80.0
+        model.layers[0].trainable_variables[1].assign(np.full((3, units), raw))
+    return model
+
+
+def moments(model):
+    """Return the predictive mean and standard deviation of a linear model with normal noise."""
+    layer = model.layers[0]
+    loc, scale = (f().numpy() for f in (layer.kernel_posterior.mean, layer.kernel_posterior.stddev))
+    mean = X @ loc + layer.bias_posterior.mean().numpy()
+    return mean, np.sqrt(X**2 @ scale**2 + NOISE**2)
+
+
+def classifier(classes=3, n=200, **arguments):
+    keras.utils.set_random_seed(11)
+    layers = [keras.Input((3,)), DenseFlipout(classes)]
+    model = keras.Sequential([*layers, keras.layers.Softmax()])
+    rng = np.random.default_rng(4)
+    return model, rng.normal(size=(n, 3)) * 2, rng.integers(0, classes, n)
+
+
+def scores(model, x=X, y=Y, draws=4000, **arguments):
+    return predictive_scores(model, x, y, draws=draws, seed=1, verbose=0, **arguments)
+
+
+def test_scores_of_values_have_their_closed_forms():
+    model = values(scale=0.4)
+    mean, sd = moments(model)
+    z = (Y - mean) / sd
+    by_example = scores(model, by="example")
+    # A share of 4000 draws is off by 5 sd = 5 * 0.5 / sqrt(4000) = 0.04 once in a million.
+    np.testing.assert_allclose(by_example["pit"], stats.norm.cdf(z)[:, 0], atol=0.04)
+    crps = sd * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / np.sqrt(np.pi))
+    # A mean of 4000 distances, of standard deviation below sd each.
+    np.testing.assert_allclose(by_example["crps"], crps[:, 0], atol=5 * sd.max() / np.sqrt(4000))
+    # The log of a mean of likelihoods, whose relative standard deviation is below one here.
+    density = stats.norm.logpdf(Y, mean, sd)[:, 0]
+    np.testing.assert_allclose(by_example["log_score"], density, atol=5 / np.sqrt(4000))
+    np.testing.assert_array_equal(by_example["y"], Y[:, 0])
+    whole = scores(model)
+    assert list(whole) == ["n", "rmse", "crps", "log_score", "coverage_50", "coverage_90"]
+    np.testing.assert_allclose(whole["rmse"], np.sqrt(np.mean((Y - mean) ** 2)), rtol=0.05)
+    for name in ("crps", "log_score"):
+        np.testing.assert_allclose(whole[name], by_example[name].mean())
+
+
+def test_intervals_cover_what_they_say():
+    # Outcomes at known quantiles of the predictive distribution.
+    model = values(scale=0.0)
+    mean, sd = moments(model)
+    y = mean + sd * stats.norm.ppf([[0.03], [0.22], [0.35], [0.85]])
+    found = scores(model, y=y, levels=(0.5, 0.9), by="example")
+    assert found["covered_50"].tolist() == [False, False, True, False]
+    assert found["covered_90"].tolist() == [False, True, True, True]
+    whole = scores(model, y=y, levels=0.5)
+    assert whole["coverage_50"].item() == 0.25
+    curve = reliability_curve(model, X, y, draws=4000, bins=5, seed=1, verbose=0)
+    np.testing.assert_allclose(curve["level"], [0.2, 0.4, 0.6, 0.8])
+    np.testing.assert_allclose(curve["coverage"], [0.0, 0.25, 0.5, 0.75])
+    assert (curve["n"] == 4).all()
+
+
+def test_several_outputs_are_rows_of_their_own():
+    tfd = tfp.distributions
+    y = np.concatenate([Y, Y + 5], axis=1)
+    separate = values(2)
+    joint = values(2, last=lambda t: tfd.Independent(tfd.Normal(t, NOISE), 1))
+    for model in (separate, joint):
+        found = scores(model, y=y, by="example")
+        assert found["variable"].tolist() == ["y[0]", "y[1]"] * 4
+        np.testing.assert_array_equal(found["y"], y.ravel())
+        # Of an example, not of an output.
+        assert (found["log_score"][::2].to_numpy() == found["log_score"][1::2].to_numpy()).all()
+        assert (found["crps"][1::2].to_numpy() > found["crps"][::2].to_numpy()).all()
+    np.testing.assert_allclose(scores(separate, y=y), scores(joint, y=y), rtol=1e-4)
+
+
+def test_the_likelihood_is_that_of_each_draw():
+    model = values()
+    found = log_likelihood(model, X, Y, draws=20, seed=3, verbose=0)
+    means = predict_draws(model, X, draws=20, seed=3, verbose=0)
+    expected = stats.norm.logpdf(Y, means, NOISE)[..., 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    # A vector is a column: neither broadcasts against the other.
+    flat = log_likelihood(model, X, Y[:, 0], draws=20, seed=3, batch_size=3, verbose=0)
+    np.testing.assert_allclose(flat, found, rtol=1e-5)
+
+
+@pytest.mark.parametrize("ending", ["categorical", "logits", "probabilities", "one-hot"])
+def test_scores_of_classes_have_their_closed_forms(ending):
+    model, x, y = classifier()
+    p = predict_draws(model, x, draws=300, seed=1, verbose=0).astype("float64")
+    outputs, targets = "probabilities", y
+    if ending == "one-hot":
+        targets = np.eye(3)[y]
+    elif ending != "probabilities":
+        model.pop()
+        outputs = "logits"
+    if ending == "categorical":
+        model.add(DistributionLambda(lambda t: tfp.distributions.Categorical(logits=t)))
+        outputs = "auto"
+    arguments = {"x": x, "y": targets, "draws": 300, "outputs": outputs}
+    mean = p.mean(axis=0)
+    of_class = mean[np.arange(200), y]
+    by_example = scores(model, by="example", **arguments)
+    np.testing.assert_allclose(by_example["probability"], of_class, rtol=1e-4)
+    np.testing.assert_allclose(by_example["log_score"], np.log(of_class), rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(by_example["correct"], mean.argmax(axis=1) == y)
+    found = scores(model, **arguments)
+    np.testing.assert_allclose(found["accuracy"], (mean.argmax(axis=1) == y).mean())
+    brier = np.sum((mean - np.eye(3)[y]) ** 2, axis=1).mean()
+    np.testing.assert_allclose(found["brier"], brier, rtol=1e-4)
+    theirs = tfp.stats.expected_calibration_error(10, np.log(mean).astype("float32"), labels_true=y)
+    np.testing.assert_allclose(found["calibration_error"], float(theirs), rtol=1e-4)
+    likelihood = (
+        log_likelihood(model, x, targets, draws=300, outputs=outputs, seed=1, verbose=0)
+        if ending != "one-hot"
+        else np.log(p[:, np.arange(200), y])
+    )
+    expected = np.log(p[:, np.arange(200), y])
+    np.testing.assert_allclose(likelihood, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_reliability_of_classes_is_counted_in_bins():
+    model, x, y = classifier()
+    curve = reliability_curve(
+        model, x, y, draws=50, outputs="probabilities", bins=4, seed=1, verbose=0
+    )
+    mean = predict_draws(model, x, draws=50, seed=1, verbose=0).mean(axis=0)
+    top, right = mean.max(axis=1), mean.argmax(axis=1) == y
+    assert curve["n"].sum() == 200
+    for _, row in curve.iterrows():
+        inside = (top > row["lower"]) & (top <= row["upper"])
+        assert inside.sum() == row["n"] > 0
+        np.testing.assert_allclose(row["confidence"], top[inside].mean(), rtol=1e-4)
+        np.testing.assert_allclose(row["accuracy"], right[inside].mean())
+    # Of three classes the most probable has at least a third: no row for the first bin.
+    assert curve["lower"].min() == 0.25
+
+
+def test_two_classes_may_come_in_one_column():
+    keras.utils.set_random_seed(11)
+    bernoulli = lambda t: tfp.distributions.Bernoulli(logits=t)  # noqa: E731
+    model = keras.Sequential([keras.Input((3,)), DenseFlipout(1), DistributionLambda(bernoulli)])
+    y = np.array([0, 1, 1, 0])
+    found = scores(model, y=y, by="example", draws=100)
+    likelihood = log_likelihood(model, X, y, draws=100, seed=1, verbose=0)
+    np.testing.assert_allclose(
+        found["log_score"], np.log(np.exp(likelihood).mean(axis=0)), rtol=1e-4
+    )
+
+
+def test_a_model_without_noise_is_not_scored():
+    model = keras.Sequential([keras.Input((3,)), DenseFlipout(1)])
+    for function in (predictive_scores, reliability_curve, log_likelihood):
+        with pytest.raises(ArgumentError, match="must end in a distribution"):
+            function(model, X, Y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument"),
+    [
+        ({"y": Y[:2]}, "y"),
+        ({"y": np.ones((4, 2))}, "y"),
+        ({"y": np.array(["a"] * 4)}, "y"),
+        ({"y": 1.0}, "y"),
+        ({"levels": 2}, "levels"),
+        ({"bins": 0}, "bins"),
+        ({"by": "row"}, "by"),
+        ({"outputs": "odds"}, "outputs"),
+    ],
+)
+def test_arguments_are_checked(arguments, argument):
+    with pytest.raises(ArgumentError, match=f"`{argument}` must"):
+        scores(values(), **{"draws": 10, **arguments})
+
+
+@pytest.mark.parametrize("y", [[0, 1, 3, 0], [0, 1, -1, 0], [0.5, 1, 1, 0], np.ones((4, 2))])
+def test_classes_are_checked(y):
+    model, *_ = classifier()
+    with pytest.raises(ArgumentError, match="whole number from 0 to 2"):
+        scores(model, y=y, draws=10, outputs="probabilities")
