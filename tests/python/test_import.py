@@ -37,6 +37,8 @@ def test_the_error_is_an_import_error():
 def test_tensorflow_probability_waits_for_its_first_use():
     code = """
         import sys
+        import keras
+        import numpy as np
         import bayeslayers
 
         def loaded():
@@ -45,11 +47,17 @@ def test_tensorflow_probability_waits_for_its_first_use():
         print(loaded())
         layer = bayeslayers.layer_conv_1d_flipout(filters=8, kernel_size=5)
         print(loaded())
-        layer.build((None, 10, 3))
+        model = keras.Sequential([layer])
+        model.compile("adam", "mse", jit_compile=False)
+        model.fit(np.ones((4, 10, 3)), np.ones((4, 6, 8)), verbose=0)
+        model.predict(np.ones((4, 10, 3)), verbose=0)
+        bayeslayers.predict_draws(model, np.ones((4, 10, 3)), verbose=0)
+        print(loaded())
+        layer.kernel_posterior
         print(loaded())
     """
     lines = output_of(code, KERAS_BACKEND="tensorflow").splitlines()
-    assert lines == ["[]", "[]", "['tensorflow_probability', 'tf_keras']"]
+    assert lines == ["[]", "[]", "[]", "['tensorflow_probability', 'tf_keras']"]
 
 
 def test_every_public_name_is_there():

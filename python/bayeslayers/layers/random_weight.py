@@ -12,7 +12,6 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions.makers import (
-    default_multivariate_normal_fn,
     exact_divergence,
     sample_posterior,
 )
@@ -165,8 +164,7 @@ class RandomWeight:
 
     @property
     def _diverges_in_closed_form(self) -> bool:
-        is_standard = self._prior.function is default_multivariate_normal_fn
-        is_exact = is_standard and self.divergence_fn is exact_divergence
+        is_exact = self._prior.is_standard_normal and self.divergence_fn is exact_divergence
         return is_exact and self._draws_mean_field and self.is_independent_normal
 
     @property
