@@ -1,6 +1,7 @@
 """Time a training step of each layer against Keras's deterministic layer and the ancestors'.
 
-One process per library, run in turn, so that what disturbs the machine disturbs all of them. A time
+Keras's layer is timed in the Keras 2 that TensorFlow Probability needs, too: what a step of `fit()`
+costs there and here. One process per library, run in turn, so that what disturbs the machine disturbs all of them. A time
 is the median over all timed steps. Prints a table, and writes it with the machine's description and
 versions to results/, beside two pictures.
 
@@ -33,8 +34,14 @@ ROUNDS, STEPS = 4, 8  # timed steps of each library: their product, in so many t
 EPOCH_ROUNDS, EPOCHS = 4, 5
 COMPILED = {"default": "default", "on": True, "off": False}
 DTYPES = ("float32", "mixed_bfloat16")
-LIBRARIES = ("keras", "bayeslayers", "tfp")
-COLUMNS = {"keras": "Keras", "bayeslayers": "ours", "tfp": "TFP", "torch": "torch"}
+LIBRARIES = ("keras", "bayeslayers", "tf_keras", "tfp")
+COLUMNS = {
+    "keras": "Keras",
+    "bayeslayers": "ours",
+    "tf_keras": "tf_keras",
+    "tfp": "TFP",
+    "torch": "torch",
+}
 FROM_R = {"R": "", "R, closure": "closure"}
 # How many linear maps a draw takes, as the floor counts them.
 MAPS = {"Flipout": 2, "Reparameterization": 1, "LocalReparameterization": 1}

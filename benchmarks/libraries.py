@@ -202,6 +202,16 @@ class TensorFlowProbability(KerasLike):
         return getattr(tfp.layers, kind.replace("Conv", "Convolution") + estimator)(**arguments)
 
 
+class DeterministicTfKeras(TensorFlowProbability):
+    """The own layers of the Keras 2 that TensorFlow Probability needs: what its `fit()` costs."""
+
+    packages = ("tf-keras", "tensorflow")
+
+    def layer(self, kind: str, estimator: str, **arguments: Any) -> Any:
+        """See `KerasLike.layer`."""
+        return getattr(self.keras.layers, kind)(**arguments)
+
+
 class BayesianTorch(Library):
     """The package bayesian-torch: Flipout alone, without XLA."""
 
@@ -245,6 +255,7 @@ class BayesianTorch(Library):
 LIBRARIES = {
     "keras": Deterministic,
     "bayeslayers": Bayeslayers,
+    "tf_keras": DeterministicTfKeras,
     "tfp": TensorFlowProbability,
     "torch": BayesianTorch,
 }

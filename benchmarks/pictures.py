@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-COLOURS = {"keras": "#999999", "bayeslayers": "#0072B2", "tfp": "#E69F00", "torch": "#009E73"}
+COLOURS = {
+    "keras": "#999999",
+    "bayeslayers": "#0072B2",
+    "tf_keras": "#CCCCCC",
+    "tfp": "#E69F00",
+    "torch": "#009E73",
+}
 LABELS = {
     "keras": "Keras, deterministic",
     "bayeslayers": "bayeslayers",
+    "tf_keras": "tf_keras, deterministic",
     "tfp": "TensorFlow Probability",
     "torch": "bayesian-torch",
 }
@@ -61,6 +68,9 @@ def draw_growth(report: dict[str, Any], file: Path) -> None:
         axes.minorticks_off()
         axes.set_xlabel({"filters": "filters", "width": "kernel's width"}.get(name, name))
         axes.grid(alpha=0.25)
+    low, high = panels[0].get_ylim()
+    ticks = [tick for tick in (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]
+    panels[0].set_yticks(ticks, ticks)
     panels[0].set_ylabel("ms for a step")
     panels[0].legend(fontsize=7, frameon=False)
     figure.suptitle("Conv1D 32 x 64 x 32 -> 32, width 3, Flipout: one size at a time")
