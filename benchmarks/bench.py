@@ -1,9 +1,9 @@
 """Time a training step of each layer against Keras's deterministic layer and the ancestors'.
 
 Keras's layer is timed in the Keras 2 that TensorFlow Probability needs, too: what a step of `fit()`
-costs there and here. One process per library, run in turn, so that what disturbs the machine disturbs all of them. A time
-is the median over all timed steps. Prints a table, and writes it with the machine's description and
-versions to results/, beside two pictures.
+costs there and here. One process per library, run in turn, so that what disturbs the machine
+disturbs all of them. A time is the median over all timed steps. Prints a table, and writes it with
+the machine's description and versions to results/, beside two pictures.
 
 Run: python benchmarks/bench.py            the whole table
      python benchmarks/bench.py --quick    float32 at the defaults alone, and no pictures of growth
