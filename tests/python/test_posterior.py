@@ -7,7 +7,12 @@ from statistical import assert_normal_moments, assert_uncorrelated
 
 import bayeslayers
 from bayeslayers import ArgumentError, posterior_draws, posterior_summary, predict_draws
-from bayeslayers.layers import DenseFlipout, DenseReparameterization, DenseVariational
+from bayeslayers.layers import (
+    DenseFlipout,
+    DenseReparameterization,
+    DenseVariational,
+    LSTMFlipout,
+)
 
 X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
 
@@ -41,6 +46,14 @@ def test_layers_that_share_a_shape_do_not_share_a_draw():
     found = posterior_draws(model, draws=500, seed=1)
     noise = [found[f"{name}.kernel"] - found[f"{name}.kernel"].mean(axis=0) for name in names]
     assert_uncorrelated(*noise)
+
+
+def test_weights_of_one_layer_do_not_share_a_draw():
+    # As many inputs as units: both kernels have one shape.
+    model = keras.Sequential([keras.Input((4, 3)), LSTMFlipout(3, name="lstm")])
+    found = posterior_draws(model, draws=500, seed=1)
+    kernels = (found[f"lstm.{name}"] for name in ("kernel", "recurrent"))
+    assert_uncorrelated(*(kernel - kernel.mean(axis=0) for kernel in kernels))
 
 
 def test_draws_follow_the_posterior_and_the_seed():
