@@ -9,8 +9,8 @@ set -eu
 # shellcheck source=tools/common.sh
 . "$(dirname -- "$0")/common.sh"
 
-packages="cli ggplot2 here jsonlite lintr magrittr Matrix pkgload png rappdirs Rcpp RcppTOML \
-rlang roxygen2 testthat withr"
+packages="bayesplot cli ggplot2 here jsonlite lintr magrittr Matrix pkgload png posterior rappdirs \
+Rcpp RcppTOML rlang roxygen2 rstantools testthat withr"
 
 mkdir -p .Rlib
 stamp=.Rlib/.ready

@@ -126,6 +126,17 @@ def test_a_distribution_has_a_mean_and_samples():
     assert_uncorrelated(in_batches[:, 0], in_batches[:, 3])
 
 
+def test_the_mean_of_classes_is_their_probabilities():
+    model = dense(units=3)
+    logits = draws_of(model)
+    model.add(DistributionLambda(lambda t: tfp.distributions.Categorical(logits=t)))
+    expected = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(draws_of(model), expected, rtol=1e-4)
+    samples = draws_of(model, kind="sample")
+    assert samples.shape == (8, 4)
+    assert set(samples.ravel()) <= {0, 1, 2}
+
+
 def test_a_joint_posterior_is_drawn_once(rng):
     def posterior(kernel_size, bias_size, dtype):
         n = kernel_size + bias_size

@@ -42,8 +42,8 @@ _REFERENCE = (
         "map. Layers other than this package's do what they do in prediction.",
         "Where the model ends in a distribution, `mean` is that distribution's mean under each "
         'draw of the weights, and `sample` a draw of the outcome from it, so that the "samples" '
-        "hold the noise of the data as well. Where it ends in a tensor, only `mean` is there: the "
-        "outputs.",
+        "hold the noise of the data as well. The mean of a distribution over classes is their "
+        "probabilities. Where the model ends in a tensor, only `mean` is there: the outputs.",
         "The same `seed` gives the same draws, whatever the batch size; the first of many draws "
         "are those of few.",
     ),
@@ -222,6 +222,9 @@ def _statistic(output: Any, name: str, targets: Any) -> Any:
         return _log_prob(output, targets)
     if name == "sample":
         return output.sample(seed=tf.cast(coherent_draw().stream.next(), tf.int32))
+    if name == "mean" and hasattr(output, "probs_parameter"):
+        # A number for each class has no mean.
+        return output.probs_parameter()
     return tf.convert_to_tensor(getattr(output, name)())
 
 
