@@ -49,6 +49,9 @@ colours <- c(
   black = "#222222"
 )
 
+# The generic is that of a package that need not be there.
+# nolint start: object_name_linter, object_length_linter.
+
 #' @rdname pictures
 #' @exportS3Method ggplot2::autoplot
 autoplot.bayeslayers_summary <- function(object, x = NULL, y = NULL, ...) {
@@ -221,6 +224,8 @@ plot.bayeslayers_posterior <- function(x, ...) plot_by_ggplot(x, ...)
 #' @rdname pictures
 #' @export
 plot.bayeslayers_history <- function(x, ...) plot_by_ggplot(x, ...)
+
+# nolint end
 
 plot_by_ggplot <- function(object, ...) {
   rlang::check_installed("ggplot2", "to draw this picture.", call = rlang::caller_env())

@@ -45,6 +45,13 @@ as_predictive_draws <- function(result) {
   structure(result, class = c("bayeslayers_draws", "array"))
 }
 
+# An array like any other, whose class is no part of what is shown.
+#' @export
+print.bayeslayers_draws <- function(x, ...) {
+  print(unclass(x), ...)
+  invisible(x)
+}
+
 with_class <- function(table, class) {
   class(table) <- c(class, class(table))
   table

@@ -44,7 +44,9 @@
 #' @name rstantools-methods
 NULL
 
-# nolint start: object_name_linter. The class of a model in Python is part of a method's name.
+# The generics are those of a package that need not be there, and the class of a model has the name
+# that Python gives it.
+# nolint start: object_name_linter, object_length_linter.
 
 #' @rdname rstantools-methods
 #' @exportS3Method rstantools::posterior_epred
@@ -136,7 +138,7 @@ at_caller <- function(expr, call = rlang::caller_env()) {
     if (identical(condition$argument, "kind")) {
       cli::cli_abort(
         c(
-          "{.arg object} must end in a distribution, such as {.fn layer_distribution_lambda} gives.",
+          "{.arg object} must end in a distribution: see {.fn layer_distribution_lambda}.",
           x = "Received: a model that ends in a tensor."
         ),
         call = call,

@@ -1,12 +1,6 @@
-small_model <- function() {
-  set_seed(1)
-  keras()$Sequential() |>
-    layer_dense_flipout(units = 2, input_shape = 3)
-}
-
 test_that("scale_kl() and kl_divergence() work in a pipe, and print what they say", {
   skip_without_core()
-  model <- small_model()
+  model <- small_dense_model()
   expect_invisible(scale_kl(model, num_examples = 100))
   kl <- kl_divergence(model)
   expect_equal(kl$loss, kl$total / 100, tolerance = 1e-6)
@@ -17,7 +11,7 @@ test_that("scale_kl() and kl_divergence() work in a pipe, and print what they sa
 
 test_that("draws are an R array, repeatable from the seed", {
   skip_without_core()
-  model <- small_model()
+  model <- small_dense_model()
   x <- matrix(rnorm(12), 4, 3)
   draws <- predict_draws(model, x, draws = 7, seed = 1, verbose = 0)
   expect_identical(dim(draws), c(7L, 4L, 2L))
@@ -26,7 +20,7 @@ test_that("draws are an R array, repeatable from the seed", {
 
 test_that("a summary is a data frame that counts from one", {
   skip_without_core()
-  model <- small_model()
+  model <- small_dense_model()
   x <- matrix(rnorm(9), 3, 3)
   summary <- predictive_summary(model, x, draws = 20, probs = 0.5, verbose = 0)
   expect_identical(summary$example, rep(1:3, each = 2))
@@ -39,7 +33,7 @@ test_that("a summary is a data frame that counts from one", {
 
 test_that("models go from plain to Bayesian and back", {
   skip_without_core()
-  plain <- as_deterministic(small_model())
+  plain <- as_deterministic(small_dense_model())
   x <- matrix(rnorm(9), 3, 3)
   again <- as_deterministic(as_bayesian(plain, moped = TRUE))
   expect_equal(numbers(again(x)), numbers(plain(x)), tolerance = 1e-6)
@@ -47,7 +41,7 @@ test_that("models go from plain to Bayesian and back", {
 
 test_that("callbacks are Keras's", {
   skip_without_core()
-  model <- small_model()
+  model <- small_dense_model()
   model$compile("sgd", "mse")
   history <- model$fit(
     matrix(1, 8, 3), matrix(1, 8, 2),
@@ -60,7 +54,7 @@ test_that("callbacks are Keras's", {
 
 test_that("what is refused is an R error at the caller's line", {
   skip_without_core()
-  model <- small_model()
+  model <- small_dense_model()
   expect_error(predict_draws(model, matrix(1, 1, 3), draws = -1), "draws",
     class = "bayeslayers_argument_error"
   )
