@@ -114,8 +114,7 @@ def statistics_of_draws(
     inputs, n = _as_tensors(x)
     _built(model, inputs)
     inputs = (inputs,) if targets is None else (inputs, _as_targets(targets, n))
-    dtypes = _dtypes(model, statistics, inputs)
-    function = _compiled(model, statistics)(dtypes, inputs)
+    function = _compiled(model, statistics, inputs)
     starts = range(0, max(n, 1), size)
     chunks = range(0, draws, _DRAWS_AT_ONCE)
     bar = _progress_bar(verbose, len(starts) * len(chunks))
@@ -272,34 +271,58 @@ def first_output(model: Any, x: Any) -> OutputKind:
 _functions: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
 
 
-def _compiled(model: Any, statistics: tuple[str, ...]) -> Callable[..., Any]:
-    """Return what gives the compiled function of a model, traced once for as long as it lives."""
-    layers = tuple(map(id, all_layers(model)))
-    # The function must not keep alive the model that it is kept with.
-    model_of = weakref.ref(model)
+def compiled_once(model: Any, key: Any, make: Callable[[Any], Any], signature: list[Any]) -> Any:
+    """Return a compiled function of a model, traced once for as long as the model lives.
 
-    def compiled(dtypes: tuple[tf.DType, ...], inputs: Any) -> Callable[..., Any]:
-        # Batches of all sizes go through one trace.
-        specs = keras.tree.map_structure(
-            lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), inputs
+    Args:
+        model: A Keras model.
+        key: What tells this function from others of the model.
+        make: Is called with a weak reference to the model, which must not be kept alive by what is
+            kept with it, and returns what to compile. That is an object of its own each time: of
+            functions that share their code TensorFlow counts the traces together, and warns.
+        signature: The specifications of the function's arguments.
+
+    Returns:
+        A `tf.function`.
+    """
+    key = (key, tuple(map(id, all_layers(model))), str(signature))
+    kept = _functions.setdefault(model, {})
+    if key not in kept:
+        function = make(weakref.ref(model))
+        kept[key] = tf.function(function, input_signature=signature, autograph=False)
+    return kept[key]
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Statistics of a model's outputs under draws of its weights."""
+
+    model: Callable[[], Any]
+    statistics: tuple[str, ...]
+    dtypes: tuple[tf.DType, ...]
+
+    def __call__(self, seeds: Any, batch: Any, inputs: Any) -> Any:
+        """Return each statistic for all seeds: (draws, batch, ...)."""
+        return tf.map_fn(
+            lambda seed: tuple(_call(self.model(), seed, batch, inputs, self.statistics)),
+            seeds,
+            fn_output_signature=self.dtypes,
         )
-        key = (statistics, layers, dtypes, str(specs))
-        kept = _functions.setdefault(model_of(), {})
-        if key not in kept:
 
-            def draw(seeds: Any, batch: Any, inputs: Any) -> Any:
-                return tf.map_fn(
-                    lambda seed: tuple(_call(model_of(), seed, batch, inputs, statistics)),
-                    seeds,
-                    fn_output_signature=dtypes,
-                )
 
-            seeds = tf.TensorSpec([None, 2], tf.int32)
-            signature = [seeds, tf.TensorSpec([], tf.int32), specs]
-            kept[key] = tf.function(draw, input_signature=signature, autograph=False)
-        return kept[key]
-
-    return compiled
+def _compiled(model: Any, statistics: tuple[str, ...], inputs: Any) -> Any:
+    dtypes = _dtypes(model, statistics, inputs)
+    # Batches of all sizes go through one trace.
+    specs = keras.tree.map_structure(
+        lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), inputs
+    )
+    seeds, batch = tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.int32)
+    return compiled_once(
+        model,
+        (statistics, dtypes),
+        lambda model: _Draws(model, statistics, dtypes),
+        [seeds, batch, specs],
+    )
 
 
 def _progress_bar(verbose: str | int, steps: int) -> Callable[[], None]:

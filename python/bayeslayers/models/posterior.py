@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import keras
@@ -12,6 +14,7 @@ import tensorflow as tf
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import model_function
 from bayeslayers.layers.coherent import CoherentDraw, drawing
+from bayeslayers.models.draws import compiled_once
 from bayeslayers.models.summary import indexed
 from bayeslayers.models.walk import all_layers, diverging_layers
 
@@ -56,27 +59,36 @@ model <- keras$Sequential() |>
 def posterior_draws(
     model: keras.Model, draws: int = 100, seed: int | None = None
 ) -> dict[str, np.ndarray]:
-    layers = diverging_layers(model)
+    diverging_layers(model)
     draws = checks.positive_integer("draws", draws)
     given = checks.seed("seed", seed)
     seed = random.randint(1, 10**9) if given is None else given
-    everything = all_layers(model)
+    signature = [tf.TensorSpec([None, 2], tf.int32)]
+    function = compiled_once(model, "weights", _Draws, signature)
+    found = function(tf.constant([(seed, draw) for draw in range(draws)], tf.int32))
+    return {name: weight.numpy() for name, weight in found.items()}
 
-    def weights_of_draw(number: tf.Tensor) -> dict[str, tf.Tensor]:
-        draw = CoherentDraw(tf.stack([tf.constant(seed), number]), 0, everything)
+
+@dataclass(frozen=True)
+class _Draws:
+    """Draws of all random weights of a model."""
+
+    model: Callable[[], keras.Model]
+
+    def __call__(self, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return each weight for all seeds: (draws, ...)."""
+        dtypes = {name: weight.dtype for name, weight in self._one(seeds[0]).items()}
+        return tf.map_fn(self._one, seeds, fn_output_signature=dtypes)
+
+    def _one(self, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        model = self.model()
+        draw = CoherentDraw(seed, 0, all_layers(model))
         with drawing(draw):
             return {
                 f"{layer.name}.{name}": tf.convert_to_tensor(weight)
-                for layer in layers
+                for layer in diverging_layers(model)
                 for name, weight in layer.drawn_weights(draw).items()
             }
-
-    dtypes = {name: weight.dtype for name, weight in weights_of_draw(tf.constant(0)).items()}
-    draw_all = tf.function(
-        lambda numbers: tf.map_fn(weights_of_draw, numbers, fn_output_signature=dtypes),
-        autograph=False,
-    )
-    return {name: weight.numpy() for name, weight in draw_all(tf.range(draws)).items()}
 
 
 @model_function(
