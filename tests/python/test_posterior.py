@@ -142,3 +142,10 @@ def test_arguments_are_checked():
     for function in (posterior_draws, posterior_summary):
         with pytest.raises(ArgumentError, match="must contain a layer with a posterior"):
             function(plain)
+
+
+def test_layers_of_one_name_are_not_mixed_up():
+    nested = keras.Sequential([keras.Input((3,)), DenseFlipout(3, name="same")])
+    model = keras.Sequential([keras.Input((3,)), nested, DenseFlipout(2, name="same")])
+    with pytest.raises(ArgumentError, match="different names"):
+        posterior_draws(model)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import model_function
 from bayeslayers.layers.coherent import CoherentDraw, drawing
 from bayeslayers.models.draws import compiled_once
@@ -59,7 +60,7 @@ model <- keras$Sequential() |>
 def posterior_draws(
     model: keras.Model, draws: int = 100, seed: int | None = None
 ) -> dict[str, np.ndarray]:
-    diverging_layers(model)
+    _check_names(diverging_layers(model))
     draws = checks.positive_integer("draws", draws)
     given = checks.seed("seed", seed)
     seed = random.randint(1, 10**9) if given is None else given
@@ -67,6 +68,14 @@ def posterior_draws(
     function = compiled_once(model, "weights", _Draws, signature)
     found = function(tf.constant([(seed, draw) for draw in range(draws)], tf.int32))
     return {name: weight.numpy() for name, weight in found.items()}
+
+
+def _check_names(layers: list[keras.Layer]) -> None:
+    names = [layer.name for layer in layers]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        rule = "must have layers of different names, by which their weights are told apart"
+        raise ArgumentError("model", rule, {"names that come twice": twice})
 
 
 @dataclass(frozen=True)
