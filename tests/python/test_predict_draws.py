@@ -137,6 +137,14 @@ def test_the_mean_of_classes_is_their_probabilities():
     assert set(samples.ravel()) <= {0, 1, 2}
 
 
+def test_counts_are_no_classes_though_they_have_a_probability():
+    model = dense(units=1)
+    odds = np.exp(draws_of(model))
+    model.add(DistributionLambda(lambda t: tfp.distributions.NegativeBinomial(3.0, logits=t)))
+    np.testing.assert_allclose(draws_of(model), 3 * odds, rtol=1e-4)
+    assert "sd_aleatoric" in bayeslayers.predictive_summary(model, X, draws=8, verbose=0)
+
+
 def test_a_joint_posterior_is_drawn_once(rng):
     def posterior(kernel_size, bias_size, dtype):
         n = kernel_size + bias_size

@@ -198,6 +198,26 @@ def is_distribution(output: Any) -> bool:
     return hasattr(output, "log_prob")
 
 
+def _is_number_of_class(distribution: Any) -> bool:
+    from tensorflow_probability import distributions as tfd
+
+    return _is_a(distribution, tfd.Categorical)
+
+
+def _is_of_classes(distribution: Any) -> bool:
+    from tensorflow_probability import distributions as tfd
+
+    # Counts have a probability among their parameters, too.
+    return _is_a(distribution, tfd.Categorical, tfd.OneHotCategorical, tfd.Bernoulli)
+
+
+def _is_a(distribution: Any, *kinds: type) -> bool:
+    # TensorFlow Probability is loaded where an output is a distribution, and not by this module.
+    from bayeslayers.distributions.coercible import inner
+
+    return isinstance(inner(distribution), kinds)
+
+
 def _log_prob(distribution: Any, targets: Any) -> Any:
     """Return the log-probability of each example's target, over all of its dimensions."""
     shape = (distribution.batch_shape + distribution.event_shape)[1:]
@@ -221,8 +241,8 @@ def _statistic(output: Any, name: str, targets: Any) -> Any:
         return _log_prob(output, targets)
     if name == "sample":
         return output.sample(seed=tf.cast(coherent_draw().stream.next(), tf.int32))
-    if name == "mean" and hasattr(output, "probs_parameter"):
-        # A number for each class has no mean.
+    if name == "mean" and _is_number_of_class(output):
+        # Which has no mean.
         return output.probs_parameter()
     return tf.convert_to_tensor(getattr(output, name)())
 
@@ -249,11 +269,13 @@ class OutputKind:
         count: How many outputs there are.
         is_distribution: Whether the first is a distribution, not a tensor.
         is_class: Whether it is a distribution over classes.
+        is_number_of_class: Whether its outcomes are the numbers of classes, which have no order.
     """
 
     count: int
     is_distribution: bool
     is_class: bool
+    is_number_of_class: bool
 
 
 def first_output(model: Any, x: Any) -> OutputKind:
@@ -261,10 +283,12 @@ def first_output(model: Any, x: Any) -> OutputKind:
     inputs, _ = _as_tensors(x)
     with drawing(CoherentDraw(tf.constant([0, 0]), tf.constant(0), all_layers(model))):
         outputs = _flat_outputs(_built(model, inputs)(_first(inputs), training=False))
+    has_noise = is_distribution(outputs[0])
     return OutputKind(
         count=len(outputs),
-        is_distribution=is_distribution(outputs[0]),
-        is_class=is_distribution(outputs[0]) and hasattr(outputs[0], "probs_parameter"),
+        is_distribution=has_noise,
+        is_class=has_noise and _is_of_classes(outputs[0]),
+        is_number_of_class=has_noise and _is_number_of_class(outputs[0]),
     )
 
 
