@@ -1,288 +1,451 @@
-#' Pictures of predictive distributions, posteriors and training
+#' Pictures of predictive distributions, calibration, posteriors and training
 #'
-#' \preformatted{
-#' outer band: [q_low, q_high];   inner band: mean +- z sd_epistemic,   z for the same level
-#' snr = |mean| / sd;   loss = negative_log_likelihood + kl_divergence}
+#' \preformatted{values:   outer band [q_low, q_high],   inner band mean +- z sd_epistemic
+#' classes:  entropy = (entropy - mutual information) + mutual information
+#' weights:  snr = |mean| / sd
+#' training: loss = negative_log_likelihood + kl_divergence}
 #'
-#' Methods of [ggplot2::autoplot()], and of `plot()`, which prints the same picture:
+#' `autoplot()` makes a ggplot of what [predictive_summary()], [reliability_curve()],
+#' [posterior_summary()] and [training_history()] return; `plot()` prints it.
 #'
-#' * of [predictive_summary()] for values: bands of the outcome, with what the weights leave open
-#'   told apart, a panel for each output;
-#' * of [predictive_summary()] for classes: the entropy of each example against the part of it that
-#'   the weights leave open, by the class that is most probable;
-#' * of [reliability_curve()]: what the model says against what comes true, with the diagonal of a
-#'   calibrated model;
-#' * of [posterior_summary()]: histograms of mean, standard deviation and signal-to-noise ratio of
-#'   each weight that has a spread;
-#' * of [training_history()]: each figure of the training over the epochs.
+#' * A summary of values is drawn as bands: between its lowest and its highest quantile lies the
+#'   outcome, and the inner band, at the same level (z = 1.64 for 90 %), is what the weights leave
+#'   open of its mean. Where the model ends in a tensor, the noise is not known, and there is the
+#'   inner band alone. Several values an example have a panel each.
+#' * A summary of classes is drawn as the two parts of the entropy: the further up, the more of it
+#'   the weights leave open; the further right, the less sure is the model. On the dashed line all
+#'   of it is due to the weights.
+#' * A reliability curve is drawn with its diagonal, where a calibrated model would be. Of classes,
+#'   the area of a point is its number of examples.
+#' * Of the posterior, a histogram shows mean, standard deviation and signal-to-noise ratio, the
+#'   last as its logarithm, in a row for each weight. What has no spread is left out.
+#' * Of a training, each figure has a panel with its own axis.
 #'
-#' @param object,x What one of these functions returned. `x` is that in `plot()`, and in
-#'   `autoplot()` what the examples are drawn over: one number each, or `NULL` for their number.
-#' @param y What was observed, or `NULL`: like `x` a number for each example or for each row of the
-#'   summary, or a matrix with a column for each output.
-#' @param ... Further arguments of `autoplot()`, of which most methods have none.
+#' The package ggplot2 has to be installed. What comes back is changed with its functions, such as
+#' `+ ggplot2::labs(x = "time")`.
+#'
+#' @param object,x What one of the four functions returned. In `autoplot()` of a summary of values,
+#'   `x` is what the examples are drawn over: a number or a date for each; with `NULL` the example's
+#'   number. `plot()` takes it by position: `plot(summary, time)`.
+#' @param y What was observed, as `fit()` takes it: a number for each example, or a matrix with a
+#'   column for each value; of classes, numbers from 0. Or `NULL`.
+#' @param weight Which weights to draw, such as `"dense.kernel"`; with `NULL` all of them.
+#' @param ... Handed on by `plot()`; not used otherwise.
 #' @returns `autoplot()` returns a ggplot, `plot()` what it was given, invisibly.
 #' @section Errors:
-#' If ggplot2 is not installed; if a summary has fewer than two quantiles; or if `x` or `y` does not
-#' hold a number for each of its rows.
+#' If columns are missing, `x` or `y` does not have a number for each example, there is no such
+#' weight, or ggplot2 is not installed.
 #' @references Kendall, A., and Gal, Y. (2017). What Uncertainties Do We Need in Bayesian Deep
 #'   Learning for Computer Vision? Advances in Neural Information Processing Systems 30.
 #'   <https://arxiv.org/abs/1703.04977>
-#' @examplesIf reticulate::py_module_available("keras") && requireNamespace("ggplot2")
+#'
+#'   Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern Neural
+#'   Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1706.04599>
+#'
+#'   Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in
+#'   Neural Networks. International Conference on Machine Learning.
+#'   <https://arxiv.org/abs/1505.05424>
+#' @examplesIf reticulate::py_module_available("keras") && rlang::is_installed("ggplot2")
+#' library(ggplot2)
 #' keras <- reticulate::import("keras")
 #' model <- keras$Sequential() |>
 #'   layer_dense_flipout(units = 1, input_shape = 1) |>
 #'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
-#' x <- matrix(seq(-2, 2, length.out = 50))
-#' ggplot2::autoplot(predictive_summary(model, x, draws = 200, verbose = 0), x = x)
-#' ggplot2::autoplot(posterior_summary(model))
+#' x <- seq(-1, 1, length.out = 20)
+#' y <- x + rnorm(20)
+#' summary <- predictive_summary(model, matrix(x), draws = 100, verbose = 0)
+#' autoplot(summary, x = x, y = y)
+#'
+#' curve <- reliability_curve(model, matrix(x), matrix(y), draws = 100, verbose = 0)
+#' autoplot(curve)
+#' autoplot(posterior_summary(model))
+#' autoplot(training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2))))
 #' @name pictures
 NULL
 
+# In an `aes()`, `.data` is the data that is drawn.
+utils::globalVariables(".data")
+
 # Okabe and Ito's colours, which the colour-blind can tell apart.
-colours <- c(
-  blue = "#0072B2",
-  orange = "#E69F00",
-  green = "#009E73",
-  purple = "#CC79A7",
-  sky = "#56B4E9",
-  black = "#222222"
-)
-
-# The generic is that of a package that need not be there.
-# nolint start: object_name_linter, object_length_linter.
+okabe_ito <- c(blue = "#0072B2", sky = "#56B4E9", orange = "#E69F00", black = "#222222")
 
 #' @rdname pictures
-#' @exportS3Method ggplot2::autoplot
-autoplot.bayeslayers_summary <- function(object, x = NULL, y = NULL, ...) {
-  if ("entropy" %in% names(object)) {
-    return(picture_of_classes(object))
+#' @method autoplot bayeslayers_summary
+#' @exportS3Method ggplot2::autoplot bayeslayers_summary
+autoplot.bayeslayers_summary <- function( # nolint: object_name.
+    object, x = NULL, y = NULL, ...) {
+  call <- rlang::current_env()
+  rlang::check_dots_empty(call = call)
+  if ("mutual_information" %in% names(object)) {
+    return(plot_of_classes(object, x, y, call))
   }
-  quantiles <- outer_quantiles(object)
-  table <- data.frame(
-    at = as_numbers(if (is.null(x)) object$example else x, "x", object),
-    variable = object$variable,
-    mean = object$mean,
-    low = object[[quantiles$columns[[1]]]],
-    high = object[[quantiles$columns[[2]]]],
-    spread = stats::qnorm(0.5 + quantiles$percent / 200) * object$sd_epistemic
-  )
-  bands <- sprintf(c("outcome, %g %%", "mean, %g %%"), quantiles$percent)
-  picture <- ggplot2::ggplot(table, ggplot2::aes(x = .data$at)) +
-    ggplot2::geom_ribbon(
-      ggplot2::aes(
-        ymin = .data$mean - .data$spread,
-        ymax = .data$mean + .data$spread,
-        fill = bands[[2]]
-      ),
-      alpha = 0.4
-    ) +
-    ggplot2::geom_line(ggplot2::aes(y = .data$mean), colour = colours[["blue"]]) +
-    ggplot2::scale_fill_manual(
-      values = stats::setNames(colours[c("sky", "blue")], bands),
-      name = NULL
-    ) +
-    ggplot2::labs(x = if (is.null(x)) "example" else "x", y = "y") +
-    picture_theme()
-  if (!anyNA(object$sd_aleatoric)) {
-    outer <- ggplot2::geom_ribbon(
-      ggplot2::aes(ymin = .data$low, ymax = .data$high, fill = bands[[1]]),
-      alpha = 0.35
-    )
-    # Behind the others.
-    picture$layers <- c(list(outer), picture$layers)
-  }
-  if (!is.null(y)) {
-    observed <- data.frame(table[c("at", "variable")], y = as_numbers(y, "y", object))
-    points <- ggplot2::aes(x = .data$at, y = .data$y)
-    picture <- picture +
-      ggplot2::geom_point(points, observed, size = 0.9, alpha = 0.7, colour = colours[["black"]])
-  }
-  if (length(unique(table$variable)) > 1) {
-    picture <- picture + ggplot2::facet_wrap("variable", scales = "free_y")
-  }
-  picture
-}
-
-picture_of_classes <- function(object) {
-  table <- data.frame(
-    entropy = object$entropy,
-    mutual_information = object$mutual_information,
-    class = factor(object$class)
-  )
-  ggplot2::ggplot(
-    table,
-    ggplot2::aes(x = .data$entropy, y = .data$mutual_information, colour = .data$class)
-  ) +
-    ggplot2::geom_point(alpha = 0.7) +
-    ggplot2::scale_colour_viridis_d(end = 0.9) +
-    ggplot2::labs(
-      x = "entropy (nats)",
-      y = "of which the weights leave open (nats)",
-      colour = "most probable\nclass"
-    ) +
-    picture_theme()
+  plot_of_values(object, x, y, call)
 }
 
 #' @rdname pictures
-#' @exportS3Method ggplot2::autoplot
-autoplot.bayeslayers_reliability <- function(object, ...) {
+#' @method autoplot bayeslayers_reliability
+#' @exportS3Method ggplot2::autoplot bayeslayers_reliability
+autoplot.bayeslayers_reliability <- function(object, ...) { # nolint: object_name, object_length.
+  call <- rlang::current_env()
+  rlang::check_dots_empty(call = call)
   is_values <- "level" %in% names(object)
-  table <- data.frame(
-    said = object[[if (is_values) "level" else "confidence"]],
-    true = object[[if (is_values) "coverage" else "accuracy"]],
-    n = object$n
-  )
-  points <- if (is_values) {
-    ggplot2::geom_point(colour = colours[["blue"]], size = 2)
-  } else {
-    ggplot2::geom_point(ggplot2::aes(size = .data$n), colour = colours[["blue"]])
+  columns <- if (is_values) c("level", "coverage") else c("confidence", "accuracy", "n")
+  check_columns(object, columns, "reliability_curve()", call)
+  said <- columns[[1]]
+  true <- columns[[2]]
+  mapping <- ggplot2::aes(.data[[said]], .data[[true]])
+  picture <- ggplot2::ggplot(as.data.frame(object), mapping) +
+    ggplot2::geom_abline(linetype = "dashed", colour = okabe_ito[["black"]], linewidth = 0.4)
+  # A line through one point would be a message of ggplot2's.
+  if (nrow(object) > 1) {
+    picture <- picture + ggplot2::geom_line(colour = okabe_ito[["blue"]])
   }
-  ggplot2::ggplot(table, ggplot2::aes(x = .data$said, y = .data$true)) +
-    ggplot2::geom_abline(linetype = "dashed", colour = colours[["black"]]) +
-    ggplot2::geom_line(colour = colours[["blue"]]) +
-    points +
-    ggplot2::scale_size_area(name = "examples") +
-    ggplot2::coord_equal(xlim = c(0, 1), ylim = c(0, 1)) +
+  if (is_values) {
+    picture <- picture + ggplot2::geom_point(colour = okabe_ito[["blue"]], size = 2)
+  } else {
+    picture <- picture +
+      ggplot2::geom_point(ggplot2::aes(size = .data[["n"]]), colour = okabe_ito[["blue"]]) +
+      ggplot2::scale_size_area(name = "examples", breaks = whole_breaks, max_size = 5)
+  }
+  picture +
+    ggplot2::coord_equal(xlim = c(0, 1), ylim = c(0, 1), expand = FALSE, clip = "off") +
     ggplot2::labs(
-      x = if (is_values) "nominal level of the interval" else "confidence",
+      x = if (is_values) "nominal level of the central interval" else "mean confidence",
       y = if (is_values) "observed coverage" else "observed accuracy"
     ) +
-    picture_theme()
+    paper_theme()
 }
 
 #' @rdname pictures
-#' @exportS3Method ggplot2::autoplot
-autoplot.bayeslayers_posterior <- function(object, ...) {
-  spread <- object[!is.na(object$sd) & object$sd > 0 & object$snr > 0, ]
-  if (nrow(spread) == 0) {
-    cli::cli_abort(
-      c(
-        "{.arg object} must hold a weight with a spread.",
-        x = "Received: {nrow(object)} number{?s} without one."
-      ),
-      class = "bayeslayers_argument_error"
+#' @method autoplot bayeslayers_posterior
+#' @exportS3Method ggplot2::autoplot bayeslayers_posterior
+autoplot.bayeslayers_posterior <- function(object, weight = NULL, ...) { # nolint: object_name.
+  call <- rlang::current_env()
+  rlang::check_dots_empty(call = call)
+  check_columns(object, c("layer", "weight", "mean", "sd", "snr"), "posterior_summary()", call)
+  bars <- bars_of_posterior(weights_with_spread(object, weight, call))
+  mapping <- ggplot2::aes(
+    xmin = .data[["lower"]], xmax = .data[["upper"]], ymin = 0, ymax = .data[["share"]]
+  )
+  ggplot2::ggplot(bars, mapping) +
+    ggplot2::geom_rect(
+      fill = okabe_ito[["blue"]], colour = okabe_ito[["blue"]], alpha = 0.35, linewidth = 0.3
+    ) +
+    ggplot2::facet_grid(
+      rows = ggplot2::vars(.data[["name"]]), cols = ggplot2::vars(.data[["panel"]]),
+      scales = "free", switch = "x"
+    ) +
+    ggplot2::labs(x = NULL, y = "share of the weight's numbers") +
+    paper_theme() +
+    # The strips below are the titles of the axes.
+    ggplot2::theme(strip.placement = "outside")
+}
+
+#' @rdname pictures
+#' @method autoplot bayeslayers_history
+#' @exportS3Method ggplot2::autoplot bayeslayers_history
+autoplot.bayeslayers_history <- function(object, ...) { # nolint: object_name.
+  call <- rlang::current_env()
+  rlang::check_dots_empty(call = call)
+  check_columns(object, c("epoch", "data", "figure", "value"), "training_history()", call)
+  table <- as.data.frame(object)
+  figures <- unique(table$figure)
+  # What the loss is made of behind it, and then other figures.
+  known <- intersect(names(titles_of_figures), figures)
+  others <- setdiff(figures, known)
+  figures <- c(known, others)
+  titles <- c(titles_of_figures[known], others)
+  table$figure <- factor(table$figure, figures, titles)
+  mapping <- ggplot2::aes(.data[["epoch"]], .data[["value"]], colour = .data[["data"]])
+  lines <- if (max(table$epoch) > 1) ggplot2::geom_line() else ggplot2::geom_point()
+  ggplot2::ggplot(table, mapping) +
+    lines +
+    ggplot2::facet_wrap(ggplot2::vars(.data[["figure"]]), scales = "free_y") +
+    ggplot2::scale_colour_manual(
+      name = NULL,
+      values = c(training = okabe_ito[["blue"]], validation = okabe_ito[["orange"]]),
+      guide = if (length(unique(table$data)) > 1) "legend" else "none"
+    ) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::labs(x = "epoch", y = "mean over the epoch") +
+    paper_theme() +
+    ggplot2::theme(legend.position = "bottom")
+}
+
+#' @rdname pictures
+#' @export
+plot.bayeslayers_summary <- function(x, ...) {
+  print_picture(x, ...)
+}
+
+#' @rdname pictures
+#' @export
+plot.bayeslayers_reliability <- plot.bayeslayers_summary
+
+#' @rdname pictures
+#' @export
+plot.bayeslayers_posterior <- plot.bayeslayers_summary
+
+#' @rdname pictures
+#' @export
+plot.bayeslayers_history <- plot.bayeslayers_summary
+
+print_picture <- function(x, ..., call = rlang::caller_env()) {
+  rlang::check_installed("ggplot2", "to draw pictures.", version = "3.4.0", call = call)
+  print(ggplot2::autoplot(x, ...))
+  invisible(x)
+}
+
+titles_of_figures <- c(
+  loss = "Loss",
+  negative_log_likelihood = "Negative log-likelihood",
+  kl_divergence = "KL divergence in the loss"
+)
+
+paper_theme <- function() {
+  ggplot2::theme_bw(base_size = 11) +
+    ggplot2::theme(
+      panel.grid.minor = ggplot2::element_blank(),
+      strip.background = ggplot2::element_blank(),
+      legend.key = ggplot2::element_blank()
+    )
+}
+
+plot_of_values <- function(object, x, y, call) {
+  columns <- c("example", "variable", "mean", "sd_epistemic", "sd_aleatoric")
+  check_columns(object, columns, "predictive_summary()", call)
+  table <- as.data.frame(object)
+  examples <- unique(table$example)
+  table$at <- at_examples(x, examples, call)[match(table$example, examples)]
+  band <- outer_quantiles(table, call)
+  level <- sprintf("%g %%", band$percent)
+  spread <- stats::qnorm(0.5 + band$percent / 200) * table$sd_epistemic
+  table <- cbind(table, lower = table$mean - spread, upper = table$mean + spread)
+  labels <- c(outcome = paste0("outcome, ", level), mean = paste0("mean, ", level))
+  ribbon <- function(lower, upper, label) {
+    mapping <- ggplot2::aes(ymin = .data[[lower]], ymax = .data[[upper]], fill = label)
+    ggplot2::geom_ribbon(mapping, alpha = 0.35)
+  }
+  picture <- ggplot2::ggplot(table, ggplot2::aes(.data[["at"]]))
+  if (!anyNA(table$sd_aleatoric)) {
+    picture <- picture + ribbon(band$low, band$high, labels[["outcome"]])
+  }
+  picture <- picture +
+    ribbon("lower", "upper", labels[["mean"]]) +
+    ggplot2::geom_line(
+      ggplot2::aes(y = .data[["mean"]], linetype = "mean"),
+      colour = okabe_ito[["blue"]], linewidth = 0.7
+    )
+  if (!is.null(y)) {
+    table$observed <- observed_values(y, table, call)
+    picture <- picture +
+      ggplot2::geom_point(
+        ggplot2::aes(y = .data[["observed"]], shape = "observed"),
+        data = table, colour = okabe_ito[["black"]], size = 1, alpha = 0.7
+      )
+  }
+  if (length(unique(table$variable)) > 1) {
+    panels <- ggplot2::vars(factor(.data[["variable"]], unique(.data[["variable"]])))
+    picture <- picture + ggplot2::facet_wrap(panels, scales = "free_y")
+  }
+  picture +
+    ggplot2::scale_fill_manual(
+      name = NULL, breaks = unname(labels),
+      values = stats::setNames(okabe_ito[c("sky", "blue")], labels)
+    ) +
+    ggplot2::scale_linetype_manual(name = NULL, values = c(mean = "solid")) +
+    ggplot2::scale_shape_manual(name = NULL, values = c(observed = 16)) +
+    ggplot2::guides(
+      fill = ggplot2::guide_legend(order = 1),
+      linetype = ggplot2::guide_legend(order = 2),
+      shape = ggplot2::guide_legend(order = 3)
+    ) +
+    ggplot2::labs(x = if (is.null(x)) "example" else "x", y = "y") +
+    paper_theme() +
+    ggplot2::theme(legend.position = "bottom")
+}
+
+# The part of the entropy that the weights leave open, against all of it.
+plot_of_classes <- function(object, x, y, call) {
+  check_columns(object, c("class", "entropy"), "predictive_summary()", call)
+  if (!is.null(x)) {
+    abort_picture("{.arg x} has no place in the picture of classes.", call)
+  }
+  table <- as.data.frame(object)
+  mapping <- ggplot2::aes(.data[["entropy"]], .data[["mutual_information"]])
+  if (is.null(y)) {
+    points <- ggplot2::geom_point(colour = okabe_ito[["blue"]], alpha = 0.6)
+  } else {
+    classes <- sum(startsWith(names(table), "p["))
+    is_right <- table$class == observed_classes(y, nrow(table), classes, call) + 1
+    table$prediction <- ifelse(is_right, "right", "wrong")
+    # Few are wrong as a rule: they are drawn on top.
+    table <- table[order(is_right, decreasing = TRUE), ]
+    points <- ggplot2::geom_point(
+      ggplot2::aes(colour = .data[["prediction"]], shape = .data[["prediction"]]),
+      alpha = 0.7
     )
   }
-  figures <- list(
-    "posterior mean" = spread$mean,
-    "posterior sd" = spread$sd,
-    "log10 signal-to-noise ratio" = log10(spread$snr)
-  )
-  table <- data.frame(
-    weight = paste(spread$layer, spread$weight, sep = "."),
-    figure = factor(rep(names(figures), each = nrow(spread)), names(figures)),
-    value = unlist(figures, use.names = FALSE)
-  )
-  bins <- min(max(ceiling(sqrt(nrow(spread))), 5), 60)
-  ggplot2::ggplot(table, ggplot2::aes(x = .data$value, fill = .data$weight)) +
-    ggplot2::geom_histogram(bins = bins, position = "identity", alpha = 0.5) +
-    ggplot2::scale_fill_viridis_d(end = 0.9) +
-    ggplot2::facet_wrap("figure", scales = "free") +
-    ggplot2::labs(x = NULL, y = "weights", fill = NULL) +
-    picture_theme()
-}
-
-#' @rdname pictures
-#' @exportS3Method ggplot2::autoplot
-autoplot.bayeslayers_history <- function(object, ...) {
-  first <- c("loss", "negative_log_likelihood", "kl_divergence")
-  figures <- unique(object$figure)
-  figures <- c(intersect(first, figures), setdiff(figures, first))
-  table <- data.frame(
-    epoch = object$epoch,
-    value = object$value,
-    data = object$data,
-    figure = factor(object$figure, figures, gsub("_", " ", figures))
-  )
-  ggplot2::ggplot(
-    table,
-    ggplot2::aes(x = .data$epoch, y = .data$value, colour = .data$data)
-  ) +
-    ggplot2::geom_line() +
-    ggplot2::facet_wrap("figure", scales = "free_y") +
+  ggplot2::ggplot(table, mapping) +
+    ggplot2::geom_abline(linetype = "dashed", colour = okabe_ito[["black"]], linewidth = 0.4) +
+    points +
     ggplot2::scale_colour_manual(
-      values = c(training = colours[["blue"]], validation = colours[["orange"]]),
-      name = NULL
+      name = "prediction",
+      values = c(right = okabe_ito[["blue"]], wrong = okabe_ito[["orange"]])
     ) +
-    ggplot2::labs(x = "epoch", y = NULL) +
-    picture_theme()
+    ggplot2::scale_shape_manual(name = "prediction", values = c(right = 16, wrong = 17)) +
+    ggplot2::expand_limits(x = 0, y = 0) +
+    ggplot2::labs(
+      x = "entropy of the prediction (nats)",
+      y = "mutual information with the weights (nats)"
+    ) +
+    paper_theme()
 }
 
-#' @rdname pictures
-#' @export
-plot.bayeslayers_summary <- function(x, ...) plot_by_ggplot(x, ...)
-
-#' @rdname pictures
-#' @export
-plot.bayeslayers_reliability <- function(x, ...) plot_by_ggplot(x, ...)
-
-#' @rdname pictures
-#' @export
-plot.bayeslayers_posterior <- function(x, ...) plot_by_ggplot(x, ...)
-
-#' @rdname pictures
-#' @export
-plot.bayeslayers_history <- function(x, ...) plot_by_ggplot(x, ...)
-
-# nolint end
-
-plot_by_ggplot <- function(object, ...) {
-  rlang::check_installed("ggplot2", "to draw this picture.", call = rlang::caller_env())
-  print(ggplot2::autoplot(object, ...))
-  invisible(object)
-}
-
-picture_theme <- function() {
-  ggplot2::theme_bw() +
-    ggplot2::theme(
-      legend.position = "bottom",
-      panel.grid.minor = ggplot2::element_blank(),
-      strip.background = ggplot2::element_blank()
-    )
-}
-
-# The columns of the lowest and the highest quantile, and how much lies between.
-outer_quantiles <- function(object, call = rlang::caller_env()) {
-  columns <- grep("^q[0-9.]+$", names(object), value = TRUE)
-  percents <- as.numeric(substring(columns, 2))
-  if (length(columns) < 2) {
-    cli::cli_abort(
+at_examples <- function(x, examples, call) {
+  if (is.null(x)) {
+    return(examples)
+  }
+  # A column is no vector, but a date has to stay one.
+  values <- if (is.null(dim(x))) x else as.vector(x)
+  if (length(values) != length(examples)) {
+    abort_picture(
       c(
-        "{.arg object} must hold two quantiles.",
-        x = "Received: a summary with {length(columns)}.",
-        i = "Give {.fn predictive_summary} two {.arg probs}."
+        "{.arg x} must hold a number or a date for each of the {length(examples)} examples.",
+        x = "Received: {length(values)} value{?s}."
       ),
-      call = call,
-      class = "bayeslayers_argument_error"
+      call
+    )
+  }
+  values
+}
+
+# In the order of the rows, where an example's values stand one after the other.
+observed_values <- function(y, table, call) {
+  if (length(y) != nrow(table)) {
+    abort_picture(
+      c(
+        "{.arg y} must hold a number for each of the {nrow(table)} rows of the summary.",
+        x = "Received: {length(y)} value{?s}."
+      ),
+      call
+    )
+  }
+  size <- dim(y)
+  as.vector(if (length(size) > 1) aperm(y) else y)
+}
+
+observed_classes <- function(y, n, classes, call) {
+  labels <- as.vector(y)
+  is_fine <- length(labels) == n && rlang::is_integerish(labels) && !anyNA(labels) &&
+    all(labels >= 0 & labels < classes)
+  if (!is_fine) {
+    abort_picture(
+      c(
+        "{.arg y} must hold for each example a whole number from 0 to {classes - 1}, its class.",
+        x = "Received: {length(labels)} label{?s}, such as {.val {utils::head(unique(labels), 5)}}."
+      ),
+      call
+    )
+  }
+  labels
+}
+
+outer_quantiles <- function(table, call) {
+  names <- grep("^q[0-9.]+$", names(table), value = TRUE)
+  percents <- as.numeric(substring(names, 2))
+  if (length(names) < 2) {
+    abort_picture(
+      c(
+        "The summary must hold two quantiles.",
+        i = "Give {.fn predictive_summary} two {.arg probs}, such as {.code c(0.05, 0.95)}."
+      ),
+      call
     )
   }
   list(
-    columns = columns[c(which.min(percents), which.max(percents))],
+    low = names[[which.min(percents)]],
+    high = names[[which.max(percents)]],
     percent = diff(range(percents))
   )
 }
 
-# A number for each row of a summary: row by row, or one for each example, or a column of a matrix
-# for each output.
-as_numbers <- function(values, argument, object, call = rlang::caller_env()) {
-  count <- nrow(object)
-  numbers <- as.numeric(if (is.matrix(values)) t(values) else values)
-  if (length(numbers) == length(unique(object$example))) {
-    numbers <- numbers[match(object$example, unique(object$example))]
-  }
-  if (length(numbers) != count) {
-    cli::cli_abort(
+weights_with_spread <- function(object, weight, call) {
+  table <- as.data.frame(object)
+  table$name <- paste(table$layer, table$weight, sep = ".")
+  table <- table[is.finite(table$snr) & table$sd > 0 & table$snr > 0, ]
+  known <- unique(table$name)
+  shown <- if (is.null(weight)) known else weight
+  if (length(shown) == 0 || !all(shown %in% known)) {
+    abort_picture(
       c(
-        "{.arg {argument}} must hold a number for each of the {count} row{?s} of the summary.",
-        x = "Received: {length(numbers)} number{?s}."
+        "{.arg weight} must be among the weights with a spread: {.val {known}}.",
+        x = "Received: {.code weight = {describe(weight)}}."
       ),
-      call = call,
-      class = "bayeslayers_argument_error"
+      call
     )
   }
-  numbers
+  table <- table[table$name %in% shown, ]
+  table$name <- factor(table$name, shown)
+  table
 }
 
-# The data that ggplot2 looks a column up in.
-utils::globalVariables(".data")
+# Histograms whose panels have scales of their own, in shares, as weights differ in size.
+bars_of_posterior <- function(table) {
+  values <- list(
+    "posterior mean" = table$mean,
+    "posterior sd" = table$sd,
+    "signal-to-noise ratio (log10)" = log10(table$snr)
+  )
+  bars <- lapply(names(values), function(panel) {
+    edges <- edges_of_bins(values[[panel]])
+    of_weight <- lapply(split(values[[panel]], table$name), function(group) {
+      counts <- tabulate(findInterval(group, edges, all.inside = TRUE), length(edges) - 1)
+      data.frame(lower = edges[-length(edges)], upper = edges[-1], share = counts / length(group))
+    })
+    names <- rep(names(of_weight), vapply(of_weight, nrow, 1L))
+    cbind(panel = panel, name = names, do.call(rbind, unname(of_weight)))
+  })
+  bars <- do.call(rbind, bars)
+  bars <- bars[bars$share > 0, ]
+  bars$panel <- factor(bars$panel, names(values))
+  bars$name <- factor(bars$name, levels(table$name))
+  bars
+}
+
+edges_of_bins <- function(values) {
+  bins <- min(max(floor(sqrt(length(values))), 10), 60)
+  ends <- range(values)
+  if (ends[[1]] == ends[[2]]) {
+    ends <- ends + c(-0.5, 0.5) * max(abs(ends[[1]]), 1)
+  }
+  seq(ends[[1]], ends[[2]], length.out = bins + 1)
+}
+
+whole_breaks <- function(limits) {
+  breaks <- unique(round(pretty(limits)))
+  breaks[breaks >= limits[[1]] & breaks <= limits[[2]]]
+}
+
+check_columns <- function(object, columns, source, call) {
+  lacking <- setdiff(columns, names(object))
+  if (length(lacking) > 0) {
+    abort_picture(
+      c(
+        "The picture needs the columns of what {.code {source}} returned.",
+        x = "Missing: {.field {lacking}}."
+      ),
+      call
+    )
+  }
+}
+
+# Messages are put together where their values are.
+abort_picture <- function(message, call) {
+  cli::cli_abort(
+    message,
+    call = call,
+    .envir = parent.frame(),
+    class = "bayeslayers_argument_error"
+  )
+}

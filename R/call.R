@@ -3,16 +3,21 @@
 
 call_core <- function(name, call = rlang::caller_env()) {
   arguments <- supplied_arguments(sys.function(-1), call)
-  core_function <- core(call)[[name]]
-  python_arguments <- Map(coerce_argument, names(arguments), arguments)
-  result <- rethrow_python_errors(
-    do.call(core_function, python_arguments),
-    arguments = arguments,
-    call = call
-  )
+  result <- call_python(core(call)[[name]], arguments, call)
   # What a layer was put on, or a model that was changed, is not printed.
   changed <- if (is.null(arguments$object)) arguments$model else arguments$object
   if (is_same_object(result, changed)) invisible(result) else result
+}
+
+# `spelling` names arguments that R's caller knows by another name: c(x = "newdata").
+call_python <- function(python_function, arguments, call, spelling = character()) {
+  python_arguments <- Map(coerce_argument, names(arguments), arguments)
+  rethrow_python_errors(
+    do.call(python_function, python_arguments),
+    arguments = arguments,
+    call = call,
+    spelling = spelling
+  )
 }
 
 # Evaluates the supplied arguments in the order of the signature: `object`, which may be a whole

@@ -1,10 +1,10 @@
 # Python's errors in R's words, at the line of the caller.
 
-rethrow_python_errors <- function(expr, arguments, call) {
+rethrow_python_errors <- function(expr, arguments, call, spelling = character()) {
   tryCatch(
     expr,
     bayeslayers.contract.errors.ArgumentError = function(condition) {
-      abort_argument(condition, arguments, call)
+      abort_argument(condition, arguments, call, spelling)
     },
     python.builtin.BaseException = function(condition) {
       message <- python_message(condition)
@@ -19,11 +19,12 @@ python_message <- function(condition) {
   paste(lines[!grepl("py_last_error", lines)], collapse = "\n")
 }
 
-abort_argument <- function(condition, arguments, call) {
-  argument <- condition$argument
+abort_argument <- function(condition, arguments, call, spelling) {
+  argument <- respelled(condition$argument, spelling)
   rule <- condition$rule
   hint <- condition$hint
   received <- received_texts(condition$received, arguments)
+  names(received) <- respelled(names(received), spelling)
   shown <- sprintf("`%s = %s`", names(received), received)
   cli::cli_abort(
     c(
@@ -47,6 +48,12 @@ received_texts <- function(received, arguments) {
     if (is_own) describe(arguments[[name]]) else description
   }
   mapply(describe_in_r, names(received), received, SIMPLIFY = TRUE, USE.NAMES = TRUE)
+}
+
+respelled <- function(names, spelling) {
+  is_other <- names %in% names(spelling)
+  names[is_other] <- spelling[names[is_other]]
+  names
 }
 
 shows_as_code <- function(value) {

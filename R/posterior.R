@@ -1,60 +1,106 @@
 #' Draws in the formats of the package posterior
 #'
-#' \preformatted{w_d ~ q;   f_d(x) = model(x; w_d),   d = 1, ..., draws}
+#' \preformatted{model:           w_d ~ q,               variables layer.kernel[1,2]
+#' predict_draws(): f_d(x) = model(x; w_d), variables y[example] or y[example,output]}
 #'
-#' `posterior::as_draws()` of a Keras 3 model draws all of its random weights, which are named after
-#' their layer: `dense_flipout.kernel[1,2]`. Of what [predict_draws()] returned it makes variables
-#' `y[i]`, or `y[i,j]` for the output j of the example i. Through it `as_draws_df()`,
-#' `as_draws_matrix()`, `as_draws_array()`, `as_draws_rvars()` and `summarise_draws()` of posterior
-#' work as well, and bayesplot and ggdist take what they return. There is one chain, whose draws are
-#' independent.
+#' With these methods of `posterior::as_draws()` all that the package posterior makes of draws can
+#' be had of a model, of its weights, and of what [predict_draws()] returned: `summarise_draws()`,
+#' `as_draws_df()`, `as_draws_rvars()` and the others; and so do bayesplot and ggdist. The draws are
+#' independent: one chain, in no order.
 #'
-#' @param x A Keras 3 model, or what [predict_draws()] returned for a model of one output.
+#' A weight without a spread, as a bias is as a rule, is a variable that does not vary, whose
+#' diagnostics are `NA`; `posterior::subset_draws()` leaves it out. With the same `seed`, a model's
+#' draw of the weights and its draw of a prediction belong together.
+#'
+#' The package posterior has to be installed.
+#'
+#' @param x A Keras 3 model, sequential, functional or subclassed, with a layer of this package; or
+#'   the array that [predict_draws()] returned for one output.
 #' @param draws Positive whole number: how many draws.
-#' @param seed Whole number that the draws follow from, or `NULL`. The same number stands for the
-#'   same draws of the weights in [predict_draws()].
-#' @param ... Not used.
-#' @returns A `draws_matrix`.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator
+#'   that `keras.utils.set_random_seed()` sets.
+#' @param variable Text: what predictions are called.
+#' @param ... `draws` and `seed`, in the functions that do not name them; nothing else.
+#' @returns `as_draws()` a `draws_matrix`, with a row for each draw and a column for each number;
+#'   the others the format that they are named after.
 #' @section Errors:
-#' If the model has no layer with a posterior that is built, or an argument breaks a rule that is
-#' stated here.
+#' If the model has no layer with a posterior, or an argument breaks a rule that is stated here.
 #' @references Buerkner, P.-C., Gabry, J., Kay, M., and Vehtari, A. (2023). posterior: Tools for
 #'   Working with Posterior Distributions. <https://mc-stan.org/posterior/>
 #' @seealso [posterior_draws()], [predict_draws()]
-#' @examplesIf reticulate::py_module_available("keras") && requireNamespace("posterior")
+#' @examplesIf reticulate::py_module_available("keras") && rlang::is_installed("posterior")
 #' keras <- reticulate::import("keras")
 #' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, name = "out", input_shape = 2)
-#' posterior::summarise_draws(posterior::as_draws(model, draws = 50), "mean", "sd")
+#'   layer_dense_flipout(units = 2, name = "out", input_shape = 3)
+#' weights <- posterior::as_draws(model, draws = 200, seed = 1)
+#' posterior::summarise_draws(weights, "mean", "sd")
+#'
+#' predictions <- predict_draws(model, array(1, c(4, 3)), draws = 200, seed = 1)
+#' posterior::summarise_draws(predictions, "mean", "sd")
 #' @name posterior-methods
 NULL
 
-# The generics are those of a package that need not be there, and the class of a model has the name
-# that Python gives it.
-# nolint start: object_name_linter, object_length_linter.
-
 #' @rdname posterior-methods
-#' @exportS3Method posterior::as_draws
-as_draws.keras.src.models.model.Model <- function(x, draws = 1000, seed = NULL, ...) {
-  weights <- posterior_draws(x, draws = draws, seed = seed)
-  posterior::as_draws_matrix(do.call(cbind, Map(as_variables, weights, names(weights))))
+#' @method as_draws keras.src.models.model.Model
+#' @exportS3Method posterior::as_draws keras.src.models.model.Model
+as_draws.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    x, draws = 1000, seed = NULL, ...) {
+  call <- rlang::current_env()
+  rlang::check_dots_empty(call = call)
+  arguments <- list(model = x, draws = draws, seed = seed)
+  weights <- call_python(core(call)$posterior_draws, arguments, call, c(model = "x"))
+  columns <- Map(as_variables, weights, names(weights))
+  posterior::as_draws_matrix(do.call(cbind, unname(columns)))
+}
+
+# posterior's own methods would drop `draws` and `seed` on the way.
+#' @rdname posterior-methods
+#' @method as_draws_matrix keras.src.models.model.Model
+#' @exportS3Method posterior::as_draws_matrix keras.src.models.model.Model
+as_draws_matrix.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    x, ...) {
+  posterior::as_draws_matrix(posterior::as_draws(x, ...))
 }
 
 #' @rdname posterior-methods
-#' @exportS3Method posterior::as_draws
-as_draws.bayeslayers_draws <- function(x, ...) {
-  posterior::as_draws_matrix(as_variables(unclass(x), "y"))
+#' @method as_draws_array keras.src.models.model.Model
+#' @exportS3Method posterior::as_draws_array keras.src.models.model.Model
+as_draws_array.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    x, ...) {
+  posterior::as_draws_array(posterior::as_draws(x, ...))
 }
 
-# nolint end
+#' @rdname posterior-methods
+#' @method as_draws_df keras.src.models.model.Model
+#' @exportS3Method posterior::as_draws_df keras.src.models.model.Model
+as_draws_df.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    x, ...) {
+  posterior::as_draws_df(posterior::as_draws(x, ...))
+}
 
-# An array (draws, ...) -> a matrix with a column for each of its numbers: name[1,2]
+#' @rdname posterior-methods
+#' @method as_draws_rvars keras.src.models.model.Model
+#' @exportS3Method posterior::as_draws_rvars keras.src.models.model.Model
+as_draws_rvars.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    x, ...) {
+  posterior::as_draws_rvars(posterior::as_draws(x, ...))
+}
+
+#' @rdname posterior-methods
+#' @method as_draws bayeslayers_draws
+#' @exportS3Method posterior::as_draws bayeslayers_draws
+as_draws.bayeslayers_draws <- function(x, variable = "y", ...) { # nolint: object_name.
+  rlang::check_dots_empty()
+  # A column of one value an example is no dimension of its own.
+  posterior::as_draws_matrix(as_variables(by_example(unclass(x)), variable))
+}
+
+# An array, draws x ..., as a matrix with a column for each number: `name[1,2]`.
 as_variables <- function(draws, name) {
-  sizes <- dim(draws)
-  if (length(sizes) < 2) {
-    return(matrix(draws, ncol = 1, dimnames = list(NULL, name)))
+  size <- dim(draws)[-1]
+  if (length(size) > 0) {
+    indices <- arrayInd(seq_len(prod(size)), size)
+    name <- sprintf("%s[%s]", name, apply(indices, 1, paste, collapse = ","))
   }
-  indices <- arrayInd(seq_len(prod(sizes[-1])), sizes[-1])
-  columns <- sprintf("%s[%s]", name, apply(indices, 1, paste, collapse = ","))
-  matrix(draws, nrow = sizes[[1]], dimnames = list(NULL, columns))
+  matrix(draws, nrow = NROW(draws), dimnames = list(NULL, name))
 }

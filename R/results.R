@@ -42,7 +42,7 @@ as_predictive_draws <- function(result) {
   if (is.list(result)) {
     return(lapply(result, as_predictive_draws))
   }
-  structure(result, class = c("bayeslayers_draws", "array"))
+  structure(result, class = c("bayeslayers_draws", class(result)))
 }
 
 # An array like any other, whose class is no part of what is shown.

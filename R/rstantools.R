@@ -1,157 +1,186 @@
-#' Verbs of rstantools for Bayesian Keras models
+#' The generics of rstantools for models
 #'
-#' \preformatted{
-#' posterior_epred      E(y | x, w_d)
-#' posterior_predict    y_d ~ p(y | x, w_d)
-#' predictive_interval  central interval of the y_d
-#' log_lik              log p(y | x, w_d),   w_d ~ q,   d = 1, ..., draws}
+#' \preformatted{posterior_epred:     E(y | x, w_d)
+#' posterior_predict:   y_d ~ p(y | x, w_d)
+#' predictive_interval: [quantile((1 - prob) / 2), quantile((1 + prob) / 2)] of the y_d
+#' log_lik:             log p(y | x, w_d),     w_d ~ q,   d = 1, ..., draws}
 #'
-#' The generics of the package rstantools, which brms and rstanarm use, for any Keras 3 model that
-#' holds layers of this package. They are there once rstantools is installed: call them as
-#' `rstantools::posterior_predict()`, or load a package that exports them.
+#' A Keras model is asked for its draws as a model of rstanarm or brms is. Unlike those, it does not
+#' keep the data that it was trained on: `newdata` has to be given.
 #'
-#' A model without noise of its own, which ends in a tensor and not in a distribution (see
-#' [layer_distribution_lambda()]), has `posterior_epred()` alone. Classes count from 0, as the
-#' targets of `fit()` do; of a categorical distribution `posterior_epred()` gives the
-#' probabilities of all classes.
+#' A model that ends in a tensor has no model of the noise. `posterior_epred()` gives the draws of
+#' its outputs; the others need a distribution, such as [layer_distribution_lambda()] gives.
+#' `log_lik()` also takes classes, whose `outputs` are then named.
 #'
-#' @param object A Keras 3 model, sequential, functional or subclassed.
-#' @param newdata Inputs: an array or a tensor, or a list of them for a model of several inputs.
+#' Where the model ends in a categorical distribution, `posterior_epred()` gives the probabilities
+#' of the classes, and there is no interval. Classes are counted from 0, as `fit()` takes them, both
+#' in what `posterior_predict()` returns and in the `y` of `log_lik()`. After a Bernoulli
+#' distribution, outcomes are 0 and 1, and the probability is that of 1.
+#'
+#' The generics are those of the package rstantools, which has to be installed.
+#'
+#' @param object A Keras 3 model, sequential, functional or subclassed. `log_lik()` takes one of one
+#'   output.
+#' @param newdata Inputs: an array or a tensor, or a list or dictionary of them for a model of
+#'   several inputs.
 #' @param y Targets, one for each example: an array or a tensor.
 #' @param draws Positive whole number: how many draws.
-#' @param prob Number between 0 and 1: the probability of the interval.
-#' @param seed Whole number that the draws follow from, or `NULL`. The same number stands for the
-#'   same draws of the weights in all of these functions and in [predict_draws()].
-#' @param ... Further arguments of [predict_draws()], `batch_size` and `verbose`; for `log_lik()`
-#'   those of [log_likelihood()].
-#' @returns A matrix with a row for each draw and a column for each example, or an array with a
-#'   further dimension where an example has several outputs; of `predictive_interval()` a matrix
-#'   with a row for each example, whose two columns are named after the quantiles.
+#' @param prob Number above 0 and below 1: the probability of the central interval.
+#' @param ... Not used.
+#' @param outputs What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".
+#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the
+#'   memory. With `NULL` 1024.
+#' @param seed Whole number that the draws follow from. The same seed stands for the same draws of
+#'   the weights in all of these functions, and in [predict_draws()].
+#' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
+#' @returns For one value an example, `posterior_epred()` and `posterior_predict()` return a matrix,
+#'   draws x examples; otherwise an array, draws x examples x values. `log_lik()` returns a matrix,
+#'   draws x examples. `predictive_interval()` returns a matrix with a row for each example and two
+#'   columns, such as "5%" and "95%"; for several values an example an array, examples x values x 2.
+#'   Of a model of several outputs each has its own, in a list.
 #' @section Errors:
-#' If `newdata` or `y` is missing, the model ends in a tensor where a distribution is needed, an
-#' interval is asked for of several outputs, or an argument breaks a rule that is stated here.
-#' @references Gabry, J., and Mahr, T. (2022). rstantools: Tools for Developing R Packages
-#'   Interfacing with 'Stan'. <https://mc-stan.org/rstantools/>
-#' @seealso [predict_draws()], [predictive_summary()], [predictive_scores()]
-#' @examplesIf reticulate::py_module_available("keras") && requireNamespace("rstantools")
+#' If `newdata` or `y` is missing, the model ends in a tensor where a distribution is needed or in
+#' classes where an interval is asked for, or an argument breaks a rule that is stated here.
+#' @references Gabry, J., Goodrich, B., Lysy, M., and Johnson, A. (2022). rstantools: Tools for
+#'   Developing R Packages Interfacing with Stan. <https://mc-stan.org/rstantools/>
+#' @seealso [predict_draws()], [predictive_summary()], [log_likelihood()]
+#' @examplesIf reticulate::py_module_available("keras") && rlang::is_installed("rstantools")
+#' library(rstantools)
 #' keras <- reticulate::import("keras")
 #' model <- keras$Sequential() |>
 #'   layer_dense_flipout(units = 1, input_shape = 3) |>
 #'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
-#' x <- array(1, c(8, 3))
-#' dim(rstantools::posterior_epred(model, x, draws = 10))
-#' rstantools::predictive_interval(model, x, draws = 10)
+#' x <- array(rnorm(15), c(5, 3))
+#' dim(posterior_epred(model, x, draws = 100, seed = 1))
+#' dim(posterior_predict(model, x, draws = 100, seed = 1))
+#' predictive_interval(model, x, prob = 0.9, draws = 100, seed = 1)
+#' dim(log_lik(model, x, rep(0, 5), draws = 100, seed = 1))
 #' @name rstantools-methods
 NULL
 
-# The generics are those of a package that need not be there, and the class of a model has the name
-# that Python gives it.
-# nolint start: object_name_linter, object_length_linter.
-
 #' @rdname rstantools-methods
-#' @exportS3Method rstantools::posterior_epred
-posterior_epred.keras.src.models.model.Model <- function(
-  object,
-  newdata,
-  draws = 1000,
-  ...,
-  seed = NULL
-) {
-  rlang::check_required(newdata)
-  at_caller(as_draws_of_examples(
-    predict_draws(object, newdata, draws = draws, seed = seed, ...)
-  ))
+#' @method posterior_epred keras.src.models.model.Model
+#' @exportS3Method rstantools::posterior_epred keras.src.models.model.Model
+posterior_epred.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    object, newdata, draws = 1000, ..., batch_size = NULL, seed = NULL, verbose = "auto") {
+  call <- rlang::current_env()
+  check_newdata(missing(newdata), call)
+  rlang::check_dots_empty(call = call)
+  settings <- list(draws = draws, batch_size = batch_size, seed = seed, verbose = verbose)
+  by_example(draws_of_kind("mean", object, newdata, settings, call))
 }
 
 #' @rdname rstantools-methods
-#' @exportS3Method rstantools::posterior_predict
-posterior_predict.keras.src.models.model.Model <- function(
-  object,
-  newdata,
-  draws = 1000,
-  ...,
-  seed = NULL
-) {
-  rlang::check_required(newdata)
-  at_caller(as_draws_of_examples(
-    predict_draws(object, newdata, draws = draws, kind = "sample", seed = seed, ...)
-  ))
+#' @method posterior_predict keras.src.models.model.Model
+#' @exportS3Method rstantools::posterior_predict keras.src.models.model.Model
+posterior_predict.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    object, newdata, draws = 1000, ..., batch_size = NULL, seed = NULL, verbose = "auto") {
+  call <- rlang::current_env()
+  check_newdata(missing(newdata), call)
+  rlang::check_dots_empty(call = call)
+  check_outcomes(object, newdata, in_order = FALSE, call)
+  settings <- list(draws = draws, batch_size = batch_size, seed = seed, verbose = verbose)
+  by_example(draws_of_kind("sample", object, newdata, settings, call))
 }
 
 #' @rdname rstantools-methods
-#' @exportS3Method rstantools::predictive_interval
-predictive_interval.keras.src.models.model.Model <- function(
-  object,
-  newdata,
-  prob = 0.9,
-  draws = 1000,
-  ...,
-  seed = NULL
-) {
-  rlang::check_required(newdata)
-  draws <- at_caller(as_draws_of_examples(
-    predict_draws(object, newdata, draws = draws, kind = "sample", seed = seed, ...)
-  ))
-  if (!is.matrix(draws)) {
+#' @method predictive_interval keras.src.models.model.Model
+#' @exportS3Method rstantools::predictive_interval keras.src.models.model.Model
+predictive_interval.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    object, newdata, prob = 0.9, draws = 1000, ...,
+    batch_size = NULL, seed = NULL, verbose = "auto") {
+  call <- rlang::current_env()
+  check_newdata(missing(newdata), call)
+  rlang::check_dots_empty(call = call)
+  check_inner_probability(prob, call)
+  check_outcomes(object, newdata, in_order = TRUE, call)
+  settings <- list(draws = draws, batch_size = batch_size, seed = seed, verbose = verbose)
+  outcomes <- by_example(draws_of_kind("sample", object, newdata, settings, call))
+  central_intervals(outcomes, prob)
+}
+
+#' @rdname rstantools-methods
+#' @method log_lik keras.src.models.model.Model
+#' @exportS3Method rstantools::log_lik keras.src.models.model.Model
+log_lik.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    object, newdata, y, draws = 1000, ...,
+    outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto") {
+  call <- rlang::current_env()
+  check_newdata(missing(newdata), call)
+  if (missing(y)) {
+    abort_missing("y", "what was observed, a target for each example", call)
+  }
+  rlang::check_dots_empty(call = call)
+  arguments <- list(
+    model = object, x = newdata, y = y, draws = draws,
+    outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose
+  )
+  call_python(core(call)$log_likelihood, arguments, call, generics_spelling)
+}
+
+# What the generics call the core's arguments.
+generics_spelling <- c(model = "object", x = "newdata")
+
+draws_of_kind <- function(kind, object, newdata, settings, call) {
+  arguments <- c(list(model = object, x = newdata, kind = kind), settings)
+  call_python(core(call)$predict_draws, arguments, call, generics_spelling)
+}
+
+check_outcomes <- function(object, newdata, in_order, call) {
+  arguments <- list(model = object, x = newdata, in_order = in_order)
+  call_python(core(call)$shim$check_outcomes, arguments, call, generics_spelling)
+}
+
+check_newdata <- function(is_missing, call) {
+  if (is_missing) {
+    abort_missing("newdata", "the inputs, as a Keras model keeps no data of its training", call)
+  }
+}
+
+abort_missing <- function(argument, meaning, call) {
+  cli::cli_abort(
+    "{.arg {argument}} must be given: {meaning}.",
+    call = call,
+    class = "bayeslayers_argument_error",
+    argument = argument
+  )
+}
+
+check_inner_probability <- function(prob, call) {
+  is_fine <- is.numeric(prob) && length(prob) == 1 && !is.na(prob) && prob > 0 && prob < 1
+  if (!is_fine) {
     cli::cli_abort(
       c(
-        "{.arg object} must have one output for each example.",
-        x = "Received: a model whose outputs have the shape {.val {dim(draws)[-1]}}.",
-        i = "{.fn predictive_summary} has intervals for several."
+        "{.arg prob} must be a number above 0 and below 1.",
+        x = "Received: {.code prob = {describe(prob)}}."
       ),
-      class = "bayeslayers_argument_error"
+      call = call,
+      class = "bayeslayers_argument_error",
+      argument = "prob"
     )
   }
-  rstantools::predictive_interval(draws, prob = prob)
 }
 
-#' @rdname rstantools-methods
-#' @exportS3Method rstantools::log_lik
-log_lik.keras.src.models.model.Model <- function(
-  object,
-  newdata,
-  y,
-  draws = 1000,
-  ...,
-  seed = NULL
-) {
-  rlang::check_required(newdata)
-  rlang::check_required(y)
-  at_caller(log_likelihood(object, newdata, y, draws = draws, seed = seed, ...))
-}
-
-# nolint end
-
-# (draws, n, 1) -> a matrix, as rstantools has it
-as_draws_of_examples <- function(draws) {
+# One value an example is a matrix, draws x examples, whether the model has it in a column or not.
+by_example <- function(draws) {
   if (is.list(draws)) {
-    return(lapply(draws, as_draws_of_examples))
+    return(lapply(draws, by_example))
   }
-  draws <- unclass(draws)
-  sizes <- dim(draws)
-  if (all(sizes[-(1:2)] == 1)) matrix(draws, sizes[[1]], sizes[[2]]) else draws
+  size <- dim(draws)
+  last <- length(size)
+  if (last > 2 && size[[last]] == 1) array(draws, size[-last]) else draws
 }
 
-# Errors of the verbs of this package, in the names and at the line of the generic's caller.
-at_caller <- function(expr, call = rlang::caller_env()) {
-  tryCatch(expr, bayeslayers_argument_error = function(condition) {
-    if (identical(condition$argument, "kind")) {
-      cli::cli_abort(
-        c(
-          "{.arg object} must end in a distribution: see {.fn layer_distribution_lambda}.",
-          x = "Received: a model that ends in a tensor."
-        ),
-        call = call,
-        class = "bayeslayers_argument_error"
-      )
-    }
-    for (name in names(names_of_generics)) {
-      own <- names_of_generics[[name]]
-      condition$message <- gsub(name, own, condition$message, fixed = TRUE)
-    }
-    condition$call <- rlang::error_call(call)
-    rlang::cnd_signal(condition)
-  })
+# The quantiles over the first dimension of draws, in the last of the result.
+central_intervals <- function(draws, prob) {
+  if (is.list(draws)) {
+    return(lapply(draws, central_intervals, prob))
+  }
+  size <- dim(draws)
+  intervals <- rstantools::predictive_interval(matrix(draws, nrow = size[[1]]), prob = prob)
+  if (length(size) == 2) {
+    return(intervals)
+  }
+  names <- c(vector("list", length(size) - 1), list(colnames(intervals)))
+  array(intervals, c(size[-1], 2), dimnames = names)
 }
-
-names_of_generics <- c("`model` must" = "`object` must", "`x` must" = "`newdata` must")

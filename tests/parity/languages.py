@@ -121,6 +121,10 @@ class R:
         self.run("suppressPackageStartupMessages(library(bayeslayers))")
         self.run('keras <- reticulate::import("keras")')
 
+    def has(self, package):
+        """Whether R has a package that is only suggested."""
+        return self.json(f'requireNamespace("{package}", quietly = TRUE)')
+
     def python_object(self, code):
         """Return the Python object that an R expression evaluates to."""
         self.run(f"""

@@ -187,3 +187,50 @@ def test_history_of_a_training(r, model):
     table = training_history(r.python_object("history"))
     assert_same_tables(r, "table", table, texts=["data", "figure"])
     assert r.json("unique(table$figure)") == "loss"
+
+
+def test_rstantools_generics(r, noisy):
+    if not r.has("rstantools"):
+        pytest.skip("no rstantools")
+    r.run("library(rstantools)")
+    arguments = {"draws": 50, "seed": 3, "verbose": 0}
+    in_r = "model, x, draws = 50, seed = 3, verbose = 0"
+    means = predict_draws(noisy, X, **arguments)
+    np.testing.assert_allclose(r.numbers(f"posterior_epred({in_r})"), means, rtol=1e-5)
+    outcomes = predict_draws(noisy, X, kind="sample", **arguments)
+    np.testing.assert_allclose(r.numbers(f"posterior_predict({in_r})"), outcomes, rtol=1e-5)
+    found = r.numbers(f"predictive_interval({in_r}, prob = 0.8)")
+    expected = np.moveaxis(np.quantile(outcomes, [0.1, 0.9], axis=0), 0, -1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    found = r.numbers("log_lik(model, x, y, draws = 50, seed = 3, verbose = 0)")
+    np.testing.assert_allclose(found, log_likelihood(noisy, X, Y, **arguments), rtol=1e-5)
+
+
+def test_generics_of_a_classifier(r):
+    if not r.has("rstantools"):
+        pytest.skip("no rstantools")
+    made = network()
+    made.add(DistributionLambda(lambda t: tfp.distributions.Categorical(logits=t)))
+    r.assign("model", made)
+    r.assign("x", X)
+    in_r = "model, x, draws = 200, seed = 3, verbose = 0"
+    classes = predict_draws(made, X, 200, kind="sample", seed=3, verbose=0)
+    found = r.numbers(f"rstantools::posterior_predict({in_r})")
+    np.testing.assert_array_equal(found, classes)
+    table = predictive_summary(made, X, draws=200, seed=3, verbose=0)
+    found = r.numbers(f"rstantools::posterior_epred({in_r})").mean(axis=0)
+    np.testing.assert_allclose(found, table[["p[0]", "p[1]"]], rtol=1e-5)
+
+
+def test_posterior_formats(r, model):
+    if not r.has("posterior"):
+        pytest.skip("no posterior")
+    r.run("rvars <- posterior::as_draws_rvars(model, draws = 5, seed = 3)")
+    expected = posterior_draws(model, draws=5, seed=3)
+    assert sorted(r.json("names(rvars)")) == sorted(expected)
+    for name, values in expected.items():
+        found = r.numbers(f'posterior::draws_of(rvars[["{name}"]])')
+        np.testing.assert_allclose(found, values, rtol=1e-6)
+    r.run("draws <- predict_draws(model, x, draws = 5, seed = 3, verbose = 0)")
+    found = r.numbers("posterior::draws_of(posterior::as_draws_rvars(draws)$y)")
+    np.testing.assert_allclose(found, predict_draws(model, X, 5, seed=3, verbose=0), rtol=1e-6)

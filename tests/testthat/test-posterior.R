@@ -1,57 +1,75 @@
-test_that("the weights of a model are draws of the posterior", {
+skip_if_not_installed("posterior")
+
+test_that("a model's draws are those of its weights, under R's names", {
   skip_without_core()
-  skip_if_not_installed("posterior")
-  model <- small_dense_model()
-  found <- posterior::as_draws(model, draws = 400, seed = 1)
-  kernel <- sprintf("out.kernel[%d,%d]", rep(1:3, 2), rep(1:2, each = 3))
-  expect_identical(posterior::variables(found), c(kernel, "out.bias[1]", "out.bias[2]"))
-  weights <- posterior_draws(model, draws = 400, seed = 1)
-  expect_equal(as.numeric(found[, "out.kernel[3,2]"]), weights$out.kernel[, 3, 2])
-  means <- posterior::summarise_draws(found, "mean")$mean[1:6]
-  sds <- posterior_summary(model)$sd[1:6]
-  # Python goes along rows, R along columns. Five standard errors: once in a million.
-  loc <- t(matrix(posterior_summary(model)$mean[1:6], 2))
-  expect_lt(max(abs(means - c(loc))), 5 * max(sds) / sqrt(400))
+  model <- plain_model(units = 2)
+  found <- posterior::as_draws(model, draws = 7, seed = 1)
+  weights <- posterior_draws(model, draws = 7, seed = 1)
+  expect_s3_class(found, "draws_matrix")
+  expect_setequal(
+    posterior::variables(found),
+    c(sprintf("out.kernel[%d,%d]", 1:3, rep(1:2, each = 3)), sprintf("out.bias[%d]", 1:2))
+  )
+  expect_equal(as.vector(found[, "out.kernel[3,2]"]), weights$out.kernel[, 3, 2])
+  expect_equal(as.vector(found[, "out.bias[2]"]), weights$out.bias[, 2])
 })
 
-test_that("every format of posterior can be had from a model", {
+test_that("every format takes the number of draws and the seed", {
   skip_without_core()
-  skip_if_not_installed("posterior")
-  model <- small_dense_model()
-  expect_s3_class(posterior::as_draws_df(model, draws = 5), "draws_df")
-  expect_s3_class(posterior::as_draws_array(model), "draws_array")
-  rvars <- posterior::as_draws_rvars(model)
-  expect_identical(dim(rvars$out.kernel), c(3L, 2L))
-  expect_identical(nrow(posterior::summarise_draws(model, "mean")), 8L)
+  model <- plain_model(units = 2)
+  weights <- posterior_draws(model, draws = 7, seed = 1)
+  kernel <- posterior::as_draws_rvars(model, draws = 7, seed = 1)$out.kernel
+  expect_equal(posterior::draws_of(kernel), weights$out.kernel, ignore_attr = TRUE)
+  for (format in c("as_draws_matrix", "as_draws_array", "as_draws_df")) {
+    draws <- getExportedValue("posterior", format)(model, draws = 7, seed = 1)
+    expect_s3_class(draws, sub("as_", "", format))
+    found <- posterior::extract_variable(draws, "out.kernel[2,1]")
+    expect_equal(found, weights$out.kernel[, 2, 1])
+  }
 })
 
-test_that("draws of predictions are draws of posterior's, and an array of R's", {
+test_that("a summary of a model has a row for each number", {
   skip_without_core()
-  skip_if_not_installed("posterior")
-  draws <- predict_draws(small_dense_model(), matrix(1, 3, 3), draws = 6, verbose = 0)
-  found <- posterior::as_draws(draws)
-  expect_identical(posterior::ndraws(found), 6L)
-  names <- sprintf("y[%d,%d]", rep(1:3, 2), rep(1:2, each = 3))
-  expect_identical(posterior::variables(found), names)
-  expect_identical(as.numeric(found[, "y[2,1]"]), draws[, 2, 1])
-  expect_identical(dim(draws[, 1, ]), c(6L, 2L))
-  expect_output(print(draws), "^, , 1")
-  expect_false(any(grepl("class", capture.output(print(draws)))))
+  found <- posterior::summarise_draws(plain_model(), "mean", "sd")
+  expect_identical(found$variable, c(sprintf("out.kernel[%d,1]", 1:3), "out.bias[1]"))
+  expect_true(all(found$sd[1:3] > 0))
+  expect_equal(as.numeric(found$sd[[4]]), 0)
 })
 
-test_that("bayesplot takes what comes out", {
+test_that("predictions are draws, and an array still", {
+  skip_without_core()
+  x <- inputs_of_five()
+  of_one <- predict_draws(plain_model(), x, draws = 7, seed = 1)
+  found <- posterior::as_draws(of_one)
+  expect_identical(posterior::variables(found), sprintf("y[%d]", 1:5))
+  expect_equal(as.vector(found[, "y[4]"]), of_one[, 4, 1])
+  of_two <- predict_draws(plain_model(units = 2), x, draws = 7, seed = 1)
+  expect_identical(class(of_two), c("bayeslayers_draws", "array"))
+  y <- posterior::as_draws_rvars(of_two)$y
+  expect_equal(posterior::draws_of(y), unclass(of_two), ignore_attr = TRUE)
+  named <- posterior::as_draws(of_two, variable = "temperature")
+  expect_equal(as.vector(named[, "temperature[4,2]"]), of_two[, 4, 2])
+  expect_identical(dim(of_two[, 1, ]), c(7L, 2L))
+  expect_output(print(of_two), "^, , 1")
+})
+
+test_that("bayesplot draws a model's weights, and its predictions beside the data", {
   skip_without_core()
   skip_if_not_installed("bayesplot")
-  skip_if_not_installed("posterior")
-  draws <- posterior::as_draws(small_dense_model(), draws = 50, seed = 1)
-  picture <- bayesplot::mcmc_intervals(draws, regex_pars = "kernel")
-  expect_identical(nlevels(picture$data$parameter), 6L)
+  model <- noisy_model()
+  areas <- bayesplot::mcmc_areas(posterior::as_draws_array(model), regex_pars = "kernel")
+  expect_setequal(unique(areas$data$parameter), sprintf("out.kernel[%d,1]", 1:3))
+  skip_if_not_installed("rstantools")
+  outcomes <- rstantools::posterior_predict(model, inputs_of_five(), draws = 20, verbose = 0)
+  overlay <- bayesplot::ppc_dens_overlay(y = cos(1:5), yrep = outcomes)
+  expect_setequal(overlay$data$value, c(cos(1:5), outcomes))
 })
 
-test_that("a model without a posterior is refused", {
+test_that("what is refused names the argument", {
   skip_without_core()
-  skip_if_not_installed("posterior")
-  k <- keras()
-  plain <- k$Sequential(list(k$Input(list(3L)), k$layers$Dense(1L)))
-  expect_error(posterior::as_draws(plain), "must contain a layer with a posterior")
+  refused <- "bayeslayers_argument_error"
+  expect_error(posterior::as_draws(plain_model(), draws = 0), "`draws`", class = refused)
+  expect_error(posterior::as_draws(plain_model(), chains = 2), class = "rlib_error_dots_nonempty")
+  dense <- keras()$Sequential(list(keras()$Input(list(3L)), keras()$layers$Dense(1L)))
+  expect_error(posterior::as_draws(dense), "`x` must", class = refused)
 })

@@ -1,95 +1,151 @@
-noisy_model <- function(units = 1) {
-  set_seed(1)
-  keras()$Sequential() |>
-    layer_dense_flipout(units = units, input_shape = 3) |>
-    layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
-}
+skip_if_not_installed("rstantools")
 
-inputs <- matrix(sin(1:12), 4, 3)
-
-test_that("epred is a matrix of the draws of the mean, the same as predict_draws()", {
+test_that("draws of one value are a matrix, draws x examples, of several an array", {
   skip_without_core()
-  skip_if_not_installed("rstantools")
+  x <- inputs_of_five()
   model <- noisy_model()
-  found <- rstantools::posterior_epred(model, inputs, draws = 7, seed = 1, verbose = 0)
-  draws <- predict_draws(model, inputs, draws = 7, seed = 1, verbose = 0)
-  expect_identical(dim(found), c(7L, 4L))
-  expect_identical(found, matrix(as.numeric(draws), 7))
-  two <- rstantools::posterior_epred(noisy_model(2), inputs, draws = 7)
-  expect_identical(dim(two), c(7L, 4L, 2L))
+  expected <- rstantools::posterior_epred(model, x, draws = 7, seed = 1)
+  draws <- predict_draws(model, x, draws = 7, seed = 1)
+  expect_identical(expected, matrix(as.vector(draws), 7, 5))
+  outcomes <- rstantools::posterior_predict(model, x, draws = 7, seed = 1)
+  expect_identical(dim(outcomes), c(7L, 5L))
+  of_two <- rstantools::posterior_epred(noisy_model(units = 2), x, draws = 7, seed = 1)
+  expect_identical(dim(of_two), c(7L, 5L, 2L))
 })
 
-test_that("outcomes hold the noise, and intervals are their quantiles", {
+test_that("draws of the outcome hold the noise of the data as well", {
   skip_without_core()
-  skip_if_not_installed("rstantools")
   model <- noisy_model()
-  of_mean <- rstantools::posterior_epred(model, inputs, draws = 500, seed = 1)
-  outcomes <- rstantools::posterior_predict(model, inputs, draws = 500, seed = 1)
-  # The ratio of a standard deviation of 2000 normal draws to the true one is within
-  # 1 +- 5 / sqrt(4000), once in a million.
-  expect_equal(stats::sd(outcomes - of_mean), 0.5, tolerance = 0.08)
-  interval <- rstantools::predictive_interval(model, inputs, prob = 0.8, draws = 500, seed = 1)
-  expected <- t(apply(outcomes, 2, stats::quantile, c(0.1, 0.9)))
-  expect_identical(colnames(interval), c("10%", "90%"))
-  expect_equal(unname(interval), unname(expected))
+  x <- inputs_of_five()
+  expected <- rstantools::posterior_epred(model, x, draws = 2000, seed = 1, verbose = 0)
+  outcomes <- rstantools::posterior_predict(model, x, draws = 2000, seed = 1, verbose = 0)
+  # The standard error of this estimate is 0.5 / sqrt(2 * 10000) = 0.0035.
+  expect_equal(sd(outcomes - expected), 0.5, tolerance = 0.04)
 })
 
-test_that("the likelihood is that of the draws", {
+test_that("intervals are the central quantiles of the outcome, named as rstantools names them", {
   skip_without_core()
-  skip_if_not_installed("rstantools")
+  x <- inputs_of_five()
   model <- noisy_model()
-  y <- c(0.1, -0.2, 0.3, 0)
-  of_mean <- rstantools::posterior_epred(model, inputs, draws = 9, seed = 1)
-  found <- rstantools::log_lik(model, inputs, y, draws = 9, seed = 1)
-  expected <- stats::dnorm(matrix(y, 9, 4, byrow = TRUE), of_mean, 0.5, log = TRUE)
-  expect_equal(found, expected, tolerance = 1e-5)
+  found <- rstantools::predictive_interval(model, x, prob = 0.8, draws = 50, seed = 1)
+  outcomes <- rstantools::posterior_predict(model, x, draws = 50, seed = 1)
+  expect_identical(dimnames(found), list(NULL, c("10%", "90%")))
+  expect_equal(unname(found), unname(t(apply(outcomes, 2, quantile, probs = c(0.1, 0.9)))))
 })
 
-test_that("classes have probabilities and are counted from 0", {
+test_that("intervals of several values have a matrix for each end", {
   skip_without_core()
-  skip_if_not_installed("rstantools")
-  set_seed(1)
-  model <- keras()$Sequential() |>
-    layer_dense_flipout(units = 3, input_shape = 3) |>
-    layer_distribution_lambda(function(t) tfd_categorical(logits = t))
-  p <- rstantools::posterior_epred(model, inputs, draws = 5)
-  expect_identical(dim(p), c(5L, 4L, 3L))
-  expect_equal(apply(p, 1:2, sum), matrix(1, 5, 4), tolerance = 1e-6)
-  outcomes <- rstantools::posterior_predict(model, inputs, draws = 50)
-  expect_true(all(outcomes %in% 0:2))
+  x <- inputs_of_five()
+  model <- noisy_model(units = 2)
+  found <- rstantools::predictive_interval(model, x, draws = 50, seed = 1)
+  outcomes <- rstantools::posterior_predict(model, x, draws = 50, seed = 1)
+  expect_identical(dim(found), c(5L, 2L, 2L))
+  expect_equal(found[4, 2, "95%"], quantile(outcomes[, 4, 2], 0.95), ignore_attr = TRUE)
 })
 
-test_that("functional and subclassed models have the verbs, too", {
+test_that("log-likelihoods are those of the distribution", {
   skip_without_core()
-  skip_if_not_installed("rstantools")
-  k <- keras()
-  input <- k$Input(list(3L))
-  model <- k$Model(input, layer_dense_flipout(input, units = 1))
-  expect_identical(dim(rstantools::posterior_epred(model, inputs, draws = 5)), c(5L, 4L))
-})
-
-test_that("errors are at the caller's line, in the generic's words", {
-  skip_without_core()
-  skip_if_not_installed("rstantools")
+  x <- inputs_of_five()
   model <- noisy_model()
-  expect_error(rstantools::posterior_epred(model), "`newdata` is absent")
-  expect_error(rstantools::log_lik(model, inputs), "`y` is absent")
+  y <- cos(1:5)
+  found <- rstantools::log_lik(model, x, y, draws = 7, seed = 1)
+  means <- rstantools::posterior_epred(model, x, draws = 7, seed = 1)
+  expect_identical(dim(found), c(7L, 5L))
+  expected <- dnorm(rep(y, each = 7), as.vector(means), 0.5, log = TRUE)
+  expect_equal(as.vector(found), expected, tolerance = 1e-5)
+})
+
+test_that("classes are counted from 0, as fit() has them, and expected with their probabilities", {
+  skip_without_core()
+  x <- inputs_of_five()
+  model <- classifier()
+  outcomes <- rstantools::posterior_predict(model, x, draws = 200, seed = 1, verbose = 0)
+  expect_identical(dim(outcomes), c(200L, 5L))
+  expect_identical(sort(unique(as.vector(outcomes))), 0:2)
+  p <- rstantools::posterior_epred(model, x, draws = 7, seed = 1)
+  expect_identical(dim(p), c(7L, 5L, 3L))
+  expect_equal(apply(p, 1:2, sum), matrix(1, 7, 5), tolerance = 1e-6)
+  found <- rstantools::log_lik(model, x, rep(2, 5), draws = 7, seed = 1)
+  expect_equal(found, log(p[, , 3]), tolerance = 1e-5)
+})
+
+test_that("outcomes of 0 and 1 stay so, and counts have a mean, not classes", {
+  skip_without_core()
+  x <- inputs_of_five()
+  model <- plain_model() |> layer_distribution_lambda(function(t) tfd_bernoulli(logits = t))
+  outcomes <- rstantools::posterior_predict(model, x, draws = 50, seed = 1, verbose = 0)
+  expect_identical(sort(unique(as.vector(outcomes))), 0:1)
+  counts <- plain_model() |>
+    layer_distribution_lambda(function(t) tfd_negative_binomial(3, logits = t))
+  odds <- exp(rstantools::posterior_epred(plain_model(), x, draws = 7, seed = 1))
+  found <- rstantools::posterior_epred(counts, x, draws = 7, seed = 1)
+  expect_equal(found, 3 * odds, tolerance = 1e-5)
+})
+
+test_that("of a model of several outputs each has its own", {
+  skip_without_core()
+  x <- inputs_of_five()
+  input <- keras()$Input(list(3L))
+  heads <- list(layer_dense_flipout(input, units = 1), layer_dense_flipout(input, units = 2))
+  model <- keras()$Model(input, heads)
+  found <- rstantools::posterior_epred(model, x, draws = 7)
+  expect_identical(lapply(found, dim), list(c(7L, 5L), c(7L, 5L, 2L)))
+})
+
+test_that("functional and subclassed models are asked in the same way", {
+  skip_without_core()
+  x <- inputs_of_five()
+  sequential <- plain_model()
+  expected <- rstantools::posterior_epred(sequential, x, draws = 3, seed = 1)
+  functional <- keras()$Model(sequential$inputs, sequential$outputs)
+  expect_equal(rstantools::posterior_epred(functional, x, draws = 3, seed = 1), expected)
+  subclassed <- reticulate::py_run_string("
+import keras
+
+class Wrapped(keras.Model):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def call(self, x):
+        return self.model(x)
+", local = TRUE)$Wrapped(sequential)
+  expect_equal(rstantools::posterior_epred(subclassed, x, draws = 3, seed = 1), expected)
+})
+
+test_that("what is missing is named, at the caller's line", {
+  skip_without_core()
+  x <- inputs_of_five()
+  model <- noisy_model()
+  refused <- "bayeslayers_argument_error"
+  for (generic in c("posterior_epred", "posterior_predict", "predictive_interval", "log_lik")) {
+    ask <- getExportedValue("rstantools", generic)
+    condition <- expect_error(ask(model), "`newdata` must be given", class = refused)
+    expect_match(deparse(condition$call)[[1]], "model")
+  }
+  expect_error(rstantools::log_lik(model, x), "`y` must be given", class = refused)
   expect_error(
-    rstantools::posterior_epred(model, list(inputs, inputs[1:2, ])),
-    "`newdata` must be an array",
-    class = "bayeslayers_argument_error"
+    rstantools::posterior_epred(model, x, ndraws = 3),
+    class = "rlib_error_dots_nonempty"
   )
-  condition <- expect_error(
-    rstantools::posterior_predict(model, inputs, draws = 0),
-    "`draws` must be a positive whole number",
-    class = "bayeslayers_argument_error"
-  )
-  expect_match(deparse(conditionCall(condition))[[1]], "posterior_predict")
-  plain <- small_dense_model()
-  expect_error(rstantools::posterior_predict(plain, inputs), "`object` must end in a distribution")
-  expect_error(rstantools::log_lik(plain, inputs, 1:4), "`object` must end in a distribution")
+  expect_error(rstantools::predictive_interval(model, x, prob = 1), "`prob`", class = refused)
+})
+
+test_that("Python's errors name the arguments of the generics", {
+  skip_without_core()
+  x <- inputs_of_five()
+  refused <- "bayeslayers_argument_error"
   expect_error(
-    rstantools::predictive_interval(noisy_model(2), inputs, draws = 5),
-    "one output for each example"
+    rstantools::posterior_epred(noisy_model(), "a"), "`newdata` must be .*newdata = \"a\"",
+    class = refused
+  )
+  tensor <- plain_model()
+  message <- "`object` must end in a distribution.*posterior_epred"
+  expect_error(rstantools::posterior_predict(tensor, x), message, class = refused)
+  expect_error(rstantools::predictive_interval(tensor, x), message, class = refused)
+  expect_error(rstantools::log_lik(tensor, x, 1:5), "`object` must end in", class = refused)
+  expect_error(
+    rstantools::predictive_interval(classifier(), x), "classes have no intervals",
+    class = refused
   )
 })

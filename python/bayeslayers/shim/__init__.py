@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.models.draws import first_output
+
 
 class RClosure:
     """An R function in the place of a Python function.
@@ -51,3 +54,24 @@ class NotAvailable:
 
     def __repr__(self) -> str:
         return "NA"
+
+
+def check_outcomes(model: Any, x: Any, *, in_order: bool) -> None:
+    """Raise an error unless outcomes can be drawn from a model.
+
+    Args:
+        model: A Keras model.
+        x: Inputs.
+        in_order: Whether outcomes must have an order, as intervals need it.
+    """
+    output = first_output(model, x)
+    if not output.is_distribution:
+        rule = "must end in a distribution, such as `layer_distribution_lambda()` gives"
+        hint = "`posterior_epred()` gives the draws of what the model returns."
+        received = {"model": Described(f"{model.name!r}, which ends in a tensor")}
+        raise ArgumentError("model", rule, received, hint)
+    if in_order and output.is_number_of_class:
+        rule = "must have outcomes in an order, as classes have no intervals"
+        hint = "`posterior_epred()` gives the draws of their probabilities."
+        received = {"model": Described(f"{model.name!r}, which ends in classes")}
+        raise ArgumentError("model", rule, received, hint)
