@@ -373,7 +373,7 @@ outer_quantiles <- function(table, call) {
 weights_with_spread <- function(object, weight, call) {
   table <- as.data.frame(object)
   table$name <- paste(table$layer, table$weight, sep = ".")
-  table <- table[is.finite(table$snr) & table$sd > 0 & table$snr > 0, ]
+  table <- table[is.finite(table$snr) & table$snr > 0, ]
   known <- unique(table$name)
   shown <- if (is.null(weight)) known else weight
   if (length(shown) == 0 || !all(shown %in% known)) {

@@ -67,7 +67,8 @@ test_that("without noise there is no band of the outcome, and examples have thei
 test_that("several values have a panel each, and their columns of `y`", {
   table <- summary_of_values(variables = c("y[1]", "y[2]"))
   y <- cbind(11:14, 21:24)
-  points <- drawn(ggplot2::autoplot(table, y = y), 4)
+  points <- drawn(ggplot2::autoplot(table, x = 5:8, y = y), 4)
+  expect_equal(points$x[points$PANEL == 2], 5:8)
   expect_equal(points$y[points$PANEL == 1], 11:14)
   expect_equal(points$y[points$PANEL == 2], 21:24)
   one <- table[table$variable == "y[2]", ]
