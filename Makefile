@@ -12,12 +12,13 @@ PY_READY := .venv/.ready
 R_READY := .Rlib/.ready
 R_PACKAGE := .Rlib/.bayeslayers
 PARITY_READY := .venv/.parity
+DOCS_READY := .venv/.docs
 retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 
 R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python \
 	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
 
-.PHONY: help setup demo test test-python test-r test-parity check lint bench docs clean FORCE
+.PHONY: help setup demo test test-python test-r test-parity check lint bench generate docs clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,11 +50,14 @@ lint: $(PY_READY) $(R_READY) ## ruff, lintr, and whether the generated files are
 bench: $(PY_READY) ## training steps against Keras's and TensorFlow Probability's (BENCH=--quick for a part)
 	@tools/bench.sh $(BENCH)
 
-docs: $(PY_READY) $(R_READY) ## write the generated R files, NAMESPACE and man/ anew
+generate: $(PY_READY) $(R_READY) ## write the generated R files, NAMESPACE and man/ anew
+	@tools/generate.sh
+
+docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a reference for each language
 	@tools/docs.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv .Rlib .check build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
 	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
@@ -68,5 +72,9 @@ $(R_PACKAGE): $(R_READY) $(R_SOURCES)
 
 $(PARITY_READY): $(PY_READY) $(R_READY) pyproject.toml tools/setup-parity.sh $(call retry,$(PARITY_READY))
 	@tools/setup-parity.sh
+
+# The R half of the site is tried again, too, where pkgdown was missing.
+$(DOCS_READY): $(PY_READY) $(R_READY) pyproject.toml tools/setup-docs.sh $(call retry,.Rlib/.docs)
+	@tools/setup-docs.sh
 
 FORCE:

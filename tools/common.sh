@@ -26,6 +26,10 @@ r_ready() {
   grep -qx ready .Rlib/.ready 2>/dev/null
 }
 
+r_docs_ready() {
+  grep -qx ready .Rlib/.docs 2>/dev/null
+}
+
 parity_ready() {
   grep -qx ready .venv/.parity 2>/dev/null
 }

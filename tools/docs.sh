@@ -1,12 +1,26 @@
 #!/bin/sh
-# Writes the generated files anew: R wrappers first, then NAMESPACE and man/ from their comments.
+# Builds the site: a landing page, the R half by pkgdown and the Python half by Sphinx. Both run
+# the code of every page.
 set -eu
 # shellcheck source=tools/common.sh
 . "$(dirname -- "$0")/common.sh"
 
-if ! r_ready; then
-  say "The generated files need R, which was left out."
-  exit 1
+say "The Python half, by Sphinx"
+rm -rf site docs/reference
+mkdir -p site .venv/.doctrees
+# Three, as two still tell of the processor.
+TF_CPP_MIN_LOG_LEVEL=3 .venv/bin/python -m sphinx -q -W --keep-going -d .venv/.doctrees -b html \
+  docs site/python
+
+if r_docs_ready; then
+  say "The R half, by pkgdown"
+  Rscript -e '
+    options(pkgdown.internet = FALSE)
+    pkgdown::build_site(preview = FALSE, install = FALSE)
+  '
+else
+  why_not .Rlib/.docs
 fi
-.venv/bin/python tools/generate_r.py
-Rscript -e 'roxygen2::roxygenise()'
+cp docs/landing.html site/index.html
+cp man/figures/el_nino.png site/
+say "The site: site/index.html"

@@ -169,7 +169,7 @@ def main() -> int:
     ]
     for path in stale:
         if check:
-            print(f"{path.name} is stale: run make docs", file=sys.stderr)
+            print(f"{path.name} is stale: run make generate", file=sys.stderr)
         else:
             path.write_text(files[path], encoding="utf-8")
     return int(check and bool(stale))

@@ -52,7 +52,7 @@ roxygen_is_current() {
     return 1
   }
   if ! diff -u NAMESPACE "$temp/NAMESPACE" || ! diff -ru man "$temp/man"; then
-    say "NAMESPACE or man/ is not what roxygen2 writes: run make docs."
+    say "NAMESPACE or man/ is not what roxygen2 writes: run make generate."
     return 1
   fi
 }

@@ -9,8 +9,8 @@ set -eu
 # shellcheck source=tools/common.sh
 . "$(dirname -- "$0")/common.sh"
 
-packages="bayesplot cli ggplot2 here jsonlite lintr magrittr Matrix pkgload png posterior rappdirs \
-Rcpp RcppTOML rlang roxygen2 rstantools testthat withr"
+packages="bayesplot cli ggplot2 here jsonlite knitr lintr magrittr Matrix pkgload png posterior \
+rappdirs Rcpp RcppTOML rlang rmarkdown roxygen2 rstantools testthat withr"
 
 mkdir -p .Rlib
 stamp=.Rlib/.ready
@@ -74,6 +74,8 @@ debian_packages() {
   have_r || echo r-base-core
   # The compilers and headers that reticulate and rpy2 are built with.
   installed r-base-dev || echo r-base-dev
+  # What rmarkdown makes pages with.
+  command -v pandoc >/dev/null || echo pandoc
   for name in $(missing $packages); do
     echo "r-cran-$name" | tr '[:upper:]' '[:lower:]'
   done
