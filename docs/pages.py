@@ -10,7 +10,7 @@ from nbformat import NotebookNode, v4
 
 _HEADER = re.compile(r"\A---\n(.*?)^---\n", re.M | re.S)
 _CHUNK = re.compile(r"^```\{(\w+).*?\}\n(.*?)^```\n", re.M | re.S)
-_PAGE = re.compile(r"\]\(([\w-]+)\.html\)")
+_PAGE = re.compile(r"\[([^\]]+)\]\(([\w-]+)\.html\)")
 _FUNCTION = re.compile(r"`(\w+)\(\)`")
 
 
@@ -55,8 +55,12 @@ def notebook(text: str) -> NotebookNode:
 def _linked(prose: str) -> str:
     """Turn links to other pages and names of functions into Sphinx's."""
 
-    def link(name: re.Match[str]) -> str:
+    def page(link: re.Match[str]) -> str:
+        return f"{{doc}}`{' '.join(link[1].split())} </pages/{link[2]}>`"
+
+    def function(name: re.Match[str]) -> str:
         is_ours = name[1] in bayeslayers.__all__
         return f"{{py:obj}}`{name[1]}() <bayeslayers.{name[1]}>`" if is_ours else name[0]
 
-    return _FUNCTION.sub(link, _PAGE.sub(r"](\1.Rmd)", prose))
+    prose = _FUNCTION.sub(function, prose)
+    return _PAGE.sub(page, prose)

@@ -11,6 +11,7 @@ mkdir -p site .venv/.doctrees
 # Three, as two still tell of the processor.
 TF_CPP_MIN_LOG_LEVEL=3 .venv/bin/python -m sphinx -q -W --keep-going -d .venv/.doctrees -b html \
   docs site/python
+rm -r site/jupyter_execute # the pages as notebooks, once run
 
 if r_docs_ready; then
   say "The R half, by pkgdown"
