@@ -2442,7 +2442,7 @@ layer_distribution_lambda <- function(
 #'
 #' The masks M come from degrees: an input's is its place in the order, and a hidden unit's is the last place that it may see. They multiply the kernels at every call, so that nothing that changes a kernel can let a later variable through. Once the layer has been built, `degrees` holds those of the inputs and of each hidden layer.
 #'
-#' A layer that was made with `conditional` is called with a second tensor, `conditional_input`, of shape (..., *conditional_event_shape), on which all outputs may depend. Its leading dimensions broadcast with those of the inputs.
+#' A layer that was made with `conditional` is called with a second tensor, `conditional_input`, of shape `(..., *conditional_event_shape)`, on which all outputs may depend. Its leading dimensions broadcast with those of the inputs.
 #'
 #' Under a mixed dtype policy the outputs are in the higher precision, as the parameters of distributions are.
 #'

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import bayeslayers
-from nbformat import NotebookNode, v4
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 _HEADER = re.compile(r"\A---\n(.*?)^---\n", re.M | re.S)
 _CHUNK = re.compile(r"^```\{(\w+).*?\}\n(.*?)^```\n", re.M | re.S)
@@ -41,6 +44,8 @@ def notebook(text: str) -> NotebookNode:
     Returns:
         The notebook, not yet run.
     """
+    from nbformat import v4
+
     title = re.search(r'^title: "(.*)"$', text, re.M)[1]
     cells = [v4.new_markdown_cell(f"# {title}")]
     for language, part in parts(text):

@@ -7,17 +7,20 @@ set -eu
 
 say "The Python half, by Sphinx"
 rm -rf site docs/reference
-mkdir -p site .venv/.doctrees
-# Three, as two still tell of the processor.
-TF_CPP_MIN_LOG_LEVEL=3 .venv/bin/python -m sphinx -q -W --keep-going -d .venv/.doctrees -b html \
+mkdir -p site
+# Warnings fail, and so does an error in a page.
+quietly .venv/docs.log .venv/bin/python -m sphinx -q -W --keep-going -d .venv/.doctrees -b html \
   docs site/python
 rm -r site/jupyter_execute # the pages as notebooks, once run
 
 if r_docs_ready; then
   say "The R half, by pkgdown"
-  Rscript -e '
+  quietly .Rlib/docs.log Rscript -e '
     options(pkgdown.internet = FALSE)
-    pkgdown::build_site(preview = FALSE, install = FALSE)
+    # For links, it would ask CRAN for the addresses of packages that are not installed here.
+    no_urls <- function() data.frame(Package = character(), URL = character())
+    utils::assignInNamespace("CRAN_urls", no_urls, "downlit")
+    pkgdown::build_site(preview = FALSE, install = FALSE, new_process = FALSE)
   '
 else
   why_not .Rlib/.docs

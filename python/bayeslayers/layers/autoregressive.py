@@ -60,7 +60,7 @@ _DETAILS = (
     "that changes a kernel can let a later variable through. Once the layer has been built, "
     "`degrees` holds those of the inputs and of each hidden layer.",
     "A layer that was made with `conditional` is called with a second tensor, "
-    "`conditional_input`, of shape (..., *conditional_event_shape), on which all outputs may "
+    "`conditional_input`, of shape `(..., *conditional_event_shape)`, on which all outputs may "
     "depend. Its leading dimensions broadcast with those of the inputs.",
     "Under a mixed dtype policy the outputs are in the higher precision, as the parameters of "
     "distributions are.",
