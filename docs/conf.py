@@ -49,7 +49,9 @@ html_show_sourcelink = False
 html_copy_source = False
 
 
-def show_formula(_app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+def show_formula(
+    _app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]
+) -> None:
     """Mark the formula below the first line of a docstring as text to be left as it is."""
     if len(lines) > 2 and lines[2].startswith("    "):  # noqa: PLR2004
         lines[1:1] = ["", "::"]

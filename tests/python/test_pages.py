@@ -25,7 +25,7 @@ def chunks(pages, path, language):
 
 
 def test_a_page_falls_into_its_parts(pages):
-    text = '---\ntitle: "T"\n---\n\n```{r, include = FALSE}\na\n```\n\nWords.\n\n```{python}\nb\n```\n'
+    text = '---\ntitle: "T"\n---\n\n```{r, echo = FALSE}\na\n```\n\nWords.\n\n```{python}\nb\n```\n'
     found = [part for part in pages.parts(text) if part[1]]
     assert found == [("r", "a"), ("markdown", "Words."), ("python", "b")]
 
