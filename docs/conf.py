@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayeslayers
+from sphinx.util.inspect import stringify_signature
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -49,14 +51,25 @@ html_show_sourcelink = False
 html_copy_source = False
 
 
-def show_formula(
-    _app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]
-) -> None:
-    """Mark the formula below the first line of a docstring as text to be left as it is."""
+def lay_out(_app: Sphinx, _what: str, _name: str, _obj: Any, _: Any, lines: list[str]) -> None:
+    """Keep the formula below a docstring's first line as it is, and its source in one paragraph."""
+    if "Reference:" in lines:
+        source = lines.index("Reference:") + 1
+        lines[source:] = [f"    {line.strip()}".rstrip() for line in lines[source:]]
     if len(lines) > 2 and lines[2].startswith("    "):  # noqa: PLR2004
         lines[1:1] = ["", "::"]
 
 
+def show_signature(
+    _app: Sphinx, what: str, _name: str, obj: Any, *_: Any
+) -> tuple[str, None] | None:
+    """Show the signature that a class declares: that of its `__new__` takes anything."""
+    if what != "class":
+        return None
+    return stringify_signature(inspect.signature(obj), show_annotation=False), None
+
+
 def setup(app: Sphinx) -> None:
-    """Have it done before napoleon reads the docstrings."""
-    app.connect("autodoc-process-docstring", show_formula, priority=400)
+    """Have the docstrings laid out before napoleon reads them."""
+    app.connect("autodoc-process-signature", show_signature)
+    app.connect("autodoc-process-docstring", lay_out, priority=400)
