@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import bayeslayers
 from sphinx.util.inspect import stringify_signature
+
+import bayeslayers
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
