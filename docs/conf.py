@@ -29,7 +29,7 @@ templates_path = ["templates"]
 exclude_patterns = ["pages/*.csv"]
 
 # The pages are those of the R half, in R Markdown.
-nb_custom_formats = {".Rmd": "pages.notebook"}
+nb_custom_formats = {".Rmd": "rmd.notebook"}
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300

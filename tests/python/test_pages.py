@@ -11,33 +11,33 @@ PAGES = sorted((ROOT / "vignettes").glob("*.Rmd"))
 
 
 @pytest.fixture(scope="module")
-def pages():
-    """docs/pages.py, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
+def rmd():
+    """docs/rmd.py, which is no part of the package."""
+    spec = importlib.util.spec_from_file_location("rmd", ROOT / "docs" / "rmd.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def chunks(pages, path, language):
+def chunks(rmd, path, language):
     text = path.read_text(encoding="utf-8")
-    return [part for found, part in pages.parts(text) if found == language]
+    return [part for found, part in rmd.parts(text) if found == language]
 
 
-def test_a_page_falls_into_its_parts(pages):
+def test_a_page_falls_into_its_parts(rmd):
     text = '---\ntitle: "T"\n---\n\n```{r, echo = FALSE}\na\n```\n\nWords.\n\n```{python}\nb\n```\n'
-    found = [part for part in pages.parts(text) if part[1]]
+    found = [part for part in rmd.parts(text) if part[1]]
     assert found == [("r", "a"), ("markdown", "Words."), ("python", "b")]
 
 
-def test_a_notebook_holds_the_title_the_prose_and_the_python_chunks(pages):
+def test_a_notebook_holds_the_title_the_prose_and_the_python_chunks(rmd):
     pytest.importorskip("nbformat")
     text = (
         '---\ntitle: "T"\n---\n\n```{r}\na\n```\n\n'
         "Call `scale_kl()`, not `other()`: see [the\npage](kl-scaling.html).\n\n"
         "```{python}\nb\n```\n"
     )
-    cells = [(cell.cell_type, cell.source) for cell in pages.notebook(text).cells]
+    cells = [(cell.cell_type, cell.source) for cell in rmd.notebook(text).cells]
     assert cells == [
         ("markdown", "# T"),
         (
@@ -50,18 +50,18 @@ def test_a_notebook_holds_the_title_the_prose_and_the_python_chunks(pages):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_a_page_has_code_in_both_languages_that_is_python_and_begins_with_the_set_up(pages, path):
-    first, *rest = chunks(pages, path, "r")
+def test_a_page_has_code_in_both_languages_that_is_python_and_begins_with_the_set_up(rmd, path):
+    first, *rest = chunks(rmd, path, "r")
     assert first == 'source("setup.R")'
     assert rest
-    code = "\n".join(chunks(pages, path, "python"))
+    code = "\n".join(chunks(rmd, path, "python"))
     assert code
     compile(code, path.name, "exec")
 
 
 @pytest.mark.parametrize("language", ["r", "python"])
-def test_getting_started_takes_under_twenty_lines_to_a_plot(pages, language):
-    parts = chunks(pages, ROOT / "vignettes" / "getting-started.Rmd", language)
+def test_getting_started_takes_under_twenty_lines_to_a_plot(rmd, language):
+    parts = chunks(rmd, ROOT / "vignettes" / "getting-started.Rmd", language)
     code = next(part for part in parts if "bayeslayers" in part)
     assert len([line for line in code.splitlines() if line.strip()]) < 20
     assert re.search("autoplot|plot_bands", code)
