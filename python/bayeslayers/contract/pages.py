@@ -177,7 +177,7 @@ def docstring(page: Page) -> str:
         textwrap.indent(page.formula, _INDENT),
         *(_wrap(paragraph) for paragraph in page.details),
         _section("Args", *arguments),
-        _section("Returns", page.returns),
+        f"Returns:\n{_wrap(page.returns, _INDENT, _INDENT)}",
         _section("Raises", f"{page.error}: {page.raises}"),
         "Example:\n" + textwrap.indent(page.python_example, _INDENT),
         _section("Reference", page.reference),
@@ -189,10 +189,11 @@ def _section(title: str, *entries: str) -> str:
     return "\n".join([f"{title}:", *(_wrap(entry, _INDENT) for entry in entries)])
 
 
-def _wrap(text: str, indent: str = "") -> str:
-    hanging = indent * 2
+def _wrap(text: str, indent: str = "", hanging: str | None = None) -> str:
+    """Fill lines; those after the first are indented twice, unless it is said how."""
+    further = indent * 2 if hanging is None else hanging
     return textwrap.fill(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=hanging, break_long_words=False
+        text, _WIDTH, initial_indent=indent, subsequent_indent=further, break_long_words=False
     )
 
 
