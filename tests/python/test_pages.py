@@ -31,7 +31,6 @@ def test_a_page_falls_into_its_parts(rmd):
 
 
 def test_a_notebook_holds_the_title_the_prose_and_the_python_chunks(rmd):
-    pytest.importorskip("nbformat")
     text = (
         '---\ntitle: "T"\n---\n\n```{r}\na\n```\n\n'
         "Call `scale_kl()`, not `other()`: see [the\npage](kl-scaling.html).\n\n"
