@@ -181,7 +181,7 @@ predict_draws <- function(
 #' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
 #' @param draws Positive whole number: how many draws.
 #' @param probs Numbers from 0 to 1: the probabilities of the quantiles.
-#' @param outputs What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".
+#' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
@@ -222,7 +222,7 @@ predictive_summary <- function(
 #' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
 #' @param y Targets, one for each example: an array or a tensor.
 #' @param draws Positive whole number: how many draws.
-#' @param outputs What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".
+#' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
@@ -273,7 +273,7 @@ log_likelihood <- function(
 #' @param y Targets, one for each example: an array or a tensor.
 #' @param draws Positive whole number: how many draws.
 #' @param levels Numbers from 0 to 1: the probabilities of the central intervals.
-#' @param outputs What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".
+#' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
 #' @param bins Positive whole number: how many bins there are.
 #' @param by "model" for one row, "example" for a row for each.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
@@ -326,7 +326,7 @@ predictive_scores <- function(
 #' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
 #' @param y Targets, one for each example: an array or a tensor.
 #' @param draws Positive whole number: how many draws.
-#' @param outputs What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".
+#' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
 #' @param bins Positive whole number: how many bins there are.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.

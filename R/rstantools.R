@@ -27,7 +27,8 @@
 #' @param draws Positive whole number: how many draws.
 #' @param prob Number above 0 and below 1: the probability of the central interval.
 #' @param ... Not used.
-#' @param outputs What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".
+#' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or
+#'   "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the
 #'   memory. With `NULL` 1024.
 #' @param seed Whole number that the draws follow from. The same seed stands for the same draws of

@@ -42,7 +42,8 @@ def as_inference_data(
         x: Inputs, an array of shape (n, ...), or `None`.
         y: Targets, one for each example, or `None`.
         draws: Positive whole number: how many draws.
-        outputs: What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".
+        outputs: What the outputs are, where they are a tensor: "values", or "probabilities" or
+            "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
         batch_size: Positive whole number: how many examples are computed at once. With `None` 1024.
         seed: Whole number that the draws follow from, or `None`.
 

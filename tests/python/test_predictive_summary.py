@@ -116,6 +116,19 @@ def test_arguments_are_checked(arguments, argument):
         summary(values(), **arguments)
 
 
+@pytest.mark.parametrize("outputs", ["values", "probabilities", "logits"])
+def test_what_a_distribution_says_is_not_overruled(outputs):
+    tfd = tfp.distributions
+    with pytest.raises(ArgumentError, match="`outputs` must be"):
+        summary(values(3, lambda t: tfd.Categorical(logits=t)), outputs=outputs)
+    if outputs != "values":
+        with pytest.raises(ArgumentError, match="`outputs` must be"):
+            summary(values(1, lambda t: tfd.Normal(t, 1.0)), outputs=outputs)
+    # Zeros and ones are numbers, too.
+    found = summary(values(1, lambda t: tfd.Bernoulli(logits=t)), outputs="values")
+    np.testing.assert_allclose(found["sd"] ** 2, found["mean"] * (1 - found["mean"]), rtol=1e-3)
+
+
 def test_several_outputs_are_refused():
     inputs = keras.Input((3,))
     model = keras.Model(inputs, [DenseFlipout(1)(inputs), DenseFlipout(1)(inputs)])

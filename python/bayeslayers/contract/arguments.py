@@ -442,7 +442,8 @@ MODEL_ARGUMENTS = {
         "Numbers from 0 to 1: the probabilities of the quantiles.", r_default="c(0.05, 0.95)"
     ),
     "outputs": Argument(
-        'What the outputs are: "values", "probabilities" or "logits" of classes, or "auto".'
+        'What the outputs are, where they are a tensor: "values", or "probabilities" or "logits" '
+        'of classes; "auto" stands for values. Of a distribution, "auto" knows it.'
     ),
     "batch_size": Argument(
         "Positive whole number: how many examples are computed at once, which bounds the memory. "

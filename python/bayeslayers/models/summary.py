@@ -9,7 +9,7 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.draws import first_output, statistics_of_draws
+from bayeslayers.models.draws import OutputKind, first_output, statistics_of_draws
 
 if TYPE_CHECKING:
     import keras
@@ -101,9 +101,19 @@ def kind_of_output(model: keras.Model, x: Any, outputs: str) -> str:
     if output.count != 1:
         rule = "must have one output; take `predict_draws()` for several"
         raise ArgumentError("model", rule, {"outputs": output.count})
-    if outputs != "auto":
-        return outputs
-    return "distribution" if output.is_class else "values"
+    if output.is_distribution:
+        return _kind_of_distribution(output, outputs)
+    return "values" if outputs == "auto" else outputs
+
+
+def _kind_of_distribution(output: OutputKind, outputs: str) -> str:
+    if outputs in ("probabilities", "logits"):
+        rule = 'must be "auto" or "values" for a model that ends in a distribution'
+        raise ArgumentError("outputs", rule, {"outputs": outputs})
+    if outputs == "values" and output.is_number_of_class:
+        rule = 'must be "auto" for a model that ends in a distribution over classes'
+        raise ArgumentError("outputs", rule, {"outputs": outputs})
+    return "distribution" if outputs == "auto" and output.is_class else "values"
 
 
 def class_statistics(kind: str) -> tuple[str, ...]:
