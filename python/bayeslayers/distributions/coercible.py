@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.util import dispatch
@@ -16,6 +15,7 @@ from tensorflow_probability.python.layers.internal import (
 
 from bayeslayers.distributions.makers import sample_posterior
 from bayeslayers.distributions.sampling import with_seeds
+from bayeslayers.distributions.stream import Stream
 
 
 # TensorFlow's dispatch passes over classes that are not registered.
@@ -78,7 +78,7 @@ class CoercibleDistribution(coercible._TensorCoercible):
 
 def to_coercible(
     distribution: Any,
-    seeds: keras.random.SeedGenerator,
+    seeds: Stream,
     to_tensor: str | Callable[[Any], Any] = sample_posterior,
 ) -> Any:
     """Return the distribution as the tensor that `to_tensor` makes of it, sampling from `seeds`.

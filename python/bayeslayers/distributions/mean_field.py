@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from bayeslayers.tensorflow_ops import at_least_single
+
 
 def scale_of(untransformed: Any) -> Any:
     """Return the positive scale: the smallest step from 1, plus softplus.
@@ -32,12 +34,10 @@ def divergence_from_standard_normal(loc: Any, scale: Any) -> Any:
         scale: Tensor of that shape.
 
     Returns:
-        A scalar of the same dtype, summed in no less than single precision.
+        A scalar in no less than single precision: the sum over a kernel soon leaves float16.
     """
-    dtype = scale.dtype
-    precise = tf.float64 if dtype == tf.float64 else tf.float32
-    total = _divergence(tf.cast(loc, precise), tf.cast(scale, precise))
-    return tf.cast(total, dtype)
+    dtype = at_least_single(scale.dtype)
+    return _divergence(tf.cast(loc, dtype), tf.cast(scale, dtype))
 
 
 @tf.custom_gradient

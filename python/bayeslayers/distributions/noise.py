@@ -13,6 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from bayeslayers.tensorflow_ops import at_least_single
+
 _PHILOX = 1
 # XLA makes one pass of many draws, where TensorFlow makes twenty; few draws are not worth its call,
 # nor the memory that its compiler takes.
@@ -41,7 +43,7 @@ def standard_normal(shape: Any, dtype: tf.DType, seed: Any) -> Any:
         A tensor of this shape and dtype.
     """
     dtype = tf.as_dtype(dtype)
-    precise = tf.float64 if dtype == tf.float64 else tf.float32
+    precise = at_least_single(dtype)
     count = _product(shape)
     if isinstance(count, int) and count >= _WORTH_COMPILING:
         draws = _compiled(count, precise)(seed)

@@ -34,11 +34,11 @@ def centred_normal(normal: Any) -> Any:
     return tfd.Normal(loc=tf.zeros_like(normal.loc), scale=normal.scale)
 
 
-def normal(mean: Any, variance: Any, dtype: tf.DType) -> Any:
-    """Return the normal distribution of a mean and a variance, which may be zero."""
+def normal(mean: Any, stddev: Any, dtype: tf.DType) -> Any:
+    """Return the normal distribution of a mean and a standard deviation, which may be zero."""
     from tensorflow_probability import distributions as tfd
 
-    return tfd.Normal(tf.cast(mean, dtype), square_root(tf.cast(variance, dtype)))
+    return tfd.Normal(tf.cast(mean, dtype), tf.cast(stddev, dtype))
 
 
 def square_root(variance: Any) -> Any:

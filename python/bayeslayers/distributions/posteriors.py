@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from bayeslayers.distributions.mean_field import divergence_from_standard_normal, scale_of
 from bayeslayers.distributions.noise import standard_normal
-from bayeslayers.distributions.normal import centred_normal, normal, square_root
+from bayeslayers.distributions.normal import centred_normal, normal
+from bayeslayers.distributions.stream import Stream
+from bayeslayers.tensorflow_ops import at_least_single
 
 
 class Posterior(ABC):
@@ -30,8 +31,8 @@ class Posterior(ABC):
         """Return mean and standard deviation of a normal posterior."""
 
     @abstractmethod
-    def sample_outputs(self, mean: Any, variance: Any) -> Any:
-        """Draw from the normal distribution of this mean and variance, which may be zero."""
+    def sample_outputs(self, mean: Any, stddev: Any) -> Any:
+        """Draw from the normal distribution of these, of which the second may be zero."""
 
     @abstractmethod
     def sample_later(self) -> Callable[[], Any]:
@@ -61,8 +62,8 @@ class GeneralPosterior(Posterior):
         inner = self.distribution.distribution
         return tf.convert_to_tensor(inner.loc), tf.convert_to_tensor(inner.scale)
 
-    def sample_outputs(self, mean: Any, variance: Any) -> Any:
-        return self._sample(normal(mean, variance, self.distribution.dtype))
+    def sample_outputs(self, mean: Any, stddev: Any) -> Any:
+        return self._sample(normal(mean, stddev, self.distribution.dtype))
 
     def sample_later(self) -> Callable[[], Any]:
         drawn = self.sample()
@@ -72,17 +73,20 @@ class GeneralPosterior(Posterior):
 class MeanFieldPosterior(Posterior):
     """Independent normals of which the parameters are known, drawn from in the default way.
 
+    Draws are in no less than single precision, whatever the variables are.
+
     Args:
         loc: The mean.
         untransformed_scale: The scale before softplus; `None` puts all mass on the mean.
         seeds: The layer's stream of random numbers.
     """
 
-    def __init__(
-        self, loc: Any, untransformed_scale: Any, seeds: keras.random.SeedGenerator
-    ) -> None:
-        self._loc = tf.convert_to_tensor(loc)
-        self._scale = None if untransformed_scale is None else scale_of(untransformed_scale)
+    def __init__(self, loc: Any, untransformed_scale: Any, seeds: Stream) -> None:
+        dtype = at_least_single(loc.dtype)
+        self._loc = tf.cast(loc, dtype)
+        self._scale = None
+        if untransformed_scale is not None:
+            self._scale = tf.cast(scale_of(untransformed_scale), dtype)
         self._seeds = seeds
 
     def sample(self) -> Any:
@@ -94,9 +98,9 @@ class MeanFieldPosterior(Posterior):
     def moments(self) -> tuple[Any, Any]:
         return self._loc, self._scale
 
-    def sample_outputs(self, mean: Any, variance: Any) -> Any:
-        mean, variance = (tf.cast(value, self._loc.dtype) for value in (mean, variance))
-        return mean + square_root(variance) * self._noise(tf.shape(mean))
+    def sample_outputs(self, mean: Any, stddev: Any) -> Any:
+        mean, stddev = (tf.cast(value, self._loc.dtype) for value in (mean, stddev))
+        return mean + stddev * self._noise(tf.shape(mean))
 
     def sample_later(self) -> Callable[[], Any]:
         seed = self._seeds.next()

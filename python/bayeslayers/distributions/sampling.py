@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from bayeslayers.distributions.noise import standard_normal
+from bayeslayers.distributions.stream import Stream
 
 
-def with_seeds(distribution: Any, seeds: keras.random.SeedGenerator) -> Any:
+def with_seeds(distribution: Any, seeds: Stream) -> Any:
     """Return the distribution with a `sample` that takes its seed from `seeds`, unless given one.
 
     A caller's `function(d) d.sample()` is so repeatable from the layer's seed, never shares noise

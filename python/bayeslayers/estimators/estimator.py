@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
-
 from bayeslayers.distributions.normal import require_independent_normal
+from bayeslayers.distributions.stream import Stream
+from bayeslayers.tensorflow_ops import saturating_cast, within_range
 
 if TYPE_CHECKING:
     from bayeslayers.distributions.posteriors import Posterior
@@ -31,10 +31,18 @@ class RandomMap:
 
     linear_map: LinearMap
     posterior: Posterior
-    seeds: keras.random.SeedGenerator
+    seeds: Stream
     dtype: str
     batch_size: Any
     channels: int
+
+    def cast(self, kernel: Any) -> Any:
+        """Return a kernel in the dtype to compute in."""
+        return saturating_cast(kernel, self.dtype)
+
+    def apply(self, inputs: Any, kernel: Any) -> Any:
+        """Return A(inputs, kernel), where the dtype ends its largest number."""
+        return within_range(self.linear_map.apply(inputs, kernel))
 
 
 @dataclass(frozen=True)

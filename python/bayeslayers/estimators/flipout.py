@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import ops
-
 from bayeslayers.distributions.noise import random_signs
 from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
 
@@ -34,12 +32,12 @@ class Flipout(Estimator):
         linear_map = random_map.linear_map
         loc, perturbation = random_map.posterior.perturbation()
         in_signs, out_signs = _signs(random_map)
-        mean, delta = (ops.cast(value, random_map.dtype) for value in (loc, perturbation))
+        mean, delta = random_map.cast(loc), random_map.cast(perturbation)
 
         def apply(inputs: Any) -> Any:
             rank = len(inputs.shape)
             s, r = (linear_map.over_positions(signs, rank) for signs in (in_signs, out_signs))
-            return linear_map.apply(inputs, mean) + linear_map.apply(inputs * s, delta) * r
+            return random_map.apply(inputs, mean) + random_map.apply(inputs * s, delta) * r
 
         return Draw(apply, lambda: loc + perturbation)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras import ops
 
+from bayeslayers.distributions.normal import square_root
 from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
 
 
@@ -30,14 +31,27 @@ class LocalReparameterization(Estimator):
     )
 
     def draw(self, random_map: RandomMap) -> Draw:
-        linear_map, posterior = random_map.linear_map, random_map.posterior
+        posterior = random_map.posterior
         loc, scale = posterior.moments()
-        mean_kernel, variance_kernel = (ops.cast(v, random_map.dtype) for v in (loc, scale**2))
+        mean_kernel = random_map.cast(loc)
+        # The square of a very small or large scale is no number of its dtype; float16 has no room
+        # for squares at all.
+        largest = _largest(scale)
+        dtype = "float32" if random_map.dtype == "float16" else random_map.dtype
+        variance_kernel = ops.cast((scale / largest) ** 2, dtype)
 
         def apply(inputs: Any) -> Any:
-            mean = linear_map.apply(inputs, mean_kernel)
-            variance = linear_map.apply(inputs**2, variance_kernel)
-            return ops.cast(posterior.sample_outputs(mean, variance), random_map.dtype)
+            mean = random_map.apply(inputs, mean_kernel)
+            squares = ops.cast(inputs, dtype) ** 2
+            variance = random_map.linear_map.apply(squares, variance_kernel)
+            stddev = largest * square_root(ops.cast(variance, largest.dtype))
+            return random_map.cast(posterior.sample_outputs(mean, stddev))
 
         # No kernel is drawn; a divergence that samples gets a draw of its own.
         return Draw(apply, posterior.sample_later())
+
+
+def _largest(scale: Any) -> Any:
+    """Return the largest scale, to divide by; 1 where all are zero."""
+    largest = ops.stop_gradient(ops.max(scale))
+    return ops.where(largest > 0, largest, ops.ones_like(largest))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from keras import ops
-
 from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
 
 
@@ -26,5 +24,5 @@ class Reparameterization(Estimator):
 
     def draw(self, random_map: RandomMap) -> Draw:
         kernel = random_map.posterior.sample()
-        drawn = ops.cast(kernel, random_map.dtype)
-        return Draw(lambda inputs: random_map.linear_map.apply(inputs, drawn), lambda: kernel)
+        drawn = random_map.cast(kernel)
+        return Draw(lambda inputs: random_map.apply(inputs, drawn), lambda: kernel)

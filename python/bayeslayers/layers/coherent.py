@@ -6,16 +6,11 @@ import contextlib
 import contextvars
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import tensorflow as tf
 
-
-class Stream(Protocol):
-    """Random seeds, one after the other."""
-
-    def next(self) -> Any:
-        """Return the next seed, a tensor of two whole numbers."""
+from bayeslayers.distributions.stream import Stream
 
 
 def _fold(seed: Any, number: Any) -> Any:

@@ -16,6 +16,7 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Dense
 from bayeslayers.layers.coherent import CoherentDraw, coherent_draw
 from bayeslayers.layers.diverging import DivergingLayer, stddev_of
+from bayeslayers.tensorflow_ops import at_least_single, saturating_cast, within_range
 
 _FUNCTIONS = ("make_posterior_fn", "make_prior_fn", "activation")
 _DETAILS = (
@@ -160,10 +161,12 @@ class DenseVariational(DivergingLayer):
             posterior, weights = self._draw(inputs)
             if self._adds_divergences():
                 divergence = self._divergence(posterior, weights, inputs)
-                self._add_divergences([self.own_scale * divergence])
-        kernel, bias = ops.split(ops.cast(weights, self.compute_dtype), [self._sizes[0]])
+                self._add_divergences({"weights": self.own_scale * divergence})
+        weights = saturating_cast(weights, self.compute_dtype)
+        kernel, bias = ops.split(weights, [self._sizes[0]])
         outputs = self.geometry.apply(inputs, ops.reshape(kernel, self._kernel_shape))
-        return self.activation(outputs + bias if self.use_bias else outputs)
+        outputs = within_range(outputs + bias if self.use_bias else outputs)
+        return self.activation(outputs)
 
     def divergences(self) -> dict[str, Any]:
         """See `DivergingLayer.divergences`."""
@@ -288,7 +291,7 @@ class DenseVariational(DivergingLayer):
             divergence = _exact_divergence(posterior, prior)
         else:
             divergence = posterior.log_prob(weights) - prior.log_prob(weights)
-        return ops.sum(ops.cast(divergence, self.variable_dtype))
+        return ops.sum(ops.cast(divergence, at_least_single(self.variable_dtype).name))
 
 
 def _exact_divergence(posterior: Any, prior: Any) -> Any:

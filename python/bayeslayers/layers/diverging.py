@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ import tensorflow as tf
 from bayeslayers.layers.coherent import CoherentDraw
 from bayeslayers.layers.forward_pass import ForwardPass
 from bayeslayers.layers.seeded import SeededLayer
+from bayeslayers.tensorflow_ops import finite_when_trained_on
 
 _SCALE = "divergence_scale"
 
@@ -84,11 +85,25 @@ class DivergingLayer(SeededLayer):
         """Whether this call is the first of a forward pass, whose divergences count."""
         return not self._forward_pass.has_added_to(self.losses)
 
-    def _add_divergences(self, divergences: Iterable[Any]) -> None:
+    def _add_divergences(self, divergences: Mapping[str, Any]) -> None:
+        """Add the divergence of each weight to the losses.
+
+        Args:
+            divergences: Scalars by the weights' names.
+        """
         factor = self.divergence_scale * self.divergence_annealing
-        self._forward_pass.added = [tf.cast(factor, value.dtype) * value for value in divergences]
+        self._forward_pass.added = [
+            tf.cast(factor, value.dtype) * finite_when_trained_on(value, self._overflow(weight))
+            for weight, value in divergences.items()
+        ]
         for divergence in self._forward_pass.added:
             self.add_loss(divergence)
+
+    def _overflow(self, weight: str) -> str:
+        return (
+            f"The divergence of `{weight}` in layer '{self.name}' has no finite value: mean or "
+            "scale of the posterior are beyond what it can be computed for."
+        )
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Save the variables, and the scale of the divergences."""

@@ -8,7 +8,7 @@ from keras import ops
 
 from bayeslayers.geometries import Chain
 from bayeslayers.layers.variational import VariationalLayer
-from bayeslayers.tensorflow_ops import add_bias
+from bayeslayers.tensorflow_ops import add_bias, within_range
 
 
 class LinearLayer(VariationalLayer):
@@ -40,6 +40,7 @@ class LinearLayer(VariationalLayer):
         bias = self._draw_bias(drawn)
         if bias is not None:
             values = add_bias(values, bias)
+        values = within_range(values)
         self._add_divergences_of(drawn)
         outputs = self.geometry.restore(values)
         return self.activation(outputs) if self.has_activation else outputs

@@ -17,7 +17,9 @@ from bayeslayers.distributions.makers import (
 )
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 from bayeslayers.distributions.sampling import with_seeds
+from bayeslayers.distributions.stream import Stream
 from bayeslayers.layers.variables import DistributionMaker
+from bayeslayers.tensorflow_ops import at_least_single
 
 _SMALLEST_SCALE = 1e-4
 # Softplus of it is nothing beside the smallest scale that there is.
@@ -105,7 +107,7 @@ class RandomWeight:
         scale = np.where(kept, untransformed_scale, _UNTRANSFORMED_ZERO)
         self._posterior.assign("untransformed_scale", scale)
 
-    def in_call(self, seeds: keras.random.SeedGenerator) -> Posterior:
+    def in_call(self, seeds: Stream) -> Posterior:
         """Return the posterior as it is during a call."""
         if self._draws_mean_field:
             return MeanFieldPosterior(*self._posterior.parameters(), seeds)
@@ -135,7 +137,7 @@ class RandomWeight:
         if self._prior:
             self._prior.build(layer, shape, seed)
 
-    def _sample(self, distribution: Any, seeds: keras.random.SeedGenerator) -> Any:
+    def _sample(self, distribution: Any, seeds: Stream) -> Any:
         """Draw a tensor from a distribution, the way the caller chose."""
         drawn = self.posterior_tensor_fn(with_seeds(distribution, seeds))
         expected = distribution.batch_shape + distribution.event_shape
@@ -160,7 +162,8 @@ class RandomWeight:
             return posterior.divergence_from_standard_normal()
         if isinstance(posterior, GeneralPosterior):
             return self._general_divergence(posterior.distribution, self.prior, sample())
-        return self._general_divergence(self.posterior, self.prior, sample())
+        drawn = ops.cast(sample(), self._dtype)
+        return self._general_divergence(self.posterior, self.prior, drawn)
 
     @property
     def _diverges_in_closed_form(self) -> bool:
@@ -185,7 +188,7 @@ class RandomWeight:
             received = "None" if value is None else f"a tensor of shape {tuple(ops.shape(value))}"
             rule = "must return a single number"
             raise ArgumentError(argument, rule, {argument: Described(received)})
-        return ops.convert_to_tensor(value, dtype=self._dtype)
+        return ops.convert_to_tensor(value, dtype=at_least_single(self._dtype).name)
 
     def _check_shape(self, posterior: Any, shape: tuple[int, ...]) -> None:
         drawn = (*posterior.batch_shape, *posterior.event_shape)

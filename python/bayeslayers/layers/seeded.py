@@ -6,10 +6,9 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-import keras
-
 from bayeslayers.contract import checks
-from bayeslayers.layers.coherent import Stream, coherent_draw
+from bayeslayers.distributions.stream import SeedStream, Stream
+from bayeslayers.layers.coherent import coherent_draw
 from bayeslayers.layers.family import FamilyLayer
 
 # Keras itself does not save the state of a layer's seed generator.
@@ -29,7 +28,7 @@ class SeededLayer(FamilyLayer):
         self.seed = checks.seed("seed", seed)
         # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
         self._initial_seed = random.randint(1, 10**9) if seed is None else self.seed
-        self.seed_generator = keras.random.SeedGenerator(self._initial_seed)
+        self.seed_generator = SeedStream(self._initial_seed)
 
     @property
     def stream(self) -> Stream:

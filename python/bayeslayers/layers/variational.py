@@ -25,6 +25,7 @@ from bayeslayers.layers.coherent import CoherentDraw, coherent_draw
 from bayeslayers.layers.diverging import DivergingLayer, stddev_of
 from bayeslayers.layers.family import join_signatures, keras_arguments
 from bayeslayers.layers.random_weight import RandomWeight
+from bayeslayers.tensorflow_ops import saturating_cast
 
 _FUNCTIONS = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
 _DISTRIBUTIONS = ("posterior", "prior")
@@ -229,21 +230,15 @@ class VariationalLayer(DivergingLayer):
     ) -> Draw:
         """Draw a linear map whose kernel is this weight, and note the draw in `drawn`."""
         weight = self.random_weights[role]
+        posterior = weight.in_call(self.stream)
+        random_map = RandomMap(
+            linear_map, posterior, self.stream, self.compute_dtype, batch_size, channels
+        )
         coherent = coherent_draw()
         if coherent is not None:
-            kernel = ops.cast(self._coherent_value(coherent, role), self.compute_dtype)
-            return Draw(lambda inputs: linear_map.apply(inputs, kernel), lambda: kernel)
-        posterior = weight.in_call(self.stream)
-        draw = self.estimator.draw(
-            RandomMap(
-                linear_map,
-                posterior,
-                self.stream,
-                self.compute_dtype,
-                batch_size,
-                channels,
-            )
-        )
+            kernel = random_map.cast(self._coherent_value(coherent, role))
+            return Draw(lambda inputs: random_map.apply(inputs, kernel), lambda: kernel)
+        draw = self.estimator.draw(random_map)
         drawn.append(_DrawnWeight(weight, posterior, draw.kernel))
         return draw
 
@@ -254,11 +249,11 @@ class VariationalLayer(DivergingLayer):
             return None
         coherent = coherent_draw()
         if coherent is not None:
-            return ops.cast(self._coherent_value(coherent, "bias"), self.compute_dtype)
+            return saturating_cast(self._coherent_value(coherent, "bias"), self.compute_dtype)
         posterior = weight.in_call(self.stream)
         value = posterior.sample()
         drawn.append(_DrawnWeight(weight, posterior, lambda: value))
-        return ops.cast(value, self.compute_dtype)
+        return saturating_cast(value, self.compute_dtype)
 
     def _coherent_value(self, coherent: CoherentDraw, role: str) -> Any:
         """Return the weight's value in a draw of the whole model."""
@@ -267,8 +262,8 @@ class VariationalLayer(DivergingLayer):
 
     def _add_divergences_of(self, drawn: list[_DrawnWeight]) -> None:
         if drawn and self._adds_divergences():
-            divergences = [weight.divergence() for weight in drawn]
-            self._add_divergences(value for value in divergences if value is not None)
+            found = {each.weight.role: each.divergence() for each in drawn}
+            self._add_divergences({r: value for r, value in found.items() if value is not None})
 
     def divergences(self) -> dict[str, Any]:
         """See `DivergingLayer.divergences`."""

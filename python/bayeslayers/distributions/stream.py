@@ -1,0 +1,82 @@
+"""Streams of random seeds, of which no two threads, calls or replicas are ever handed the same."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import keras
+import tensorflow as tf
+
+_PHILOX = 1
+# TensorFlow counts in blocks of so many numbers; a seed takes one block.
+_BLOCK = 256
+
+
+class Stream(Protocol):
+    """Random seeds, one after the other."""
+
+    def next(self) -> Any:
+        """Return the next seed, a tensor of two whole numbers."""
+
+
+class SeedStream(keras.random.SeedGenerator):
+    """Keras's generator of seeds, with a state that is read and moved on in one step.
+
+    Keras reads the state and then writes it: two threads that predict at once are handed the same
+    seed. Nor does Keras tell replicas apart, which all start from one state.
+
+    The state has three whole numbers: a counter in two halves, and the seed.
+
+    Args:
+        seed: Whole number that all seeds follow from.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.state = keras.Variable(
+            lambda shape, dtype: tf.constant([0, 0, seed], dtype),
+            shape=(3,),
+            dtype="int64",
+            trainable=False,
+            aggregation="none",
+            name="seed_generator_state",
+        )
+
+    def next(self, ordered: bool = True) -> Any:
+        """Return the next seed, a tensor of two int32.
+
+        Args:
+            ordered: Keras's argument; seeds are always in order.
+        """
+        del ordered
+        before = self._read_and_move_on()
+        return _of_replica(tf.cast(tf.stack([before[2], before[0] // _BLOCK]), tf.int32))
+
+    def _read_and_move_on(self) -> Any:
+        value = self.state.value
+        if not isinstance(value, tf.Variable):
+            # Keras makes variables later that were asked for while it tried a model out.
+            return value
+        one = tf.constant(1, tf.uint64)
+        before = [
+            tf.raw_ops.RngReadAndSkip(resource=variable.handle, alg=_PHILOX, delta=one)
+            for variable in _local(value)
+        ]
+        return before[0]
+
+
+def _local(variable: tf.Variable) -> list[tf.Variable]:
+    """Return what there is of a variable here: outside of replicas, the variable of each."""
+    is_mirrored = isinstance(variable, tf.distribute.DistributedValues)
+    if is_mirrored and tf.distribute.in_cross_replica_context():
+        return list(tf.distribute.get_strategy().experimental_local_results(variable))
+    return [variable]
+
+
+def _of_replica(seed: Any) -> Any:
+    """Return a seed of this replica's own, where there are several."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return seed
+    replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
+    return tf.random.experimental.stateless_fold_in(seed, replica)
