@@ -75,6 +75,11 @@ class Geometry:
         return len(next(iter(self.kernels.values()))) - 2
 
     @property
+    def is_chain(self):
+        """Whether the outputs of one kernel are the inputs of another."""
+        return "pointwise" in self.kernels
+
+    @property
     def is_linear(self):
         """Whether the outputs are linear in a single kernel."""
         return len(self.kernels) == 1

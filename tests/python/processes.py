@@ -11,13 +11,18 @@ import bayeslayers
 PACKAGE_ROOT = Path(bayeslayers.__file__).parents[1]
 
 
-def run_python(code, **environment):
-    """Return the completed process of `code`, with `bayeslayers` importable."""
+def environment_with(**further):
+    """Return the environment of a process that can import `bayeslayers`."""
     inherited = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     path = os.pathsep.join([str(PACKAGE_ROOT), inherited.get("PYTHONPATH", "")])
+    return {**inherited, "PYTHONPATH": path, **further}
+
+
+def run_python(code, **environment):
+    """Return the completed process of `code`, with `bayeslayers` importable."""
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
-        env={**inherited, "PYTHONPATH": path, **environment},
+        env=environment_with(**environment),
         capture_output=True,
         text=True,
         timeout=300,

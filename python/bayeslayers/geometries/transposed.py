@@ -10,6 +10,7 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.geometry import LinearMap
 from bayeslayers.geometries.window import Window
+from bayeslayers.tensorflow_ops import saturating_cast
 
 
 class TransposedConvolution(Window, LinearMap):
@@ -48,7 +49,12 @@ class TransposedConvolution(Window, LinearMap):
         for axis, rate in enumerate(self.dilation_rate):
             kernel = _with_holes(kernel, axis, rate)
         sliding = {**self._sliding, "dilation_rate": 1}
-        return ops.conv_transpose(inputs, kernel, output_padding=self.output_padding, **sliding)
+        dtype = inputs.dtype
+        if dtype == "float16":
+            # In which TensorFlow would sum on a CPU: infinities of both signs meet and are lost.
+            inputs, kernel = ops.cast(inputs, "float32"), ops.cast(kernel, "float32")
+        outputs = ops.conv_transpose(inputs, kernel, output_padding=self.output_padding, **sliding)
+        return saturating_cast(outputs, dtype)
 
     def _check_positions(self, input_shape: tuple[int | None, ...]) -> None:
         """Inputs of any length have outputs."""

@@ -13,6 +13,7 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.estimators import Flipout, Reparameterization
 from bayeslayers.geometries import GRU, LSTM, Cell
 from bayeslayers.layers.variational import VariationalLayer
+from bayeslayers.tensorflow_ops import within_range
 
 
 class _Step:
@@ -72,10 +73,12 @@ class RecurrentLayer(VariationalLayer):
 
         def step(projected: Any, states: list[Any]) -> list[Any]:
             return cell.step(
-                projected, states, lambda h: of_state.apply(h * keep_state) + state_bias
+                projected,
+                states,
+                lambda h: within_range(of_state.apply(h * keep_state) + state_bias),
             )
 
-        projected = of_inputs.apply(inputs * keep_inputs) + input_bias
+        projected = within_range(of_inputs.apply(inputs * keep_inputs) + input_bias)
         states = self._initial_state(initial_state, size)
         return self._run(step, projected, states, mask)
 

@@ -66,14 +66,28 @@ class KLHistory(keras.callbacks.Callback):
         self._means["test_step"].reset_state()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if not self._warned and self._drowns(logs or {}):
+        message = None if self._warned else self._complaint(logs or {})
+        if message is not None:
             self._warned = True
-            warnings.warn(
-                f"The KL term of the loss ({logs[DIVERGENCE]:.4g} per example) outweighs the "
-                f"likelihood ({logs[LIKELIHOOD]:.4g}) by far: training will fit the prior, not "
-                f"the data. {self._remedy()}",
-                stacklevel=2,
+            warnings.warn(message, stacklevel=2)
+
+    def _complaint(self, logs: dict[str, float]) -> str | None:
+        """Return what is wrong with the figures of an epoch, if anything is."""
+        divergence, likelihood = logs.get(DIVERGENCE), logs.get(LIKELIHOOD)
+        if divergence is None:
+            return None
+        if not math.isfinite(divergence):
+            return (
+                f"The KL term of the loss is {divergence}: mean or scale of a posterior are beyond "
+                "what it can be computed for. `kl_divergence(model)` tells which."
             )
+        if divergence <= self.warn_above * abs(likelihood):
+            return None
+        return (
+            f"The KL term of the loss ({divergence:.4g} per example) outweighs the likelihood "
+            f"({likelihood:.4g}) by far: training will fit the prior, not the data. "
+            f"{self._remedy()}"
+        )
 
     def _remedy(self) -> str:
         layers = diverging_layers(self.model)
@@ -87,11 +101,6 @@ class KLHistory(keras.callbacks.Callback):
             "examples. A smaller network, a `callback_kl_annealing()`, or a prior of another "
             "spread may help."
         )
-
-    def _drowns(self, logs: dict[str, float]) -> bool:
-        if DIVERGENCE not in logs:
-            return False
-        return logs[DIVERGENCE] > self.warn_above * abs(logs[LIKELIHOOD])
 
     def _measured(self, step: Callable[..., Any], mean: keras.metrics.Mean) -> Callable[..., Any]:
         """Return the step with two more figures: means over the epoch, as the loss is."""
