@@ -91,8 +91,8 @@ def test_replicas_have_noise_of_their_own_at_every_step():
         + """
 strategy = two_cpus()
 ones = tf.ones((2, 6, 2))
-layers = bl.layers
-kinds = (layers.Conv1DFlipout, layers.Conv1DReparameterization, layers.Conv1DLocalReparameterization)
+estimators = ("Flipout", "Reparameterization", "LocalReparameterization")
+kinds = [getattr(bl.layers, f"Conv1D{estimator}") for estimator in estimators]
 found = []
 for kind in kinds:
     with strategy.scope():

@@ -49,12 +49,12 @@ class TransposedConvolution(Window, LinearMap):
         for axis, rate in enumerate(self.dilation_rate):
             kernel = _with_holes(kernel, axis, rate)
         sliding = {**self._sliding, "dilation_rate": 1}
-        dtype = inputs.dtype
-        if dtype == "float16":
-            # In which TensorFlow would sum on a CPU: infinities of both signs meet and are lost.
-            inputs, kernel = ops.cast(inputs, "float32"), ops.cast(kernel, "float32")
-        outputs = ops.conv_transpose(inputs, kernel, output_padding=self.output_padding, **sliding)
-        return saturating_cast(outputs, dtype)
+        sliding["output_padding"] = self.output_padding
+        if inputs.dtype != "float16":
+            return ops.conv_transpose(inputs, kernel, **sliding)
+        # In which TensorFlow would sum on a CPU: infinities of both signs meet and are lost.
+        wide = (ops.cast(value, "float32") for value in (inputs, kernel))
+        return saturating_cast(ops.conv_transpose(*wide, **sliding), "float16")
 
     def _check_positions(self, input_shape: tuple[int | None, ...]) -> None:
         """Inputs of any length have outputs."""
