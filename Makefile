@@ -13,12 +13,13 @@ R_READY := .Rlib/.ready
 R_PACKAGE := .Rlib/.bayeslayers
 PARITY_READY := .venv/.parity
 DOCS_READY := .venv/.docs
+OLDEST_READY := .venv-oldest/.ready
 retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 
 R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python \
 	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
 
-.PHONY: help setup demo test test-python test-r test-parity check lint bench generate docs clean FORCE
+.PHONY: help setup demo test test-python test-r test-oldest test-parity check lint bench generate docs clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +38,9 @@ test-python: $(PY_READY) ## the Python tests alone
 
 test-r: $(PY_READY) $(R_PACKAGE) ## the R tests alone
 	@tools/test.sh r
+
+test-oldest: $(OLDEST_READY) ## the Python tests on the oldest versions of everything that are supported
+	@tools/test.sh oldest
 
 test-parity: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## the tests that compare R with Python
 	@tools/test.sh parity
@@ -57,11 +61,14 @@ docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a ref
 	@tools/docs.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
 	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
 	@tools/setup-python.sh
+
+$(OLDEST_READY): pyproject.toml tools/setup-oldest.sh tools/lower_bounds.py tools/find-python.sh
+	@tools/setup-oldest.sh
 
 # Status 3 means: no R here, and the reason has been said. The Python half goes on without it.
 $(R_READY): DESCRIPTION tools/setup-r.sh $(call retry,$(R_READY))

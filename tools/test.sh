@@ -1,5 +1,5 @@
 #!/bin/sh
-# test.sh PART...: runs the tests of each part (python, r, parity), all of them even if one
+# test.sh PART...: runs the tests of each part (python, oldest, r, parity), all of them even if one
 # fails. A part that cannot run here is left out with a word, unless it is the only one asked for.
 set -eu
 # shellcheck source=tools/common.sh
@@ -36,6 +36,9 @@ for part in "$@"; do
   case $part in
     python)
       run Python .venv/bin/python -m pytest tests/python
+      ;;
+    oldest)
+      run "Python, oldest versions" .venv-oldest/bin/python -m pytest tests/python
       ;;
     r)
       if r_ready; then run R test_r; else left_out=.Rlib/.ready; fi

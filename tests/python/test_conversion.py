@@ -79,6 +79,10 @@ def test_nested_and_functional_models():
     np.testing.assert_allclose(plain(x), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.skipif(
+    tf.__version__.startswith("2.16."),
+    reason="the converter of TensorFlow 2.16 ends the process on a model of Keras 3",
+)
 def test_tensorflow_lite_gives_the_same_outputs(rng):
     plain = as_deterministic(network())
     x = rng.normal(size=(1, 10, 3)).astype("float32")

@@ -16,7 +16,7 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.layers import masks
 from bayeslayers.layers.family import FamilyLayer
-from bayeslayers.layers.variables import freshly_seeded
+from bayeslayers.layers.variables import as_constraint, as_regularizer, freshly_seeded
 
 _ALL_LAYERS = "all_layers"
 _FIRST_LAYER = "first_layer"
@@ -280,8 +280,8 @@ class AutoregressiveNetwork(FamilyLayer):
             name=name,
             shape=shape,
             initializer=initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+            regularizer=as_regularizer(self.kernel_regularizer),
+            constraint=as_constraint(self.kernel_constraint),
         )
 
     def _add_bias(self, name: str, units: int) -> keras.Variable:
@@ -289,8 +289,8 @@ class AutoregressiveNetwork(FamilyLayer):
             name=name,
             shape=(units,),
             initializer=self._initializer(name, self.bias_initializer or "zeros"),
-            regularizer=self.bias_regularizer,
-            constraint=self.bias_constraint,
+            regularizer=as_regularizer(self.bias_regularizer),
+            constraint=as_constraint(self.bias_constraint),
         )
 
     def _dense(self, index: int, inputs: Any, conditional_input: Any) -> Any:

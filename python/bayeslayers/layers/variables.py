@@ -90,8 +90,8 @@ class DistributionMaker:
                 shape=tuple(int(size) for size in shape),
                 dtype=tf.as_dtype(dtype or self._layer.variable_dtype).name,
                 initializer=freshly_seeded(initializer, self._seed, name),
-                regularizer=regularizer,
-                constraint=constraint,
+                regularizer=as_regularizer(regularizer),
+                constraint=as_constraint(constraint),
                 trainable=bool(trainable),
                 # Parameters of a distribution keep their precision under mixed precision.
                 autocast=False,
@@ -113,6 +113,38 @@ class DistributionMaker:
             rule = "must make its variables with `add_variable_fn`, or they would not be trained"
             received = {self.argument: Described(f"a distribution on the variables {foreign}")}
             raise ArgumentError(self.argument, rule, received)
+
+
+class _Regularizer(keras.regularizers.Regularizer):
+    """A function as a regularizer."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def __call__(self, x: Any) -> Any:
+        return self._function(x)
+
+
+class _Constraint(keras.constraints.Constraint):
+    """A function as a constraint."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def __call__(self, w: Any) -> Any:
+        return self._function(w)
+
+
+def as_regularizer(value: Any) -> Any:
+    """Return what every Keras takes as a variable's regularizer; the first refuse functions."""
+    is_keras_own = value is None or isinstance(value, (str, keras.regularizers.Regularizer))
+    return value if is_keras_own else _Regularizer(value)
+
+
+def as_constraint(value: Any) -> Any:
+    """Return what every Keras takes as a variable's constraint; the first refuse functions."""
+    is_keras_own = value is None or isinstance(value, (str, keras.constraints.Constraint))
+    return value if is_keras_own else _Constraint(value)
 
 
 def freshly_seeded(initializer: Any, seed: int, name: str) -> Any:
