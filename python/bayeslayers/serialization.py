@@ -7,9 +7,11 @@ would save a lambda as byte code, and would import whatever module a file names.
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from bayeslayers.contract.errors import ArgumentError
 
@@ -57,6 +59,31 @@ def deserialize(argument: str, config: Any) -> Any:
         hint = "Import the module that registers it before loading."
         raise ArgumentError(argument, rule, {argument: unknown}, hint)
     return keras.saving.deserialize_keras_object(config)
+
+
+def saved_numbers(
+    layer: keras.Layer, store: Mapping[str, Any], name: str, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return what a file holds for a layer under a name besides its weights.
+
+    Args:
+        layer: The layer.
+        store: What was saved of it.
+        name: The name of the entry.
+        shape: The shape that it must have.
+
+    Raises:
+        ArgumentError: If there is no such entry, or it does not hold finite numbers of this shape
+            that are not below zero.
+    """
+    rule = f"must be saved with layer '{layer.name}', as numbers from 0 on of shape {shape}"
+    if name not in set(store.keys()):
+        raise ArgumentError(name, rule, {"entries": sorted(store.keys())})
+    value = np.asarray(store[name])
+    is_number = value.dtype.kind in "fiu"
+    if not is_number or value.shape != shape or not np.all(np.isfinite(value) & (value >= 0)):
+        raise ArgumentError(name, rule, {name: value.tolist()})
+    return value
 
 
 def _unknown(config: Any) -> str | None:

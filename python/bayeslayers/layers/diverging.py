@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bayeslayers import serialization
 from bayeslayers.layers.coherent import CoherentDraw
 from bayeslayers.layers.forward_pass import ForwardPass
 from bayeslayers.layers.seeded import SeededLayer
@@ -111,11 +112,9 @@ class DivergingLayer(SeededLayer):
         store[_SCALE] = self.divergence_scale.numpy()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Load the variables, and the scale of the divergences where the file has one."""
-        names = set(store.keys())
-        super().load_own_variables({name: store[name] for name in names - {_SCALE}})
-        if _SCALE in names:
-            self.divergence_scale.assign(store[_SCALE])
+        """Load the variables, and the scale of the divergences."""
+        super().load_own_variables({name: store[name] for name in set(store.keys()) - {_SCALE}})
+        self.divergence_scale.assign(serialization.saved_numbers(self, store, _SCALE, ()))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, and the scale of the divergences where there is one."""
@@ -128,5 +127,6 @@ class DivergingLayer(SeededLayer):
         config = dict(config)
         scale = config.pop(_SCALE, 1.0)
         layer = super().from_config(config)
-        layer.divergence_scale.assign(scale)
+        saved = serialization.saved_numbers(layer, {_SCALE: scale}, _SCALE, ())
+        layer.divergence_scale.assign(saved)
         return layer

@@ -6,7 +6,9 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from bayeslayers import serialization
 from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.distributions.stream import SeedStream, Stream
 from bayeslayers.layers.coherent import coherent_draw
 from bayeslayers.layers.family import FamilyLayer
@@ -43,10 +45,13 @@ class SeededLayer(FamilyLayer):
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the variables, and go on with the stream of random numbers where it stood."""
-        names = set(store.keys())
-        super().load_own_variables({name: store[name] for name in names - {_STREAM}})
-        if _STREAM in names:
-            self.seed_generator.state.assign(store[_STREAM])
+        super().load_own_variables({name: store[name] for name in set(store.keys()) - {_STREAM}})
+        state = self.seed_generator.state
+        saved = serialization.saved_numbers(self, store, _STREAM, tuple(state.shape))
+        if saved.dtype.kind not in "iu":
+            rule = "must be whole numbers"
+            raise ArgumentError(_STREAM, rule, {_STREAM: saved.tolist()})
+        state.assign(saved)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments; see `FamilyLayer.get_config`."""
