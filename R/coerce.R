@@ -47,8 +47,9 @@ as_tuple <- function(values) {
   reticulate::tuple(as.list(values))
 }
 
+# A factor or a date is stored as numbers, and means something else.
 is_whole <- function(value) {
-  rlang::is_integerish(value) &&
+  !is.object(value) && rlang::is_integerish(value) &&
     length(value) > 0 &&
     all(is.finite(value)) &&
     all(abs(value) <= .Machine$integer.max)

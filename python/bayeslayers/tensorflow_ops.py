@@ -22,6 +22,16 @@ def saturating_cast(values: Any, dtype: Any) -> Any:
     return tf.saturate_cast(values, tf.as_dtype(dtype))
 
 
+def in_single(values: Any) -> Any:
+    """Return floats in single precision, whole numbers as they are."""
+    return tf.cast(values, tf.float32) if values.dtype.is_floating else values
+
+
+def has_gpu() -> bool:
+    """Whether there is a device with a faster float16, which it sums in single precision."""
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
 def within_range(values: Any) -> Any:
     """Return float16 values with the largest number for infinite ones, others as they are."""
     # The other dtypes reach as far as single precision.

@@ -16,6 +16,18 @@ test_that("what is not whole goes to Python as it is", {
   }
 })
 
+test_that("a factor or a date is no number, whatever it is stored as", {
+  skip_without_core()
+  values <- list(factor("a"), factor(3), Sys.Date(), as.POSIXct(0, origin = "1970-01-01"))
+  for (value in values) {
+    expect_error(
+      layer_conv_1d_flipout(filters = value, kernel_size = 3),
+      "filters",
+      class = "bayeslayers_argument_error"
+    )
+  }
+})
+
 test_that("an NA of any type is refused, and shown as NA", {
   skip_without_core()
   for (value in list(NA, NA_integer_, NA_real_, NA_character_)) {

@@ -32,7 +32,9 @@ class SeedStream(keras.random.SeedGenerator):
     """
 
     def __init__(self, seed: int) -> None:
-        super().__init__(seed)
+        # Not Keras's own constructor: the state that it makes is another, and its first versions
+        # make none on replicas.
+        self.name, self._initial_seed = "seed_generator", seed
         self.state = keras.Variable(
             lambda shape, dtype: tf.constant([0, 0, seed], dtype),
             shape=(3,),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bayeslayers.distributions.normal import require_independent_normal
 from bayeslayers.distributions.stream import Stream
-from bayeslayers.tensorflow_ops import saturating_cast, within_range
+from bayeslayers.tensorflow_ops import has_gpu, in_single, saturating_cast, within_range
 
 if TYPE_CHECKING:
     from bayeslayers.distributions.posteriors import Posterior
@@ -42,7 +42,11 @@ class RandomMap:
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
         """Return A(inputs, kernel), where the dtype ends its largest number."""
-        return within_range(self.linear_map.apply(inputs, kernel))
+        if self.dtype != "float16" or has_gpu():
+            return within_range(self.linear_map.apply(inputs, kernel))
+        # On a CPU float16 is summed in float16: infinities of both signs meet, and are lost.
+        outputs = self.linear_map.apply(in_single(inputs), in_single(kernel))
+        return saturating_cast(outputs, self.dtype)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.geometry import LinearMap
 from bayeslayers.geometries.window import Window
-from bayeslayers.tensorflow_ops import saturating_cast
 
 
 class TransposedConvolution(Window, LinearMap):
@@ -49,12 +48,7 @@ class TransposedConvolution(Window, LinearMap):
         for axis, rate in enumerate(self.dilation_rate):
             kernel = _with_holes(kernel, axis, rate)
         sliding = {**self._sliding, "dilation_rate": 1}
-        sliding["output_padding"] = self.output_padding
-        if inputs.dtype != "float16":
-            return ops.conv_transpose(inputs, kernel, **sliding)
-        # In which TensorFlow would sum on a CPU: infinities of both signs meet and are lost.
-        wide = (ops.cast(value, "float32") for value in (inputs, kernel))
-        return saturating_cast(ops.conv_transpose(*wide, **sliding), "float16")
+        return ops.conv_transpose(inputs, kernel, output_padding=self.output_padding, **sliding)
 
     def _check_positions(self, input_shape: tuple[int | None, ...]) -> None:
         """Inputs of any length have outputs."""
