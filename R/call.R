@@ -11,6 +11,7 @@ call_core <- function(name, call = rlang::caller_env()) {
 
 # `spelling` names arguments that R's caller knows by another name: c(x = "newdata").
 call_python <- function(python_function, arguments, call, spelling = character()) {
+  check_of_this_session(arguments, call, spelling)
   python_arguments <- Map(coerce_argument, names(arguments), arguments)
   rethrow_python_errors(
     do.call(python_function, python_arguments),
@@ -18,6 +19,34 @@ call_python <- function(python_function, arguments, call, spelling = character()
     call = call,
     spelling = spelling
   )
+}
+
+# An object of Python that R saved with `saveRDS()` or its workspace comes back as an empty pointer.
+check_of_this_session <- function(arguments, call, spelling) {
+  has_ended <- vapply(arguments, is_of_another_session, logical(1))
+  if (!any(has_ended)) {
+    return(invisible())
+  }
+  argument <- respelled(names(arguments)[has_ended][[1]], spelling)
+  rule <- "must be an object of this R session"
+  cli::cli_abort(
+    c(
+      "{.arg {argument}} {rule}.",
+      x = "Received: an object of Python from a session that has ended.",
+      i = "Make it anew, or save models with `model$save()` and load them with Keras."
+    ),
+    call = call,
+    class = "bayeslayers_argument_error",
+    argument = argument,
+    rule = rule
+  )
+}
+
+is_of_another_session <- function(value) {
+  if (inherits(value, "python.builtin.object")) {
+    return(reticulate::py_is_null_xptr(value))
+  }
+  is.list(value) && !is.data.frame(value) && any(vapply(value, is_of_another_session, logical(1)))
 }
 
 # Evaluates the supplied arguments in the order of the signature: `object`, which may be a whole
