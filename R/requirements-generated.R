@@ -5,7 +5,7 @@ required_packages <- c(
   "numpy<3,>=1.26",
   "pandas<4,>=2.2",
   "scipy<2,>=1.11",
-  "scoringrules<1,>=0.7",
+  "scoringrules<1,>=0.10",
   "tensorflow-probability<1,>=0.24",
   "tensorflow<3,>=2.16",
   "tf-keras<3,>=2.16"

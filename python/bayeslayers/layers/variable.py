@@ -10,7 +10,7 @@ import keras
 
 from bayeslayers.contract import checks
 from bayeslayers.layers.family import FamilyLayer
-from bayeslayers.layers.variables import freshly_seeded
+from bayeslayers.layers.variables import as_constraint, as_regularizer, freshly_seeded
 
 _FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
 _DETAILS = (
@@ -84,8 +84,8 @@ class VariableLayer(FamilyLayer):
             name="variable",
             shape=shape,
             initializer=freshly_seeded(self.initializer, seed, "variable"),
-            regularizer=self.regularizer,
-            constraint=self.constraint,
+            regularizer=as_regularizer(self.regularizer),
+            constraint=as_constraint(self.constraint),
             # Parameters of a distribution keep their precision under mixed precision.
             autocast=False,
         )
