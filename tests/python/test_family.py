@@ -122,8 +122,6 @@ def test_keras_layer_contract(row):
         expected_num_seed_generators=1,
         expected_num_losses=len(geometry.roles),
         supports_masking=geometry.supports_masking,
-        # As Keras's own test of its embedding.
-        run_training_check=not whole_numbers,
     )
 
 
