@@ -25,7 +25,13 @@ from tensorflow_probability import distributions as tfd
 
 import bayeslayers
 from bayeslayers import ArgumentError
-from bayeslayers.layers import FAMILY, AutoregressiveTransform, DistributionLambda, VariableLayer, VariationalLayer
+from bayeslayers.layers import (
+    FAMILY,
+    AutoregressiveTransform,
+    DistributionLambda,
+    VariableLayer,
+    VariationalLayer,
+)
 
 CALLS = 500
 
