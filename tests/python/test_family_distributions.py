@@ -99,7 +99,7 @@ def divergence(layers, inputs):
 
 @keras.saving.register_keras_serializable("test_family_distributions")
 class TransformOfTensors(AutoregressiveTransform):
-    """The transform of a distribution around the inputs: Keras's contract test has tensors alone."""
+    """The transform of a distribution around the inputs: Keras's test has tensors alone."""
 
     def call(self, inputs):
         return super().call(around_inputs(inputs))
