@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from posteriors import fixed_normal
 
 import bayeslayers
@@ -109,7 +110,7 @@ class Geometry:
         channels = rng.uniform(0.5, 1.5, size=CHANNELS).astype("float32")
         return np.broadcast_to(channels, (batch, *self.example)).copy()
 
-    def deterministic(self, inputs, kernels, bias=None, **further):
+    def deterministic(self, inputs, kernels, bias=None, graph=False, **further):
         """Return what Keras's own layer gives, channels in the place that `further` says."""
         first = further.pop("data_format", "channels_last") == "channels_first"
         layer = self._oracle(bias is not None, further)
@@ -118,7 +119,8 @@ class Geometry:
         layer.build(inputs.shape)
         kernels = list(kernels.values()) if isinstance(kernels, dict) else [kernels]
         layer.set_weights(kernels if bias is None else [*kernels, bias])
-        outputs = [part.numpy() for part in keras.tree.flatten(layer(inputs))]
+        call = tf.function(layer) if graph else layer
+        outputs = [part.numpy() for part in keras.tree.flatten(call(inputs))]
         if first:
             outputs = [np.moveaxis(part, -1, 1) for part in outputs]
         return outputs[0] if len(outputs) == 1 else outputs
@@ -138,6 +140,9 @@ class Geometry:
 
     def _oracle(self, use_bias, further):
         arguments = {**self.arguments, **further}
+        if self.recurrent:
+            # Keras draws no orthogonal kernel, its default, in half precision.
+            arguments["recurrent_initializer"] = "zeros"
         return self.oracle(**arguments, **({"use_bias": use_bias} if self.bias else {}))
 
 

@@ -48,7 +48,8 @@ class Convolution(Window, LinearMap):
         return self.filters
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
-        return ops.conv(inputs, kernel, **self._sliding)
+        outputs = ops.conv(inputs, kernel, **self._sliding)
+        return self._for_any_batch(outputs, inputs, self.filters)
 
     def _check_channels(self, channels: int) -> None:
         if channels % self.groups:

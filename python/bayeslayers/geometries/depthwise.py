@@ -42,7 +42,9 @@ class DepthwiseConvolution(Window, LinearMap):
         return channels * self.depth_multiplier
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
-        return ops.depthwise_conv(inputs, kernel, **self._sliding)
+        outputs = ops.depthwise_conv(inputs, kernel, **self._sliding)
+        channels = self.output_channels(inputs.shape[-1])
+        return self._for_any_batch(outputs, inputs, channels)
 
 
 def require_equal_strides(strides: tuple[int, ...]) -> None:

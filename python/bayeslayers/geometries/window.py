@@ -90,6 +90,20 @@ class Window(Chain):
                 received = {"kernel_size": self.kernel_size, "span": span, "positions": size}
                 raise ArgumentError("kernel_size", f'{rule}"valid"', received)
 
+    def _for_any_batch(self, outputs: Any, inputs: Any, channels: int) -> Any:
+        """Return outputs of this number of channels, also for a batch of no examples.
+
+        TensorFlow gives inputs without examples back as they are, in the inputs' shape.
+        """
+        if inputs.shape[0] or keras.utils.is_keras_tensor(inputs):
+            return outputs
+        sizes = zip(ops.shape(inputs)[1:-1], self._spans, self.strides, strict=True)
+        if self.padding == "same":
+            positions = [-(-size // stride) for size, _, stride in sizes]
+        else:
+            positions = [(size - span) // stride + 1 for size, span, stride in sizes]
+        return ops.reshape(outputs, (-1, *positions, channels))
+
     @property
     def _paddings(self) -> tuple[str, ...]:
         # Only time has a direction, so only one dimension can be causal.

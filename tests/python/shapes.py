@@ -1,0 +1,122 @@
+"""Arguments and sizes of inputs that a layer takes, and what Keras's layer gives for them."""
+
+import hypothesis.strategies as st
+import keras
+import ml_dtypes
+import numpy as np
+import tensorflow as tf
+from family import CONVOLUTION, DEPTHWISE, SEPARABLE, TRANSPOSED
+from hypothesis import assume
+from posteriors import fixed_value
+
+
+def assert_equals_keras(row, inputs, graph=False, **further):
+    """Compare outputs and their inferred shapes with Keras's layer of the same weights.
+
+    Args:
+        graph: Whether both run in a graph; the layer's knows the number of channels alone.
+    """
+    geometry, rng = row.geometry, np.random.default_rng(11)
+    of_weights = geometry.shapes_of(**further)
+    weights = {role: rng.normal(size=shape).astype("float32") for role, shape in of_weights.items()}
+    channels_first = further.get("data_format") == "channels_first"
+    if channels_first:
+        inputs = np.moveaxis(inputs, -1, 1)
+    bias = weights.pop("bias", None)
+    biased = {} if bias is None else {"bias_posterior_fn": fixed_value(bias)}
+    # Not every layer of Keras takes no examples: what it gives for one, without that one.
+    some = inputs if len(inputs) else np.zeros((1, *inputs.shape[1:]), inputs.dtype)
+    expected = listed(geometry.deterministic(some, weights, bias, graph=graph, **further))
+    expected = [value[: len(inputs)] for value in expected]
+    layer = without_spread(row, weights, **biased, **further)
+    outputs = listed_outputs(layer, inputs, graph and (1 if channels_first else -1))
+    shapes = listed(layer.compute_output_shape(inputs.shape), tuple)
+    unknown = listed(layer.compute_output_shape((None, *inputs.shape[1:])), tuple)
+    for output, value, shape, of_any in zip(outputs, expected, shapes, unknown, strict=True):
+        assert output.dtype == value.dtype
+        assert_same_numbers(output, value, geometry.recurrent)
+        assert tuple(shape) == value.shape
+        assert tuple(of_any) == (None, *value.shape[1:])
+
+
+def assert_same_numbers(output, value, recurrent):
+    """Compare bit by bit where both add up in the same order.
+
+    They do not in half precision, where TensorFlow rounds each step of one and not of the other,
+    nor do Keras's recurrent layers, which add the bias later than this package.
+    """
+    eps = float(ml_dtypes.finfo(value.dtype).eps)
+    output, value = output.astype("float64"), value.astype("float64")
+    rounding = 8 * eps * np.max(np.abs(value), initial=1) if recurrent or eps > 1e-6 else 0
+    np.testing.assert_allclose(output, value, rtol=0, atol=rounding)
+
+
+def listed_outputs(layer, inputs, channels):
+    """Return the outputs; from a graph that is told the place of the channels, if there is one."""
+    if channels is False:
+        return [output.numpy() for output in keras.tree.flatten(layer(inputs))]
+    layer.build(inputs.shape)
+    shape = [None] * inputs.ndim
+    if layer.input_spec is not None or inputs.dtype.kind == "f":
+        shape[channels] = inputs.shape[channels]
+    spec = tf.TensorSpec(shape, inputs.dtype)
+    outputs = tf.function(layer, input_signature=[spec])(inputs)
+    return [output.numpy() for output in keras.tree.flatten(outputs)]
+
+
+def listed(values, kind=list):
+    """Return what a layer gives as a list, of arrays or of shapes."""
+    several = isinstance(values, kind) and not isinstance(values[-1], (int, type(None)))
+    return list(values) if several else [values]
+
+
+def without_spread(row, kernels, **further):
+    """Make the layer with kernels that are always the same, and no divergence to go to infinity."""
+    priors = {f"{role}_prior_fn": None for role in kernels}
+    return row.with_kernels({role: (k, 0.0) for role, k in kernels.items()}, **priors, **further)
+
+
+@st.composite
+def windows(draw, geometry):
+    """Return arguments of a layer with a window, and the sizes of inputs that it takes."""
+    each = st.tuples(*[st.integers(1, 3)] * geometry.rank)
+    arguments = {
+        "kernel_size": draw(each),
+        "padding": draw(st.sampled_from(geometry.paddings)),
+        "data_format": draw(st.sampled_from(["channels_last", "channels_first"])),
+    }
+    # Keras has no dilated transposed convolution on a CPU.
+    if geometry in TRANSPOSED.values() or draw(st.booleans()):
+        # TensorFlow's depthwise convolution has one stride for all dimensions.
+        equal = geometry in (*DEPTHWISE.values(), *SEPARABLE.values())
+        arguments["strides"] = draw(st.integers(1, 3) if equal else each)
+    else:
+        arguments["dilation_rate"] = draw(each)
+    if geometry in CONVOLUTION.values():
+        arguments["groups"] = draw(st.sampled_from([1, 2]))
+        arguments["filters"] = arguments["groups"] * draw(st.integers(1, 2))
+    if geometry in DEPTHWISE.values():
+        arguments["depth_multiplier"] = draw(st.integers(1, 3))
+    if geometry in TRANSPOSED.values():
+        strides = np.broadcast_to(arguments.get("strides", 1), geometry.rank)
+        each = [range(SMALLEST_OUTPUT_PADDING, int(stride)) for stride in strides]
+        padding = st.tuples(*map(st.sampled_from, each)) if all(each) else st.none()
+        arguments["output_padding"] = draw(st.none() | padding)
+        # TensorFlow cannot add nothing to what "same" leaves of an even window.
+        even = any(size % 2 == 0 for size in arguments["kernel_size"])
+        assume(arguments["padding"] == "valid" or not even or not arguments["output_padding"])
+    rates = np.broadcast_to(arguments.get("dilation_rate", 1), geometry.rank)
+    spans = (np.array(arguments["kernel_size"]) - 1) * rates + 1
+    return arguments, [int(span) + draw(st.integers(0, 2)) for span in spans]
+
+
+def _smallest_output_padding():
+    """Keras did not always take none at all for its transposed layers."""
+    try:
+        keras.layers.Conv1DTranspose(1, 1, output_padding=0)
+    except ValueError:
+        return 1
+    return 0
+
+
+SMALLEST_OUTPUT_PADDING = _smallest_output_padding()
