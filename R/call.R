@@ -12,6 +12,7 @@ call_core <- function(name, call = rlang::caller_env()) {
 # `spelling` names arguments that R's caller knows by another name: c(x = "newdata").
 call_python <- function(python_function, arguments, call, spelling = character()) {
   check_of_this_session(arguments, call, spelling)
+  forget_failure()
   python_arguments <- Map(coerce_argument, names(arguments), arguments)
   rethrow_python_errors(
     do.call(python_function, python_arguments),

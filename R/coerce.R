@@ -6,7 +6,7 @@ coerce_argument <- function(name, value) {
   switch(kind,
     whole_number = as_whole_numbers(value),
     shape = as_shape(value),
-    closure = as_closure(value),
+    closure = as_closure(value, name),
     as_is = as_python_value(value)
   )
 }
@@ -31,9 +31,9 @@ as_shape <- function(value) {
   as_tuple(lapply(value, as_size))
 }
 
-as_closure <- function(value) {
+as_closure <- function(value, argument) {
   if (is.function(value) && !inherits(value, "python.builtin.object")) {
-    return(core()$shim$RClosure(value))
+    return(core()$shim$RClosure(remember_failure(value, argument)))
   }
   as_python_value(value)
 }

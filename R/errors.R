@@ -8,14 +8,58 @@ rethrow_python_errors <- function(expr, arguments, call, spelling = character())
     },
     python.builtin.BaseException = function(condition) {
       message <- python_message(condition)
+      abort_failure(message, call, spelling)
       cli::cli_abort("{message}", call = call, class = "bayeslayers_python_error")
     }
   )
 }
 
-# Without reticulate's advice on how to see the Python traceback.
+# The last error of an R function that Python called: what Python raises has its text alone.
+failure <- new.env(parent = emptyenv())
+
+forget_failure <- function() {
+  failure$condition <- failure$argument <- NULL
+}
+
+remember_failure <- function(fun, argument) {
+  function(...) {
+    withCallingHandlers(
+      fun(...),
+      error = function(condition) {
+        failure$condition <- condition
+        failure$argument <- argument
+      }
+    )
+  }
+}
+
+# Only where it is what Python raised, and not an error that something in Python has handled.
+abort_failure <- function(message, call, spelling) {
+  condition <- failure$condition
+  argument <- failure$argument
+  forget_failure()
+  if (is.null(condition) || !has_text(message, conditionMessage(condition))) {
+    return(invisible())
+  }
+  general <- c("simpleError", "rlang_error", "error", "condition")
+  cli::cli_abort(
+    "The function {.arg {respelled(argument, spelling)}} failed.",
+    parent = condition,
+    call = call,
+    class = c("bayeslayers_function_error", setdiff(class(condition), general)),
+    argument = argument
+  )
+}
+
+# However Keras and TensorFlow have wrapped the lines.
+has_text <- function(message, text) {
+  as_words <- function(text) gsub("[^[:alnum:]]+", " ", cli::ansi_strip(text))
+  grepl(trimws(as_words(substr(text, 1, 60))), as_words(message), fixed = TRUE)
+}
+
+# Without reticulate's advice on how to see the Python traceback, and without Keras's bold type.
 python_message <- function(condition) {
-  lines <- strsplit(conditionMessage(condition), "\n")[[1]]
+  lines <- strsplit(cli::ansi_strip(conditionMessage(condition)), "\n")[[1]]
   paste(lines[!grepl("py_last_error", lines)], collapse = "\n")
 }
 

@@ -260,3 +260,11 @@ def test_variables_that_no_layer_would_train_are_refused():
     scale = tf.Variable(1.0, name="scale")
     with pytest.raises(ArgumentError, match="variables would not be trained"):
         DistributionLambda(lambda t: tfd.Normal(t, scale))(np.ones((2, 1), "float32"))
+
+
+def test_what_is_no_distribution_is_refused_by_name_in_any_model():
+    """Keras cannot make an error of an argument anew, where it infers the outputs' shape."""
+    for model in (keras.Input((3,)), keras.Sequential([keras.Input((3,))])):
+        with pytest.raises(ArgumentError, match="`make_distribution_fn` must return") as caught:
+            layer_distribution_lambda(model, lambda t: t)
+        assert caught.value.argument == "make_distribution_fn"

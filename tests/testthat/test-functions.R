@@ -100,3 +100,48 @@ test_that("a model with R functions trains, and is saved by its weights alone", 
   again$load_weights(weights)
   expect_equal(again$get_weights(), model$get_weights())
 })
+
+test_that("an error of an R function that Python called is that R error", {
+  skip_without_core()
+  refuse <- function(...) rlang::abort("of my own", class = "my_condition")
+  model <- function(...) sequential(3L) |> layer_dense_flipout(units = 1, ...)
+  condition <- expect_error(model(kernel_posterior_fn = refuse), class = "my_condition")
+  expect_s3_class(condition, "bayeslayers_function_error")
+  expect_identical(condition$argument, "kernel_posterior_fn")
+  expect_s3_class(condition$parent, "my_condition")
+  expect_identical(conditionMessage(condition$parent), "of my own")
+  expect_identical(conditionCall(condition)[[1]], quote(layer_dense_flipout))
+
+  # Inside of what Keras calls, whose own error says more than the text.
+  broken <- FALSE
+  trained <- model(activation = function(t) if (broken) stop("of an activation") else t)
+  broken <- TRUE
+  condition <- expect_error(
+    predict_draws(trained, inputs_of_five(), draws = 2),
+    "of an activation",
+    class = "bayeslayers_function_error"
+  )
+  expect_identical(condition$argument, "activation")
+})
+
+test_that("a function with other arguments than it is called with is refused by its name", {
+  skip_without_core()
+  arguments <- c("kernel_posterior_fn", "kernel_prior_fn")
+  for (argument in arguments) {
+    given <- stats::setNames(list(function(a) a), argument)
+    condition <- expect_error(
+      rlang::exec(layer_dense_flipout, sequential(3L), units = 1, !!!given),
+      "unused argument",
+      class = "bayeslayers_function_error"
+    )
+    expect_identical(condition$argument, argument)
+  }
+})
+
+test_that("an error that Python has handled is not taken for a later one", {
+  skip_without_core()
+  model <- sequential(3L)
+  failing <- function(...) stop("handled")
+  try(layer_dense_flipout(model, units = 1, kernel_posterior_fn = failing), silent = TRUE)
+  expect_error(layer_dense_flipout(units = 0), class = "bayeslayers_argument_error")
+})

@@ -38,6 +38,16 @@ class SeededLayer(FamilyLayer):
         coherent = coherent_draw()
         return self.seed_generator if coherent is None else coherent.stream
 
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the outputs are like, or let the error of an argument come out of `call`."""
+        try:
+            return super().compute_output_spec(*args, **kwargs)
+        except TypeError as error:
+            # Keras makes another error of the same class of its own sentence.
+            if isinstance(error.__context__, ArgumentError):
+                raise error.__context__ from None
+            raise
+
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Save the variables, and how far the stream of random numbers has come."""
         super().save_own_variables(store)
