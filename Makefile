@@ -19,7 +19,7 @@ retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python \
 	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
 
-.PHONY: help setup demo test test-python test-r test-oldest test-parity check lint bench generate docs clean FORCE
+.PHONY: help setup demo test test-python test-r test-oldest test-parity soak audit check lint bench generate docs clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,12 @@ test-oldest: $(OLDEST_READY) ## the Python tests on the oldest versions of every
 test-parity: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## the tests that compare R with Python
 	@tools/test.sh parity
 
+soak: $(PY_READY) $(R_PACKAGE) ## what takes too long for make test: many more examples, in both languages
+	@tools/test.sh soak
+
+audit: $(PY_READY) ## ask for known vulnerabilities of everything that is installed
+	@tools/audit.sh
+
 check: $(PY_READY) $(R_READY) ## R CMD check of the built package
 	@tools/check.sh
 
@@ -61,7 +67,7 @@ docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a ref
 	@tools/docs.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-oldest .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
 	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test.sh PART...: runs the tests of each part (python, oldest, r, parity), all of them even if one
+# test.sh PART...: runs the tests of each part (python, oldest, r, parity, soak), all of them even if one
 # fails. A part that cannot run here is left out with a word, unless it is the only one asked for.
 set -eu
 # shellcheck source=tools/common.sh
@@ -8,17 +8,20 @@ set -eu
 failed=
 
 # The package is loaded from the sources, so these are the files that one has just edited.
+# test_r [FILTER]
 test_r() {
   # shellcheck disable=SC2016 # it is R's dollar
   # testthat would stop at the tenth failure; all of them are wanted.
   TESTTHAT_MAX_FAILS=Inf Rscript -e '
-    results <- as.data.frame(testthat::test_local(stop_on_failure = FALSE))
+    filter <- commandArgs(TRUE)
+    if (!length(filter)) filter <- NULL
+    results <- as.data.frame(testthat::test_local(filter = filter, stop_on_failure = FALSE))
     bad <- results$failed > 0 | results$error
     skipped <- results$skipped & !bad
     good <- !bad & !skipped
     cat(sprintf("%d passed, %d failed, %d skipped\n", sum(good), sum(bad), sum(skipped)))
     quit(status = any(bad) || !nrow(results))
-  '
+  ' "$@"
 }
 
 # run NAME COMMAND...
@@ -49,6 +52,11 @@ for part in "$@"; do
       else
         left_out=${left_out:-.venv/.parity}
       fi
+      ;;
+    soak)
+      export BAYESLAYERS_SOAK=true
+      run "Python, properties at length" .venv/bin/python -m pytest tests/python/test_properties.py
+      if r_ready; then run "R, all types" test_r types; else left_out=.Rlib/.ready; fi
       ;;
     *)
       echo "test.sh: no such part: $part" >&2

@@ -124,6 +124,33 @@ def test_weights_that_are_missing_or_of_another_shape_are_refused(value, tmp_pat
         conv_model().load_weights(tampered(tmp_path, "0", value))
 
 
+def entries(path):
+    """Return where the numbers are in a file of weights."""
+    found = []
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, node: found.append(name) if isinstance(node, h5py.Dataset) else None
+        )
+    return found
+
+
+@every()
+def test_no_entry_of_any_layer_may_be_missing_or_of_another_shape(row, tmp_path):
+    model = model_of(row)
+    whole, path = tmp_path / "whole.weights.h5", tmp_path / "m.weights.h5"
+    model.save_weights(whole)
+    assert len(entries(whole)) > len(model.trainable_variables)
+    for entry in entries(whole):
+        for value in (None, np.ones((2, 1, 2))):
+            path.write_bytes(whole.read_bytes())
+            with h5py.File(path, "a") as file:
+                del file[entry]
+                if value is not None:
+                    file[entry] = value
+            with pytest.raises(ValueError, match=r"could not be loaded|must be"):
+                model_of(row).load_weights(path)
+
+
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.95])
 def test_truncated_files_are_refused(part, tmp_path):
     model = conv_model()

@@ -1,8 +1,10 @@
 """Properties of every layer, over arguments, sizes and dtypes that hypothesis draws.
 
 The examples are the same in every run: what fails once fails again. None is made smaller, which
-would take minutes.
+would take minutes. Where BAYESLAYERS_SOAK is set there are twenty times as many.
 """
+
+import os
 
 import hypothesis.strategies as st
 import numpy as np
@@ -11,7 +13,11 @@ from hypothesis import Phase, given, settings
 from shapes import assert_equals_keras, windows
 
 SOME = settings(
-    max_examples=15, phases=[Phase.generate], deadline=None, derandomize=True, database=None
+    max_examples=300 if os.environ.get("BAYESLAYERS_SOAK") else 15,
+    phases=[Phase.generate],
+    deadline=None,
+    derandomize=True,
+    database=None,
 )
 POLICIES = ("float32", "mixed_bfloat16", "bfloat16", "mixed_float16", "float16", "float64")
 
