@@ -13,7 +13,7 @@ from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.models.draws import first_output, predict_draws, statistics_of_draws
 from bayeslayers.models.posterior import posterior_draws
 from bayeslayers.models.scores import log_likelihood
-from bayeslayers.models.summary import class_probabilities, kind_of_output
+from bayeslayers.models.summary import CLASSES, class_log_probabilities, kind_of_output
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -99,8 +99,8 @@ def _outcomes(
     kind = kind_of_output(model, x, outputs)
     if kind == "values" or first_output(model, x).is_distribution:
         return predict_draws(model, x, draws, "sample", batch_size, seed, verbose=0)
-    found = statistics_of_draws(model, x, draws, ("mean",), batch_size, seed, verbose=0)
-    p = class_probabilities(kind, found[0])
+    found = statistics_of_draws(model, x, draws, CLASSES, batch_size, seed, verbose=0)
+    p = np.exp(class_log_probabilities(kind, found[0]["classes"]))
     places = np.random.default_rng(seed).random((*p.shape[:-1], 1))
     # The first class whose cumulative probability reaches the place, the last despite rounding.
     return (places > p.cumsum(axis=-1)[..., :-1]).sum(axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import weakref
 from collections.abc import Callable
@@ -97,7 +98,8 @@ def statistics_of_draws(
         x: Inputs: an array or tensor, or a nest of them.
         draws: The number of draws.
         statistics: What is asked of an output that is a distribution: "mean", "sample", "log_prob"
-            of the targets, or the name of another method without arguments.
+            of the targets, "classes" (the logits or the probabilities that it was made from), or
+            the name of another method without arguments. A tensor is its own mean and classes.
         batch_size: How many examples are computed at once.
         seed: Whole number that the draws follow from.
         verbose: Whether there is a progress bar.
@@ -161,7 +163,7 @@ def _as_targets(y: Any, n: int) -> Any:
     if targets.shape.rank == 0 or targets.shape[0] != n:
         received = Described(f"shape {tuple(targets.shape)} for {n} examples")
         raise ArgumentError("y", rule, {"y": received})
-    return tf.reshape(targets, (n, -1 if n else 1))
+    return targets
 
 
 def _as_tensor(values: Any) -> Any:
@@ -198,42 +200,85 @@ def is_distribution(output: Any) -> bool:
     return hasattr(output, "log_prob")
 
 
+def _over_classes(distribution: Any) -> Any:
+    """Return the distribution over classes that an output is, or consists of; else `None`."""
+    # TensorFlow Probability is loaded where an output is a distribution, and not by this module.
+    from tensorflow_probability import distributions as tfd
+
+    from bayeslayers.distributions.coercible import inner
+
+    distribution = inner(distribution)
+    while isinstance(distribution, tfd.Independent):
+        distribution = distribution.distribution
+    # Counts have a probability among their parameters, too.
+    kinds = (tfd.Categorical, tfd.OneHotCategorical, tfd.Bernoulli)
+    return distribution if isinstance(distribution, kinds) else None
+
+
 def _is_number_of_class(distribution: Any) -> bool:
     from tensorflow_probability import distributions as tfd
 
-    return _is_a(distribution, tfd.Categorical)
+    return isinstance(_over_classes(distribution), tfd.Categorical)
 
 
-def _is_of_classes(distribution: Any) -> bool:
+def _classes(distribution: Any) -> str | None:
+    """Say what a distribution over one class for each example was made from."""
     from tensorflow_probability import distributions as tfd
 
-    # Counts have a probability among their parameters, too.
-    return _is_a(distribution, tfd.Categorical, tfd.OneHotCategorical, tfd.Bernoulli)
+    made = _over_classes(distribution)
+    if made is None or made.batch_shape[1:].num_elements() != 1:
+        return None
+    # What has a single class decides nothing; a single column is that of the second of two.
+    if not isinstance(made, tfd.Bernoulli) and _parameter(made).shape[-1] == 1:
+        return None
+    return "probabilities" if made.logits is None else "logits"
 
 
-def _is_a(distribution: Any, *kinds: type) -> bool:
-    # TensorFlow Probability is loaded where an output is a distribution, and not by this module.
-    from bayeslayers.distributions.coercible import inner
+def _count_of_classes(distribution: Any) -> int | None:
+    """Return how many numbers there are, from 0, that the outcome can be; where it is a class."""
+    from tensorflow_probability import distributions as tfd
 
-    return isinstance(inner(distribution), kinds)
+    made = _over_classes(distribution)
+    if isinstance(made, tfd.Bernoulli):
+        return 2
+    return int(_parameter(made).shape[-1]) if isinstance(made, tfd.Categorical) else None
+
+
+def _parameter(over_classes: Any) -> Any:
+    """Return the logits or the probabilities, as they were given: each loses some of the other."""
+    from tensorflow_probability import distributions as tfd
+
+    if over_classes.logits is not None:
+        return over_classes.logits
+    p = over_classes.probs
+    # Those of several classes need not add up to 1.
+    return p if isinstance(over_classes, tfd.Bernoulli) else p / tf.reduce_sum(p, -1, keepdims=True)
 
 
 def _log_prob(distribution: Any, targets: Any) -> Any:
     """Return the log-probability of each example's target, over all of its dimensions."""
-    shape = (distribution.batch_shape + distribution.event_shape)[1:]
-    if targets.shape[1] != shape.num_elements():
-        rule = f"must hold for each example a target of shape {tuple(shape)}, as the outputs do"
-        raise ArgumentError("y", rule, {"numbers of each example": targets.shape[1]})
+    shape = tuple((distribution.batch_shape + distribution.event_shape)[1:])
+    given = tuple(targets.shape[1:])
+    # All numbers of an example may stand in a row; in an array, each must have its place.
+    is_row = len(given) <= 1 and math.prod(given) == math.prod(shape)
+    if not is_row and _above_one(given) != _above_one(shape):
+        rule = f"must hold for each example a target of shape {shape}, as the outputs do"
+        raise ArgumentError("y", rule, {"shape of each target": given})
     # As the outputs: a column (n, 1) and a vector (n) would broadcast to (n, n).
     parts = distribution.batch_shape_tensor(), distribution.event_shape_tensor()
     targets = tf.reshape(tf.cast(targets, distribution.dtype), tf.concat(parts, axis=0))
-    found = distribution.log_prob(targets)
+    # So the sum over many outputs loses nothing to rounding.
+    found = tf.cast(distribution.log_prob(targets), tf.float64)
     return tf.reduce_sum(found, axis=list(range(1, found.shape.rank)))
+
+
+def _above_one(shape: tuple[int, ...]) -> list[int]:
+    return [size for size in shape if size != 1]
 
 
 def _statistic(output: Any, name: str, targets: Any) -> Any:
     if not is_distribution(output):
-        if name != "mean":
+        if name not in ("mean", "classes"):
             rule = 'must be "mean" for a model whose output is a tensor, not a distribution'
             raise ArgumentError("kind", rule, {"kind": name})
         return tf.convert_to_tensor(output)
@@ -241,9 +286,11 @@ def _statistic(output: Any, name: str, targets: Any) -> Any:
         return _log_prob(output, targets)
     if name == "sample":
         return output.sample(seed=tf.cast(coherent_draw().stream.next(), tf.int32))
+    if name == "classes":
+        return tf.convert_to_tensor(_parameter(_over_classes(output)))
     if name == "mean" and _is_number_of_class(output):
         # Which has no mean.
-        return output.probs_parameter()
+        return _over_classes(output).probs_parameter()
     return tf.convert_to_tensor(getattr(output, name)())
 
 
@@ -268,13 +315,17 @@ class OutputKind:
     Args:
         count: How many outputs there are.
         is_distribution: Whether the first is a distribution, not a tensor.
-        is_class: Whether it is a distribution over classes.
+        classes: "logits" or "probabilities", which it was made from, where it is a distribution
+            over one class for each example.
+        count_of_classes: How many numbers, from 0, an outcome can be, where it is one of 0 and 1,
+            or the number of a class.
         is_number_of_class: Whether its outcomes are the numbers of classes, which have no order.
     """
 
     count: int
     is_distribution: bool
-    is_class: bool
+    classes: str | None
+    count_of_classes: int | None
     is_number_of_class: bool
 
 
@@ -287,7 +338,8 @@ def first_output(model: Any, x: Any) -> OutputKind:
     return OutputKind(
         count=len(outputs),
         is_distribution=has_noise,
-        is_class=has_noise and _is_of_classes(outputs[0]),
+        classes=_classes(outputs[0]) if has_noise else None,
+        count_of_classes=_count_of_classes(outputs[0]) if has_noise else None,
         is_number_of_class=has_noise and _is_number_of_class(outputs[0]),
     )
 

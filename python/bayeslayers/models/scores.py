@@ -11,11 +11,14 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.draws import first_output, statistics_of_draws
+from bayeslayers.models.draws import OutputKind, first_output, statistics_of_draws
 from bayeslayers.models.summary import (
-    class_probabilities,
-    class_statistics,
+    CLASSES,
+    check_order,
+    class_log_probabilities,
     kind_of_output,
+    log_mean_exp,
+    quantiles_of_draws,
     rows_of_values,
 )
 
@@ -51,6 +54,22 @@ y <- array(1, c(8, 1))
 """
 
 
+_INTERVAL = (
+    "A central interval lies between two quantiles of the draws of the outcome, ends included: "
+    "those that `predictive_summary()` shows for the same `seed` and the same `draws`. The "
+    "ends of an interval of counts are outcomes themselves, so that it holds its level or more. "
+    "That of continuous outcomes holds about (m - 1) / (m + 1) of its level, with m draws: 2 % "
+    "too little at 100, 0.2 % at 1000."
+)
+_LOGITS = (
+    "Probabilities of classes are computed in double precision, and as logarithms, from the logits "
+    "that the model returns or that its distribution was made from: however unlikely an outcome, "
+    "its log-likelihood is right to six digits. Of probabilities that the model returns, it is the "
+    "logarithm: minus infinity at exactly 0, to which rounding takes what is too small for "
+    "their precision. So let a model return logits."
+)
+
+
 @model_function(
     title="Log-likelihood of observations under each draw of the weights",
     formula="log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws",
@@ -59,6 +78,7 @@ y <- array(1, c(8, 1))
         "the log score. The model ends in a distribution, or in the probabilities or logits of "
         "classes, which `outputs` then has to name; `y` holds classes counted from 0, as `fit()` "
         "takes them, or 0 and 1 in a column for each class.",
+        _LOGITS,
         "The same `seed` stands for the same draws of the weights as in `predict_draws()`.",
     ),
     returns="A NumPy array of shape (draws, n), an R array of these dimensions.",
@@ -84,16 +104,14 @@ def log_likelihood(
     verbose: str | int = "auto",
 ) -> np.ndarray:
     kind = kind_of_output(model, x, outputs)
-    if first_output(model, x).is_distribution:
-        statistics = ("log_prob",)
-        found = statistics_of_draws(model, x, draws, statistics, batch_size, seed, verbose, y)
-        return found[0]["log_prob"]
     if kind == "values":
-        _refuse_values(model)
-    found = statistics_of_draws(model, x, draws, ("mean",), batch_size, seed, verbose, y)
-    p = class_probabilities(kind, found[0])
-    labels = _labels(y, p.shape[-1])
-    return np.log(_of_labels(np.moveaxis(p, 0, 1), labels).T)
+        _check_outcomes(first_output(model, x), model, y)
+        found = statistics_of_draws(model, x, draws, ("log_prob",), batch_size, seed, verbose, y)
+        return found[0]["log_prob"]
+    found = statistics_of_draws(model, x, draws, CLASSES, batch_size, seed, verbose, y)
+    log_p = class_log_probabilities(kind, found[0]["classes"])
+    labels = _labels(y, log_p.shape[-1])
+    return _of_labels(np.moveaxis(log_p, 0, 1), labels).T
 
 
 @model_function(
@@ -101,10 +119,13 @@ def log_likelihood(
     formula="log_score = log E_w[p(y | x, w)]\n"
     "crps = E|Y - y| - E|Y - Y'| / 2\n"
     "pit = P(Y < y) + P(Y = y) / 2\n"
+    "covered = quantile((1 - level) / 2) <= y <= quantile((1 + level) / 2)\n"
     "brier = sum over classes k of (P(k) - [y = k])^2",
     details=(
         "Y and Y' are independent draws of the outcome: of the weights, and of the noise under "
-        "them.",
+        "them. E and P are means over the draws, and those over Y and Y' are over pairs of two "
+        "different draws, so that `crps` is without bias for any number of draws from 2 on; of few "
+        "draws, that of a single example may be below zero.",
         "For values, by example: a row for each example and each output, with the outcome `y`, the "
         "probability integral transform `pit`, which is uniform where the model is calibrated, "
         "the continuous ranked probability score `crps`, in the units of `y`, the `log_score` of "
@@ -112,16 +133,19 @@ def log_likelihood(
         "interval of that probability `covered` the outcome. By model: one row with `n`, the root "
         "mean squared error `rmse` of the predictive mean, and the means of the others, of which "
         "`coverage_90` is the share of outcomes in the interval of 90 %.",
+        _INTERVAL,
         "For classes, by example: `y`, counted from 0 as `fit()` takes it, the `probability` of "
         "that class, whether the most probable class was `correct`, `brier` and `log_score`. By "
         "model: `n`, `accuracy`, `brier`, `log_score`, and the expected `calibration_error` over "
         "`bins` of equal width.",
+        _LOGITS,
         "Higher is better for `log_score`, lower for `crps`, `rmse`, `brier` and "
         "`calibration_error`.",
     ),
     returns="A data frame.",
-    raises="If the model ends in a tensor of values, which say nothing of their noise; or an "
-    "argument breaks a rule that is stated here.",
+    raises="If the model ends in a tensor of values, which say nothing of their noise; if `draws` "
+    "is 1 and the outputs are values, as the CRPS needs two; if `y` holds what can't come from the "
+    "model; or if an argument breaks a rule that is stated here.",
     python_example=_PYTHON_MODEL.format(name="predictive_scores")
     + """\
 >>> scores = predictive_scores(model, x, y, draws=100, verbose=0)
@@ -152,14 +176,13 @@ def predictive_scores(
     by = checks.choice("by", by, _BY)
     kind = kind_of_output(model, x, outputs)
     if kind == "values":
+        _check_pairs(draws)
         outcomes = _outcomes(model, x, y, draws, batch_size, seed, verbose)
         return _scores_of_values(outcomes, levels, by)
-    found = statistics_of_draws(
-        model, x, draws, class_statistics(kind), batch_size, seed, verbose, y
-    )
-    probabilities = class_probabilities(kind, found[0]).astype("float64").mean(axis=0)
-    labels = _labels(y, probabilities.shape[-1])
-    return _scores_of_classes(probabilities, labels, bins, by)
+    found = statistics_of_draws(model, x, draws, CLASSES, batch_size, seed, verbose, y)
+    log_p = log_mean_exp(class_log_probabilities(kind, found[0]["classes"]))
+    labels = _labels(y, log_p.shape[-1])
+    return _scores_of_classes(log_p, labels, bins, by)
 
 
 @model_function(
@@ -169,6 +192,7 @@ def predictive_scores(
     details=(
         "For values, a row for each of the levels 1 / `bins`, 2 / `bins`, ... below 1, with the "
         "columns `level`, `coverage` and `n`, how many outcomes there were.",
+        _INTERVAL,
         "For classes, the examples are put into `bins` of equal width by the probability of the "
         "most probable class: `lower`, `upper`, `n`, `confidence`, `accuracy`. Bins without "
         "examples are left out.",
@@ -201,15 +225,13 @@ def reliability_curve(
     bins = checks.positive_integer("bins", bins)
     kind = kind_of_output(model, x, outputs)
     if kind == "values":
-        pit = _outcomes(model, x, y, draws, batch_size, seed, verbose).pit()
-        levels = np.arange(1, bins) / bins
-        coverage = [_is_covered(pit, level).mean() for level in levels]
-        return pd.DataFrame({"level": levels, "coverage": coverage, "n": pit.size})
-    found = statistics_of_draws(
-        model, x, draws, class_statistics(kind), batch_size, seed, verbose, y
-    )
-    probabilities = class_probabilities(kind, found[0]).astype("float64").mean(axis=0)
-    return _reliability_of_classes(probabilities, _labels(y, probabilities.shape[-1]), bins)
+        outcomes = _outcomes(model, x, y, draws, batch_size, seed, verbose)
+        levels = tuple(np.arange(1, bins) / bins)
+        coverage = [inside.mean() for inside in outcomes.covered(levels)]
+        return pd.DataFrame({"level": levels, "coverage": coverage, "n": outcomes.y.size})
+    found = statistics_of_draws(model, x, draws, CLASSES, batch_size, seed, verbose, y)
+    log_p = log_mean_exp(class_log_probabilities(kind, found[0]["classes"]))
+    return _reliability_of_classes(log_p, _labels(y, log_p.shape[-1]), bins)
 
 
 @dataclass(frozen=True)
@@ -237,15 +259,24 @@ class _Outcomes:
         """Return the continuous ranked probability scores, (n, ...)."""
         import scoringrules
 
-        # Over the sorted draws: the memory of all pairs of draws is not needed.
-        ensemble = np.moveaxis(self.samples, 0, -1)
-        return np.asarray(scoringrules.crps_ensemble(self.y, ensemble, estimator="qd"))
+        # Without bias, as a draw is not paired with itself; and over the sorted draws, so that the
+        # memory of all pairs is not needed. Near the outcome, differences are not rounded.
+        ensemble = np.moveaxis(self.samples - self.y, 0, -1)
+        zero = np.zeros_like(self.y)
+        return np.asarray(scoringrules.crps_ensemble(zero, ensemble, estimator="pwm"))
 
     def log_score(self) -> np.ndarray:
         """Return the log of the mean likelihood of each example, (n,)."""
-        from scipy.special import logsumexp
+        return log_mean_exp(self.log_prob)
 
-        return logsumexp(self.log_prob, axis=0) - np.log(len(self.log_prob))
+    def covered(self, levels: tuple[float, ...]) -> np.ndarray:
+        """Return whether outcomes lie in the central intervals, (levels, n, ...)."""
+        # Rounded, as (1 - 0.9) / 2 is not 0.05, which a caller of `predictive_summary()` writes.
+        lower, upper = (
+            quantiles_of_draws(self.samples, tuple(round((1 + sign * p) / 2, 12) for p in levels))
+            for sign in (-1, 1)
+        )
+        return (lower <= self.y) & (self.y <= upper)
 
 
 def _outcomes(
@@ -257,8 +288,9 @@ def _outcomes(
     seed: int | None,
     verbose: str | int,
 ) -> _Outcomes:
-    if not first_output(model, x).is_distribution:
-        _refuse_values(model)
+    output = first_output(model, x)
+    _check_outcomes(output, model, y)
+    check_order(model, output)
     statistics = ("mean", "sample", "log_prob")
     found = statistics_of_draws(model, x, draws, statistics, batch_size, seed, verbose, y)
     means, samples, log_prob = (found[0][name].astype("float64") for name in statistics)
@@ -266,18 +298,29 @@ def _outcomes(
     return _Outcomes(observed, samples, means, log_prob)
 
 
-def _refuse_values(model: keras.Model) -> None:
-    rule = (
-        "must end in a distribution, such as `layer_distribution_lambda()` gives, or in classes "
-        "that `outputs` names"
-    )
-    received = Described(f"{model.name!r}, which ends in a tensor of values")
-    raise ArgumentError("model", rule, {"model": received})
+def _check_outcomes(output: OutputKind, model: keras.Model, y: Any) -> None:
+    """Raise an error unless a model's output is a distribution, and `y` can come from it."""
+    if not output.is_distribution:
+        rule = (
+            "must end in a distribution, such as `layer_distribution_lambda()` gives, or in "
+            "classes that `outputs` names"
+        )
+        received = Described(f"{model.name!r}, which ends in a tensor of values")
+        raise ArgumentError("model", rule, {"model": received})
+    if output.count_of_classes is not None:
+        try:
+            labels = keras.ops.convert_to_numpy(y)
+        except (TypeError, ValueError):
+            # No array at all: that is said where the likelihood is computed.
+            return
+        if labels.dtype.kind in "biuf":
+            _check_labels(labels, output.count_of_classes)
 
 
-def _is_covered(pit: np.ndarray, level: float) -> np.ndarray:
-    """Return whether outcomes lie in the central interval of a probability."""
-    return np.abs(2 * pit - 1) <= level
+def _check_pairs(draws: Any) -> None:
+    if checks.positive_integer("draws", draws) == 1:
+        rule = "must be 2 or more for values, as the CRPS compares draws with each other"
+        raise ArgumentError("draws", rule, {"draws": draws})
 
 
 def _scores_of_values(outcomes: _Outcomes, levels: tuple[float, ...], by: str) -> pd.DataFrame:
@@ -285,7 +328,7 @@ def _scores_of_values(outcomes: _Outcomes, levels: tuple[float, ...], by: str) -
 
     pit, crps, log_score = outcomes.pit(), outcomes.crps(), outcomes.log_score()
     percent = [f"{100 * level:g}" for level in levels]
-    covered = [_is_covered(pit, level) for level in levels]
+    covered = outcomes.covered(levels)
     if by == "model":
         squares = (outcomes.means.mean(axis=0) - outcomes.y) ** 2
         row = {
@@ -311,15 +354,26 @@ def _scores_of_values(outcomes: _Outcomes, levels: tuple[float, ...], by: str) -
 def _labels(y: Any, classes: int) -> np.ndarray:
     """Return targets as whole numbers from 0, whether they come so or in a column for each."""
     values = keras.ops.convert_to_numpy(y)
-    if values.ndim == 2 and values.shape[1] == classes > 1:  # noqa: PLR2004
-        values = values.argmax(axis=1)
-    labels = values.reshape(len(values), -1)
-    whole = labels.astype("int64")
-    if labels.shape[1] != 1 or (whole != labels).any() or ((whole < 0) | (whole >= classes)).any():
+    columns = values.reshape(len(values), -1)
+    if columns.shape[1] == classes:
+        is_one = columns == 1
+        if not ((is_one | (columns == 0)).all() and (is_one.sum(axis=1) == 1).all()):
+            rule = "must hold for each example a single 1, in the column of its class, and zeros"
+            raise ArgumentError("y", rule, {"y": _range(values)})
+        return columns.argmax(axis=1)
+    _check_labels(values, classes, one=True)
+    return columns[:, 0].astype("int64")
+
+
+def _check_labels(values: np.ndarray, classes: int, *, one: bool = False) -> None:
+    """Raise an error unless all values are numbers of classes, and one for each example."""
+    if (one and values.size != len(values)) or not np.isin(values, range(classes)).all():
         rule = f"must hold for each example a whole number from 0 to {classes - 1}, its class"
-        found = Described(f"shape {values.shape}, from {values.min():g} to {values.max():g}")
-        raise ArgumentError("y", rule, {"y": found})
-    return whole[:, 0]
+        raise ArgumentError("y", rule, {"y": _range(values)})
+
+
+def _range(values: np.ndarray) -> Described:
+    return Described(f"shape {values.shape}, from {values.min():g} to {values.max():g}")
 
 
 def _of_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -328,32 +382,32 @@ def _of_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.take_along_axis(values, index, axis=-1)[..., 0]
 
 
-def _scores_of_classes(p: np.ndarray, labels: np.ndarray, bins: int, by: str) -> pd.DataFrame:
+def _scores_of_classes(log_p: np.ndarray, labels: np.ndarray, bins: int, by: str) -> pd.DataFrame:
     import pandas as pd
 
-    probability = _of_labels(p, labels)
+    p, log_score = np.exp(log_p), _of_labels(log_p, labels)
     columns = {
-        "correct": p.argmax(axis=1) == labels,
+        "correct": log_p.argmax(axis=1) == labels,
         "brier": ((p - np.eye(p.shape[1])[labels]) ** 2).sum(axis=1),
-        "log_score": np.log(probability),
+        "log_score": log_score,
     }
     if by == "example":
-        first = {"example": np.arange(len(p)), "y": labels, "probability": probability}
+        first = {"example": np.arange(len(p)), "y": labels, "probability": np.exp(log_score)}
         return pd.DataFrame({**first, **columns})
     row = {
         "n": len(p),
         "accuracy": columns["correct"].mean(),
         "brier": columns["brier"].mean(),
         "log_score": columns["log_score"].mean(),
-        "calibration_error": _calibration_error(_reliability_of_classes(p, labels, bins)),
+        "calibration_error": _calibration_error(_reliability_of_classes(log_p, labels, bins)),
     }
     return pd.DataFrame([row])
 
 
-def _reliability_of_classes(p: np.ndarray, labels: np.ndarray, bins: int) -> pd.DataFrame:
+def _reliability_of_classes(log_p: np.ndarray, labels: np.ndarray, bins: int) -> pd.DataFrame:
     import pandas as pd
 
-    confidence, correct = p.max(axis=1), p.argmax(axis=1) == labels
+    confidence, correct = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     table = pd.DataFrame({"bin": place, "confidence": confidence, "accuracy": correct})
     found = table.groupby("bin").agg(
