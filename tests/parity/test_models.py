@@ -162,6 +162,27 @@ def test_scores(r, noisy):
     assert_same_tables(r, "curve", reliability_curve(noisy, X, Y, 50, bins=4, seed=3))
 
 
+def test_intervals_of_counts(r):
+    made = network()
+    made.add(DistributionLambda(lambda t: tfp.distributions.Poisson(keras.ops.exp(t))))
+    y = np.arange(8.0).reshape(4, 2)
+    for name, value in (("model", made), ("x", X), ("y", y)):
+        r.assign(name, value)
+    arguments = {"draws": 101, "seed": 3, "verbose": 0}
+    table = predictive_scores(made, X, y, by="example", **arguments)
+    in_r = "draws = 101, seed = 3, verbose = 0"
+    r.run(f"rows <- predictive_scores(model, x, y, by = 'example', {in_r})")
+    np.testing.assert_array_equal(r.numbers("as.numeric(rows$covered_90)"), table["covered_90"])
+    r.run(f"s <- predictive_summary(model, x, {in_r})")
+    found = r.numbers("as.numeric(s$q5 <= rows$y & rows$y <= s$q95)")
+    np.testing.assert_array_equal(found, table["covered_90"])
+    assert 0 < table["covered_90"].mean() < 1
+    if r.has("rstantools"):
+        ends = r.numbers(f"rstantools::predictive_interval(model, x, prob = 0.9, {in_r})")
+        inside = (ends[..., 0] <= y) & (y <= ends[..., 1])
+        np.testing.assert_array_equal(inside.ravel(), table["covered_90"])
+
+
 def test_likelihood_of_draws(r, noisy):
     found = r.numbers("log_likelihood(model, x, y, draws = 5, seed = 3, verbose = 0)")
     expected = log_likelihood(noisy, X, Y, draws=5, seed=3, verbose=0)
