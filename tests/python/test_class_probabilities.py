@@ -20,6 +20,7 @@ from bayeslayers import (
 from bayeslayers.layers import DenseFlipout, DistributionLambda
 
 tfd = tfp.distributions
+DIGITS = decimal.Context(prec=50, Emin=-(10**6), Emax=10**6)
 # Margins from about one to many hundreds, which single precision has no probabilities for.
 X = np.array([[0.3], [8.0], [17.0], [40.0], [110.0], [900.0]], "float32")
 DRAWS = {"draws": 6, "seed": 1, "verbose": 0}
@@ -260,3 +261,9 @@ def test_an_outcome_may_come_in_columns_everywhere(name):
     for form in (columns, columns.astype(bool), y[:, None]):
         expected = log_likelihood(model, X, y, **DRAWS)
         np.testing.assert_array_equal(log_likelihood(model, X, form, **DRAWS), expected)
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "logits"])
+def test_of_no_examples_there_is_no_likelihood(name):
+    model, outputs, _ = case(name)
+    assert log_likelihood(model, X[:0], [], outputs=outputs, **DRAWS).shape == (6, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -354,7 +355,7 @@ def _scores_of_values(outcomes: _Outcomes, levels: tuple[float, ...], by: str) -
 def _labels(y: Any, classes: int) -> np.ndarray:
     """Return targets as whole numbers from 0, whether they come so or in a column for each."""
     values = keras.ops.convert_to_numpy(y)
-    columns = values.reshape(len(values), -1)
+    columns = values.reshape(len(values), math.prod(values.shape[1:]))
     if columns.shape[1] == classes:
         is_one = columns == 1
         if not ((is_one | (columns == 0)).all() and (is_one.sum(axis=1) == 1).all()):

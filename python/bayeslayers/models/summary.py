@@ -128,10 +128,10 @@ def _kind_of_distribution(output: OutputKind, outputs: str) -> str:
 
 
 def check_order(model: keras.Model, output: OutputKind) -> None:
-    """Raise an error where outcomes are several classes, which have neither order nor mean."""
+    """Raise an error where outcomes are numbers of classes, which have neither order nor mean."""
     if output.is_number_of_class:
         rule = "must end in values, or in a distribution over one class for each example"
-        received = Described(f"{model.name!r}, which ends in several classes for each example")
+        received = Described(f"{model.name!r}, which ends in numbers of classes")
         raise ArgumentError("model", rule, {"model": received})
 
 
