@@ -150,8 +150,11 @@ LAYER_ARGUMENTS = {
         Coercion.FUNCTION,
     ),
     "unit_forget_bias": Argument(
-        "{true} or {false}: whether 1 is added to the bias of the forget gate, where there is a "
-        "bias. Posterior and prior are those of the bias without it."
+        "{true} or {false}: whether the bias of the forget gate starts higher by 1, where there is "
+        "a bias: the mean of its posterior starts at its initializer plus 1. Posterior and prior "
+        "are those of the bias as it is used. A `bias_posterior_fn` of your own starts so where it "
+        "makes a variable of the shape of the bias with the name `name` followed by `_loc`; any "
+        "other starts where it says itself."
     ),
     "reset_after": Argument(
         "{true} or {false}: whether the reset gate multiplies the map of the state, or the state "

@@ -13,15 +13,19 @@ import tensorflow as tf
 from bayeslayers.tensorflow_ops import at_least_single
 
 
+def smallest_scale(dtype: Any) -> Any:
+    """Return what every scale is larger than: the smallest step from 1 in its dtype."""
+    # Not `np.finfo`, which does not know bfloat16.
+    return np.spacing(np.ones((), tf.as_dtype(dtype).as_numpy_dtype))
+
+
 def scale_of(untransformed: Any) -> Any:
     """Return the positive scale: the smallest step from 1, plus softplus.
 
     Args:
         untransformed: Tensor or variable, of any shape.
     """
-    # Not `np.finfo`, which does not know bfloat16.
-    smallest = np.spacing(np.ones((), untransformed.dtype.as_numpy_dtype))
-    return smallest + tf.math.softplus(untransformed)
+    return smallest_scale(untransformed.dtype) + tf.math.softplus(untransformed)
 
 
 def divergence_from_standard_normal(loc: Any, scale: Any) -> Any:

@@ -15,9 +15,10 @@ from bayeslayers.distributions.makers import (
     exact_divergence,
     sample_posterior,
 )
+from bayeslayers.distributions.mean_field import smallest_scale
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 from bayeslayers.distributions.sampling import with_seeds
-from bayeslayers.distributions.stream import Stream
+from bayeslayers.distributions.stream import SeedStream, Stream
 from bayeslayers.layers.variables import DistributionMaker
 from bayeslayers.tensorflow_ops import at_least_single
 
@@ -100,6 +101,34 @@ class RandomWeight:
         if self._prior:
             self._prior.assign("loc", value)
 
+    def move(self, by: np.ndarray) -> bool:
+        """Move posterior and prior by an offset, as far as their locations are variables.
+
+        Args:
+            by: The offset, of the weight's shape.
+
+        Returns:
+            Whether the draws of the posterior have moved by it, and by nothing else.
+        """
+        before = self._some_draw()
+        for maker in (self._posterior, self._prior):
+            if maker is not None:
+                maker.move(by)
+        # To half of the digits: the sums are not taken in the same order.
+        rounding = float(smallest_scale(self._dtype)) ** 0.5
+        return np.allclose(self._some_draw(), before + by, rtol=rounding, atol=rounding)
+
+    def some_divergence(self) -> float | None:
+        """Return the divergence, the same number as long as the distributions are."""
+        posterior = self.in_call(SeedStream(0))
+        value = self.divergence(posterior, posterior.sample_later())
+        return None if value is None else float(value)
+
+    def _some_draw(self) -> np.ndarray:
+        """Return a draw, the same one as long as the posterior is."""
+        drawn = self.in_call(SeedStream(0)).sample()
+        return ops.convert_to_numpy(ops.cast(drawn, "float64"))
+
     def keep_only(self, kept: Any) -> None:
         """Put all mass of the other entries on zero, as nearly as the scale allows."""
         loc, untransformed_scale = (np.asarray(value) for value in self._posterior.parameters())
@@ -125,13 +154,15 @@ class RandomWeight:
         is_default = self.posterior_tensor_fn is sample_posterior
         return is_default and self._posterior.is_mean_field
 
-    def build(self, layer: keras.Layer, shape: tuple[int, ...], seed: int) -> None:
-        """Add the variables of posterior and prior to the layer."""
+    def build(
+        self, layer: keras.Layer, shape: tuple[int, ...], seed: int, start: np.ndarray | None = None
+    ) -> None:
+        """Add the variables of posterior and prior to the layer; see `DistributionMaker.build`."""
         if not self.exists:
             return
         self._dtype = layer.variable_dtype
         self.shape = shape
-        self._posterior.build(layer, shape, seed)
+        self._posterior.build(layer, shape, seed, start)
         if not self._posterior.is_mean_field:
             self._check_shape(self.posterior, shape)
         if self._prior:
