@@ -465,7 +465,11 @@ MODEL_ARGUMENTS = {
     ),
     "delta": Argument(
         "Positive number: the standard deviation of a posterior under MOPED, as a part of the "
-        "weight's absolute value."
+        "weight's absolute value. A weight of exactly zero counts as one of the mean absolute "
+        "value of its kernel, or of 0.1 where all are zero. No standard deviation is below the "
+        "smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A "
+        "posterior function of your own keeps its spread, unless it makes it of a variable named "
+        "as the default's, `name` followed by `_untransformed_scale`."
     ),
     "snr": Argument(
         "Positive number: the ratio of mean to scale below which a weight is removed, or {none}."

@@ -28,6 +28,22 @@ def scale_of(untransformed: Any) -> Any:
     return smallest_scale(untransformed.dtype) + tf.math.softplus(untransformed)
 
 
+def untransformed_of(scale: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return what `scale_of` makes this scale of, or the smallest one where it is too small.
+
+    The smallest one is a thousandth above the limit, at which nothing would ever train.
+
+    Args:
+        scale: Standard deviations, from 0 on, of any shape.
+        dtype: The dtype of the variable that they are meant for.
+    """
+    smallest = float(smallest_scale(dtype))
+    scale = np.asarray(scale, "float64")
+    softplus = np.maximum(scale - smallest, smallest / 1000)
+    # log(exp(s) - 1), which neither loses the digits of a small s nor overflows at a large one.
+    return softplus + np.log(-np.expm1(-softplus))
+
+
 def divergence_from_standard_normal(loc: Any, scale: Any) -> Any:
     """Return KL(Normal(loc, scale) || Normal(0, 1)), summed over all entries.
 

@@ -15,14 +15,15 @@ from bayeslayers.distributions.makers import (
     exact_divergence,
     sample_posterior,
 )
-from bayeslayers.distributions.mean_field import smallest_scale
+from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 from bayeslayers.distributions.sampling import with_seeds
 from bayeslayers.distributions.stream import SeedStream, Stream
 from bayeslayers.layers.variables import DistributionMaker
 from bayeslayers.tensorflow_ops import at_least_single
 
-_SMALLEST_SCALE = 1e-4
+# The size of a weight of a kernel that is all zeros: that at which new posteriors start.
+_SIZE_OF_NO_WEIGHT = 0.1
 # Softplus of it is nothing beside the smallest scale that there is.
 _UNTRANSFORMED_ZERO = -50.0
 
@@ -93,11 +94,23 @@ class RandomWeight:
         return self.posterior.mean()
 
     def centre_on(self, value: Any, delta: float) -> None:
-        """Centre posterior and prior on a value, the posterior with this relative spread."""
+        """Centre posterior and prior on a value, the posterior with this relative spread.
+
+        A weight of zero gets the spread of one of mean size, so that it can train; all zeros get
+        that of weights of the size at which new posteriors start.
+
+        Args:
+            value: The value, of the weight's shape.
+            delta: The standard deviation of the posterior, as a part of the absolute value.
+        """
+        value = np.asarray(value, "float64")
+        size = np.abs(value)
+        size[size == 0] = size.mean() or _SIZE_OF_NO_WEIGHT
         self._posterior.assign("loc", value)
-        # A weight of zero has a spread, too: too small to matter, and large enough to train.
-        scale = np.maximum(delta * np.abs(value), _SMALLEST_SCALE)
-        self._posterior.assign("untransformed_scale", np.log(np.expm1(scale)))
+        untransformed = untransformed_of(delta * size, self._dtype)
+        self._posterior.assign("untransformed_scale", untransformed)
+        if not self._posterior.is_mean_field:
+            self._check_mean(value)
         if self._prior:
             self._prior.assign("loc", value)
 
@@ -220,6 +233,18 @@ class RandomWeight:
             rule = "must return a single number"
             raise ArgumentError(argument, rule, {argument: Described(received)})
         return ops.convert_to_tensor(value, dtype=at_least_single(self._dtype).name)
+
+    def _check_mean(self, value: np.ndarray) -> None:
+        """Refuse a posterior of a caller's that could not be centred on a value."""
+        rounding = float(smallest_scale(self._dtype)) ** 0.5
+        try:
+            mean = ops.convert_to_numpy(ops.cast(self.mean(), "float64"))
+        except NotImplementedError:
+            mean = np.nan
+        if not np.allclose(mean, value, rtol=rounding, atol=rounding):
+            argument = f"{self.role}_posterior_fn"
+            rule = "must have its mean in a variable named `name` followed by `_loc` under MOPED"
+            raise ArgumentError(argument, rule, {argument: self._posterior.function})
 
     def _check_shape(self, posterior: Any, shape: tuple[int, ...]) -> None:
         drawn = (*posterior.batch_shape, *posterior.event_shape)
