@@ -258,11 +258,21 @@ def test_a_prior_moves_along_or_it_is_said_that_it_does_not(row, rng, tmp_path):
     model, other = (layer_of(row, bias_posterior_fn=wide, bias_prior_fn=fixed) for _ in range(2))
     expected = kl_of_bias(model, inputs)
     saved_by_0_1_0(model, path, BIAS)
-    with pytest.warns(UserWarning, match="The outputs are the same; the divergence of the bias"):
+    with pytest.warns(UserWarning, match="The outputs are the same; prior, regularizer"):
         other.load_weights(path)
     np.testing.assert_allclose(kl_of_bias(other, inputs), expected, rtol=1e-5)
     mean = other.layers[0].bias_posterior.mean()
     np.testing.assert_allclose(mean, model.layers[0].bias_posterior.mean(), atol=1e-6)
+
+
+@every
+@pytest.mark.parametrize("held", [{"loc_regularizer": "l2"}, {"loc_constraint": "max_norm"}])
+def test_it_is_said_what_a_regularizer_or_a_constraint_now_sees(row, held, tmp_path):
+    posterior_fn = default_mean_field_normal_fn(is_singular=True, **held)
+    model, other = (layer_of(row, bias_posterior_fn=posterior_fn) for _ in range(2))
+    path = saved_by_0_1_0(model, tmp_path / "m.weights.h5", BIAS)
+    with pytest.warns(UserWarning, match="The outputs are the same; prior, regularizer"):
+        other.load_weights(path)
 
 
 @pytest.mark.parametrize("value", [0.0, 2.0, -1.0, np.nan, "a"])

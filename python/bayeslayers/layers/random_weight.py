@@ -131,6 +131,13 @@ class RandomWeight:
         rounding = float(smallest_scale(self._dtype)) ** 0.5
         return np.allclose(self._some_draw(), before + by, rtol=rounding, atol=rounding)
 
+    @property
+    def is_restrained(self) -> bool:
+        """Whether the location of the posterior has a regularizer or a constraint."""
+        location = self._posterior.location
+        held = (location.regularizer, location.constraint) if location is not None else ()
+        return any(each is not None for each in held)
+
     def some_divergence(self) -> float | None:
         """Return the divergence, the same number as long as the distributions are."""
         posterior = self.in_call(SeedStream(0))
