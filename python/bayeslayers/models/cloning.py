@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import re
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +22,13 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.models.walk import all_layers, held_layers
 
 _KEY = "bayeslayers_kept"
+
+Replacement = Callable[[keras.Layer], keras.Layer | None]
+"""Returns what takes a layer's place, or `None`."""
+
+
+def _no_replacement(layer: keras.Layer) -> None:
+    """Leave all layers as they are."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +70,7 @@ class Copy:
     kept: list[Pair] = field(default_factory=list)
 
 
-def copy_of(
-    model: keras.Model,
-    replacement: Callable[[keras.Layer], keras.Layer | None] = lambda layer: None,
-) -> Copy:
+def copy_of(model: keras.Model, replacement: Replacement = _no_replacement) -> Copy:
     """Return a copy of a model that is not compiled.
 
     Args:
@@ -90,11 +96,15 @@ def copy_of(
                 copy.kept.append(pair)
     except ArgumentError:
         raise
-    except (TypeError, ValueError, NotImplementedError) as error:
-        text = " ".join(str(error).split())
-        received = Described(f"a {type(model).__name__}: {text}")
+    except Exception as error:  # What Keras and a user's own layers raise, there are many of.
+        received = Described(f"a {type(model).__name__}: {in_one_line(error)}")
         raise ArgumentError("model", rule, {"model": received}) from error
     return copy
+
+
+def in_one_line(error: Exception) -> str:
+    """Return the text of an error of Keras, which spreads it over lines and sets it in bold."""
+    return " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
 
 
 def configuration(layer: keras.Layer) -> dict[str, Any]:
@@ -116,12 +126,15 @@ class Kept:
     def __init__(self, value: Any) -> None:
         self.value = value
 
-    # Layers look at their functions while they make their configuration.
+    # Layers call and ask their functions while they make their configuration.
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.value(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["value"], name)
+        value = self.__dict__["value"]
+        if isinstance(value, keras.Layer):
+            raise AttributeError(name)
+        return getattr(value, name)
 
     def get_config(self) -> dict[str, Any]:
         """Return the key of the value."""
@@ -146,10 +159,12 @@ class _Cloning:
 
     Args:
         replacement: Returns what takes a layer's place, or `None`.
+        untried: A layer that is cloned without a trial whether it takes what it is to hold.
     """
 
-    def __init__(self, replacement: Callable[[keras.Layer], keras.Layer | None]) -> None:
+    def __init__(self, replacement: Replacement, untried: keras.Layer | None = None) -> None:
         self._replacement = replacement
+        self._untried = untried
         # What has an id in these is kept alive by them, so that no other object gets the id.
         self._clones: dict[int, tuple[Any, Any]] = {}
         self._kept: dict[int, Any] = {}
@@ -208,13 +223,15 @@ class _Cloning:
 
     def _clone_layer(self, layer: keras.Layer) -> keras.Layer:
         clone = self._from_config(layer)
-        if layer.built and any(id(held) in self._replacements for held in all_layers(layer)):
-            try:
-                clone.build_from_config(layer.get_build_config())
-            except Exception as error:  # Whatever it misses of the layers that were replaced.
-                self._failures[id(layer)] = error
-                return _Cloning(lambda layer: None).run(layer)
-        return clone
+        is_around = any(id(held) in self._replacements for held in all_layers(layer))
+        if not is_around or not layer.built or layer is self._untried:
+            return clone
+        # On clones of their own, as a call leaves its mark on a layer.
+        failure = _failure(layer, _Cloning(self._replacement, layer))
+        if failure is None or _failure(layer, _Cloning(_no_replacement)) is not None:
+            return clone
+        self._failures[id(layer)] = failure
+        return _Cloning(_no_replacement).run(layer)
 
     def _from_config(self, layer: keras.Layer) -> keras.Layer:
         config = self._double(layer).get_config()
@@ -332,6 +349,22 @@ class _Cloning:
 
 
 _current: contextvars.ContextVar[_Cloning] = contextvars.ContextVar("cloning")
+
+
+def _failure(layer: keras.Layer, cloning: _Cloning) -> Exception | None:
+    """Return what goes wrong when the clone of a layer is called as the layer was."""
+    shapes = layer.get_build_config() or {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            clone = cloning.run(layer)
+            if "input_shape" in shapes:
+                clone(keras.KerasTensor(shapes["input_shape"], layer.input_dtype))
+            else:
+                clone.build_from_config(shapes)
+    except Exception as error:  # Whatever it misses of the layers that were replaced.
+        return error
+    return None
 
 
 def _class_of(model: keras.Model, kind: type[keras.Model]) -> type[keras.Model]:

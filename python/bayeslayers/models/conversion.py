@@ -16,7 +16,7 @@ from bayeslayers.distributions.makers import NormalAround
 from bayeslayers.layers import FAMILY
 from bayeslayers.layers.diverging import DivergingLayer
 from bayeslayers.layers.variational import VariationalLayer
-from bayeslayers.models.cloning import Pair, configuration, copy_of
+from bayeslayers.models.cloning import Pair, configuration, copy_of, in_one_line
 from bayeslayers.models.walk import check_model, diverging_layers, held_layers
 
 
@@ -26,13 +26,18 @@ from bayeslayers.models.walk import check_model, diverging_layers, held_layers
     details=(
         "The same architecture with Keras's own layers in the place of this package's, whose "
         'weights are the means of the posteriors ("mean") or one draw of them all ("sample"): '
-        "for a file that needs nothing but Keras, for TensorFlow Lite, or for speed. The model "
-        "that is passed stays as it is. Other layers are cloned with their weights.",
+        "for a file that needs nothing but Keras, for TensorFlow Lite, or for speed. Layers are "
+        "replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in "
+        "any layer that has them as arguments. The model that is passed stays as it is.",
+        "Other layers are cloned with their weights and what they have learnt from data. Functions "
+        "need not be registered, as no file is written. A distribution at the end of the model "
+        "stays there.",
         "The outputs at the mean of the weights are not the mean of the outputs, and say nothing "
         "of what is uncertain: see `predict_draws()`.",
     ),
     returns="A Keras model, not compiled.",
-    raises="If `model` is not sequential or functional, or holds no built layer with a posterior.",
+    raises="If `model` is not sequential or functional, or holds no built layer with a posterior; "
+    "or if a posterior would remain, in a layer that another one makes by itself.",
     python_example="""\
 >>> import keras
 >>> from bayeslayers import as_deterministic, layer_dense_flipout
@@ -74,10 +79,14 @@ _REPLACED = ("regularizer", "constraint")
     formula="w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)",
     details=(
         "The same architecture with this package's layers in the place of Keras's dense, "
-        "convolution, recurrent and embedding layers, under the same names. Layers that the "
-        "estimator is not there for take reparameterization. Other layers, and those inside "
-        "wrappers such as `Bidirectional`, are cloned with their weights. The model that is passed "
-        "stays as it is.",
+        "convolution, recurrent and embedding layers, under the same names and wherever they are: "
+        "in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as "
+        "arguments. Layers that the estimator is not there for take reparameterization. The model "
+        "that is passed stays as it is.",
+        "Other layers are cloned with their weights and what they have learnt from data. A warning "
+        "names those with kernels that stay plain, and says why: layers that another layer makes "
+        "by itself, as `MultiHeadAttention` does, and layers that there is no Bayesian one for, "
+        "such as the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.",
         "Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using "
         "a deterministic network) posteriors and priors of the kernels are centred on the trained "
         "weights w0, and biases start at theirs: training then finds out how sure each weight is, "
@@ -87,8 +96,8 @@ _REPLACED = ("regularizer", "constraint")
     ),
     further="`kernel_prior_fn` and its like: arguments for all layers that are put in.",
     returns="A Keras model, not compiled.",
-    raises="If `model` is not sequential or functional, or holds no layer that can be Bayesian; or "
-    "if an argument breaks a rule that is stated here.",
+    raises="If `model` is not sequential or functional, holds no layer that can be Bayesian, or "
+    "holds one that is quantized; or if an argument breaks a rule that is stated here.",
     python_example="""\
 >>> import keras
 >>> from bayeslayers import as_bayesian
@@ -126,8 +135,10 @@ def as_bayesian(
     staying = _staying(copy.kept, estimator)
     if not copy.replaced:
         rule = "must contain a dense, convolution, recurrent or embedding layer of Keras"
-        received = "; ".join(staying) or f"{model.name!r} without one"
-        raise ArgumentError("model", rule, {"model": Described(received)})
+        received = {"model": Described(f"{model.name!r} without one")}
+        if staying:
+            received["layers"] = Described("; ".join(staying))
+        raise ArgumentError("model", rule, received)
     if staying:
         warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=2)
     for pair in copy.replaced:
@@ -156,7 +167,7 @@ def _staying(kept: list[Pair], estimator: str) -> list[str]:
 def _standing(pair: Pair) -> str:
     """Say of a layer that stays as it is where it stands, and why it stays."""
     if pair.failure is not None:
-        reason = f"the layer around it needs it: {pair.failure}"
+        reason = f"the layer around it takes no other: {in_one_line(pair.failure)}"
     elif pair.was_asked_for:
         reason = "there is no Bayesian layer for it"
     else:

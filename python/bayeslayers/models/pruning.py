@@ -46,7 +46,8 @@ model <- keras$Sequential() |>
         "A copy of the model in which the weights that the posterior is least sure of are zero: "
         "their mean is zero, and their scale the smallest there is, 1e-7 in single precision. "
         "Give either the ratio `snr`, or the `share` of all random weights to remove. Biases and "
-        "the model that is passed stay as they are.",
+        "the model that is passed stay as they are. Functions need not be registered, as no file "
+        "is written.",
         "The copy is for prediction: the divergence of a weight that is all but certain is large, "
         "and training would revive it.",
     ),
