@@ -1,8 +1,10 @@
 """Conversion of models of any architecture: layers inside layers, operations, functions, state."""
 
 import functools
+import gc
 import re
 import warnings
+import weakref
 
 import keras
 import numpy as np
@@ -22,6 +24,8 @@ from bayeslayers import (
     tfp,
 )
 from bayeslayers.layers import (
+    AutoregressiveNetwork,
+    AutoregressiveTransform,
     DenseFlipout,
     DenseReparameterization,
     DistributionLambda,
@@ -287,14 +291,27 @@ def test_operations_are_pruned_and_give_a_curve():
     np.testing.assert_allclose(curve["mean_squared_error"], [0, expected], rtol=1e-4, atol=1e-8)
 
 
-def test_a_frozen_model_stays_frozen():
-    inner = sequential(kl.Dense(3), kl.BatchNormalization())
+def test_a_model_does_not_keep_its_copies_alive():
+    plain = operations()
+    layers = [weakref.ref(as_bayesian(plain).layers[-1]) for _ in range(2)]
+    gc.collect()
+    assert [layer() for layer in layers] == [None, None]
+
+
+@pytest.mark.parametrize("make", [sequential, lambda *layers: functional(chained(layers))])
+def test_what_is_frozen_stays_frozen(make):
+    inner = make(kl.Dense(3), kl.BatchNormalization())
     inner.trainable = False
-    plain = sequential(inner, kl.Dense(2))
+    plain = make(inner, kl.Dense(3, trainable=False), kl.Dense(2))
     model = as_bayesian(plain)
-    assert not model.layers[0].trainable
+    assert [layer.trainable for layer in model.layers[-3:]] == [False, False, True]
     # The head's own: two of the kernel, one of the bias.
     assert len(model.trainable_variables) == 3
+    assert len(as_deterministic(model).trainable_variables) == 2
+
+
+def chained(layers):
+    return lambda x: functools.reduce(lambda value, layer: layer(value), layers, x)
 
 
 class OwnStep(keras.Model):
@@ -546,6 +563,20 @@ def test_a_model_that_is_not_built_keeps_what_was_learnt():
     model = as_bayesian(keras.Sequential([normalization, kl.Dense(2)]))
     assert not model.built
     assert_close(model.layers[0](X), normalization(X), rtol=0)
+
+
+def test_a_flow_keeps_its_network():
+    model = layer_distribution_lambda(
+        keras.Sequential([keras.Input((3,)), DenseFlipout(2)]),
+        lambda t: tfd.MultivariateNormalDiag(t, [FACTOR, 1.0]),
+    )
+    made = AutoregressiveNetwork(2, hidden_units=[4], input_order="random", activation=tf.tanh)
+    model.add(AutoregressiveTransform(made))
+    at_scale_zero(with_random_weights(model))
+    expected = model(X[:, 0]).log_prob(X[:, 0, :2])
+    for copy in (as_deterministic(model), prune(model, share=0)):
+        assert copy.layers[-1].made is not made
+        assert_close(copy(X[:, 0]).log_prob(X[:, 0, :2]), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_copy_draws_as_the_model_saved_and_loaded(tmp_path):

@@ -39,6 +39,26 @@ test_that("models go from plain to Bayesian and back", {
   expect_equal(numbers(again(x)), numbers(plain(x)), tolerance = 1e-6)
 })
 
+test_that("a model with R functions is converted and pruned: no file is written", {
+  skip_without_core()
+  k <- keras()
+  model <- k$Sequential(list(
+    k$Input(list(3L)),
+    k$layers$Lambda(function(t) k$ops$square(t)),
+    k$layers$Dense(2L, activation = function(t) 2 * t)
+  )) |>
+    layer_dense_flipout(units = 2, activation = function(t) 3 * t) |>
+    layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+  x <- matrix(rnorm(9), 3, 3)
+  plain <- as_deterministic(model)
+  loc <- numbers(plain(x)$mean())
+  weights <- lapply(plain$layers, function(layer) layer$get_weights())
+  first <- 2 * sweep(x^2 %*% weights[[2]][[1]], 2, weights[[2]][[2]], `+`)
+  expected <- 3 * sweep(first %*% weights[[3]][[1]], 2, weights[[3]][[2]], `+`)
+  expect_equal(loc, expected, tolerance = 1e-5, ignore_attr = TRUE)
+  expect_equal(numbers(as_deterministic(prune(model, share = 0))(x)$mean()), loc)
+})
+
 test_that("callbacks are Keras's", {
   skip_without_core()
   model <- small_dense_model()
