@@ -83,3 +83,37 @@ test_that("what is refused is an R error at the caller's line", {
     class = "bayeslayers_argument_error"
   )
 })
+
+test_that("a history is what Keras, keras3 or a list of the figures has", {
+  skip_without_core()
+  figures <- list(loss = c(2, 1.5), val_loss = c(2.5, 2))
+  # What fit() of the R package keras3 returns.
+  of_keras3 <- structure(
+    list(params = list(verbose = 0L, epochs = 2L, steps = 1L), metrics = figures),
+    class = "keras_training_history"
+  )
+  expected <- data.frame(
+    epoch = c(1, 2, 1, 2), data = rep(c("training", "validation"), each = 2),
+    figure = "loss", value = c(2, 1.5, 2.5, 2)
+  )
+  for (history in list(figures, of_keras3, reticulate::r_to_py(figures))) {
+    expect_equal(as.data.frame(training_history(history)), expected, ignore_attr = TRUE)
+  }
+  one_epoch <- training_history(list(params = list(epochs = 1L), metrics = list(loss = 3)))
+  expect_equal(one_epoch$value, 3)
+  expect_identical(nrow(training_history(list(loss = 3))), 1L)
+
+  model <- small_dense_model()
+  model$compile("sgd", "mse")
+  history <- model$fit(matrix(1, 8, 3), matrix(1, 8, 2), epochs = 2L, verbose = 0L)
+  as_keras3_does <- list(params = history$params, metrics = history$history)
+  expect_equal(training_history(as_keras3_does), training_history(history))
+})
+
+test_that("what is no history is refused by its name", {
+  skip_without_core()
+  not_numbers <- list("a", list(loss = "a"), list(loss = list(1:2, 1:2)), 1:3)
+  for (history in not_numbers) {
+    expect_error(training_history(history), "history", class = "bayeslayers_argument_error")
+  }
+})
