@@ -355,7 +355,8 @@ LAYER_ARGUMENTS = {
         "the divergences keep the higher one."
     ),
     "input_shape": Argument(
-        "Shape of one example, without the batch, for the first layer of a `Sequential` model.",
+        "Shape of one example, without the batch, for the first layer of a `Sequential` model: "
+        "sizes, or a shape of TensorFlow.",
         Coercion.SHAPE,
     ),
 }
@@ -481,7 +482,9 @@ MODEL_ARGUMENTS = {
     ),
     "bins": Argument("Positive whole number: how many bins there are.", Coercion.WHOLE),
     "by": Argument('"model" for one row, "example" for a row for each.'),
-    "history": Argument("What `fit()` returned, or its dictionary `history`."),
+    "history": Argument(
+        "What `fit()` returned, in Keras or in the R package keras3, or the figures by their names."
+    ),
     "metric": Argument('Name of a Keras metric, such as "sparse_categorical_accuracy".'),
     "shares": Argument(
         "Numbers from 0 to 1: the parts of the weights to remove.",
