@@ -103,8 +103,10 @@ def deterministic_pair(row, rng, shape=(3, None, 2), **further):
 
 
 @every()
-def test_masks_and_initial_states_are_those_of_keras(row, rng):
-    layer, oracle = deterministic_pair(row, rng, return_sequences=True, return_state=True)
+@pytest.mark.parametrize("zero", [False, True])
+def test_masks_and_initial_states_are_those_of_keras(row, zero, rng):
+    returned = {"return_sequences": True, "return_state": True, "zero_output_for_mask": zero}
+    layer, oracle = deterministic_pair(row, rng, **returned)
     inputs = row.geometry.inputs(rng)
     mask = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1]], bool)
     states = [rng.normal(size=(3, 2)).astype("float32")] * (len(layer(inputs)) - 1)

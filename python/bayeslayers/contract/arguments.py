@@ -185,6 +185,10 @@ LAYER_ARGUMENTS = {
         "{true} or {false}: whether the loop over steps is written out, which is faster for few "
         "steps and takes more memory."
     ),
+    "zero_output_for_mask": Argument(
+        "{true} or {false}: whether the outputs of masked steps are zero, where those of all steps "
+        "are returned, or those of the step before."
+    ),
     "output_padding": Argument(
         "Whole number below `strides`, or a list of {rank}: how many positions are "
         "added at the end "

@@ -133,6 +133,8 @@ class LSTM(Cell):
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
+        *,
+        zero_output_for_mask: bool = False,
     ) -> None:
         self._set_cell(
             units,
@@ -146,6 +148,7 @@ class LSTM(Cell):
             go_backwards=go_backwards,
             stateful=stateful,
             unroll=unroll,
+            zero_output_for_mask=zero_output_for_mask,
         )
 
     @property
@@ -193,6 +196,8 @@ class GRU(Cell):
         stateful: bool = False,
         unroll: bool = False,
         reset_after: bool = True,
+        *,
+        zero_output_for_mask: bool = False,
     ) -> None:
         self._set_cell(
             units,
@@ -206,6 +211,7 @@ class GRU(Cell):
             stateful=stateful,
             unroll=unroll,
             reset_after=reset_after,
+            zero_output_for_mask=zero_output_for_mask,
         )
 
     @property

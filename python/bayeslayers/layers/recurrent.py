@@ -118,6 +118,15 @@ class RecurrentLayer(VariationalLayer):
     reset_states = reset_state
     """Keras's other name."""
 
+    @property
+    def zero_output_for_mask(self) -> bool:
+        """Whether outputs of masked steps are zero; `Bidirectional` sets it on its layers."""
+        return self.geometry.zero_output_for_mask
+
+    @zero_output_for_mask.setter
+    def zero_output_for_mask(self, value: bool) -> None:
+        self.geometry.zero_output_for_mask = value
+
     def _plain_arguments(self) -> dict[str, Any]:
         arguments = super()._plain_arguments()
         # TensorFlow draws no orthogonal kernel, Keras's default, in every half precision.
@@ -170,6 +179,7 @@ class RecurrentLayer(VariationalLayer):
             return_state=True,
             go_backwards=cell.go_backwards,
             unroll=cell.unroll,
+            zero_output_for_mask=cell.zero_output_for_mask,
             dtype=self.dtype_policy,
             name=f"{self.name}_loop",
         )
