@@ -82,13 +82,13 @@ def check(plain, count, x=X):
     expected = plain(x)
     bayesian = as_bayesian(plain, moped=True, delta=1e-6)
     assert len(bayesian_layers(bayesian)) == count
-    assert_close(bayesian(x), expected, rtol=5e-3, atol=5e-3)
+    assert_close(bayesian(x), expected, rtol=1e-4, atol=1e-4)
     again = as_deterministic(bayesian)
     assert not bayesian_layers(again)
     found = again(x)
     assert_close(found, expected, rtol=1e-5, atol=1e-5)
     assert_close(again(x), found, rtol=0)
-    assert_close(prune(bayesian, share=0)(x), expected, rtol=5e-3, atol=5e-3)
+    assert_close(prune(bayesian, share=0)(x), expected, rtol=1e-4, atol=1e-4)
     assert_close(plain(x), expected, rtol=0)
     for model in (plain, bayesian, again):
         assert not any("get_config" in vars(layer) for layer in model._flatten_layers())
@@ -186,7 +186,7 @@ ARCHITECTURES = {
     ),
     "bidirectional": (lambda: sequential(kl.Bidirectional(kl.GRU(2), merge_mode="sum")), 2),
     "bidirectional_lstm": (
-        lambda: sequential(kl.Bidirectional(kl.LSTM(2, unit_forget_bias=False))),
+        lambda: sequential(kl.Bidirectional(kl.LSTM(2))),
         2,
     ),
     "bidirectional_of_two": (
@@ -228,7 +228,7 @@ def test_every_estimator_goes_into_wrappers_and_models(estimator):
     )
     bayesian = as_bayesian(with_random_weights(plain), estimator, moped=True, delta=1e-6)
     assert len(bayesian_layers(bayesian)) == 5
-    assert_close(bayesian(X), plain(X), rtol=5e-3, atol=5e-3)
+    assert_close(bayesian(X), plain(X), rtol=1e-4, atol=1e-4)
     assert_close(as_deterministic(bayesian)(X), plain(X), rtol=1e-5, atol=1e-5)
 
 
@@ -244,10 +244,20 @@ def test_inputs_keep_what_they_are():
     assert check(plain, 1, tf.sparse.from_dense(X[:, 0])).inputs[0].sparse
 
 
-def test_masks_reach_layers_in_the_copy():
+@pytest.mark.parametrize(
+    "recurrent",
+    [
+        lambda: kl.GRU(2),
+        lambda: kl.LSTM(2, return_sequences=True, zero_output_for_mask=True),
+        # It asks the layers in it for zeros where there is no input.
+        lambda: kl.Bidirectional(kl.LSTM(2, return_sequences=True)),
+    ],
+)
+def test_masks_reach_layers_in_the_copy(recurrent):
     tokens = np.array([[1, 2, 0, 0], [3, 1, 2, 0]])
-    plain = keras.Sequential([keras.Input((4,)), kl.Embedding(4, 3, mask_zero=True), kl.GRU(2)])
-    check(plain, 2, tokens)
+    layers = [kl.Embedding(4, 3, mask_zero=True), recurrent()]
+    plain = with_random_weights(keras.Sequential([keras.Input((4,)), *layers]))
+    check(plain, 3 if isinstance(layers[1], kl.Bidirectional) else 2, tokens)
 
 
 def at_scale_zero(model):
@@ -258,7 +268,7 @@ def at_scale_zero(model):
 
 
 OURS = {
-    "bidirectional": lambda: sequential(kl.Bidirectional(LSTMFlipout(2, unit_forget_bias=False))),
+    "bidirectional": lambda: sequential(kl.Bidirectional(LSTMFlipout(2))),
     "time_distributed": lambda: sequential(kl.TimeDistributed(DenseFlipout(2))),
     "own": lambda: sequential(Around(DenseReparameterization(2), lambda x: FACTOR * x)),
     "lambda": lambda: layer_distribution_lambda(
@@ -399,7 +409,7 @@ def test_one_message_says_which_layers_stay_and_why(name):
     (message,) = [str(w.message) for w in caught if "stay as they are" in str(w.message)]
     assert [text for text in texts if not re.search(text, message)] == []
     assert bayesian_layers(model) == ["DenseFlipout"]
-    assert_close(model(X), plain(X), rtol=5e-3, atol=5e-3)
+    assert_close(model(X), plain(X), rtol=1e-4, atol=1e-4)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         assert_close(as_deterministic(model)(X), plain(X), rtol=1e-5, atol=1e-5)
@@ -429,7 +439,7 @@ def test_a_posterior_that_would_remain_is_an_error():
     "activation",
     [
         lambda t: tf.tanh(FACTOR * t),
-        RClosure(tf.tanh),
+        RClosure(tf.tanh, "activation"),
         functools.partial(keras.activations.relu, negative_slope=0.1),
         keras.ops.sin,
     ],
@@ -438,7 +448,7 @@ def test_a_posterior_that_would_remain_is_an_error():
 def test_activations_are_themselves_in_the_copy(activation):
     plain = sequential(
         kl.Dense(3, activation=activation),
-        kl.LSTM(3, activation=activation, unit_forget_bias=False, return_sequences=True),
+        kl.LSTM(3, activation=activation, return_sequences=True),
         kl.Conv1D(2, 2, activation=activation),
         kl.Activation(activation),
     )
@@ -457,7 +467,9 @@ def test_lambdas_of_keras_s_layers_keep_what_is_around_them():
     assert model.layers[1].activity_regularizer is plain.layers[1].activity_regularizer
 
 
-@pytest.mark.parametrize("make", [lambda f: f, RClosure], ids=["Python", "R"])
+@pytest.mark.parametrize(
+    "make", [lambda f: f, lambda f: RClosure(f, "make_distribution_fn")], ids=["Python", "R"]
+)
 def test_a_model_that_ends_in_a_lambda(make):
     make_normal = make(lambda t: tfd.Normal(t, FACTOR))
     model = layer_distribution_lambda(sequential(DenseFlipout(2)), make_normal, "mean")
@@ -555,7 +567,7 @@ def test_what_a_layer_has_learnt_from_data_is_in_the_copy(name, tmp_path):
     model = as_bayesian(plain, moped=True, delta=1e-6)
     for copy in (as_deterministic(model), as_deterministic(prune(model, share=0))):
         assert_close(copy(x), loaded(x), rtol=1e-5, atol=1e-6)
-    assert_close(model(x), loaded(x), rtol=5e-3, atol=5e-3)
+    assert_close(model(x), loaded(x), rtol=1e-4, atol=1e-4)
 
 
 def test_a_model_that_is_not_built_keeps_what_was_learnt():

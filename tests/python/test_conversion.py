@@ -143,7 +143,7 @@ def test_every_layer_of_keras_becomes_ours_and_moped_starts_from_its_outputs(row
     assert type(model.layers[-1]) is row.layer_class
     assert model.layers[-1].name == layer.name
     # With posteriors this narrow a draw is the trained network, and the mean is it exactly.
-    np.testing.assert_allclose(model(inputs), plain(inputs), rtol=5e-3, atol=5e-3)
+    np.testing.assert_allclose(model(inputs), plain(inputs), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(as_deterministic(model)(inputs), plain(inputs), rtol=1e-5, atol=1e-6)
 
 

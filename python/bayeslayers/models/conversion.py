@@ -90,14 +90,18 @@ _REPLACED = ("regularizer", "constraint")
         "Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using "
         "a deterministic network) posteriors and priors of the kernels are centred on the trained "
         "weights w0, and biases start at theirs: training then finds out how sure each weight is, "
-        "from where it stands. Divide the divergence by the number of examples with `scale_kl()`.",
+        "from where it stands. The standard deviation is delta |w0| for each weight; a zero counts "
+        "as a weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No "
+        "standard deviation is below the smallest step from 1 in the dtype of the variables. "
+        "Divide the divergence by the number of examples with `scale_kl()`.",
         "Regularizers and constraints of kernels and biases are left out, with a warning: the "
         "prior takes their place.",
     ),
     further="`kernel_prior_fn` and its like: arguments for all layers that are put in.",
     returns="A Keras model, not compiled.",
     raises="If `model` is not sequential or functional, holds no layer that can be Bayesian, or "
-    "holds one that is quantized; or if an argument breaks a rule that is stated here.",
+    "holds one that is quantized; with MOPED, if a posterior function of your own does not take "
+    "its mean from a variable `<name>_loc`; or if an argument breaks a rule that is stated here.",
     python_example="""\
 >>> import keras
 >>> from bayeslayers import as_bayesian
