@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from keras import tree
 from tensorflow.python.util import dispatch
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.layers.internal import (
@@ -18,6 +20,15 @@ from bayeslayers.distributions.sampling import with_seeds
 from bayeslayers.distributions.stream import Stream
 
 
+def _of_tensor(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that applies the function to the tensor."""
+
+    def method(self: CoercibleDistribution, *args: Any, **kwargs: Any) -> Any:
+        return function(self._value(), *args, **kwargs)
+
+    return method
+
+
 # TensorFlow's dispatch passes over classes that are not registered.
 @dispatch.register_dispatchable_type
 class CoercibleDistribution(coercible._TensorCoercible):
@@ -27,6 +38,10 @@ class CoercibleDistribution(coercible._TensorCoercible):
     what is. Here it meets a tensor whose casts and new axes remain distributions. So a plain
     `loss(y, rv)` receives the distribution; all other layers, losses and metrics compute with the
     tensor, which is made when it is first needed.
+
+    What a distribution has is the distribution's: `mean()`, `==`, which compares objects, and every
+    other method and property. All else that is asked of a tensor, the tensor answers: operators,
+    indices, the conversions of Python, the functions of NumPy, and a tensor's own attributes.
 
     Args:
         distribution: The distribution.
@@ -64,16 +79,48 @@ class CoercibleDistribution(coercible._TensorCoercible):
         """Tell `tf.is_tensor`, which looks for this method, that this is a tensor."""
         return True
 
+    @property
+    def ndim(self) -> int:
+        """How many dimensions the tensor has."""
+        return self.shape.rank
+
     def get_shape(self) -> tf.TensorShape:
         """Return the shape of the tensor."""
         return self.shape
 
-    def numpy(self) -> np.ndarray:
-        """Return the tensor as an array."""
-        return self._value().numpy()
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            # Names with an underscore are looked for on any object, and no use of the tensor.
+            if name.startswith("_") or not hasattr(tf.Tensor, name):
+                raise
+            return getattr(self._value(), name)
 
-    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
-        return np.asarray(self.numpy(), *args, **kwargs)
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        """Call a function of NumPy on the tensor: some would call a method of the distribution."""
+        del types
+        args, kwargs = tree.map_structure(_tensor_of, (args, kwargs))
+        return function(*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = np.asarray(self._value(), dtype)
+        return array.copy() if copy else array
+
+    numpy = _of_tensor(lambda tensor: tensor.numpy())
+    __len__ = _of_tensor(len)
+    __int__ = _of_tensor(int)
+    __float__ = _of_tensor(float)
+    __complex__ = _of_tensor(complex)
+    __index__ = _of_tensor(operator.index)
+    __dlpack__ = _of_tensor(lambda tensor, **kwargs: tensor.__dlpack__(**kwargs))
+    __dlpack_device__ = _of_tensor(lambda tensor: tensor.__dlpack_device__())
+
+
+# TensorFlow Probability's metaclass overrides what the class itself says with a method for graphs.
+CoercibleDistribution.__bool__ = _of_tensor(bool)
 
 
 def to_coercible(
@@ -108,6 +155,25 @@ def method_name(function: Any) -> Any:
     """
     name = getattr(function, "__name__", "")
     return name if getattr(tfd.Distribution, name, None) is function else function
+
+
+def _tensor_of(value: Any) -> Any:
+    """Return the tensor that a distribution stands for, and everything else as it is."""
+    return value._value() if isinstance(value, CoercibleDistribution) else value
+
+
+def _to_tensor(
+    value: CoercibleDistribution, dtype: Any = None, name: str | None = None, as_ref: bool = False
+) -> Any:
+    tensor = value._value(dtype, name, as_ref)
+    if dtype is not None and not dtype.is_compatible_with(tensor.dtype):
+        # As a tensor of another dtype does: TensorFlow then goes on without the dtype it prefers.
+        raise ValueError(f"The tensor is of dtype {tensor.dtype.name}, not {dtype.name}.")
+    return tensor
+
+
+# Before the function that TensorFlow Probability registers, which pays no heed to the dtype.
+tf.register_tensor_conversion_function(CoercibleDistribution, _to_tensor, priority=50)
 
 
 @tf.experimental.dispatch_for_api(tf.cast, {"x": CoercibleDistribution})
