@@ -131,6 +131,44 @@ def test_methods_of_distributions_stay_theirs(rng):
         assert (each == each) is True  # noqa: PLR0124
 
 
+DISTRIBUTIONS = {
+    "normal": lambda t: tfd.Normal(t, 2.0),
+    "event": around,
+    "vector": lambda t: tfd.MultivariateNormalDiag(t, [1.0, 2.0]),
+    "truth values": lambda t: tfd.Bernoulli(logits=t),
+    "counts": lambda t: tfd.Poisson(log_rate=t),
+    "classes": lambda t: tfd.OneHotCategorical(logits=t),
+    "skewed": lambda t: tfd.TransformedDistribution(tfd.Normal(t, 1.0), tfp.bijectors.Exp()),
+    "mixture": lambda t: tfd.MixtureSameFamily(
+        tfd.Categorical(logits=t), tfd.Normal([0.0, 2.0], 1.0)
+    ),
+}
+AT_A_VALUE = ("prob", "log_prob", "cdf", "log_cdf", "survival_function", "log_survival_function")
+WITHOUT = ("mean", "mode", "stddev", "variance", "covariance", "entropy")
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_every_method_gives_what_it_gives_of_the_distribution(name, rng):
+    inputs = rng.normal(size=(3, 2)).astype("float32")
+    rv, alone = layer_distribution_lambda(inputs, DISTRIBUTIONS[name]), DISTRIBUTIONS[name](inputs)
+    value = tf.ones((2,)) if name != "mixture" else tf.ones(())
+    calls = [
+        *((method, (value,)) for method in AT_A_VALUE),
+        ("quantile", (tf.constant(0.3),)),
+        *((method, ()) for method in WITHOUT),
+        ("kl_divergence", (alone,)),
+        ("cross_entropy", (alone,)),
+    ]
+    for method, arguments in calls:
+        try:
+            expected = getattr(alone, method)(*arguments)
+        except NotImplementedError:
+            with pytest.raises(NotImplementedError):
+                getattr(rv, method)(*arguments)
+        else:
+            np.testing.assert_array_equal(getattr(rv, method)(*arguments), expected, err_msg=method)
+
+
 def test_what_neither_has_is_an_error_and_draws_nothing():
     layers = [DistributionLambda(around, seed=1) for _ in range(2)]
     rv, other = (layer(np.ones((2, 3), "float32")) for layer in layers)

@@ -29,6 +29,24 @@ def _of_tensor(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
+def _at_value(name: str) -> Callable[..., Any]:
+    """Return a method that evaluates the distribution by its own method of that name.
+
+    TensorFlow Probability's class has all ways to compute a probability, and calls those that the
+    distribution within does not have.
+    """
+
+    def method(self: CoercibleDistribution, value: Any, *args: Any, **kwargs: Any) -> Any:
+        distribution = self.tensor_distribution
+        # Keras hands over targets in the dtype of the loss.
+        if distribution.dtype.is_floating and tf.is_tensor(value) and value.dtype.is_floating:
+            value = tf.cast(value, distribution.dtype)
+        return getattr(distribution, name)(value, *args, **kwargs)
+
+    method.__name__ = name
+    return method
+
+
 # TensorFlow's dispatch passes over classes that are not registered.
 @dispatch.register_dispatchable_type
 class CoercibleDistribution(coercible._TensorCoercible):
@@ -68,13 +86,6 @@ class CoercibleDistribution(coercible._TensorCoercible):
             return self.tensor_distribution.dtype
         return self._value().dtype
 
-    def _log_prob(self, value: Any, **kwargs: Any) -> Any:
-        # Keras hands over targets in the dtype of the loss.
-        dtype = self.tensor_distribution.dtype
-        if dtype.is_floating and value.dtype.is_floating:
-            value = tf.cast(value, dtype)
-        return super()._log_prob(value, **kwargs)
-
     def is_tensor_like(self) -> bool:
         """Tell `tf.is_tensor`, which looks for this method, that this is a tensor."""
         return True
@@ -109,6 +120,13 @@ class CoercibleDistribution(coercible._TensorCoercible):
         array = np.asarray(self._value(), dtype)
         return array.copy() if copy else array
 
+    log_prob = _at_value("log_prob")
+    prob = _at_value("prob")
+    log_cdf = _at_value("log_cdf")
+    cdf = _at_value("cdf")
+    log_survival_function = _at_value("log_survival_function")
+    survival_function = _at_value("survival_function")
+    quantile = _at_value("quantile")
     numpy = _of_tensor(lambda tensor: tensor.numpy())
     __len__ = _of_tensor(len)
     __int__ = _of_tensor(int)
