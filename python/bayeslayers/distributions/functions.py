@@ -6,7 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import keras
+
 from bayeslayers.contract.functions import distribution_function
+from bayeslayers.distributions.symbolic import ask
 
 _PYTHON_SETTING = (
     ">>> from bayeslayers import tfp, {name}\n"
@@ -21,11 +24,18 @@ _NO_CLOSED_FORM = {
 
 
 def tfd_kl_divergence(distribution: Any, other: Any, name: str = "kl_divergence") -> Any:
-    return distribution.kl_divergence(other, name=name)
+    return _call("kl_divergence", distribution, other, name=name)
 
 
 def tfd_sample(distribution: Any, sample_shape: Any = (), **kwargs: Any) -> Any:
-    return distribution.sample(sample_shape, **kwargs)
+    return _call("sample", distribution, sample_shape, **kwargs)
+
+
+def _call(method: str, distribution: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a method of a distribution, or have it called whenever the model is."""
+    if any(map(keras.utils.is_keras_tensor, (distribution, *args))):
+        return ask(distribution, method, *args, **kwargs)
+    return getattr(distribution, method)(*args, **kwargs)
 
 
 def _of_distribution(distribution: Any, **kwargs: Any) -> Any:
@@ -41,7 +51,7 @@ def _verb(name: str, like: Callable[..., Any]) -> Callable[..., Any]:
     method = name.removeprefix("tfd_")
 
     def verb(distribution: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(distribution, method)(*args, **kwargs)
+        return _call(method, distribution, *args, **kwargs)
 
     verb.__name__ = verb.__qualname__ = name
     verb.__signature__ = inspect.signature(like, eval_str=True)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.distributions.symbolic import SymbolicDistribution, find_symbolic
 from bayeslayers.layers.autoregressive import AutoregressiveNetwork
 from bayeslayers.layers.seeded import SEED_OF_SAMPLES, SeededLayer
 
@@ -131,11 +132,12 @@ class AutoregressiveTransform(SeededLayer):
         return to_coercible(flow, self.stream)
 
     def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
-        """Describe the outputs: they have the shape of the inputs.
-
-        While a model is put together, there are only tensors to stand for distributions.
-        """
-        return keras.KerasTensor(inputs.shape, dtype=inputs.dtype)
+        """Describe the outputs: they have the shape of the inputs."""
+        tensor = keras.KerasTensor(inputs.shape, dtype=inputs.dtype)
+        base = find_symbolic(inputs)
+        if base is None:
+            return tensor
+        return SymbolicDistribution(tensor, lambda x: self.call(base.make(x)), base.inputs)
 
     @classmethod
     def _function_names(cls) -> list[str]:

@@ -10,6 +10,7 @@ from keras import ops, tree
 
 from bayeslayers.contract import checks
 from bayeslayers.distributions.makers import sample_posterior
+from bayeslayers.distributions.symbolic import SymbolicDistribution
 from bayeslayers.layers.seeded import SEED_OF_SAMPLES, SeededLayer
 
 _FUNCTIONS = ("make_distribution_fn", "convert_to_tensor_fn")
@@ -111,6 +112,11 @@ class DistributionLambda(SeededLayer):
         checks.distribution("make_distribution_fn", distribution)
         checks.without_variables("make_distribution_fn", distribution)
         return to_coercible(distribution, self.stream, self.convert_to_tensor_fn)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Describe the outputs: a tensor, with the methods of a distribution."""
+        tensor = super().compute_output_spec(inputs)
+        return SymbolicDistribution(tensor, self.call, inputs)
 
     @classmethod
     def _function_names(cls) -> list[str]:
