@@ -27,6 +27,11 @@ def in_single(values: Any) -> Any:
     return tf.cast(values, tf.float32) if values.dtype.is_floating else values
 
 
+def is_sparse(value: Any) -> bool:
+    """Whether a value is a sparse tensor, or in the functional API stands for one."""
+    return isinstance(value, tf.SparseTensor) or getattr(value, "sparse", False) is True
+
+
 def has_gpu() -> bool:
     """Whether there is a device with a faster float16, which it sums in single precision."""
     return bool(tf.config.list_logical_devices("GPU"))

@@ -42,7 +42,7 @@ class LocalReparameterization(Estimator):
 
         def apply(inputs: Any) -> Any:
             mean = random_map.apply(inputs, mean_kernel)
-            squares = ops.cast(inputs, dtype) ** 2
+            squares = ops.square(ops.cast(inputs, dtype))
             variance = random_map.linear_map.apply(squares, variance_kernel)
             stddev = largest * square_root(ops.cast(variance, largest.dtype))
             return random_map.cast(posterior.sample_outputs(mean, stddev))

@@ -36,6 +36,9 @@ class Dense(Chain, LinearMap):
             raise ArgumentError("inputs", rule, {"shape": tuple(input_shape)})
         return keras.layers.InputSpec(min_ndim=_SMALLEST_RANK, axes={-1: input_shape[-1]})
 
+    def takes_sparse(self, rank: int) -> bool:
+        return rank == _SMALLEST_RANK
+
     def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
         return input_shape[-1]
 

@@ -41,6 +41,10 @@ class Embedding(Chain, LinearMap):
         del input_shape
         return keras.layers.InputSpec(min_ndim=1)
 
+    def takes_sparse(self, rank: int) -> bool:
+        del rank
+        return True
+
     def input_channels(self, input_shape: tuple[int | None, ...]) -> int:
         del input_shape
         return self.input_dim

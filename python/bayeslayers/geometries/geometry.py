@@ -60,6 +60,11 @@ class Geometry(ABC):
     def input_spec(self, input_shape: tuple[int | None, ...]) -> keras.layers.InputSpec:
         """Return what all later inputs must be like, and refuse inputs that do not fit."""
 
+    def takes_sparse(self, rank: int) -> bool:
+        """Whether inputs of this rank may be a sparse tensor, as Keras's own layer takes it."""
+        del rank
+        return False
+
     @abstractmethod
     def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
         """Return the number of input channels."""

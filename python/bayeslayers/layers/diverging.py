@@ -8,12 +8,15 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import tree
 
 from bayeslayers import serialization
+from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.geometries import Geometry
 from bayeslayers.layers.coherent import CoherentDraw
 from bayeslayers.layers.forward_pass import ForwardPass
 from bayeslayers.layers.seeded import SeededLayer
-from bayeslayers.tensorflow_ops import finite_when_trained_on
+from bayeslayers.tensorflow_ops import finite_when_trained_on, is_sparse
 
 _SCALE = "divergence_scale"
 
@@ -32,6 +35,23 @@ class DivergingLayer(SeededLayer):
     The scale is part of the layer: it is saved and cloned with it. The annealing is part of a run
     of training: it is 1 wherever no callback says otherwise.
     """
+
+    geometry: Geometry
+    """What the layer computes."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the layer.
+
+        Raises:
+            ArgumentError: If inputs are sparse, and what the layer computes is not there for them.
+        """
+        for value in tree.flatten((args, kwargs)):
+            if is_sparse(value) and not self.geometry.takes_sparse(len(value.shape)):
+                rule = "must not be sparse: sparse inputs of two dimensions go into dense layers"
+                received = Described(f"a sparse tensor of shape {tuple(value.shape)}")
+                hint = "`keras.ops.convert_to_tensor(inputs, sparse=False)` makes them dense."
+                raise ArgumentError("inputs", rule, {"inputs": received}, hint)
+        return super().__call__(*args, **kwargs)
 
     def _construct_divergences(self) -> None:
         self._forward_pass = ForwardPass()
