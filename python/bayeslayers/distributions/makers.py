@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -13,6 +14,9 @@ from bayeslayers.contract import checks
 from bayeslayers.distributions.mean_field import scale_of
 
 PACKAGE = "bayeslayers"
+
+# Softplus of it is 1.
+_UNTRANSFORMED_ONE = math.log(math.expm1(1.0))
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -50,8 +54,47 @@ class NormalAround:
         return cls(**config)
 
 
+class _NormalMaker:
+    """What makers with initializers, regularizers and constraints of a loc and a scale share.
+
+    A subclass has the constructor's arguments as its attributes, and no others.
+    """
+
+    function_name: ClassVar[str]
+    """The name that callers know the class by."""
+
+    def _keep(self, **arguments: Any) -> None:
+        """Check the arguments that begin with the name of a variable, and keep them."""
+        for name, value in arguments.items():
+            check = getattr(checks, name.rsplit("_", 1)[1])
+            setattr(self, name, check(name, value))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, for saving."""
+        serialize = keras.saving.serialize_keras_object
+        return {name: serialize(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> _NormalMaker:
+        """Make the maker that `get_config` described."""
+        deserialize = keras.saving.deserialize_keras_object
+        return cls(**{name: deserialize(value) for name, value in config.items()})
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.get_config() == other.get_config()
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        given = {k: v for k, v in vars(self).items() if v != defaults[k].default}
+        arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        return f"{self.function_name}({arguments})"
+
+
 @keras.saving.register_keras_serializable(PACKAGE)
-class MeanFieldNormal:
+class MeanFieldNormal(_NormalMaker):
     """Maker of independent normal distributions with trainable location and scale.
 
     q(w) = product over i of Normal(w[i]; loc[i], scale[i]),
@@ -91,6 +134,8 @@ class MeanFieldNormal:
         https://arxiv.org/abs/1505.05424
     """
 
+    function_name = "default_mean_field_normal_fn"
+
     def __init__(
         self,
         is_singular: bool = False,
@@ -102,17 +147,13 @@ class MeanFieldNormal:
         untransformed_scale_constraint: Any = None,
     ) -> None:
         self.is_singular = checks.boolean("is_singular", is_singular)
-        self.loc_initializer = checks.initializer("loc_initializer", loc_initializer)
-        self.untransformed_scale_initializer = checks.initializer(
-            "untransformed_scale_initializer", untransformed_scale_initializer
-        )
-        self.loc_regularizer = checks.regularizer("loc_regularizer", loc_regularizer)
-        self.untransformed_scale_regularizer = checks.regularizer(
-            "untransformed_scale_regularizer", untransformed_scale_regularizer
-        )
-        self.loc_constraint = checks.constraint("loc_constraint", loc_constraint)
-        self.untransformed_scale_constraint = checks.constraint(
-            "untransformed_scale_constraint", untransformed_scale_constraint
+        self._keep(
+            loc_initializer=loc_initializer,
+            untransformed_scale_initializer=untransformed_scale_initializer,
+            loc_regularizer=loc_regularizer,
+            untransformed_scale_regularizer=untransformed_scale_regularizer,
+            loc_constraint=loc_constraint,
+            untransformed_scale_constraint=untransformed_scale_constraint,
         )
 
     def __call__(
@@ -167,29 +208,113 @@ class MeanFieldNormal:
         )
         return loc, untransformed_scale
 
-    def get_config(self) -> dict[str, Any]:
-        serialize = keras.saving.serialize_keras_object
-        return {name: serialize(value) for name, value in vars(self).items()}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> MeanFieldNormal:
-        deserialize = keras.saving.deserialize_keras_object
-        return cls(**{name: deserialize(value) for name, value in config.items()})
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, MeanFieldNormal) and self.get_config() == other.get_config()
-
-    def __hash__(self) -> int:
-        return hash((MeanFieldNormal, self.is_singular))
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(MeanFieldNormal).parameters
-        given = {k: v for k, v in vars(self).items() if v != defaults[k].default}
-        arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        return f"default_mean_field_normal_fn({arguments})"
-
 
 default_mean_field_normal_fn = MeanFieldNormal
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class TrainableNormal(_NormalMaker):
+    """Maker of a normal prior whose mean and scale, one each for the whole weight, are trained.
+
+    p(w) = product over i of Normal(w[i]; loc, scale),
+    scale = eps + softplus(untransformed_scale),
+    where eps is the smallest step from 1 in the parameters' dtype.
+
+    Training then fits the prior along with the posterior (empirical Bayes): the divergence is least
+    where `loc` is the mean of the posterior's means m[i], and `scale`^2 the mean of
+    (m[i] - loc)^2 + s[i]^2, s[i] being the posterior's scales. Each weight of each layer has a
+    prior of its own. It is not made one for each number of a weight: the best prior would be the
+    posterior itself, and the divergence nothing.
+
+    Args:
+        is_centred: Whether the mean stays at zero, and only the scale is trained.
+        loc_initializer: Initializer of the mean. `None`: zero.
+        untransformed_scale_initializer: Initializer of the scale before softplus. `None`: the
+            constant log(e - 1), at which the scale is 1.
+        loc_regularizer: Regularizer of the mean.
+        untransformed_scale_regularizer: Regularizer of the scale before softplus.
+        loc_constraint: Constraint on the mean.
+        untransformed_scale_constraint: Constraint on the scale before softplus.
+
+    Returns:
+        A function of `(dtype, shape, name, trainable, add_variable_fn)` that returns an
+        `Independent(Normal)` distribution of that shape.
+
+    Raises:
+        ArgumentError: If `is_centred` is not a bool, or Keras does not know an initializer,
+            regularizer or constraint.
+
+    Example:
+        >>> layer = layer_conv_1d_flipout(
+        ...     filters=8, kernel_size=5, kernel_prior_fn=trainable_normal_fn(is_centred=True)
+        ... )
+
+    Reference:
+        MacKay, D. J. C. (1992). A Practical Bayesian Framework for Backpropagation Networks.
+        Neural Computation, 4(3), 448-472. https://doi.org/10.1162/neco.1992.4.3.448
+    """
+
+    function_name = "trainable_normal_fn"
+
+    def __init__(
+        self,
+        is_centred: bool = False,
+        loc_initializer: Any = None,
+        untransformed_scale_initializer: Any = None,
+        loc_regularizer: Any = None,
+        untransformed_scale_regularizer: Any = None,
+        loc_constraint: Any = None,
+        untransformed_scale_constraint: Any = None,
+    ) -> None:
+        self.is_centred = checks.boolean("is_centred", is_centred)
+        self._keep(
+            loc_initializer=loc_initializer,
+            untransformed_scale_initializer=untransformed_scale_initializer,
+            loc_regularizer=loc_regularizer,
+            untransformed_scale_regularizer=untransformed_scale_regularizer,
+            loc_constraint=loc_constraint,
+            untransformed_scale_constraint=untransformed_scale_constraint,
+        )
+
+    def __call__(
+        self,
+        dtype: tf.DType,
+        shape: tuple[int, ...],
+        name: str,
+        trainable: bool,
+        add_variable_fn: Callable[..., Any],
+    ) -> Any:
+        from tensorflow_probability import distributions as tfd
+        from tensorflow_probability import util as tfp_util
+
+        untransformed_scale = add_variable_fn(
+            name=f"{name}_untransformed_scale",
+            shape=(),
+            dtype=dtype,
+            initializer=self.untransformed_scale_initializer
+            or keras.initializers.Constant(_UNTRANSFORMED_ONE),
+            regularizer=self.untransformed_scale_regularizer,
+            constraint=self.untransformed_scale_constraint,
+            trainable=trainable,
+        )
+        loc = tf.zeros(shape, dtype)
+        if not self.is_centred:
+            mean = add_variable_fn(
+                name=f"{name}_loc",
+                shape=(),
+                dtype=dtype,
+                initializer=self.loc_initializer or "zeros",
+                regularizer=self.loc_regularizer,
+                constraint=self.loc_constraint,
+                trainable=trainable,
+            )
+            # Deferred, as in `MeanFieldNormal`.
+            loc = tfp_util.DeferredTensor(mean, lambda m: tf.broadcast_to(m, shape), shape=shape)
+        scale = tfp_util.DeferredTensor(untransformed_scale, scale_of)
+        return tfd.Independent(tfd.Normal(loc, scale), len(shape))
+
+
+trainable_normal_fn = TrainableNormal
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -12,7 +12,11 @@ from bayeslayers.layers import (
     util,
     variable,
 )
-from bayeslayers.layers.util import default_mean_field_normal_fn, default_multivariate_normal_fn
+from bayeslayers.layers.util import (
+    default_mean_field_normal_fn,
+    default_multivariate_normal_fn,
+    trainable_normal_fn,
+)
 from bayeslayers.layers.variational import VariationalLayer
 
 FAMILY = {
@@ -47,6 +51,7 @@ __all__ = [
     "VariationalLayer",
     "default_mean_field_normal_fn",
     "default_multivariate_normal_fn",
+    "trainable_normal_fn",
     "util",
     *FAMILY,
     *_ALIASES,

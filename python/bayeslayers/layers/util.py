@@ -3,6 +3,11 @@
 from bayeslayers.distributions.makers import (
     default_mean_field_normal_fn,
     default_multivariate_normal_fn,
+    trainable_normal_fn,
 )
 
-__all__ = ["default_mean_field_normal_fn", "default_multivariate_normal_fn"]
+__all__ = [
+    "default_mean_field_normal_fn",
+    "default_multivariate_normal_fn",
+    "trainable_normal_fn",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,8 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions.makers import MeanFieldNormal, default_multivariate_normal_fn
+
+_CONTRACT = ("dtype", "shape", "name", "trainable", "add_variable_fn")
 
 
 class DistributionMaker:
@@ -74,9 +77,10 @@ class DistributionMaker:
             self.location.assign_add(by)
 
     def assign(self, part: str, value: Any) -> None:
-        """Set a variable by the end of its name, where there is one."""
+        """Set a variable by the end of its name, where there is one for each number."""
         variable = self._variables.get(f"{self.name}_{part}")
-        if variable is not None:
+        # A mean that all numbers of a weight share has another shape.
+        if variable is not None and variable.shape == np.shape(value):
             variable.assign(value)
 
     @property
@@ -89,8 +93,13 @@ class DistributionMaker:
     def _call(self, function: Callable[..., Any]) -> Any:
         dtype = tf.as_dtype(self._layer.variable_dtype)
         self._unnamed = 0
-        # Always trainable: a layer that is not keeps all its variables still, until it is thawed.
-        return function(dtype, self._shape, self.name, True, self._variable)
+        try:
+            # Always trainable: a layer that is not keeps all its variables still, until it is
+            # thawed.
+            return function(dtype, self._shape, self.name, True, self._variable)
+        except TypeError as error:
+            self._refuse_other_arguments(error)
+            raise
 
     def _variable(
         self,
@@ -125,6 +134,24 @@ class DistributionMaker:
             )
         # TensorFlow Probability follows tf.Variable, and would freeze a Keras variable.
         return self._variables[name].value
+
+    def _refuse_other_arguments(self, error: TypeError) -> None:
+        """Raise an error that says so if the function does not take the contract's arguments.
+
+        They are handed over by position: a partial function must leave each of them open.
+        """
+        try:
+            inspect.signature(self.function).bind(*_CONTRACT)
+        except TypeError:
+            rule = f"must be a function of `({', '.join(_CONTRACT)})`, which come by position"
+            is_fixed = getattr(self.function, "func", None) is default_multivariate_normal_fn
+            hint = (
+                "A prior whose parameters are trained is `tfp.layers.util.trainable_normal_fn()`."
+            )
+            received = {self.argument: self.function}
+            raise ArgumentError(
+                self.argument, rule, received, hint if is_fixed else None
+            ) from error
 
     def _refuse_late(self, name: str) -> None:
         if self._built:
