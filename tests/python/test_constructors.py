@@ -2,32 +2,34 @@
 
 import inspect
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import stats
 
 import bayeslayers
-from bayeslayers import ArgumentError, tfd_log_prob, tfp
+from bayeslayers import ArgumentError, tfd_log_prob, tfd_sample, tfp
 
-# The arguments of tfprobability 0.15.2, less those that TensorFlow Probability has dropped since:
-# scale_identity_multiplier, interpolate_nondiscrete, batch_shape, event_shape.
+# The arguments of tfprobability 0.15.2.
 COMMON = "validate_args allow_nan_stats name"
 ARGUMENTS = {
     "tfd_normal": f"loc scale {COMMON}",
     "tfd_independent": "distribution reinterpreted_batch_ndims validate_args name",
     "tfd_deterministic": f"loc atol rtol {COMMON}",
-    "tfd_multivariate_normal_diag": f"loc scale_diag {COMMON}",
+    "tfd_multivariate_normal_diag": f"loc scale_diag scale_identity_multiplier {COMMON}",
     "tfd_multivariate_normal_tri_l": f"loc scale_tril {COMMON}",
     "tfd_mixture_same_family": (
         f"mixture_distribution components_distribution reparameterize {COMMON}"
     ),
     "tfd_categorical": f"logits probs dtype {COMMON}",
     "tfd_bernoulli": f"logits probs dtype {COMMON}",
-    "tfd_poisson": f"rate log_rate {COMMON}",
+    "tfd_poisson": f"rate log_rate interpolate_nondiscrete {COMMON}",
     "tfd_negative_binomial": f"total_count logits probs {COMMON}",
     "tfd_student_t": f"df loc scale {COMMON}",
     "tfd_transformed_distribution": (
-        "distribution bijector kwargs_split_fn validate_args parameters name"
+        "distribution bijector batch_shape event_shape kwargs_split_fn validate_args parameters"
+        " name"
     ),
     "tfb_masked_autoregressive_flow": (
         "shift_and_log_scale_fn is_constant_jacobian unroll_loop event_ndims validate_args name"
@@ -93,3 +95,105 @@ def test_a_dtype_may_be_given_by_name():
 def test_a_misspelt_argument_is_refused():
     with pytest.raises(ArgumentError, match=r"Did you mean `loc`\?"):
         bayeslayers.tfd_normal(lok=0.0, scale=1.0)
+
+
+@pytest.mark.parametrize("event_shape", [3, [3], (3,), tf.TensorShape([3])])
+def test_an_event_of_independent_numbers_is_transformed(event_shape):
+    """With a shape of one event, the density of its numbers is the product of theirs."""
+    values = np.array([[0.5, 1.0, 2.0], [3.0, 0.1, 1.0]], "float32")
+    lognormal = bayeslayers.tfd_transformed_distribution(
+        bayeslayers.tfd_normal(0.5, 2.0), tfp.bijectors.Exp(), event_shape=event_shape
+    )
+    assert (lognormal.batch_shape, lognormal.event_shape) == ((), (3,))
+    expected = stats.lognorm(2.0, scale=np.exp(0.5)).logpdf(values).sum(axis=-1)
+    np.testing.assert_allclose(tfd_log_prob(lognormal, values), expected, rtol=1e-5)
+    drawn = tfd_sample(lognormal, 4).numpy()
+    assert drawn.shape == (4, 3)
+    assert len(np.unique(drawn)) == 12
+
+
+def test_a_batch_of_transformed_distributions():
+    normal = bayeslayers.tfd_normal(0.5, 2.0)
+    both = bayeslayers.tfd_transformed_distribution(normal, tfp.bijectors.Exp(), (2, 4), [3])
+    assert (both.batch_shape, both.event_shape) == ((2, 4), (3,))
+    values = np.random.default_rng(1).uniform(0.5, 2.0, size=(2, 4, 3)).astype("float32")
+    density = stats.lognorm(2.0, scale=np.exp(0.5)).logpdf(values)
+    np.testing.assert_allclose(tfd_log_prob(both, values), density.sum(axis=-1), rtol=1e-5)
+    assert len(np.unique(tfd_sample(both, 5))) == 5 * 24
+    # The batch of the distribution stays in front of the event.
+    locs = np.array([0.0, 1.0], "float32")
+    batch = bayeslayers.tfd_transformed_distribution(
+        bayeslayers.tfd_normal(locs, 1.0), tfp.bijectors.Exp(), event_shape=3
+    )
+    expected = stats.norm(locs[:, None], 1).logpdf(np.log(values[:, 0])) - np.log(values[:, 0])
+    np.testing.assert_allclose(tfd_log_prob(batch, values[:, 0]), expected.sum(axis=-1), rtol=1e-5)
+
+
+def test_a_flow_of_a_single_normal():
+    """The form of tfprobability's examples: the base is one normal number, the event two."""
+    made = bayeslayers.layer_autoregressive(params=[2], event_shape=[2], kernel_initializer="zeros")
+    flow = bayeslayers.tfd_transformed_distribution(
+        bayeslayers.tfd_normal(0.0, 1.0),
+        bayeslayers.tfb_masked_autoregressive_flow(made),
+        event_shape=[2],
+    )
+    values = np.array([[0.5, -1.0], [2.0, 0.0]], "float32")
+    expected = stats.norm.logpdf(values).sum(axis=-1)
+    np.testing.assert_allclose(tfd_log_prob(flow, values), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"event_shape": None}, {"event_shape": ()}, {"batch_shape": []}]
+)
+def test_no_shape_leaves_the_distribution_as_it_is(given):
+    normal = bayeslayers.tfd_normal([0.0, 1.0], 1.0)
+    made = bayeslayers.tfd_transformed_distribution(normal, tfp.bijectors.Exp(), **given)
+    assert (made.batch_shape, made.event_shape) == ((2,), ())
+
+
+def test_shapes_that_meet_one_that_is_there_are_refused():
+    vector = bayeslayers.tfd_multivariate_normal_diag([0.0, 1.0])
+    batch = bayeslayers.tfd_normal([0.0], 1.0)
+    for distribution, argument in ((vector, "event_shape"), (batch, "batch_shape")):
+        with pytest.raises(ArgumentError, match=f"`{argument}` must be left empty"):
+            bayeslayers.tfd_transformed_distribution(
+                distribution, tfp.bijectors.Exp(), **{argument: 3}
+            )
+    with pytest.raises(ArgumentError, match="`event_shape` must be a positive whole number"):
+        bayeslayers.tfd_transformed_distribution(
+            bayeslayers.tfd_normal(0.0, 1.0), tfp.bijectors.Exp(), event_shape=-1
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "scale"),
+    [
+        ({"scale_diag": [1.0, 2.0], "scale_identity_multiplier": 0.5}, [1.5, 2.5]),
+        ({"scale_identity_multiplier": 0.5}, [0.5, 0.5]),
+        (
+            {
+                "scale_diag": np.array([1.0, 2.0], "float32"),
+                "scale_identity_multiplier": [0.5, 1.0],
+            },
+            [[1.5, 2.5], [2.0, 3.0]],
+        ),
+        ({"scale_diag": [1.0, 2.0], "scale_identity_multiplier": None}, [1.0, 2.0]),
+    ],
+)
+def test_a_number_is_added_to_all_standard_deviations(arguments, scale):
+    made = bayeslayers.tfd_multivariate_normal_diag([0.0, 1.0], **arguments)
+    expected = stats.norm([0, 1], scale).logpdf([0.3, 0.7]).sum(axis=-1)
+    np.testing.assert_allclose(tfd_log_prob(made, [0.3, 0.7]), expected, rtol=1e-5)
+    with pytest.raises(ArgumentError, match="`loc` must be given"):
+        bayeslayers.tfd_multivariate_normal_diag(scale_identity_multiplier=1.0)
+
+
+def test_a_poisson_of_whole_numbers_alone():
+    inside, outside = (
+        bayeslayers.tfd_poisson(2.5, interpolate_nondiscrete=flag) for flag in (True, False)
+    )
+    for each in (inside, outside, bayeslayers.tfd_poisson(2.5)):
+        np.testing.assert_allclose(tfd_log_prob(each, 3.0), stats.poisson(2.5).logpmf(3), rtol=1e-5)
+    assert tfd_log_prob(outside, 3.5).numpy() == -np.inf
+    between = 3.5 * np.log(2.5) - 2.5 - float(keras.ops.convert_to_numpy(tf.math.lgamma(4.5)))
+    np.testing.assert_allclose(tfd_log_prob(inside, 3.5), between, rtol=1e-5)

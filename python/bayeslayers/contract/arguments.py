@@ -388,6 +388,24 @@ DISTRIBUTION_ARGUMENTS = {
     "log_rate": Argument("Logarithm of the mean."),
     "total_count": Argument("Positive number of failures until which successes are counted."),
     "scale_diag": Argument("Standard deviations, one for each dimension."),
+    "scale_identity_multiplier": Argument(
+        "Number that is added to each standard deviation, or a tensor of the shape of the batch. "
+        "Without `scale_diag` it is the standard deviation."
+    ),
+    "interpolate_nondiscrete": Argument(
+        "{true} or {false}: whether the formula is evaluated for numbers that are not whole, or "
+        "their probability is 0."
+    ),
+    "batch_shape": Argument(
+        "Whole number, or several: how many distributions there are. For a `distribution` without "
+        "a batch.",
+        Coercion.WHOLE,
+    ),
+    "event_shape": Argument(
+        "Whole number, or several: the shape of one draw. The draws of `distribution`, which must "
+        "be of single numbers, are independent there before they are transformed.",
+        Coercion.WHOLE,
+    ),
     "scale_tril": Argument(
         "Lower triangular matrix with positive diagonal. {none} is the identity."
     ),

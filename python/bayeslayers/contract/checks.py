@@ -44,10 +44,12 @@ def _positive_list(argument: str, value: Any, rule: str) -> tuple[int, ...]:
 
 
 def positive_integer(argument: str, value: Any) -> int:
-    """A whole number above zero."""
-    if not _is_whole(value) or value < 1:
+    """A whole number above zero, alone or as the only one of a list."""
+    is_list_of_one = isinstance(value, (list, tuple)) and len(value) == 1
+    number = value[0] if is_list_of_one else value
+    if not _is_whole(number) or number < 1:
         raise ArgumentError(argument, "must be a positive whole number", {argument: value})
-    return int(value)
+    return int(number)
 
 
 def positive_integers(argument: str, value: Any, count: int) -> tuple[int, ...]:

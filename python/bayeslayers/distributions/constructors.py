@@ -13,7 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from bayeslayers.contract import binding
+from bayeslayers.contract import binding, checks
+from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import distribution_function
 
 # Arguments that tfprobability does not have: younger than it, or marked as experimental.
@@ -24,8 +25,71 @@ _LEFT_OUT = {
     "require_integer_total_count",
 }
 
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
 # What all of them have, in tfprobability's order at the end.
 _LAST = ("validate_args", "allow_nan_stats", "parameters", "name")
+
+
+@dataclass(frozen=True)
+class Former:
+    """Arguments that tfprobability has, and the class no longer.
+
+    Args:
+        after: The argument that they follow.
+        defaults: Their names, and what they are where they are not given.
+        translate: Returns the arguments of the class for these and all others that are given.
+    """
+
+    after: str
+    defaults: dict[str, Any]
+    translate: Callable[..., dict[str, Any]]
+
+
+def _shaped(
+    distribution: Any, batch_shape: Any = None, event_shape: Any = None, **others: Any
+) -> dict[str, Any]:
+    """Draw `event_shape` numbers from a distribution of one, and that `batch_shape` times."""
+    from tensorflow_probability import distributions as tfd
+
+    event_shape = _given_shape("event_shape", event_shape, distribution.event_shape)
+    batch_shape = _given_shape("batch_shape", batch_shape, distribution.batch_shape)
+    if event_shape:
+        distribution = tfd.Sample(distribution, event_shape)
+    if batch_shape:
+        distribution = tfd.BatchBroadcast(distribution, to_shape=batch_shape)
+    return {"distribution": distribution, **others}
+
+
+def _given_shape(argument: str, value: Any, present: tf.TensorShape) -> tuple[int, ...]:
+    """Return the shape that is given, which must not meet one that is there."""
+    value = value.as_list() if isinstance(value, tf.TensorShape) else value
+    sizes = () if value is None else checks.sizes(argument, value)
+    if sizes and present.rank != 0:
+        rule = "must be left empty where the distribution has such a shape of its own"
+        raise ArgumentError(argument, rule, {argument: value, "distribution": tuple(present)})
+    return sizes
+
+
+def _scaled(
+    loc: Any = None, scale_diag: Any = None, scale_identity_multiplier: Any = None, **others: Any
+) -> dict[str, Any]:
+    """Add the same number to all standard deviations; alone, it is all of them."""
+    if scale_identity_multiplier is not None:
+        sizes = loc if scale_diag is None else scale_diag
+        if sizes is None:
+            rule = "must be given where all standard deviations are `scale_identity_multiplier`"
+            raise ArgumentError("loc", rule, {"loc": loc})
+        sizes = tf.convert_to_tensor(sizes, dtype_hint=tf.float32)
+        base = tf.zeros_like(sizes) if scale_diag is None else sizes
+        scale_diag = base + tf.cast(scale_identity_multiplier, base.dtype)[..., tf.newaxis]
+    return {"loc": loc, "scale_diag": scale_diag, **others}
+
+
+def _on_whole_numbers(interpolate_nondiscrete: bool = True, **others: Any) -> dict[str, Any]:
+    """Give other numbers than whole ones a probability, or none."""
+    is_interpolated = checks.boolean("interpolate_nondiscrete", interpolate_nondiscrete)
+    return {"force_probs_to_zero_outside_support": not is_interpolated, **others}
 
 
 @dataclass(frozen=True)
@@ -38,12 +102,14 @@ class Constructor:
         formula: Its density or probability, or what it computes.
         arguments: Arguments of an example in Python, with `{tfp}` and `{of}` for what R spells with
             a dollar sign.
+        former: Arguments that the class no longer has.
     """
 
     path: str
     title: str
     formula: str
     arguments: str
+    former: Former | None = None
 
 
 CONSTRUCTORS = {
@@ -83,6 +149,7 @@ CONSTRUCTORS = {
         "Poisson distribution",
         "P(x = k) = rate^k * exp(-rate) / k!",
         "rate=2.5",
+        Former("log_rate", {"interpolate_nondiscrete": True}, _on_whole_numbers),
     ),
     "tfd_negative_binomial": Constructor(
         "distributions.NegativeBinomial",
@@ -95,6 +162,7 @@ CONSTRUCTORS = {
         "Multivariate normal distribution with a diagonal covariance",
         "p(x) = product over i of Normal(x[i]; loc[i], scale_diag[i])",
         "loc=[0.0, 1.0], scale_diag=[1.0, 2.0]",
+        Former("scale_diag", {"scale_identity_multiplier": None}, _scaled),
     ),
     "tfd_multivariate_normal_tri_l": Constructor(
         "distributions.MultivariateNormalTriL",
@@ -121,6 +189,7 @@ CONSTRUCTORS = {
         "y = bijector(x),   x ~ distribution;   "
         "log p(y) = log distribution(x) - log |det d bijector(x) / dx|",
         "distribution={tfp}distributions{of}Normal(0.0, 1.0), bijector={tfp}bijectors{of}Exp()",
+        Former("bijector", {"batch_shape": None, "event_shape": None}, _shaped),
     ),
     "tfb_masked_autoregressive_flow": Constructor(
         "bijectors.MaskedAutoregressiveFlow",
@@ -137,12 +206,14 @@ def constructor(name: str) -> Callable[..., Any]:
     """Make the function of that name from TensorFlow Probability's class."""
     spec = CONSTRUCTORS[name]
     target = _class(spec.path)
-    signature = _signature(target)
+    signature = _signature(target, spec.former)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         given = binding.given(signature, args, kwargs)
         if isinstance(given.get("dtype"), str):
             given["dtype"] = tf.as_dtype(given["dtype"])
+        if spec.former and not spec.former.defaults.keys().isdisjoint(given):
+            given = spec.former.translate(**given)
         return target(**given)
 
     function.__name__ = function.__qualname__ = name
@@ -158,7 +229,7 @@ def _class(path: str) -> type:
     return getattr(getattr(tensorflow_probability, module), name)
 
 
-def _signature(target: type) -> inspect.Signature:
+def _signature(target: type, former: Former | None) -> inspect.Signature:
     # Of `__init__`, as some classes have a `__new__` that takes anything.
     _, *parameters = inspect.signature(target.__init__).parameters.values()
     parameters = [
@@ -166,6 +237,12 @@ def _signature(target: type) -> inspect.Signature:
         for parameter in parameters
         if parameter.name not in _LEFT_OUT
     ]
+    if former:
+        place = 1 + [parameter.name for parameter in parameters].index(former.after)
+        parameters[place:place] = [
+            inspect.Parameter(name, _POSITIONAL, default=default)
+            for name, default in former.defaults.items()
+        ]
     return inspect.Signature(sorted(parameters, key=lambda parameter: _place(parameter.name)))
 
 
