@@ -25,7 +25,7 @@ FUNCTION = "must be a function"
 SEED = "must be a whole number from 0 to 2147483647, or left empty"
 
 BAD = [
-    *[("filters", value, POSITIVE) for value in (0, -1, 1.5, 8.0, "8", True, None, [8, 8])],
+    *[("filters", value, POSITIVE) for value in (0, -1, 1.5, 8.0, "8", True, None, [8])],
     *[("kernel_size", value, ONE_POSITIVE) for value in ((3, 3), 0, -1, 1.5, "3", (), None, True)],
     *[("strides", value, ONE_POSITIVE) for value in (0, (1, 1), 1.5, "1")],
     *[("dilation_rate", value, ONE_POSITIVE) for value in (0, (1, 1), 1.5)],

@@ -677,7 +677,10 @@ DEGREES = (
     'must be one of "equal", "random", or list the degrees, whole numbers from 0, of each layer'
 )
 BAD = [
-    *[("params", value, "must be a positive whole number") for value in (0, -1, 2.0, "2", None)],
+    *[
+        ("params", value, "must be a positive whole number")
+        for value in (0, -1, 2.0, "2", None, [], [2, 2], [0], ["2"])
+    ],
     *[("event_shape", v, "must be one positive whole") for v in (0, (2, 2), (), 1.5, "2", True)],
     *[
         ("hidden_units", value, "must list a positive whole number for each layer")
@@ -897,3 +900,10 @@ def test_a_transform_needs_a_distribution_over_vectors(make):
 def test_the_signature_of_the_transform_is_the_ancestors():
     parameters = inspect.signature(layer_autoregressive_transform).parameters
     assert list(parameters) == ["object", "made", "kwargs"]
+
+
+@pytest.mark.parametrize("params", [[2], (2,), np.int64(2)])
+def test_the_number_of_parameters_may_be_the_only_one_of_a_list(params):
+    made = layer_autoregressive(params=params, event_shape=3)
+    assert made.params == made.get_config()["params"] == 2
+    assert made(np.ones((4, 3), "float32")).shape == (4, 3, 2)

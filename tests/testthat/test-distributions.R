@@ -147,3 +147,48 @@ test_that("an NA among a distribution's parameters is refused", {
     expect_error(tfd_normal(value, 1), "NA", class = "bayeslayers_python_error")
   }
 })
+
+test_that("arguments of tfprobability that TensorFlow Probability has dropped keep their meaning", {
+  skip_without_core()
+  log_prob <- function(distribution, value) as.vector(numbers(tfd_log_prob(distribution, value)))
+  made <- layer_autoregressive(params = list(2L), event_shape = list(2L), hidden_units = c(4, 4))
+  flow <- tfd_transformed_distribution(
+    tfd_normal(0, 1), tfb_masked_autoregressive_flow(made),
+    event_shape = list(2L)
+  )
+  expect_identical(dim(numbers(flow %>% tfd_sample(3))), c(3L, 2L))
+  lognormal <- tfd_transformed_distribution(
+    tfd_normal(0, 1), tfp$bijectors$Exp(),
+    batch_shape = 2, event_shape = c(3)
+  )
+  values <- matrix(c(0.5, 1, 2, 3, 0.1, 1), 2)
+  expect_equal(
+    log_prob(lognormal, values), rowSums(dlnorm(values, log = TRUE)),
+    tolerance = 1e-6
+  )
+  wide <- tfd_multivariate_normal_diag(c(0, 1), c(1, 2), scale_identity_multiplier = 0.5)
+  expected <- sum(dnorm(c(0.3, 0.7), c(0, 1), c(1.5, 2.5), log = TRUE))
+  expect_equal(log_prob(wide, c(0.3, 0.7)), expected, tolerance = 1e-6)
+  expect_identical(log_prob(tfd_poisson(2.5, interpolate_nondiscrete = FALSE), 2.5), -Inf)
+})
+
+test_that("a distribution is asked while a model is put together, and regularizes the codes", {
+  skip_without_core()
+  make_normal <- function(t) {
+    t <- keras()$ops$split(t, 2L, axis = -1L)
+    tfd_independent(tfd_normal(t[[1]], keras()$ops$exp(t[[2]])), 1)
+  }
+  prior <- tfd_independent(tfd_normal(c(0, 0), 1), 1)
+  inputs <- keras()$Input(list(4L))
+  code <- layer_distribution_lambda(
+    inputs, make_normal,
+    activity_regularizer = function(q) tfd_kl_divergence(q, prior)
+  )
+  model <- keras()$Model(inputs, list(code$mean(), code |> tfd_stddev()))
+  values <- matrix(c(0.5, -1, 0.3, 0, 0.2, 1, -0.4, 0.1), 2)
+  outputs <- model(values)
+  expect_equal(numbers(outputs[[1]]), values[, 1:2], tolerance = 1e-6)
+  expect_equal(numbers(outputs[[2]]), exp(values[, 3:4]), tolerance = 1e-6)
+  by_hand <- rowSums((exp(2 * values[, 3:4]) + values[, 1:2]^2 - 1) / 2 - values[, 3:4])
+  expect_equal(sum(numbers(model$losses[[1]])), mean(by_hand), tolerance = 1e-6)
+})

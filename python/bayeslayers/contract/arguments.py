@@ -76,7 +76,10 @@ def _of_kernel(role: str, weight: str) -> dict[str, Argument]:
     posterior, prior, divergence = (
         text.format(weight=weight) for text in (_POSTERIOR, _PRIOR, _DIVERGENCE)
     )
-    standard = " The default is the standard normal distribution."
+    standard = (
+        " The default is the standard normal distribution; `trainable_normal_fn()`, beside it, "
+        "makes a normal prior whose mean and scale are trained."
+    )
     return {
         f"{role}_posterior_fn": Argument(
             posterior, Coercion.FUNCTION, _MEAN_FIELD.format(arguments="")
@@ -208,7 +211,8 @@ LAYER_ARGUMENTS = {
     ),
     "activity_regularizer": Argument(
         "Keras regularizer, its name, or a function of one tensor that returns a number: a penalty "
-        "on the outputs, added to the losses. With {none} there is none.",
+        "on the outputs, which Keras divides by the number of examples and adds to the losses. "
+        "With {none} there is none.",
         Coercion.FUNCTION,
     ),
     "trainable": Argument(
@@ -235,7 +239,9 @@ LAYER_ARGUMENTS = {
     ),
     "bias_divergence_fn": Argument(_of_bias(_DIVERGENCE), Coercion.FUNCTION, _KL),
     "params": Argument(
-        "Positive whole number: how many parameters each variable gets.", Coercion.WHOLE
+        "Positive whole number, alone or as the only one of a list: how many parameters each "
+        "variable gets.",
+        Coercion.WHOLE,
     ),
     "event_shape": Argument(
         "Positive whole number, alone or as the only size of a shape: how many variables there "

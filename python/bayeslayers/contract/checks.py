@@ -44,12 +44,17 @@ def _positive_list(argument: str, value: Any, rule: str) -> tuple[int, ...]:
 
 
 def positive_integer(argument: str, value: Any) -> int:
+    """A whole number above zero."""
+    if not _is_whole(value) or value < 1:
+        raise ArgumentError(argument, "must be a positive whole number", {argument: value})
+    return int(value)
+
+
+def only_positive_integer(argument: str, value: Any) -> int:
     """A whole number above zero, alone or as the only one of a list."""
     is_list_of_one = isinstance(value, (list, tuple)) and len(value) == 1
-    number = value[0] if is_list_of_one else value
-    if not _is_whole(number) or number < 1:
-        raise ArgumentError(argument, "must be a positive whole number", {argument: value})
-    return int(number)
+    is_found = is_list_of_one and _is_whole(value[0]) and value[0] >= 1
+    return positive_integer(argument, value[0] if is_found else value)
 
 
 def positive_integers(argument: str, value: Any, count: int) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ _ALL_LAYERS = "all_layers"
 _FIRST_LAYER = "first_layer"
 
 _CHECKS = {
-    "params": checks.positive_integer,
+    "params": checks.only_positive_integer,
     "event_shape": checks.event_shape,
     "hidden_units": checks.layer_sizes,
     "input_order": partial(
