@@ -23,6 +23,18 @@ test_that("the makers in tfp$layers$util can be passed on", {
   expect_type(layer$get_config(), "list")
 })
 
+test_that("a prior that is trained is beside them", {
+  skip_without_core()
+  layer <- layer_dense_flipout(
+    units = 4,
+    kernel_prior_fn = tfp$layers$util$trainable_normal_fn(is_centred = TRUE)
+  )
+  layer(array(1, c(2, 3)))
+  expect_length(layer$trainable_variables, 4)
+  expect_equal(unique(as.vector(numbers(layer$kernel_prior$stddev()))), 1, tolerance = 1e-6)
+  expect_type(layer$get_config(), "list")
+})
+
 test_that("a name that is not there is an R error", {
   skip_without_core()
   expect_error(tfp$foo, "no name")

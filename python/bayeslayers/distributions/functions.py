@@ -16,6 +16,10 @@ _PYTHON_SETTING = (
     ">>> normal = tfp.distributions.Normal(loc=1.0, scale=2.0)\n"
 )
 _R_SETTING = "normal <- tfp$distributions$Normal(loc = 1, scale = 2)\n"
+_IN_A_MODEL = (
+    "Of the output of a layer that returns a distribution, while a model is put together in the "
+    "functional API, it adds to the model a layer that gives the result at each call."
+)
 _TYPE_ERROR = {"error": "TypeError", "raises": "If an argument is not one of the method's."}
 _NO_CLOSED_FORM = {
     "error": "NotImplementedError",
@@ -66,6 +70,7 @@ def _documented(
 ) -> Callable[..., Any]:
     """Document a verb; the example is its Python call, what that prints, and its R call."""
     python_call, printed, r_call = example
+    parts["details"] = (*parts["details"], _IN_A_MODEL)
     name = function.__name__
     python_example = f"{_PYTHON_SETTING.format(name=name)}>>> {python_call}\n{printed}"
     decorate = distribution_function(

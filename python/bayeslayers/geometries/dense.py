@@ -21,7 +21,8 @@ class Dense(Chain, LinearMap):
     formula = "A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]"
     shapes = (
         "Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the "
-        "dimensions in between are positions, which share the weights"
+        "dimensions in between are positions, which share the weights. Inputs of two dimensions "
+        "may be a sparse tensor, such as TensorFlow's"
     )
     example_shape = (10,)
     example_arguments = "units=8"

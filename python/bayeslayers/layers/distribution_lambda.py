@@ -19,6 +19,18 @@ _DETAILS = (
     "to every Keras layer, loss and metric that it meets: by default a draw. The tensor is made "
     "when it is first needed, and stays the same for that output; the draw of the next call is a "
     "new one.",
+    "The methods of the output are the distribution's: `mean()` is its mean. Whatever else NumPy, "
+    "Keras or an operator asks for, the tensor answers, also by an index, as in TensorFlow "
+    "Probability; `==` compares objects, and `keras.ops.equal()` numbers.",
+    "While a model is put together in the functional API, the output has the methods of the "
+    "distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and "
+    "`log_prob()`: each adds to the model a layer that calls it. Of the output of a model within a "
+    "model, ask by the verbs: `tfd_mean()` and its like.",
+    "An `activity_regularizer` receives the distribution, too: in a variational autoencoder the "
+    "divergence of the encoder's output from the prior. Keras divides what it returns by the "
+    "number of rows: return the sum over them, or one number for each, and the mean divergence of "
+    "an example is added to the loss, which is then the negative evidence lower bound. Keras's "
+    'own regularizers, such as "l2", penalise the tensor.',
     "A model that ends in this layer is trained with a loss function of the targets and the "
     "distribution, such as its negative log density: a function that is passed to `compile()` "
     "receives the distribution itself. `predict()` returns the tensors; for the distribution, call "
@@ -41,7 +53,24 @@ _PYTHON_EXAMPLE = """\
 >>> model.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
 >>> history = model.fit(keras.ops.ones((32, 3)), keras.ops.ones((32, 1)), verbose=0)
 >>> model(keras.ops.ones((32, 3))).mean().shape
-TensorShape([32, 1])"""
+TensorShape([32, 1])
+
+A variational autoencoder: its encoder's output has its divergence from the prior in the loss.
+
+>>> def vector(t):
+...     loc, scale = keras.ops.split(t, 2, axis=-1)
+...     return tfd.Independent(tfd.Normal(loc, keras.ops.softplus(scale)), 1)
+>>> prior = tfd.Independent(tfd.Normal([0.0, 0.0], 1.0), 1)
+>>> inputs = keras.Input((8,))
+>>> code = layer_distribution_lambda(
+...     keras.layers.Dense(4)(inputs), vector, activity_regularizer=lambda q: q.kl_divergence(prior)
+... )
+>>> outputs = layer_distribution_lambda(keras.layers.Dense(16)(code), vector)
+>>> autoencoder = keras.Model(inputs, outputs)
+>>> autoencoder.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
+>>> history = autoencoder.fit(keras.ops.ones((32, 8)), keras.ops.ones((32, 8)), verbose=0)
+>>> keras.Model(inputs, code.mean()).predict(keras.ops.ones((5, 8)), verbose=0).shape
+(5, 2)"""
 _R_EXAMPLE = """\
 keras <- reticulate::import("keras")
 make_normal <- function(t) {
@@ -52,11 +81,38 @@ model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L))) |
   layer_distribution_lambda(make_normal)
 model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
 model$fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0L)
-model(array(1, c(32, 3)))$mean()"""
+model(array(1, c(32, 3)))$mean()
+
+# A variational autoencoder: its encoder's output has its divergence from the prior in the loss.
+make_vector <- function(t) {
+  t <- keras$ops$split(t, 2L, axis = -1L)
+  tfp$distributions$Independent(tfp$distributions$Normal(t[[1]], keras$ops$softplus(t[[2]])), 1L)
+}
+prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
+inputs <- keras$Input(list(8L))
+code <- keras$layers$Dense(4L)(inputs) |>
+  layer_distribution_lambda(
+    make_vector,
+    activity_regularizer = function(q) tfd_kl_divergence(q, prior)
+  )
+outputs <- keras$layers$Dense(16L)(code) |>
+  layer_distribution_lambda(make_vector)
+autoencoder <- keras$Model(inputs, outputs)
+autoencoder$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+autoencoder$fit(array(1, c(32, 8)), array(1, c(32, 8)), verbose = 0L)
+encoder <- keras$Model(inputs, code |> tfd_mean())
+encoder$predict(array(1, c(5, 8)), verbose = 0L)"""
 _REFERENCE = (
     "Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., "
     "Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. "
     "https://arxiv.org/abs/1711.10604"
+)
+
+
+_ACTIVITY_REGULARIZER = (
+    "Keras regularizer, its name, or a function of the distribution that returns a number: a "
+    "penalty, which Keras divides by the number of rows and adds to the losses. With {none} there "
+    "is none."
 )
 
 
@@ -82,7 +138,7 @@ class DistributionLambda(SeededLayer):
             "formula": "y ~ p(y; x), where p is made from the inputs x",
             "details": _DETAILS,
             "reference": _REFERENCE,
-            "own_prose": {"seed": SEED_OF_SAMPLES},
+            "own_prose": {"seed": SEED_OF_SAMPLES, "activity_regularizer": _ACTIVITY_REGULARIZER},
             "python_example": _PYTHON_EXAMPLE,
             "r_example": _R_EXAMPLE,
         }
