@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,11 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.draws import first_output, statistics_of_draws
+from bayeslayers.models.draws import Results
+from bayeslayers.models.outputs import OutputKind
+from bayeslayers.models.statistics import Block, DrawsOfModel
 from bayeslayers.models.summary import (
+    OUTPUTS,
     class_probabilities,
     class_statistics,
     kind_of_output,
@@ -76,24 +80,42 @@ y <- array(1, c(8, 1))
 def log_likelihood(
     model: keras.Model,
     x: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     draws: int = 100,
     outputs: str = "auto",
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
+    output: str | int | None = None,
 ) -> np.ndarray:
-    kind = kind_of_output(model, x, outputs)
-    if first_output(model, x).is_distribution:
-        statistics = ("log_prob",)
-        found = statistics_of_draws(model, x, draws, statistics, batch_size, seed, verbose, y)
-        return found[0]["log_prob"]
-    if kind == "values":
-        _refuse_values(model)
-    found = statistics_of_draws(model, x, draws, ("mean",), batch_size, seed, verbose, y)
-    p = class_probabilities(kind, found[0])
-    labels = _labels(y, p.shape[-1])
-    return np.log(_of_labels(np.moveaxis(p, 0, 1), labels).T)
+    outputs = checks.choice("outputs", outputs, OUTPUTS)
+    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
+    only = of_model.outputs.only(output)
+    kind = kind_of_output(only, outputs)
+    results = Results(of_model.draws, of_model.inputs.count)
+    if kind == "values" or only.is_distribution:
+        check_outcomes(only, model)
+        of_model.reduce(
+            [(only.place, "log_prob")], results.add, of_model.targets(y, only), in_pieces=False
+        )
+    else:
+
+        def add(block: Block, p: np.ndarray) -> None:
+            values = [likelihood_of_classes(p, block.y)]
+            results.add(Block(block.start, block.size, values, None))
+
+        _of_classes(of_model, only, kind, y, add)
+    return results.values()[0]
+
+
+def likelihood_of_classes(p: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the log-likelihood of observed classes under each draw, (draws, n).
+
+    Args:
+        p: Probabilities of the classes, (draws, n, classes).
+        y: The classes, (n,), or a column for each.
+    """
+    return np.log(_of_labels(np.moveaxis(p, 0, 1), _labels(y, p.shape[-1])).T)
 
 
 @model_function(
@@ -137,7 +159,7 @@ predictive_scores(model, x, y, draws = 100, by = "example", verbose = 0)""",
 def predictive_scores(
     model: keras.Model,
     x: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     draws: int = 1000,
     levels: tuple[float, ...] = LEVELS,
     outputs: str = "auto",
@@ -146,20 +168,19 @@ def predictive_scores(
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
+    output: str | int | None = None,
 ) -> pd.DataFrame:
     levels = checks.probabilities("levels", levels)
     bins = checks.positive_integer("bins", bins)
     by = checks.choice("by", by, _BY)
-    kind = kind_of_output(model, x, outputs)
+    outputs = checks.choice("outputs", outputs, OUTPUTS)
+    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
+    only = of_model.outputs.only(output)
+    kind = kind_of_output(only, outputs)
     if kind == "values":
-        outcomes = _outcomes(model, x, y, draws, batch_size, seed, verbose)
-        return _scores_of_values(outcomes, levels, by)
-    found = statistics_of_draws(
-        model, x, draws, class_statistics(kind), batch_size, seed, verbose, y
-    )
-    probabilities = class_probabilities(kind, found[0]).astype("float64").mean(axis=0)
-    labels = _labels(y, probabilities.shape[-1])
-    return _scores_of_classes(probabilities, labels, bins, by)
+        check_outcomes(only, model)
+        return _table_of_values(_of_values(of_model, only, y, levels), levels, by)
+    return _scores_of_classes(*_mean_of_classes(of_model, only, kind, y), bins, by)
 
 
 @model_function(
@@ -188,28 +209,29 @@ def predictive_scores(
 def reliability_curve(
     model: keras.Model,
     x: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     draws: int = 1000,
     outputs: str = "auto",
     bins: int = 10,
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
+    output: str | int | None = None,
 ) -> pd.DataFrame:
     import pandas as pd
 
     bins = checks.positive_integer("bins", bins)
-    kind = kind_of_output(model, x, outputs)
+    outputs = checks.choice("outputs", outputs, OUTPUTS)
+    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
+    only = of_model.outputs.only(output)
+    kind = kind_of_output(only, outputs)
     if kind == "values":
-        pit = _outcomes(model, x, y, draws, batch_size, seed, verbose).pit()
-        levels = np.arange(1, bins) / bins
-        coverage = [_is_covered(pit, level).mean() for level in levels]
-        return pd.DataFrame({"level": levels, "coverage": coverage, "n": pit.size})
-    found = statistics_of_draws(
-        model, x, draws, class_statistics(kind), batch_size, seed, verbose, y
-    )
-    probabilities = class_probabilities(kind, found[0]).astype("float64").mean(axis=0)
-    return _reliability_of_classes(probabilities, _labels(y, probabilities.shape[-1]), bins)
+        check_outcomes(only, model)
+        levels = tuple(np.arange(1, bins) / bins)
+        found = _of_values(of_model, only, y, levels)
+        coverage = found["covered"].reshape(-1, len(levels)).mean(axis=0)
+        return pd.DataFrame({"level": levels, "coverage": coverage, "n": found["y"].size})
+    return _reliability_of_classes(*_mean_of_classes(of_model, only, kind, y), bins)
 
 
 @dataclass(frozen=True)
@@ -248,25 +270,65 @@ class _Outcomes:
         return logsumexp(self.log_prob, axis=0) - np.log(len(self.log_prob))
 
 
-def _outcomes(
-    model: keras.Model,
-    x: Any,
+def _of_values(
+    of_model: DrawsOfModel, output: OutputKind, y: Any, levels: tuple[float, ...]
+) -> dict[str, np.ndarray]:
+    """Return what scores are made from: for each example, (n, ...), but no draws."""
+
+    def of_block(block: Block) -> dict[str, np.ndarray]:
+        means, samples, log_prob = (values.astype("float64") for values in block.values)
+        observed = block.y.astype("float64").reshape(samples.shape[1:])
+        outcomes = _Outcomes(observed, samples, means, log_prob)
+        pit = outcomes.pit()
+        return {
+            "y": observed,
+            "mean": means.mean(axis=0),
+            "pit": pit,
+            "crps": outcomes.crps(),
+            "log_score": outcomes.log_score(),
+            "covered": np.stack([_is_covered(pit, level) for level in levels], axis=-1),
+        }
+
+    wanted = [(output.place, name) for name in ("mean", "sample", "log_prob")]
+    parts = of_model.reduce(wanted, of_block, of_model.targets(y, output))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _of_classes(
+    of_model: DrawsOfModel,
+    output: OutputKind,
+    kind: str,
     y: Any,
-    draws: int,
-    batch_size: int | None,
-    seed: int | None,
-    verbose: str | int,
-) -> _Outcomes:
-    if not first_output(model, x).is_distribution:
-        _refuse_values(model)
-    statistics = ("mean", "sample", "log_prob")
-    found = statistics_of_draws(model, x, draws, statistics, batch_size, seed, verbose, y)
-    means, samples, log_prob = (found[0][name].astype("float64") for name in statistics)
-    observed = keras.ops.convert_to_numpy(y).astype("float64").reshape(samples.shape[1:])
-    return _Outcomes(observed, samples, means, log_prob)
+    function: Callable[[Block, np.ndarray], Any],
+) -> list[Any]:
+    """Return what a function makes of one block after the other, and of its probabilities."""
+    statistics = class_statistics(kind)
+
+    def of_block(block: Block) -> Any:
+        found = dict(zip(statistics, block.values, strict=True))
+        return function(block, class_probabilities(kind, found))
+
+    wanted = [(output.place, name) for name in statistics]
+    return of_model.reduce(wanted, of_block, of_model.targets(y, output))
 
 
-def _refuse_values(model: keras.Model) -> None:
+def _mean_of_classes(
+    of_model: DrawsOfModel, output: OutputKind, kind: str, y: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean probabilities of the classes, (n, classes), and each example's class."""
+
+    def of_block(block: Block, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return p.astype("float64").mean(axis=0), _labels(block.y, p.shape[-1])
+
+    parts = _of_classes(of_model, output, kind, y, of_block)
+    p, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return p, labels
+
+
+def check_outcomes(output: OutputKind, model: keras.Model) -> None:
+    """Raise an error unless a model's output is a distribution."""
+    if output.is_distribution:
+        return
     rule = (
         "must end in a distribution, such as `layer_distribution_lambda()` gives, or in classes "
         "that `outputs` names"
@@ -280,32 +342,32 @@ def _is_covered(pit: np.ndarray, level: float) -> np.ndarray:
     return np.abs(2 * pit - 1) <= level
 
 
-def _scores_of_values(outcomes: _Outcomes, levels: tuple[float, ...], by: str) -> pd.DataFrame:
+def _table_of_values(
+    found: dict[str, np.ndarray], levels: tuple[float, ...], by: str
+) -> pd.DataFrame:
     import pandas as pd
 
-    pit, crps, log_score = outcomes.pit(), outcomes.crps(), outcomes.log_score()
-    percent = [f"{100 * level:g}" for level in levels]
-    covered = [_is_covered(pit, level) for level in levels]
+    covered = {f"{100 * level:g}": found["covered"][..., i] for i, level in enumerate(levels)}
     if by == "model":
-        squares = (outcomes.means.mean(axis=0) - outcomes.y) ** 2
         row = {
-            "n": len(outcomes.y),
-            "rmse": np.sqrt(squares.mean()),
-            "crps": crps.mean(),
-            "log_score": log_score.mean(),
-            **{f"coverage_{p}": inside.mean() for p, inside in zip(percent, covered, strict=True)},
+            "n": len(found["y"]),
+            "rmse": np.sqrt(((found["mean"] - found["y"]) ** 2).mean()),
+            "crps": found["crps"].mean(),
+            "log_score": found["log_score"].mean(),
+            **{f"coverage_{percent}": inside.mean() for percent, inside in covered.items()},
         }
         return pd.DataFrame([row])
+    shape = found["pit"].shape
     columns = {
-        "y": outcomes.y,
-        "pit": pit,
-        "crps": crps,
+        "y": found["y"],
+        "pit": found["pit"],
+        "crps": found["crps"],
         # (n, ...): every output of an example has the example's.
-        "log_score": np.broadcast_to(log_score, pit.T.shape).T,
-        **{f"covered_{p}": inside for p, inside in zip(percent, covered, strict=True)},
+        "log_score": np.broadcast_to(found["log_score"], shape[::-1]).T,
+        **{f"covered_{percent}": inside for percent, inside in covered.items()},
     }
     values = {name: column.ravel() for name, column in columns.items()}
-    return pd.DataFrame({**rows_of_values(pit.shape), **values})
+    return pd.DataFrame({**rows_of_values(shape), **values})
 
 
 def _labels(y: Any, classes: int) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.draws import OutputKind, first_output, statistics_of_draws
+from bayeslayers.models.outputs import OutputKind
+from bayeslayers.models.statistics import Block, DrawsOfModel
 
 if TYPE_CHECKING:
     import keras
@@ -40,9 +41,13 @@ _MAD_OF_NORMAL = 1.482602218505602
         "each class.",
         '"auto" takes a model that ends in a categorical or Bernoulli distribution for a '
         "classifier, and all others for values.",
+        "The examples are summarised batch by batch. The draws of one batch are held in memory: "
+        "`draws` times `batch_size` numbers for each number that the model returns, in single "
+        "precision, and as much again for their variances and for samples where there is noise.",
     ),
     returns="A data frame.",
-    raises="If an argument breaks a rule that is stated here, or the model has several outputs.",
+    raises="If an argument breaks a rule that is stated here, or the model has several outputs and "
+    "`output` does not name one.",
     python_example="""\
 >>> import keras
 >>> from bayeslayers import layer_dense_flipout, predictive_summary
@@ -70,37 +75,44 @@ def predictive_summary(
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
+    output: str | int | None = None,
 ) -> pd.DataFrame:
+    import pandas as pd
+
     probs = checks.probabilities("probs", probs)
-    kind = kind_of_output(model, x, outputs)
+    outputs = checks.choice("outputs", outputs, OUTPUTS)
+    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
+    only = of_model.outputs.only(output)
+    kind = kind_of_output(only, outputs)
     if kind != "values":
-        found = statistics_of_draws(
-            model, x, draws, class_statistics(kind), batch_size, seed, verbose
-        )
-        return summarise_classes(class_probabilities(kind, found[0]))
-    statistics = (
-        ("mean", "variance", "sample") if first_output(model, x).is_distribution else ("mean",)
-    )
-    found = statistics_of_draws(model, x, draws, statistics, batch_size, seed, verbose)
-    return summarise_values(found[0], probs)
+        statistics = class_statistics(kind)
+    else:
+        statistics = ("mean", "variance", "sample") if only.is_distribution else ("mean",)
+
+    def table(block: Block) -> pd.DataFrame:
+        found = dict(zip(statistics, block.values, strict=True))
+        if kind == "values":
+            rows = summarise_values(found, probs)
+        else:
+            rows = summarise_classes(class_probabilities(kind, found))
+        rows["example"] += block.start
+        return rows
+
+    tables = of_model.reduce([(only.place, name) for name in statistics], table)
+    return pd.concat(tables, ignore_index=True)
 
 
-def kind_of_output(model: keras.Model, x: Any, outputs: str) -> str:
-    """Return what a model's only output is.
+def kind_of_output(output: OutputKind, outputs: str) -> str:
+    """Return what an output of a model is.
 
     Args:
-        model: A Keras model.
-        x: Inputs.
+        output: The output.
         outputs: What the caller says of it.
 
     Returns:
         "values", "probabilities", "logits", or "distribution" for one over classes.
     """
     outputs = checks.choice("outputs", outputs, OUTPUTS)
-    output = first_output(model, x)
-    if output.count != 1:
-        rule = "must have one output; take `predict_draws()` for several"
-        raise ArgumentError("model", rule, {"outputs": output.count})
     if output.is_distribution:
         return _kind_of_distribution(output, outputs)
     return "values" if outputs == "auto" else outputs
