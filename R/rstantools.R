@@ -12,6 +12,9 @@
 #' its outputs; the others need a distribution, such as [layer_distribution_lambda()] gives.
 #' `log_lik()` also takes classes, whose `outputs` are then named.
 #'
+#' An interval lies between two quantiles of the draws of the outcome, ends included: those of
+#' [predictive_summary()], and of the intervals whose coverage [predictive_scores()] counts.
+#'
 #' Where the model ends in a categorical distribution, `posterior_epred()` gives the probabilities
 #' of the classes, and there is no interval. Classes are counted from 0, as `fit()` takes them, both
 #' in what `posterior_predict()` returns and in the `y` of `log_lik()`. After a Bernoulli

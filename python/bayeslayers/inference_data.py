@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.models.draws import Results
 from bayeslayers.models.posterior import posterior_draws
-from bayeslayers.models.scores import check_outcomes, likelihood_of_classes
+from bayeslayers.models.scores import check_labels_of, check_noise, likelihood_of_classes
 from bayeslayers.models.statistics import Block, DrawsOfModel
-from bayeslayers.models.summary import class_probabilities, class_statistics, kind_of_output
+from bayeslayers.models.summary import CLASSES, class_log_probabilities, kind_of_output
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -37,8 +37,8 @@ def as_inference_data(
 
     There is one chain, whose draws are independent. The same draw of the weights stands behind a
     number in each of the groups: `posterior`, with the weights, named after their layer
-    (`dense.kernel`); with `x`, `posterior_predictive`, in which the outcome is `y`, and
-    `constant_data`; with `y` as well, `log_likelihood` and `observed_data`.
+    (`dense.kernel`); with `x`, `posterior_predictive`, in which the outcome is `y`, and for an
+    array `constant_data`; with `y` as well, `log_likelihood` and `observed_data`.
 
     Args:
         model: A Keras 3 model, sequential, functional or subclassed.
@@ -105,47 +105,45 @@ def _of_outcomes(
     only = of_model.outputs.only(output)
     kind = kind_of_output(only, outputs)
     has_targets = y is not None or of_model.inputs.first.y is not None
-    targets = of_model.targets(y, only) if has_targets else None
-    if kind == "values" or only.is_distribution:
-        check_outcomes(only, model)
-        statistics, parts = ("sample", "log_prob"), lambda block: block.values
+    check = functools.partial(check_labels_of, only) if kind == "values" else lambda _: None
+    targets = of_model.targets(y, only, check) if has_targets else None
+    if kind == "values":
+        check_noise(only, model)
+        wanted = ("sample", "log_prob") if has_targets else ("sample",)
     else:
-        statistics, parts = class_statistics(kind), _ClassParts(kind, seed)
-    wanted = [(only.place, name) for name in statistics if has_targets or name != "log_prob"]
+        wanted = ("sample", *CLASSES) if only.is_distribution else CLASSES
+    numbers = np.random.default_rng(seed)
     results = Results(of_model.draws, of_model.inputs.count)
     observed: list[np.ndarray] = []
 
     def add(block: Block) -> None:
-        results.add(Block(block.start, block.size, parts(block), None))
+        if kind == "values":
+            outcomes, *likelihood = block.values
+        else:
+            log_p = class_log_probabilities(kind, block.values[-1])
+            outcomes = block.values[0] if only.is_distribution else _drawn(log_p, numbers)
+            likelihood = [likelihood_of_classes(log_p, block.y)] if has_targets else []
+        results.add(Block(block.start, block.size, [outcomes, *likelihood], None))
         if has_targets:
             observed.append(block.y)
 
-    of_model.reduce(wanted, add, targets, in_pieces=False)
+    of_model.reduce([(only.place, name) for name in wanted], add, targets, in_pieces=False)
     groups = ("posterior_predictive", "log_likelihood")
     found = {name: {"y": value} for name, value in zip(groups, results.values(), strict=False)}
     if has_targets:
         shape = found["posterior_predictive"]["y"].shape[1:]
         found["observed_data"] = {"y": _observed(np.concatenate(observed), shape)}
-    if isinstance(x, np.ndarray) or tf.is_tensor(x):
+    if hasattr(x, "__array__"):
         found["constant_data"] = {"x": keras.ops.convert_to_numpy(x)}
     return found
 
 
-class _ClassParts:
-    """Draws of the class, and the log-likelihood of those that were observed."""
-
-    def __init__(self, kind: str, seed: int) -> None:
-        self._kind = kind
-        self._numbers = np.random.default_rng(seed)
-
-    def __call__(self, block: Block) -> list[np.ndarray]:
-        statistics = class_statistics(self._kind)
-        p = class_probabilities(self._kind, dict(zip(statistics, block.values, strict=True)))
-        # One example after the other, so that it does not matter how they are cut into blocks.
-        places = self._numbers.random((block.size, len(p), 1)).swapaxes(0, 1)
-        # The first class whose cumulative probability reaches the place, the last despite rounding.
-        classes = (places > p.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
-        return [classes] if block.y is None else [classes, likelihood_of_classes(p, block.y)]
+def _drawn(log_p: np.ndarray, numbers: np.random.Generator) -> np.ndarray:
+    """Return classes that are drawn with these log-probabilities, (draws, n)."""
+    # One example after the other, so that it does not matter how they are cut into blocks.
+    places = numbers.random((log_p.shape[1], len(log_p), 1)).swapaxes(0, 1)
+    # The first class whose cumulative probability reaches the place, the last despite rounding.
+    return (places > np.exp(log_p).cumsum(axis=-1)[..., :-1]).sum(axis=-1)
 
 
 def _observed(y: Any, shape: tuple[int, ...]) -> np.ndarray:

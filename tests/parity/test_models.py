@@ -49,6 +49,42 @@ def test_draws(r, model):
     np.testing.assert_allclose(found, predict_draws(model, X, 5, seed=3, verbose=0), rtol=1e-6)
 
 
+def test_outputs_by_name_and_by_place_from_one_in_r(r):
+    inputs = keras.Input((6, 3))
+    hidden = keras.layers.Flatten()(Conv1DFlipout(2, 3, seed=1)(inputs))
+    noisy = DistributionLambda(lambda t: tfp.distributions.Normal(t, 0.5), name="size")
+    outputs = {"size": noisy(keras.layers.Dense(1)(hidden)), "kind": keras.layers.Dense(3)(hidden)}
+    made = keras.Model(inputs, outputs)
+    r.assign("model", made)
+    r.assign("x", X)
+    in_r = "model, x, draws = 5, seed = 3, verbose = 0"
+    arguments = {"draws": 5, "seed": 3, "verbose": 0}
+    expected = predict_draws(made, X, **arguments)
+    r.run(f"draws <- predict_draws({in_r})")
+    assert r.json("names(draws)") == list(expected) == ["size", "kind"]
+    for place, name in enumerate(expected):
+        np.testing.assert_allclose(r.numbers(f"draws${name}"), expected[name], rtol=1e-5)
+        for code in (f"{place + 1}", f"{place + 1}L", f"'{name}'"):
+            found = r.numbers(f"predict_draws({in_r}, output = {code})")
+            np.testing.assert_allclose(found, expected[name], rtol=1e-5)
+    r.run(f"table <- predictive_summary({in_r}, output = 1)")
+    table = predictive_summary(made, X, output="size", **arguments)
+    np.testing.assert_allclose(r.numbers("table$mean"), table["mean"], rtol=1e-5)
+    assert '2 outputs: "size", "kind"' in r.error(f"predictive_summary({in_r})")
+    for code in ("0", "3", "-1", "1.5", "TRUE", "NA", "c(1, 2)", "'no'"):
+        assert "`output` must be" in r.error(f"predictive_summary({in_r}, output = {code})")
+
+
+def test_batches_of_a_dataset(r, model):
+    import tensorflow as tf
+
+    r.assign("data", tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(3))
+    found = r.numbers("predict_draws(model, data, draws = 5, seed = 3, verbose = 0)")
+    np.testing.assert_allclose(found, predict_draws(model, X, 5, seed=3, verbose=0), rtol=1e-5)
+    message = r.error("predict_draws(model, data, draws = 5, batch_size = 2)")
+    assert "`batch_size` must be left empty" in message
+
+
 def test_divergence_and_its_scale(r, model):
     r.run("scale_kl(model, num_examples = 50); kl <- kl_divergence(model)")
     kl = kl_divergence(model)
@@ -160,6 +196,27 @@ def test_scores(r, noisy):
     assert r.json("rows$variable") == ["y[1]", "y[2]"] * 4
     r.run("curve <- reliability_curve(model, x, y, draws = 50, bins = 4, seed = 3)")
     assert_same_tables(r, "curve", reliability_curve(noisy, X, Y, 50, bins=4, seed=3))
+
+
+def test_intervals_of_counts(r):
+    made = network()
+    made.add(DistributionLambda(lambda t: tfp.distributions.Poisson(keras.ops.exp(t))))
+    y = np.arange(8.0).reshape(4, 2)
+    for name, value in (("model", made), ("x", X), ("y", y)):
+        r.assign(name, value)
+    arguments = {"draws": 101, "seed": 3, "verbose": 0}
+    table = predictive_scores(made, X, y, by="example", **arguments)
+    in_r = "draws = 101, seed = 3, verbose = 0"
+    r.run(f"rows <- predictive_scores(model, x, y, by = 'example', {in_r})")
+    np.testing.assert_array_equal(r.numbers("as.numeric(rows$covered_90)"), table["covered_90"])
+    r.run(f"s <- predictive_summary(model, x, {in_r})")
+    found = r.numbers("as.numeric(s$q5 <= rows$y & rows$y <= s$q95)")
+    np.testing.assert_array_equal(found, table["covered_90"])
+    assert 0 < table["covered_90"].mean() < 1
+    if r.has("rstantools"):
+        ends = r.numbers(f"rstantools::predictive_interval(model, x, prob = 0.9, {in_r})")
+        inside = (ends[..., 0] <= y) & (y <= ends[..., 1])
+        np.testing.assert_array_equal(inside.ravel(), table["covered_90"])
 
 
 def test_likelihood_of_draws(r, noisy):

@@ -10,6 +10,7 @@ from bayeslayers import (
     log_likelihood,
     predict_draws,
     predictive_scores,
+    predictive_summary,
     reliability_curve,
     tfp,
 )
@@ -206,3 +207,115 @@ def test_classes_are_checked(y):
     model, *_ = classifier()
     with pytest.raises(ArgumentError, match="whole number from 0 to 2"):
         scores(model, y=y, draws=10, outputs="probabilities")
+
+
+def counts(x):
+    """Return a model of counts, whose means are its inputs."""
+    poisson = DistributionLambda(tfp.distributions.Poisson)
+    return keras.Sequential([keras.Input(x.shape[1:]), poisson])
+
+
+@pytest.mark.parametrize("draws", [2, 11, 101, 500])
+@pytest.mark.parametrize("ending", ["normal", "poisson", "bernoulli"])
+def test_an_outcome_is_covered_where_it_is_between_the_quantiles_of_the_summary(ending, draws):
+    rng = np.random.default_rng(5)
+    x = rng.gamma(2, 2, (200, 1)).astype("float32")
+    outputs = "auto"
+    if ending == "poisson":
+        model, y = counts(x), rng.poisson(x)
+    elif ending == "normal":
+        last = DistributionLambda(lambda t: tfp.distributions.Normal(t, NOISE))
+        model, y = keras.Sequential([keras.Input((1,)), DenseFlipout(1), last]), rng.normal(x)
+    else:
+        last = DistributionLambda(lambda t: tfp.distributions.Bernoulli(logits=t - 2))
+        model, y = keras.Sequential([keras.Input((1,)), last]), rng.integers(0, 2, (200, 1))
+        outputs = "values"
+    levels, probs = (0.3, 0.5, 0.8, 0.9, 0.95), (0.35, 0.25, 0.1, 0.05, 0.025)
+    arguments = {"draws": draws, "seed": 3, "verbose": 0, "outputs": outputs}
+    table = predictive_scores(model, x, y, levels=levels, by="example", **arguments)
+    ends = (*probs, *(round(1 - prob, 3) for prob in probs))
+    summary = predictive_summary(model, x, probs=ends, **arguments)
+    for level, prob in zip(levels, probs, strict=True):
+        lower, upper = (summary[f"q{100 * end:g}"] for end in (prob, round(1 - prob, 3)))
+        inside = (lower <= y[:, 0]) & (y[:, 0] <= upper)
+        np.testing.assert_array_equal(table[f"covered_{100 * level:g}"], inside)
+    # One seed stands for one set of draws.
+    whole = predictive_scores(model, x, y, levels=levels, **arguments)
+    curve = reliability_curve(model, x, y, bins=10, **arguments).set_index("level")["coverage"]
+    for level in (0.3, 0.5, 0.8, 0.9):
+        assert curve[level] == whole[f"coverage_{100 * level:g}"].item()
+
+
+def test_the_interval_of_counts_is_that_of_their_distribution():
+    y, rates = np.arange(12.0), np.arange(0.3, 9, 0.1)
+    # Rates at which no probability of at most k is near an end: a share of 4000 draws is off by
+    # 0.017 at 0.05 and at 0.95, and by 0.035 at 0.25 and at 0.75, once in a million.
+    cdf = stats.poisson.cdf(np.arange(30), rates[:, None])
+    distance = {end: np.abs(cdf - end).min(axis=1) for end in (0.05, 0.25, 0.75, 0.95)}
+    for level, ends, off in ((90, (0.05, 0.95), 0.017), (50, (0.25, 0.75), 0.035)):
+        rate = rates[np.all([distance[end] > off for end in ends], axis=0)][:, None]
+        assert len(rate) > 8
+        x = np.repeat(rate, len(y), axis=0).astype("float32")
+        observed = np.tile(y, len(rate))
+        table = scores(counts(x), x, observed, by="example")
+        lower, upper = stats.poisson.ppf(np.array(ends)[:, None], x[:, 0].astype("float64"))
+        expected = (lower <= observed) & (observed <= upper)
+        np.testing.assert_array_equal(table[f"covered_{level}"], expected)
+
+
+@pytest.mark.parametrize("draws", [2, 3, 10])
+def test_the_crps_of_few_draws_is_without_bias(draws):
+    n = 4000
+    y = np.random.default_rng(7).normal(size=(n, 1))
+    normal = DistributionLambda(lambda t: tfp.distributions.Normal(t, 1.0))
+    model = keras.Sequential([keras.Input((1,)), normal])
+    table = scores(model, np.zeros((n, 1)), y, draws=draws, by="example")
+    z = y[:, 0]
+    exact = z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / np.sqrt(np.pi)
+    error = table["crps"] - exact
+    # Five standard errors: once in a million.
+    assert abs(error.mean()) < 5 * error.std() / np.sqrt(n)
+
+
+def test_a_single_draw_has_no_crps():
+    with pytest.raises(ArgumentError, match="`draws` must be 2 or more"):
+        scores(values(), draws=1)
+    assert len(reliability_curve(values(), X, Y, draws=1, verbose=0)) == 9
+    model, x, y = classifier()
+    assert len(scores(model, x, y, draws=1, outputs="probabilities")) == 1
+
+
+def test_outcomes_of_several_dimensions_keep_their_places():
+    tfd = tfp.distributions
+    x = np.arange(24.0, dtype="float32").reshape(4, 2, 3)
+    normal = DistributionLambda(lambda t: tfd.Independent(tfd.Normal(t, NOISE), 2))
+    model = keras.Sequential([keras.Input((2, 3)), normal])
+    y = x + 0.25
+    expected = 6 * stats.norm.logpdf(0.25, scale=NOISE)
+    for form in (y, y.reshape(4, 6), y[..., None]):
+        found = log_likelihood(model, x, form, draws=2, verbose=0)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        table = scores(model, x, form, draws=2, by="example")
+        np.testing.assert_array_equal(table["y"], y.ravel())
+    for ask in (log_likelihood, predictive_scores, reliability_curve):
+        with pytest.raises(ArgumentError, match=r"`y` must hold .* shape \(2, 3\)"):
+            ask(model, x, np.swapaxes(y, 1, 2), draws=2, verbose=0)
+
+
+def test_counts_may_come_in_any_type():
+    x = np.full((4, 1), 2.5, "float32")
+    expected = stats.poisson.logpmf([0, 1, 2, 7], 2.5)
+    for dtype in ("int64", "float32", "float64", "uint8"):
+        y = np.array([0, 1, 2, 7], dtype)
+        found = log_likelihood(counts(x), x, y, draws=3, verbose=0)
+        np.testing.assert_allclose(found, np.tile(expected, (3, 1)), rtol=1e-5)
+
+
+def test_the_sum_over_many_outputs_is_not_rounded():
+    n = 100_000
+    x = np.linspace(0, 1, n, dtype="float32")[None]
+    normal = DistributionLambda(lambda t: tfp.distributions.Normal(t, NOISE))
+    model = keras.Sequential([keras.Input((n,)), normal])
+    found = log_likelihood(model, x, np.zeros((1, n)), draws=1, verbose=0)
+    expected = stats.norm.logpdf(x.astype("float64"), scale=NOISE).sum()
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -82,6 +82,36 @@ test_that("outcomes of 0 and 1 stay so, and counts have a mean, not classes", {
   expect_equal(found, 3 * odds, tolerance = 1e-5)
 })
 
+test_that("an outcome is covered where it is in the interval, ends included", {
+  skip_without_core()
+  x <- inputs_of_five()
+  model <- plain_model() |> layer_distribution_lambda(function(t) tfd_poisson(log_rate = t + 1))
+  for (y in 0:9) {
+    found <- predictive_scores(
+      model, x, rep(y, 5),
+      draws = 101, by = "example", seed = 1, verbose = 0
+    )
+    ends <- rstantools::predictive_interval(model, x, prob = 0.9, draws = 101, seed = 1)
+    expect_identical(as.logical(found$covered_90), ends[, "5%"] <= y & y <= ends[, "95%"])
+  }
+})
+
+test_that("an outcome that a classifier takes for unlikely keeps its log-likelihood", {
+  skip_without_core()
+  plain <- function() keras()$Sequential(list(keras()$Input(list(1L)), keras()$layers$Identity()))
+  model <- plain() |> layer_distribution_lambda(function(t) tfd_bernoulli(logits = t))
+  margin <- c(10, 18, 40, 800)
+  # R's logistic distribution: log(1 / (1 + exp(margin))).
+  expected <- plogis(margin, lower.tail = FALSE, log.p = TRUE)
+  found <- rstantools::log_lik(model, matrix(margin), rep(0, 4), draws = 2, seed = 1)
+  expect_equal(found, rbind(expected, expected), tolerance = 1e-6, ignore_attr = TRUE)
+  table <- predictive_scores(
+    plain(), matrix(margin), rep(0, 4),
+    draws = 2, outputs = "logits", by = "example", verbose = 0
+  )
+  expect_equal(table$log_score, expected, tolerance = 1e-6)
+})
+
 test_that("of a model of several outputs each has its own", {
   skip_without_core()
   x <- inputs_of_five()

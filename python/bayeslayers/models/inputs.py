@@ -291,10 +291,17 @@ class Targets:
         inputs: The inputs.
         y: What the caller gave as targets, or `None`.
         pick: Takes the targets of one output out of those of all.
+        check: Raises an error where a batch's targets can't come from the output.
     """
 
-    def __init__(self, inputs: Arrays | Stream, y: Any, pick: Callable[[Any], Any]) -> None:
-        self._pick = pick
+    def __init__(
+        self,
+        inputs: Arrays | Stream,
+        y: Any,
+        pick: Callable[[Any], Any],
+        check: Callable[[np.ndarray], None],
+    ) -> None:
+        self._pick, self._check = pick, check
         self._given = None
         with_inputs = inputs.first.y is not None
         if y is None and not with_inputs:
@@ -315,7 +322,9 @@ class Targets:
             found = _of_numbers(self._pick(batch.y))
         else:
             found = self._given[start : start + batch.size]
-        return _check_length(found, batch.size)
+        _check_length(found, batch.size)
+        self._check(found)
+        return found
 
     def check_end(self, count: int) -> None:
         """Check that there are no more targets than examples."""
@@ -339,11 +348,10 @@ def _of_numbers(y: Any) -> np.ndarray:
     return values
 
 
-def _check_length(y: np.ndarray, count: int) -> np.ndarray:
-    if y.ndim == 0 or len(y) != count:
+def _check_length(y: np.ndarray, count: int) -> None:
+    if len(y) != count:
         received = Described(f"shape {y.shape} for {count} examples")
         raise ArgumentError("y", _TARGETS, {"y": received})
-    return y
 
 
 def _described(value: Any) -> Described:

@@ -30,14 +30,18 @@ class OutputKind:
         place: Its place among the outputs, from 0.
         name: Its name, where the model tells its outputs apart by names.
         is_distribution: Whether it is a distribution, not a tensor.
-        is_class: Whether it is a distribution over classes.
+        classes: "logits" or "probabilities", which it was made from, where it is a distribution
+            over one class for each example.
+        count_of_classes: How many numbers, from 0, an outcome can be, where it is one of 0 and 1,
+            or the number of a class.
         is_number_of_class: Whether its outcomes are the numbers of classes, which have no order.
     """
 
     place: int
     name: str | None
     is_distribution: bool
-    is_class: bool
+    classes: str | None
+    count_of_classes: int | None
     is_number_of_class: bool
 
 
@@ -168,7 +172,8 @@ def _kind(place: int, name: str | None, output: Any) -> OutputKind:
         place=place,
         name=name,
         is_distribution=has_noise,
-        is_class=has_noise and is_of_classes(output),
+        classes=_classes(output) if has_noise else None,
+        count_of_classes=_count_of_classes(output) if has_noise else None,
         is_number_of_class=has_noise and is_number_of_class(output),
     )
 
@@ -178,26 +183,60 @@ def is_distribution(output: Any) -> bool:
     return hasattr(output, "log_prob")
 
 
+def over_classes(distribution: Any) -> Any:
+    """Return the distribution over classes that an output is, or consists of; else `None`."""
+    # TensorFlow Probability is loaded where an output is a distribution, and not by this module.
+    from tensorflow_probability import distributions as tfd
+
+    from bayeslayers.distributions.coercible import inner
+
+    distribution = inner(distribution)
+    while isinstance(distribution, tfd.Independent):
+        distribution = distribution.distribution
+    # Counts have a probability among their parameters, too.
+    kinds = (tfd.Categorical, tfd.OneHotCategorical, tfd.Bernoulli)
+    return distribution if isinstance(distribution, kinds) else None
+
+
 def is_number_of_class(distribution: Any) -> bool:
     """Whether outcomes of a distribution are the numbers of classes."""
     from tensorflow_probability import distributions as tfd
 
-    return _is_a(distribution, tfd.Categorical)
+    return isinstance(over_classes(distribution), tfd.Categorical)
 
 
-def is_of_classes(distribution: Any) -> bool:
-    """Whether a distribution is one over classes."""
+def _classes(distribution: Any) -> str | None:
+    """Say what a distribution over one class for each example was made from."""
     from tensorflow_probability import distributions as tfd
 
-    # Counts have a probability among their parameters, too.
-    return _is_a(distribution, tfd.Categorical, tfd.OneHotCategorical, tfd.Bernoulli)
+    made = over_classes(distribution)
+    if made is None or made.batch_shape[1:].num_elements() != 1:
+        return None
+    # What has a single class decides nothing; a single column is that of the second of two.
+    if not isinstance(made, tfd.Bernoulli) and parameter_of_classes(made).shape[-1] == 1:
+        return None
+    return "probabilities" if made.logits is None else "logits"
 
 
-def _is_a(distribution: Any, *kinds: type) -> bool:
-    # TensorFlow Probability is loaded where an output is a distribution, and not by this module.
-    from bayeslayers.distributions.coercible import inner
+def _count_of_classes(distribution: Any) -> int | None:
+    """Return how many numbers there are, from 0, that the outcome can be; where it is a class."""
+    from tensorflow_probability import distributions as tfd
 
-    return isinstance(inner(distribution), kinds)
+    made = over_classes(distribution)
+    if isinstance(made, tfd.Bernoulli):
+        return 2
+    return int(parameter_of_classes(made).shape[-1]) if isinstance(made, tfd.Categorical) else None
+
+
+def parameter_of_classes(over_classes: Any) -> Any:
+    """Return the logits or the probabilities, as they were given: each loses some of the other."""
+    from tensorflow_probability import distributions as tfd
+
+    if over_classes.logits is not None:
+        return over_classes.logits
+    p = over_classes.probs
+    # Those of several classes need not add up to 1.
+    return p if isinstance(over_classes, tfd.Bernoulli) else p / tf.reduce_sum(p, -1, keepdims=True)
 
 
 def _results(graph: Any) -> list[Any]:

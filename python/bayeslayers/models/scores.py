@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,10 +18,12 @@ from bayeslayers.models.draws import Results
 from bayeslayers.models.outputs import OutputKind
 from bayeslayers.models.statistics import Block, DrawsOfModel
 from bayeslayers.models.summary import (
-    OUTPUTS,
-    class_probabilities,
-    class_statistics,
+    CLASSES,
+    check_order,
+    class_log_probabilities,
     kind_of_output,
+    log_mean_exp,
+    quantiles_of_draws,
     rows_of_values,
 )
 
@@ -55,6 +59,27 @@ y <- array(1, c(8, 1))
 """
 
 
+_INTERVAL = (
+    "A central interval lies between two quantiles of the draws of the outcome, ends included: "
+    "those that `predictive_summary()` shows for the same `seed` and the same `draws`. The "
+    "ends of an interval of counts are outcomes themselves, so that it holds its level or more. "
+    "That of continuous outcomes holds about (m - 1) / (m + 1) of its level, with m draws: 2 % "
+    "too little at 100, 0.2 % at 1000."
+)
+_MEMORY = (
+    "The examples are scored batch by batch. The draws of one batch are held in memory: `draws` "
+    "times `batch_size` numbers for each number that the model returns, in single precision, twice "
+    "for values, and one more for the log-likelihood of the example."
+)
+_LOGITS = (
+    "Probabilities of classes are computed in double precision, and as logarithms, from the logits "
+    "that the model returns or that its distribution was made from: however unlikely an outcome, "
+    "its log-likelihood is right to six digits. Of probabilities that the model returns, it is the "
+    "logarithm: minus infinity at exactly 0, to which rounding takes what is too small for "
+    "their precision. So let a model return logits."
+)
+
+
 @model_function(
     title="Log-likelihood of observations under each draw of the weights",
     formula="log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws",
@@ -63,6 +88,7 @@ y <- array(1, c(8, 1))
         "the log score. The model ends in a distribution, or in the probabilities or logits of "
         "classes, which `outputs` then has to name; `y` holds classes counted from 0, as `fit()` "
         "takes them, or 0 and 1 in a column for each class.",
+        _LOGITS,
         "The same `seed` stands for the same draws of the weights as in `predict_draws()`.",
     ),
     returns="A NumPy array of shape (draws, n), an R array of these dimensions.",
@@ -88,34 +114,33 @@ def log_likelihood(
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> np.ndarray:
-    outputs = checks.choice("outputs", outputs, OUTPUTS)
     of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
     only = of_model.outputs.only(output)
     kind = kind_of_output(only, outputs)
     results = Results(of_model.draws, of_model.inputs.count)
-    if kind == "values" or only.is_distribution:
-        check_outcomes(only, model)
-        of_model.reduce(
-            [(only.place, "log_prob")], results.add, of_model.targets(y, only), in_pieces=False
-        )
+
+    def of_classes(block: Block, log_p: np.ndarray) -> None:
+        likelihood = likelihood_of_classes(log_p, block.y)
+        results.add(Block(block.start, block.size, [likelihood], None))
+
+    if kind == "values":
+        check_noise(only, model)
+        wanted = [(only.place, "log_prob")]
+        targets = of_model.targets(y, only, functools.partial(check_labels_of, only))
+        of_model.reduce(wanted, results.add, targets, in_pieces=False)
     else:
-
-        def add(block: Block, p: np.ndarray) -> None:
-            values = [likelihood_of_classes(p, block.y)]
-            results.add(Block(block.start, block.size, values, None))
-
-        _of_classes(of_model, only, kind, y, add)
+        _reduce_classes(of_model, only, kind, y, of_classes)
     return results.values()[0]
 
 
-def likelihood_of_classes(p: np.ndarray, y: np.ndarray) -> np.ndarray:
+def likelihood_of_classes(log_p: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the log-likelihood of observed classes under each draw, (draws, n).
 
     Args:
-        p: Probabilities of the classes, (draws, n, classes).
+        log_p: Logarithms of the probabilities of the classes, (draws, n, classes).
         y: The classes, (n,), or a column for each.
     """
-    return np.log(_of_labels(np.moveaxis(p, 0, 1), _labels(y, p.shape[-1])).T)
+    return _of_labels(np.moveaxis(log_p, 0, 1), _labels(y, log_p.shape[-1])).T
 
 
 @model_function(
@@ -123,10 +148,13 @@ def likelihood_of_classes(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     formula="log_score = log E_w[p(y | x, w)]\n"
     "crps = E|Y - y| - E|Y - Y'| / 2\n"
     "pit = P(Y < y) + P(Y = y) / 2\n"
+    "covered = quantile((1 - level) / 2) <= y <= quantile((1 + level) / 2)\n"
     "brier = sum over classes k of (P(k) - [y = k])^2",
     details=(
         "Y and Y' are independent draws of the outcome: of the weights, and of the noise under "
-        "them.",
+        "them. E and P are means over the draws, and those over Y and Y' are over pairs of two "
+        "different draws, so that `crps` is without bias for any number of draws from 2 on; of few "
+        "draws, that of a single example may be below zero.",
         "For values, by example: a row for each example and each output, with the outcome `y`, the "
         "probability integral transform `pit`, which is uniform where the model is calibrated, "
         "the continuous ranked probability score `crps`, in the units of `y`, the `log_score` of "
@@ -134,16 +162,20 @@ def likelihood_of_classes(p: np.ndarray, y: np.ndarray) -> np.ndarray:
         "interval of that probability `covered` the outcome. By model: one row with `n`, the root "
         "mean squared error `rmse` of the predictive mean, and the means of the others, of which "
         "`coverage_90` is the share of outcomes in the interval of 90 %.",
+        _INTERVAL,
         "For classes, by example: `y`, counted from 0 as `fit()` takes it, the `probability` of "
         "that class, whether the most probable class was `correct`, `brier` and `log_score`. By "
         "model: `n`, `accuracy`, `brier`, `log_score`, and the expected `calibration_error` over "
         "`bins` of equal width.",
+        _LOGITS,
         "Higher is better for `log_score`, lower for `crps`, `rmse`, `brier` and "
         "`calibration_error`.",
+        _MEMORY,
     ),
     returns="A data frame.",
-    raises="If the model ends in a tensor of values, which say nothing of their noise; or an "
-    "argument breaks a rule that is stated here.",
+    raises="If the model ends in a tensor of values, which say nothing of their noise; if `draws` "
+    "is 1 and the outputs are values, as the CRPS needs two; if `y` holds what can't come from the "
+    "model; or if an argument breaks a rule that is stated here.",
     python_example=_PYTHON_MODEL.format(name="predictive_scores")
     + """\
 >>> scores = predictive_scores(model, x, y, draws=100, verbose=0)
@@ -173,13 +205,12 @@ def predictive_scores(
     levels = checks.probabilities("levels", levels)
     bins = checks.positive_integer("bins", bins)
     by = checks.choice("by", by, _BY)
-    outputs = checks.choice("outputs", outputs, OUTPUTS)
     of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
     only = of_model.outputs.only(output)
     kind = kind_of_output(only, outputs)
     if kind == "values":
-        check_outcomes(only, model)
-        return _table_of_values(_of_values(of_model, only, y, levels), levels, by)
+        _check_pairs(draws)
+        return _scores_of_values(_outcomes(of_model, only, y, levels), levels, by)
     return _scores_of_classes(*_mean_of_classes(of_model, only, kind, y), bins, by)
 
 
@@ -190,11 +221,13 @@ def predictive_scores(
     details=(
         "For values, a row for each of the levels 1 / `bins`, 2 / `bins`, ... below 1, with the "
         "columns `level`, `coverage` and `n`, how many outcomes there were.",
+        _INTERVAL,
         "For classes, the examples are put into `bins` of equal width by the probability of the "
         "most probable class: `lower`, `upper`, `n`, `confidence`, `accuracy`. Bins without "
         "examples are left out.",
         "A calibrated model stays near the diagonal. Above it, it is less sure than it could be, "
         "below it surer than it should be.",
+        _MEMORY,
     ),
     returns="A data frame.",
     raises="As `predictive_scores()` does.",
@@ -221,15 +254,13 @@ def reliability_curve(
     import pandas as pd
 
     bins = checks.positive_integer("bins", bins)
-    outputs = checks.choice("outputs", outputs, OUTPUTS)
     of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
     only = of_model.outputs.only(output)
     kind = kind_of_output(only, outputs)
     if kind == "values":
-        check_outcomes(only, model)
         levels = tuple(np.arange(1, bins) / bins)
-        found = _of_values(of_model, only, y, levels)
-        coverage = found["covered"].reshape(-1, len(levels)).mean(axis=0)
+        found = _outcomes(of_model, only, y, levels)
+        coverage = [inside.mean() for inside in np.moveaxis(found["covered"], -1, 0)]
         return pd.DataFrame({"level": levels, "coverage": coverage, "n": found["y"].size})
     return _reliability_of_classes(*_mean_of_classes(of_model, only, kind, y), bins)
 
@@ -259,90 +290,106 @@ class _Outcomes:
         """Return the continuous ranked probability scores, (n, ...)."""
         import scoringrules
 
-        # Over the sorted draws: the memory of all pairs of draws is not needed.
-        ensemble = np.moveaxis(self.samples, 0, -1)
-        return np.asarray(scoringrules.crps_ensemble(self.y, ensemble, estimator="qd"))
+        # Without bias, as a draw is not paired with itself; and over the sorted draws, so that the
+        # memory of all pairs is not needed. Near the outcome, differences are not rounded.
+        ensemble = np.moveaxis(self.samples - self.y, 0, -1)
+        zero = np.zeros_like(self.y)
+        return np.asarray(scoringrules.crps_ensemble(zero, ensemble, estimator="pwm"))
 
     def log_score(self) -> np.ndarray:
         """Return the log of the mean likelihood of each example, (n,)."""
-        from scipy.special import logsumexp
+        return log_mean_exp(self.log_prob)
 
-        return logsumexp(self.log_prob, axis=0) - np.log(len(self.log_prob))
+    def covered(self, levels: tuple[float, ...]) -> np.ndarray:
+        """Return whether outcomes lie in the central intervals, (levels, n, ...)."""
+        # Rounded, as (1 - 0.9) / 2 is not 0.05, which a caller of `predictive_summary()` writes.
+        lower, upper = (
+            quantiles_of_draws(self.samples, tuple(round((1 + sign * p) / 2, 12) for p in levels))
+            for sign in (-1, 1)
+        )
+        return (lower <= self.y) & (self.y <= upper)
 
 
-def _of_values(
+def _outcomes(
     of_model: DrawsOfModel, output: OutputKind, y: Any, levels: tuple[float, ...]
 ) -> dict[str, np.ndarray]:
-    """Return what scores are made from: for each example, (n, ...), but no draws."""
+    """Return what scores are made from: numbers of each example, (n, ...), and no draws."""
+    check_noise(output, of_model.model)
+    check_order(of_model.model, output)
 
     def of_block(block: Block) -> dict[str, np.ndarray]:
         means, samples, log_prob = (values.astype("float64") for values in block.values)
         observed = block.y.astype("float64").reshape(samples.shape[1:])
         outcomes = _Outcomes(observed, samples, means, log_prob)
-        pit = outcomes.pit()
         return {
             "y": observed,
             "mean": means.mean(axis=0),
-            "pit": pit,
-            "crps": outcomes.crps(),
+            "pit": outcomes.pit(),
+            # One draw has no CRPS, and needs none for the reliability.
+            "crps": outcomes.crps() if len(samples) > 1 else observed,
             "log_score": outcomes.log_score(),
-            "covered": np.stack([_is_covered(pit, level) for level in levels], axis=-1),
+            "covered": np.moveaxis(outcomes.covered(levels), 0, -1),
         }
 
     wanted = [(output.place, name) for name in ("mean", "sample", "log_prob")]
-    parts = of_model.reduce(wanted, of_block, of_model.targets(y, output))
+    targets = of_model.targets(y, output, functools.partial(check_labels_of, output))
+    parts = of_model.reduce(wanted, of_block, targets)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _of_classes(
+def _reduce_classes(
     of_model: DrawsOfModel,
     output: OutputKind,
     kind: str,
     y: Any,
     function: Callable[[Block, np.ndarray], Any],
 ) -> list[Any]:
-    """Return what a function makes of one block after the other, and of its probabilities."""
-    statistics = class_statistics(kind)
-
-    def of_block(block: Block) -> Any:
-        found = dict(zip(statistics, block.values, strict=True))
-        return function(block, class_probabilities(kind, found))
-
-    wanted = [(output.place, name) for name in statistics]
-    return of_model.reduce(wanted, of_block, of_model.targets(y, output))
+    """Return what a function makes of one block after the other, and of its log-probabilities."""
+    wanted = [(output.place, name) for name in CLASSES]
+    return of_model.reduce(
+        wanted,
+        lambda block: function(block, class_log_probabilities(kind, *block.values)),
+        of_model.targets(y, output),
+    )
 
 
 def _mean_of_classes(
     of_model: DrawsOfModel, output: OutputKind, kind: str, y: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean probabilities of the classes, (n, classes), and each example's class."""
+    """Return the log of the classes' mean probabilities, (n, classes), and each example's class."""
 
-    def of_block(block: Block, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return p.astype("float64").mean(axis=0), _labels(block.y, p.shape[-1])
+    def of_block(block: Block, log_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return log_mean_exp(log_p), _labels(block.y, log_p.shape[-1])
 
-    parts = _of_classes(of_model, output, kind, y, of_block)
-    p, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return p, labels
+    parts = _reduce_classes(of_model, output, kind, y, of_block)
+    log_p, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return log_p, labels
 
 
-def check_outcomes(output: OutputKind, model: keras.Model) -> None:
+def check_noise(output: OutputKind, model: keras.Model) -> None:
     """Raise an error unless a model's output is a distribution."""
-    if output.is_distribution:
-        return
-    rule = (
-        "must end in a distribution, such as `layer_distribution_lambda()` gives, or in classes "
-        "that `outputs` names"
-    )
-    received = Described(f"{model.name!r}, which ends in a tensor of values")
-    raise ArgumentError("model", rule, {"model": received})
+    if not output.is_distribution:
+        rule = (
+            "must end in a distribution, such as `layer_distribution_lambda()` gives, or in "
+            "classes that `outputs` names"
+        )
+        received = Described(f"{model.name!r}, which ends in a tensor of values")
+        raise ArgumentError("model", rule, {"model": received})
 
 
-def _is_covered(pit: np.ndarray, level: float) -> np.ndarray:
-    """Return whether outcomes lie in the central interval of a probability."""
-    return np.abs(2 * pit - 1) <= level
+def check_labels_of(output: OutputKind, y: np.ndarray) -> None:
+    """Raise an error where targets can't come from an output whose outcomes are classes."""
+    if output.count_of_classes is not None:
+        _check_labels(y, output.count_of_classes)
 
 
-def _table_of_values(
+def _check_pairs(draws: Any) -> None:
+    if checks.positive_integer("draws", draws) == 1:
+        rule = "must be 2 or more for values, as the CRPS compares draws with each other"
+        raise ArgumentError("draws", rule, {"draws": draws})
+
+
+def _scores_of_values(
     found: dict[str, np.ndarray], levels: tuple[float, ...], by: str
 ) -> pd.DataFrame:
     import pandas as pd
@@ -370,18 +417,28 @@ def _table_of_values(
     return pd.DataFrame({**rows_of_values(shape), **values})
 
 
-def _labels(y: Any, classes: int) -> np.ndarray:
+def _labels(values: np.ndarray, classes: int) -> np.ndarray:
     """Return targets as whole numbers from 0, whether they come so or in a column for each."""
-    values = keras.ops.convert_to_numpy(y)
-    if values.ndim == 2 and values.shape[1] == classes > 1:  # noqa: PLR2004
-        values = values.argmax(axis=1)
-    labels = values.reshape(len(values), -1)
-    whole = labels.astype("int64")
-    if labels.shape[1] != 1 or (whole != labels).any() or ((whole < 0) | (whole >= classes)).any():
+    columns = values.reshape(len(values), math.prod(values.shape[1:]))
+    if columns.shape[1] == classes:
+        is_one = columns == 1
+        if not ((is_one | (columns == 0)).all() and (is_one.sum(axis=1) == 1).all()):
+            rule = "must hold for each example a single 1, in the column of its class, and zeros"
+            raise ArgumentError("y", rule, {"y": _range(values)})
+        return columns.argmax(axis=1)
+    _check_labels(values, classes, one=True)
+    return columns[:, 0].astype("int64")
+
+
+def _check_labels(values: np.ndarray, classes: int, *, one: bool = False) -> None:
+    """Raise an error unless all values are numbers of classes, and one for each example."""
+    if (one and values.size != len(values)) or not np.isin(values, range(classes)).all():
         rule = f"must hold for each example a whole number from 0 to {classes - 1}, its class"
-        found = Described(f"shape {values.shape}, from {values.min():g} to {values.max():g}")
-        raise ArgumentError("y", rule, {"y": found})
-    return whole[:, 0]
+        raise ArgumentError("y", rule, {"y": _range(values)})
+
+
+def _range(values: np.ndarray) -> Described:
+    return Described(f"shape {values.shape}, from {values.min():g} to {values.max():g}")
 
 
 def _of_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -390,32 +447,32 @@ def _of_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.take_along_axis(values, index, axis=-1)[..., 0]
 
 
-def _scores_of_classes(p: np.ndarray, labels: np.ndarray, bins: int, by: str) -> pd.DataFrame:
+def _scores_of_classes(log_p: np.ndarray, labels: np.ndarray, bins: int, by: str) -> pd.DataFrame:
     import pandas as pd
 
-    probability = _of_labels(p, labels)
+    p, log_score = np.exp(log_p), _of_labels(log_p, labels)
     columns = {
-        "correct": p.argmax(axis=1) == labels,
+        "correct": log_p.argmax(axis=1) == labels,
         "brier": ((p - np.eye(p.shape[1])[labels]) ** 2).sum(axis=1),
-        "log_score": np.log(probability),
+        "log_score": log_score,
     }
     if by == "example":
-        first = {"example": np.arange(len(p)), "y": labels, "probability": probability}
+        first = {"example": np.arange(len(p)), "y": labels, "probability": np.exp(log_score)}
         return pd.DataFrame({**first, **columns})
     row = {
         "n": len(p),
         "accuracy": columns["correct"].mean(),
         "brier": columns["brier"].mean(),
         "log_score": columns["log_score"].mean(),
-        "calibration_error": _calibration_error(_reliability_of_classes(p, labels, bins)),
+        "calibration_error": _calibration_error(_reliability_of_classes(log_p, labels, bins)),
     }
     return pd.DataFrame([row])
 
 
-def _reliability_of_classes(p: np.ndarray, labels: np.ndarray, bins: int) -> pd.DataFrame:
+def _reliability_of_classes(log_p: np.ndarray, labels: np.ndarray, bins: int) -> pd.DataFrame:
     import pandas as pd
 
-    confidence, correct = p.max(axis=1), p.argmax(axis=1) == labels
+    confidence, correct = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     table = pd.DataFrame({"bin": place, "confidence": confidence, "accuracy": correct})
     found = table.groupby("bin").agg(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from bayeslayers.models.outputs import (
     is_distribution,
     is_number_of_class,
     leaves,
+    over_classes,
+    parameter_of_classes,
 )
 from bayeslayers.models.walk import check_model
 
@@ -38,8 +41,9 @@ _NUMBERS_AT_ONCE = 2**20
 Wanted = Sequence[tuple[int, str]]
 """Which statistics of which outputs are asked for: pairs of a place and a name.
 
-A name is "mean", "sample", "log_prob" of the targets, or that of another method of distributions
-without arguments. Of an output that is a tensor there is only "mean": the tensor.
+A name is "mean", "sample", "log_prob" of the targets, "classes" (the logits or the probabilities
+that the distribution was made from), or that of another method of distributions without arguments.
+An output that is a tensor is its own mean and classes.
 """
 
 
@@ -91,7 +95,7 @@ class DrawsOfModel:
         seed: int | None = None,
         verbose: str | int = "auto",
     ) -> None:
-        self._model = check_model(model)
+        self.model = check_model(model)
         self.draws = checks.positive_integer("draws", draws)
         if batch_size is not None:
             batch_size = checks.positive_integer("batch_size", batch_size)
@@ -111,9 +115,20 @@ class DrawsOfModel:
         self.outputs = describe(model, self._specification)
         self._batch_size = batch_size or self.outputs.batch_size
 
-    def targets(self, y: Any, output: OutputKind) -> Targets:
-        """Return the targets of an output: `y`, or with `None` those that came with the inputs."""
-        return Targets(self.inputs, y, lambda found: self.outputs.target_of(output, found))
+    def targets(
+        self,
+        y: Any,
+        output: OutputKind,
+        check: Callable[[np.ndarray], None] = lambda _: None,
+    ) -> Targets:
+        """Return the targets of an output: `y`, or with `None` those that came with the inputs.
+
+        Args:
+            y: What the caller gave.
+            output: The output that they are targets of.
+            check: Raises an error where a batch's targets can't come from it.
+        """
+        return Targets(self.inputs, y, lambda all_: self.outputs.target_of(output, all_), check)
 
     def reduce(
         self,
@@ -162,23 +177,19 @@ class DrawsOfModel:
         """Return the statistics of a batch under all draws, (draws, size, ...) each."""
         self._specification = common_specification(self._specification, specification(batch.x))
         needs_targets = y is not None and any(name == "log_prob" for _, name in wanted)
-        flat = [tf.constant(y.reshape(len(y), _width(y)))] if needs_targets else []
-        function = _compiled(self._model, tuple(wanted), self._specification, flat)
+        given = [tf.constant(y)] if needs_targets else []
+        function = _compiled(self.model, tuple(wanted), self._specification, given)
         values: list[np.ndarray] = []
         for low in chunks:
             high = min(low + DRAWS_AT_ONCE, self.draws)
             seeds = tf.constant([(self.seed, draw) for draw in range(low, high)], tf.int32)
-            found = [v.numpy() for v in function(seeds, tf.constant(number), (batch.x, *flat))]
+            found = [v.numpy() for v in function(seeds, tf.constant(number), (batch.x, *given))]
             if not values:
                 values = [np.empty((self.draws, *v.shape[1:]), v.dtype) for v in found]
             for value, part in zip(values, found, strict=True):
                 value[low:high] = part
             bar()
         return values
-
-
-def _width(y: np.ndarray) -> int:
-    return int(np.prod(y.shape[1:], dtype=int))
 
 
 def _first_row(tensor: Any) -> Any:
@@ -206,23 +217,33 @@ def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
         return _log_prob(output, targets)
     if name == "sample":
         return output.sample(seed=seed)
+    if name == "classes":
+        return tf.convert_to_tensor(parameter_of_classes(over_classes(output)))
     if name == "mean" and is_number_of_class(output):
         # Which has no mean.
-        return output.probs_parameter()
+        return over_classes(output).probs_parameter()
     return tf.convert_to_tensor(getattr(output, name)())
 
 
 def _log_prob(distribution: Any, targets: Any) -> Any:
     """Return the log-probability of each example's target, over all of its dimensions."""
-    shape = (distribution.batch_shape + distribution.event_shape)[1:]
-    if targets.shape[1] != shape.num_elements():
-        rule = f"must hold for each example a target of shape {tuple(shape)}, as the outputs do"
-        raise ArgumentError("y", rule, {"numbers of each example": targets.shape[1]})
+    shape = tuple((distribution.batch_shape + distribution.event_shape)[1:])
+    given = tuple(targets.shape[1:])
+    # All numbers of an example may stand in a row; in an array, each must have its place.
+    is_row = len(given) <= 1 and math.prod(given) == math.prod(shape)
+    if not is_row and _above_one(given) != _above_one(shape):
+        rule = f"must hold for each example a target of shape {shape}, as the outputs do"
+        raise ArgumentError("y", rule, {"shape of each target": given})
     # As the outputs: a column (n, 1) and a vector (n) would broadcast to (n, n).
     parts = distribution.batch_shape_tensor(), distribution.event_shape_tensor()
     targets = tf.reshape(tf.cast(targets, distribution.dtype), tf.concat(parts, axis=0))
-    found = distribution.log_prob(targets)
+    # So the sum over many outputs loses nothing to rounding.
+    found = tf.cast(distribution.log_prob(targets), tf.float64)
     return tf.reduce_sum(found, axis=list(range(1, found.shape.rank)))
+
+
+def _above_one(shape: tuple[int, ...]) -> list[int]:
+    return [size for size in shape if size != 1]
 
 
 @dataclass(frozen=True)

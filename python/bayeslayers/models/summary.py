@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayeslayers.contract import checks
-from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
 from bayeslayers.models.outputs import OutputKind
 from bayeslayers.models.statistics import Block, DrawsOfModel
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 OUTPUTS = ("auto", "values", "probabilities", "logits")
+# What classes are computed from: of a tensor itself, of a distribution its parameter.
+CLASSES = ("classes",)
+# By how much the sum of half precision probabilities may miss 1.
+_ROUNDING = 0.01
 # The median absolute deviation of a normal distribution, times this, is its standard deviation.
 _MAD_OF_NORMAL = 1.482602218505602
 
@@ -35,10 +40,15 @@ _MAD_OF_NORMAL = 1.482602218505602
         "the data), whose squares add up to that of `sd`. Where the model ends in a tensor, the "
         "noise is not known: `sd_aleatoric` is not a number, and the other columns are those of "
         "the model's mean.",
+        "Quantiles are those of the draws, as R and NumPy compute them by default: between two "
+        "draws they interpolate. From the quantile at (1 - level) / 2 to that at (1 + level) / 2, "
+        "ends included, is the central interval of a level, here and wherever there is one: in "
+        "`predictive_scores()`, in `reliability_curve()` and in pictures.",
         "For a classifier, a row for each example: `class`, the most probable; `probability`, "
         "that class's; `entropy` of the mean probabilities, in nats; `mutual_information`, the "
         "part of the entropy that the weights leave open; and `p[...]`, the mean probability of "
-        "each class.",
+        "each class. They are computed in double precision from the logits, where there are any. "
+        "Several outcomes of 0 and 1 for each example are values.",
         '"auto" takes a model that ends in a categorical or Bernoulli distribution for a '
         "classifier, and all others for values.",
         "The examples are summarised batch by batch. The draws of one batch are held in memory: "
@@ -46,8 +56,9 @@ _MAD_OF_NORMAL = 1.482602218505602
         "precision, and as much again for their variances and for samples where there is noise.",
     ),
     returns="A data frame.",
-    raises="If an argument breaks a rule that is stated here, or the model has several outputs and "
-    "`output` does not name one.",
+    raises="If an argument breaks a rule that is stated here, the model has several outputs of "
+    "which `output` names none, or it ends in several classes for each example, or in numbers that "
+    "are not the probabilities that `outputs` says they are.",
     python_example="""\
 >>> import keras
 >>> from bayeslayers import layer_dense_flipout, predictive_summary
@@ -80,21 +91,20 @@ def predictive_summary(
     import pandas as pd
 
     probs = checks.probabilities("probs", probs)
-    outputs = checks.choice("outputs", outputs, OUTPUTS)
     of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
     only = of_model.outputs.only(output)
     kind = kind_of_output(only, outputs)
-    if kind != "values":
-        statistics = class_statistics(kind)
-    else:
+    if kind == "values":
+        check_order(model, only)
         statistics = ("mean", "variance", "sample") if only.is_distribution else ("mean",)
+    else:
+        statistics = CLASSES
 
     def table(block: Block) -> pd.DataFrame:
-        found = dict(zip(statistics, block.values, strict=True))
         if kind == "values":
-            rows = summarise_values(found, probs)
+            rows = summarise_values(dict(zip(statistics, block.values, strict=True)), probs)
         else:
-            rows = summarise_classes(class_probabilities(kind, found))
+            rows = summarise_classes(class_log_probabilities(kind, *block.values))
         rows["example"] += block.start
         return rows
 
@@ -110,7 +120,8 @@ def kind_of_output(output: OutputKind, outputs: str) -> str:
         outputs: What the caller says of it.
 
     Returns:
-        "values", "probabilities", "logits", or "distribution" for one over classes.
+        "values"; or "probabilities" or "logits" of classes, which the model returns, or makes its
+        distribution from.
     """
     outputs = checks.choice("outputs", outputs, OUTPUTS)
     if output.is_distribution:
@@ -125,30 +136,82 @@ def _kind_of_distribution(output: OutputKind, outputs: str) -> str:
     if outputs == "values" and output.is_number_of_class:
         rule = 'must be "auto" for a model that ends in a distribution over classes'
         raise ArgumentError("outputs", rule, {"outputs": outputs})
-    return "distribution" if outputs == "auto" and output.is_class else "values"
+    return output.classes if outputs == "auto" and output.classes else "values"
 
 
-def class_statistics(kind: str) -> tuple[str, ...]:
-    """Return the statistic of a model's output that `class_probabilities()` is computed from."""
-    return ("probs_parameter",) if kind == "distribution" else ("mean",)
+def check_order(model: keras.Model, output: OutputKind) -> None:
+    """Raise an error where outcomes are numbers of classes, which have neither order nor mean."""
+    if output.is_number_of_class:
+        rule = "must end in values, or in a distribution over one class for each example"
+        received = Described(f"{model.name!r}, which ends in numbers of classes")
+        raise ArgumentError("model", rule, {"model": received})
 
 
-def class_probabilities(kind: str, found: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the classes' probabilities (draws, n, classes); a single column is the second's."""
-    (values,) = found.values()
-    if kind == "distribution":
-        return values if values.ndim == 3 and values.shape[-1] > 1 else _both(values)  # noqa: PLR2004
+def class_log_probabilities(kind: str, values: np.ndarray) -> np.ndarray:
+    """Return the logarithms of the classes' probabilities, in double precision.
+
+    Args:
+        kind: "logits" or "probabilities".
+        values: Them, (draws, n, classes); a single column, or none, is the second class's.
+
+    Returns:
+        An array (draws, n, classes). What is unlikely keeps its logarithm, which a probability,
+        rounded to 0 or 1, has lost.
+    """
+    from scipy.special import log_softmax
+
+    values = _columns_of_classes(values).astype("float64")
     if kind == "probabilities":
-        return values if values.shape[-1] > 1 else _both(values)
-    if values.shape[-1] == 1:
-        return _both(1.0 / (1.0 + np.exp(-values.astype("float64"))))
-    odds = np.exp(values - values.max(axis=-1, keepdims=True))
-    return odds / odds.sum(axis=-1, keepdims=True)
+        values = _checked_probabilities(values)
+    # The logarithm of a probability of exactly 0 is minus infinity, and no reason for a warning.
+    with np.errstate(divide="ignore"):
+        if values.shape[-1] > 1:
+            return log_softmax(values if kind == "logits" else np.log(values), axis=-1)
+        if kind == "logits":
+            both = -np.logaddexp(0.0, values), -np.logaddexp(0.0, -values)
+        else:
+            both = np.log1p(-values), np.log(values)
+    return np.concatenate(both, axis=-1)
 
 
-def _both(of_second: np.ndarray) -> np.ndarray:
-    of_second = of_second.reshape(*of_second.shape[:2], 1)
-    return np.concatenate([1.0 - of_second, of_second], axis=-1)
+def _columns_of_classes(values: np.ndarray) -> np.ndarray:
+    """Return draws of a model's output in the shape (draws, n, classes)."""
+    of_example = values.shape[2:]
+    classes = of_example[-1] if of_example else 1
+    if math.prod(of_example) != classes:
+        rule = "must have an output for each class, of one class for each example"
+        received = Described(f"an output of shape {of_example} for each example")
+        raise ArgumentError("model", rule, {"model": received})
+    return values.reshape(*values.shape[:2], classes)
+
+
+def _checked_probabilities(p: np.ndarray) -> np.ndarray:
+    """Return probabilities, which rounding may have made a little larger than 1."""
+    sums = p.sum(axis=-1) if p.shape[-1] > 1 else np.ones(1)
+    is_wrong = (np.abs(p - 0.5) > 0.5 + _ROUNDING).any() or (np.abs(sums - 1) > _ROUNDING).any()
+    if is_wrong:
+        rule = "must return probabilities of classes, from 0 to 1, which add up to 1"
+        received = Described(
+            f"numbers from {p.min():g} to {p.max():g}, sums from {sums.min():g} to {sums.max():g}"
+        )
+        hint = '`outputs = "logits"` takes their logarithms up to a constant.'
+        raise ArgumentError("model", rule, {"model": received}, hint)
+    return np.clip(p, 0.0, 1.0)
+
+
+def log_mean_exp(values: np.ndarray) -> np.ndarray:
+    """Return log mean exp over the first dimension, which does not leave the logarithms."""
+    from scipy.special import logsumexp
+
+    return logsumexp(values, axis=0) - np.log(len(values))
+
+
+def quantiles_of_draws(samples: np.ndarray, probs: tuple[float, ...]) -> np.ndarray:
+    """Return quantiles over the first dimension, (probs, ...): one definition for all verbs.
+
+    It is R's and NumPy's default, which interpolates between the draws.
+    """
+    return np.quantile(samples, probs, axis=0)
 
 
 def summarise_values(found: dict[str, np.ndarray], probs: tuple[float, ...]) -> pd.DataFrame:
@@ -162,17 +225,22 @@ def summarise_values(found: dict[str, np.ndarray], probs: tuple[float, ...]) -> 
     aleatoric = found["variance"].astype("float64").mean(axis=0) if "variance" in found else unknown
     total = np.where(np.isnan(aleatoric), epistemic, epistemic + aleatoric)
     median = np.median(samples, axis=0)
+    quantiles = quantiles_of_draws(samples, probs)
     columns = {
         "mean": mean,
         "median": median,
         "sd": np.sqrt(total),
         "mad": _MAD_OF_NORMAL * np.median(np.abs(samples - median), axis=0),
-        **{f"q{100 * prob:g}": np.quantile(samples, prob, axis=0) for prob in probs},
+        **dict(zip(map(_name_of_quantile, probs), quantiles, strict=True)),
         "sd_epistemic": np.sqrt(epistemic),
         "sd_aleatoric": np.sqrt(aleatoric),
     }
     rows = rows_of_values(mean.shape)
     return pd.DataFrame({**rows, **{name: values.ravel() for name, values in columns.items()}})
+
+
+def _name_of_quantile(prob: float) -> str:
+    return f"q{100 * prob:g}"
 
 
 def rows_of_values(shape: tuple[int, ...]) -> dict[str, Any]:
@@ -187,25 +255,28 @@ def indexed(index: tuple[int, ...]) -> str:
     return f"[{','.join(map(str, index))}]" if index else ""
 
 
-def summarise_classes(probabilities: np.ndarray) -> pd.DataFrame:
-    """Summarise draws (draws, n, classes) of the classes' probabilities."""
+def summarise_classes(log_p: np.ndarray) -> pd.DataFrame:
+    """Summarise draws (draws, n, classes) of the logarithms of the classes' probabilities."""
     import pandas as pd
+    from scipy.special import kl_div
 
-    mean = probabilities.astype("float64").mean(axis=0)
-    entropy = _entropy(mean)
+    log_mean = log_mean_exp(log_p)
+    mean = np.exp(log_mean)
+    # The mean divergence of a draw from the mean: no difference of entropies that are nearly equal.
+    information = kl_div(np.exp(log_p), mean).sum(axis=-1).mean(axis=0)
     table = {
         "example": np.arange(len(mean)),
-        "class": mean.argmax(axis=-1),
+        "class": log_mean.argmax(axis=-1),
         "probability": mean.max(axis=-1),
-        "entropy": entropy,
+        "entropy": _entropy(log_mean),
         # Not below zero, but for rounding.
-        "mutual_information": np.maximum(entropy - _entropy(probabilities).mean(axis=0), 0.0),
+        "mutual_information": np.maximum(information, 0.0),
         **{f"p[{k}]": mean[:, k] for k in range(mean.shape[-1])},
     }
     return pd.DataFrame(table)
 
 
-def _entropy(probabilities: np.ndarray) -> np.ndarray:
+def _entropy(log_p: np.ndarray) -> np.ndarray:
     """Return the entropy over the last dimension, to which a probability of 0 adds nothing."""
-    p = probabilities.astype("float64")
-    return -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=-1)
+    p = np.exp(log_p)
+    return (p * np.where(p > 0, -log_p, 0.0)).sum(axis=-1)
