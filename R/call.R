@@ -3,17 +3,24 @@
 
 call_core <- function(name, call = rlang::caller_env()) {
   arguments <- supplied_arguments(sys.function(-1), call)
-  result <- call_python(core(call)[[name]], arguments, call)
+  result <- call_python(core(call)[[name]], arguments, call, numbers = grepl("^tf[db]_", name))
   # What a layer was put on, or a model that was changed, is not printed.
   changed <- if (is.null(arguments$object)) arguments$model else arguments$object
   if (is_same_object(result, changed)) invisible(result) else result
 }
 
-# `spelling` names arguments that R's caller knows by another name: c(x = "newdata").
-call_python <- function(python_function, arguments, call, spelling = character()) {
+# `spelling` names arguments that R's caller knows by another name: c(x = "newdata"). `numbers` says
+# that numbers are no data, but what a distribution is made of, and take the dtype of what is beside
+# them. Data are sent as they are: a model gives them its own dtype.
+call_python <- function(python_function, arguments, call, spelling = character(), numbers = FALSE) {
   check_of_this_session(arguments, call, spelling)
   forget_failure()
-  python_arguments <- Map(coerce_argument, names(arguments), arguments)
+  other <- if (numbers) as_numbers else as_python_value
+  python_arguments <- Map(coerce_argument, names(arguments), arguments, list(other))
+  if (numbers) {
+    python_arguments <- c(list(python_function), python_arguments)
+    python_function <- core(call)$shim$call
+  }
   rethrow_python_errors(
     do.call(python_function, python_arguments),
     arguments = arguments,

@@ -1,14 +1,15 @@
 # What R does to a value before Python sees it. No rule is checked here: what fits no coercion goes
 # to Python as it is, and the rule that it breaks is stated there, once for both languages.
 
-coerce_argument <- function(name, value) {
-  kind <- if (name %in% names(argument_coercions)) argument_coercions[[name]] else "as_is"
+# `other` is what is done to the arguments that are not in the table.
+coerce_argument <- function(name, value, other = as_python_value) {
+  kind <- if (name %in% names(argument_coercions)) argument_coercions[[name]] else "other"
   switch(kind,
     whole_number = as_whole_numbers(value),
     shape = as_shape(value),
     closure = as_closure(value, name),
     place = as_place(value),
-    as_is = as_python_value(value)
+    other = other(value)
   )
 }
 
@@ -38,10 +39,54 @@ as_place <- function(value) {
 }
 
 as_closure <- function(value, argument) {
-  if (is.function(value) && !inherits(value, "python.builtin.object")) {
-    return(core()$shim$RClosure(remember_failure(value, argument)))
+  if (!is.function(value) || inherits(value, "python.builtin.object")) {
+    return(as_python_value(value))
   }
-  as_python_value(value)
+  of_python <- python_function_behind(value)
+  if (is.null(of_python)) core()$shim$RClosure(for_python(value, argument), argument) else of_python
+}
+
+for_python <- function(fun, argument) {
+  remember_failure(function(...) as_numbers(fun(...), number_of_result), argument)
+}
+
+# A function of keras3 is a call of Python's, which can be saved by its name. The last line has it:
+# `do.call(keras$activations$relu, args)` in `activation_relu()`, `ops$relu(x)` in `op_relu()`.
+python_function_behind <- function(fun) {
+  home <- environment(fun)
+  if (is.null(home) || environmentName(home) != "keras3") {
+    return(NULL)
+  }
+  last <- body(fun)
+  if (rlang::is_call(last, "{")) {
+    last <- last[[length(last)]]
+  }
+  callee <- if (rlang::is_call(last, "do.call")) last[[2]] else if (is.call(last)) last[[1]]
+  found <- if (rlang::is_call(callee, "$")) tryCatch(eval(callee, home), error = identity)
+  if (inherits(found, "python.builtin.object")) found
+}
+
+# Numbers, however deep in lists, have no dtype: Python gives them that of what is beside them.
+as_numbers <- function(value, one = number) {
+  if (is.object(value)) {
+    value
+  } else if (is.list(value)) {
+    lapply(value, as_numbers, one)
+  } else if (is.numeric(value)) {
+    one(value)
+  } else {
+    as_python_value(value)
+  }
+}
+
+number <- function(value) {
+  if (is_missing_value(value)) as_python_value(value) else core()$shim$Numbers(value)
+}
+
+# Of what an R function returns, an integer is a number like any other: 0L stands for 0.
+number_of_result <- function(value) {
+  storage.mode(value) <- "double"
+  core()$shim$Numbers(value)
 }
 
 # reticulate turns NA into TRUE or a number; no rule accepts what stands for it here.

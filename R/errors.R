@@ -38,9 +38,10 @@ abort_failure <- function(message, call, spelling) {
   condition <- failure$condition
   argument <- failure$argument
   forget_failure()
-  if (is.null(condition) || !has_text(message, conditionMessage(condition))) {
+  if (is.null(condition) || !has_text(message, python_message(condition))) {
     return(invisible())
   }
+  condition <- as_r_condition(condition)
   general <- c("simpleError", "rlang_error", "error", "condition")
   cli::cli_abort(
     "The function {.arg {respelled(argument, spelling)}} failed.",
@@ -49,6 +50,14 @@ abort_failure <- function(message, call, spelling) {
     class = c("bayeslayers_function_error", setdiff(class(condition), general)),
     argument = argument
   )
+}
+
+# What Python raised in an R function is an object of Python, which rlang can't show.
+as_r_condition <- function(condition) {
+  if (!inherits(condition, "python.builtin.object")) {
+    return(condition)
+  }
+  simpleError(python_message(condition), conditionCall(condition))
 }
 
 # However Keras and TensorFlow have wrapped the lines.

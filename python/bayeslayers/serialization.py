@@ -37,7 +37,7 @@ def serialize(argument: str, value: Any) -> Any:
     """
     if value is None or isinstance(value, str):
         return value
-    if value is getattr(keras.activations, getattr(value, "__name__", ""), None):
+    if _is_activation(value):
         return value.__name__
     if not _can_be_found_again(value):
         rule = "must be a registered function or object to be saved or cloned"
@@ -84,6 +84,14 @@ def saved_numbers(
     if not is_number or value.shape != shape or not np.all(np.isfinite(value) & (value >= 0)):
         raise ArgumentError(name, rule, {name: value.tolist()})
     return value
+
+
+def _is_activation(value: Any) -> bool:
+    """Whether a value is an activation of Keras, or Keras's operation of the same name."""
+    name = getattr(value, "__name__", "")
+    activation = getattr(keras.activations, name, None)
+    operation = getattr(keras.ops, name, None)
+    return activation is not None and (value is activation or value is operation)
 
 
 def _unknown(config: Any) -> str | None:

@@ -356,10 +356,9 @@ _RATE = "must be a number from 0 to below 1"
 
 
 def _recurrent(oracle, gates, named, bias, **more):
-    """Without the forget gate's own bias, which `test_recurrent.py` looks at."""
     return Geometry(
         oracle=oracle,
-        arguments={"units": 2, **more.get("arguments", {})},
+        arguments={"units": 2},
         example=(4, CHANNELS),
         outputs=(2,),
         kernels={"kernel": (CHANNELS, 2 * gates), "recurrent": (2, 2 * gates)},
@@ -417,7 +416,7 @@ LSTM = _recurrent(
     "units activation recurrent_activation unit_forget_bias dropout recurrent_dropout "
     "return_sequences return_state go_backwards stateful unroll",
     (8,),
-    arguments={"unit_forget_bias": False},
+    variations=({"unit_forget_bias": False},),
 )
 GRU = _recurrent(
     keras.layers.GRU,

@@ -5,8 +5,16 @@ import inspect
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from bayeslayers import ArgumentError, layer_conv_1d_flipout
+from bayeslayers import (
+    ArgumentError,
+    layer_autoregressive,
+    layer_conv_1d_flipout,
+    layer_conv_2d_flipout,
+    layer_dense_flipout,
+    layer_variable,
+)
 from bayeslayers.layers import Conv1DFlipout, Convolution1DFlipout, default_mean_field_normal_fn
 
 POSITIVE = "must be a positive whole number"
@@ -212,3 +220,37 @@ def test_name_and_input_shape_reach_keras():
     layer = layer_conv_1d_flipout(filters=4, kernel_size=3, name="series", input_shape=(10, 3))
     assert layer.name == "series"
     assert keras.Sequential([layer]).input_shape == (None, 10, 3)
+
+
+SHAPES = [
+    pytest.param(shape, id=kind)
+    for kind, shape in {
+        "list": [12, 2],
+        "range": range(2, 13, 10)[::-1],
+        "TensorFlow": tf.TensorShape([12, 2]),
+        "array": np.array([12, 2]),
+        "tensor": tf.constant([12, 2]),
+        "list of tensors": [tf.constant(12), 2],
+    }.items()
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_shape_is_a_shape_wherever_it_comes_from(shape):
+    model = layer_dense_flipout(keras.Sequential(), 1, input_shape=shape)
+    assert model.input_shape == (None, 12, 2)
+    assert layer_variable(shape=shape).get_config()["shape"] == (12, 2)
+    conv = layer_conv_2d_flipout(filters=1, kernel_size=shape, strides=shape).get_config()
+    assert (conv["kernel_size"], conv["strides"]) == ((12, 2), (12, 2))
+    made = layer_autoregressive(params=2, event_shape=3, hidden_units=shape).get_config()
+    assert made["hidden_units"] == (12, 2)
+
+
+def test_unknown_sizes_are_for_inputs_alone():
+    shape = tf.TensorShape([None, 2])
+    model = layer_dense_flipout(keras.Sequential(), 1, input_shape=shape)
+    assert model.input_shape == (None, None, 2)
+    with pytest.raises(ArgumentError, match="`shape`"):
+        layer_variable(shape=shape)
+    with pytest.raises(ArgumentError, match="`input_shape`"):
+        layer_dense_flipout(keras.Sequential(), 1, input_shape=tf.TensorShape(None))

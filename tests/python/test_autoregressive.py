@@ -21,7 +21,7 @@ from bayeslayers import (
     layer_distribution_lambda,
 )
 from bayeslayers.layers import AutoregressiveNetwork
-from bayeslayers.shim import RClosure
+from bayeslayers.shim import Numbers, RClosure
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 
@@ -611,11 +611,11 @@ def test_an_exported_model_gives_the_same_outputs(rng, tmp_path):
 def test_functions_of_r_are_called_by_position(rng):
     made = layer_autoregressive(
         params=2,
-        activation=RClosure(lambda a: a * 2),
+        activation=RClosure(lambda a: a * 2, "activation"),
         hidden_units=[1],
-        kernel_initializer=RClosure(lambda a, b: np.ones(a)),
-        bias_initializer=RClosure(lambda a, b: np.ones(a)),
-        kernel_regularizer=RClosure(lambda a: 3.0),
+        kernel_initializer=RClosure(lambda a, b: np.ones(a), "kernel_initializer"),
+        bias_initializer=RClosure(lambda a, b: np.ones(a), "bias_initializer"),
+        kernel_regularizer=RClosure(lambda a: Numbers(3.0), "kernel_regularizer"),
     )
     # One hidden unit, of degree 1, sees the first of two variables.
     np.testing.assert_allclose(made(np.array([[3.0, 5.0]])), [[[1, 1], [9, 9]]])

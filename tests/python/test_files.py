@@ -134,6 +134,10 @@ def entries(path):
     return found
 
 
+# Files of version 0.1.0 do not have it; `test_released.py` looks at what is made of them.
+IN_LATER_FILES_ALONE = "unit_forget_bias_included"
+
+
 @every()
 def test_no_entry_of_any_layer_may_be_missing_or_of_another_shape(row, tmp_path):
     model = model_of(row)
@@ -141,7 +145,8 @@ def test_no_entry_of_any_layer_may_be_missing_or_of_another_shape(row, tmp_path)
     model.save_weights(whole)
     assert len(entries(whole)) > len(model.trainable_variables)
     for entry in entries(whole):
-        for value in (None, np.ones((2, 1, 2))):
+        may_be_missing = entry.endswith(IN_LATER_FILES_ALONE)
+        for value in (np.ones((2, 1, 2)), *([] if may_be_missing else [None])):
             path.write_bytes(whole.read_bytes())
             with h5py.File(path, "a") as file:
                 del file[entry]

@@ -145,6 +145,22 @@ def test_the_history_of_a_training_is_a_table(rng):
         training_history([1, 2])
 
 
+def test_a_history_of_the_r_package_keras3_is_one():
+    figures = {"loss": [2.0, 1.5], "val_loss": [2.5, 2.0]}
+    of_keras3 = {"params": {"verbose": 0, "epochs": 2, "steps": 1}, "metrics": figures}
+    assert training_history(of_keras3).equals(training_history(figures))
+    # R has no scalars: one epoch's figures arrive as plain numbers.
+    one_epoch = training_history({"params": {"epochs": 1}, "metrics": {"loss": 2.0}})
+    assert one_epoch["value"].tolist() == [2.0]
+    assert training_history({"loss": np.float32(2.0)})["value"].tolist() == [2.0]
+
+
+@pytest.mark.parametrize("figures", ["a", ["a"], [[1.0, 2.0]] * 2, [[1.0], [1.0, 2.0]], None, {}])
+def test_figures_that_are_not_one_number_an_epoch_are_refused(figures):
+    with pytest.raises(ArgumentError, match="`history` must hold a number for each epoch"):
+        training_history({"loss": figures})
+
+
 @pytest.mark.parametrize(
     ("draw", "argument"),
     [

@@ -13,7 +13,6 @@ from bayeslayers import (
     layer_embedding_reparameterization,
     layer_gru_reparameterization,
     layer_lstm_flipout,
-    layer_lstm_reparameterization,
 )
 
 RECURRENT = [row for row in ROWS if row.geometry.recurrent]
@@ -89,24 +88,6 @@ def test_examples_have_signs_of_their_own(row):
     inputs = np.ones((2, 1, 2), "float32")
     found = draws(layer, inputs, 400) - mean
     assert_fair_signs(found[:, 0] * found[:, 1])
-
-
-@pytest.mark.parametrize("bias", [0.0, 0.7])
-def test_the_bias_of_the_forget_gate_has_one_added(rng, bias):
-    weights = [rng.normal(size=shape).astype("float32") for shape in ((3, 8), (2, 8))]
-    inputs = rng.normal(size=(4, 5, 3)).astype("float32")
-    oracle = keras.layers.LSTM(2)
-    oracle.build(inputs.shape)
-    forget = np.repeat([0.0, 1.0, 0.0, 0.0], 2) + bias
-    oracle.set_weights([*weights, forget])
-    layer = layer_lstm_reparameterization(
-        units=2,
-        kernel_posterior_fn=fixed_value(weights[0]),
-        recurrent_posterior_fn=fixed_value(weights[1]),
-        bias_posterior_fn=fixed_value(bias),
-        **WITHOUT_PRIORS,
-    )
-    np.testing.assert_allclose(layer(inputs), oracle(inputs), rtol=1e-4, atol=1e-5)
 
 
 def deterministic_pair(row, rng, shape=(3, None, 2), **further):

@@ -304,3 +304,19 @@ def test_an_unregistered_function_is_only_refused_when_saving(inputs):
         kernel_posterior_fn=trainable_normal, kernel_prior_fn=default_multivariate_normal_fn
     )
     assert np.all(np.isfinite(layer(inputs)))
+
+
+@pytest.mark.parametrize("name", ["relu", "softplus", "tanh"])
+def test_an_operation_of_keras_is_saved_as_the_activation_of_its_name(name, tmp_path):
+    operation = getattr(keras.ops, name)
+    ours = layer_conv_1d_flipout(filters=2, kernel_size=3, activation=operation).get_config()
+    assert (
+        ours["activation"] == keras.layers.Dense(2, activation=operation).get_config()["activation"]
+    )
+    model = layer_conv_1d_flipout(
+        keras.Sequential([keras.Input((6, 6))]), 2, 3, activation=operation, seed=1
+    )
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    x = np.sin(np.arange(72.0)).reshape(2, 6, 6)
+    np.testing.assert_array_equal(loaded(x), model(x))

@@ -73,3 +73,77 @@ test_that("the constructors agree with R's own distributions", {
     tolerance = 1e-6
   )
 })
+
+dtype_of <- function(object) object$dtype$name
+
+test_that("R's numbers are of Keras's floatx, in whatever shape", {
+  skip_without_core()
+  floatx <- keras()$config$floatx()
+  withr::defer(keras()$config$set_floatx(floatx))
+  values <- list(0.1, 1L, c(0.1, 1), 1:2, array(0.1, 1), matrix(0.1, 3, 2), array(0.1, c(1, 2, 2)))
+  for (type in c("float32", "float64")) {
+    keras()$config$set_floatx(type)
+    for (value in values) {
+      expect_identical(dtype_of(tfd_normal(value, 1)), type)
+      expect_identical(dtype_of(tfd_normal(0, value)), type)
+      expect_identical(dtype_of(tfd_log_prob(tfd_normal(0, 1), value)), type)
+    }
+    expect_identical(dtype_of(tfd_poisson(rate = matrix(2, 1, 2))), type)
+    expect_identical(dtype_of(tfd_normal(1L, 2L)), type)
+    expect_identical(dtype_of(tfd_categorical(probs = matrix(0.5, 3, 2))$probs), type)
+  }
+  # Nothing is rounded on the way.
+  expect_identical(numbers(tfd_normal(matrix(0.1, 1, 1), 1)$loc)[[1]], 0.1)
+})
+
+test_that("R's numbers take the dtype of the tensors and distributions beside them", {
+  skip_without_core()
+  for (type in c("float16", "float32", "float64")) {
+    tensor <- keras()$ops$ones(c(3L, 2L), dtype = type)
+    for (value in list(0.1, 1L, c(0.1, 1), 1:2, matrix(0.1, 3, 2), matrix(1:6, 3, 2))) {
+      expect_identical(dtype_of(tfd_normal(value, tensor)), type)
+      normal <- tfd_normal(tensor, value)
+      expect_identical(dtype_of(normal), type)
+      expect_identical(dtype_of(tfd_log_prob(normal, value)), type)
+    }
+  }
+  # A distribution in double precision is not made from rounded numbers.
+  exact <- tfd_normal(c(0.1, 0.2), keras()$ops$ones(2L, dtype = "float64"))
+  expect_identical(as.vector(numbers(exact$loc)), c(0.1, 0.2))
+})
+
+test_that("R's numbers meet the posterior of a layer of any dtype", {
+  skip_without_core()
+  for (type in c("float32", "float64", "mixed_bfloat16")) {
+    layer <- layer_dense_flipout(
+      units = 2, dtype = type, seed = 1L,
+      kernel_divergence_fn = function(q, p, ignore) {
+        tfd_kl_divergence(q, tfd_independent(tfd_normal(matrix(0, 3, 2), 1), 2L))
+      }
+    )
+    layer(inputs_of_five())
+    loc <- numbers(layer$kernel_posterior$mean())
+    scale <- numbers(layer$kernel_posterior$stddev())
+    closed_form <- sum(0.5 * (scale^2 + loc^2 - 1) - log(scale))
+    expect_equal(as.numeric(numbers(layer$losses[[1]])), closed_form, tolerance = 1e-5)
+  }
+})
+
+test_that("counts and classes may be whole numbers of either type", {
+  skip_without_core()
+  counts <- 0:3
+  log_prob <- function(distribution, value) as.vector(numbers(tfd_log_prob(distribution, value)))
+  for (value in list(counts, as.numeric(counts), matrix(counts, 2, 2), matrix(counts + 0, 2, 2))) {
+    expected <- dpois(counts, 2.5, log = TRUE)
+    expect_equal(log_prob(tfd_poisson(rate = 2.5), value), expected, tolerance = 1e-6)
+    probs <- c(0.1, 0.2, 0.3, 0.4)
+    expect_equal(log_prob(tfd_categorical(probs = probs), value), log(probs), tolerance = 1e-6)
+  }
+})
+
+test_that("an NA among a distribution's parameters is refused", {
+  skip_without_core()
+  for (value in list(NA, NA_real_, NA_integer_)) {
+    expect_error(tfd_normal(value, 1), "NA", class = "bayeslayers_python_error")
+  }
+})

@@ -145,3 +145,141 @@ test_that("an error that Python has handled is not taken for a later one", {
   try(layer_dense_flipout(model, units = 1, kernel_posterior_fn = failing), silent = TRUE)
   expect_error(layer_dense_flipout(units = 0), class = "bayeslayers_argument_error")
 })
+
+# What Python sees of what an R function returns.
+seen_by_python <- function(fun, ...) {
+  python <- reticulate::py_run_string("
+def seen(value):
+    if isinstance(value, dict):
+        return {name: seen(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [seen(item) for item in value]
+    if hasattr(value, 'shape'):
+        return f'{value.dtype.name} {list(value.shape)}'
+    return value if value is None else repr(value)
+def see(closure, *args):
+    import json
+    return json.dumps(seen(closure(*args)))
+")
+  jsonlite::fromJSON(python$see(coerce_argument("activation", fun), ...), simplifyVector = FALSE)
+}
+
+test_that("what an R function returns reaches Python as what it is", {
+  skip_without_core()
+  x <- keras()$ops$ones(c(4L, 2L))
+  normal <- tfd_normal(0, 1)
+  matrix_of_two <- matrix(1, 4, 2)
+  expect_identical(seen_by_python(function(t) t, x), "float32 [4, 2]")
+  two <- list("float32 [4, 2]", "float32 [4, 2]")
+  expect_identical(seen_by_python(function(t) list(t, t), x), two)
+  expect_match(seen_by_python(function(t) list(t, normal), x)[[2]], "tfp.distributions.Normal")
+  expect_null(seen_by_python(function(t) NULL, x))
+  expect_identical(seen_by_python(function(t) list(t, NULL), x), list("float32 [4, 2]", NULL))
+  expect_identical(
+    seen_by_python(function(t) list(loc = t, scale = list(1, "a")), x),
+    list(loc = "float32 [4, 2]", scale = list("float32 []", "'a'"))
+  )
+  expect_identical(seen_by_python(function(t) "a", x), "'a'")
+  expect_identical(seen_by_python(function(t) TRUE, x), "True")
+  for (number in list(2, 2L)) {
+    expect_identical(seen_by_python(function(t) number, x), "float32 []")
+    expect_identical(seen_by_python(function(t) rep(number, 3), x), "float32 [3]")
+    expect_identical(seen_by_python(function(t) array(number, 1), x), "float32 [1]")
+    expect_identical(seen_by_python(function(t) number * matrix_of_two, x), "float32 [4, 2]")
+    expect_identical(
+      seen_by_python(function(t) list(number, number * matrix_of_two), x),
+      list("float32 []", "float32 [4, 2]")
+    )
+  }
+})
+
+test_that("numbers of an R function are of the dtype that it was called with", {
+  skip_without_core()
+  for (type in c("bfloat16", "float16", "float64")) {
+    x <- keras()$ops$ones(2L, dtype = type)
+    expect_identical(seen_by_python(function(t) c(1, 2), x), paste(type, "[2]"))
+  }
+  # Not rounded on the way into a layer of double precision.
+  layer <- layer_variable(shape = 2, initializer = function(a, b) c(0.1, 0.2), dtype = "float64")
+  layer(matrix(1))
+  expect_identical(as.vector(numbers(layer$weights[[1]])), c(0.1, 0.2))
+})
+
+test_that("an R function may return shift and log scale as a list", {
+  skip_without_core()
+  tf <- reticulate::import("tensorflow")
+  set_seed(1)
+  made <- layer_autoregressive(params = 2, event_shape = 2, hidden_units = 8, activation = "tanh")
+  flow <- function(fun) {
+    tfd_transformed_distribution(
+      tfd_independent(tfd_normal(c(0, 0), 1), 1), tfb_masked_autoregressive_flow(fun)
+    )
+  }
+  made(matrix(0, 1, 2))
+  made$set_weights(lapply(made$get_weights(), function(weights) weights + 0.3))
+  parts <- function(x) tf$unstack(made(x), num = 2L, axis = -1L)
+  in_python <- reticulate::py_eval(
+    "lambda made, tf: lambda x: tf.unstack(made(x), num=2, axis=-1)"
+  )(made, tf)
+  shift_in_python <- reticulate::py_eval(
+    "lambda made, tf: lambda x: [tf.unstack(made(x), num=2, axis=-1)[0], None]"
+  )(made, tf)
+  # Two variables, and also other numbers of examples than two.
+  for (examples in c(2, 3, 5)) {
+    x <- matrix(sin(seq_len(2 * examples)), examples, 2)
+    log_prob <- function(fun) as.vector(numbers(tfd_log_prob(flow(fun), x)))
+    expected <- log_prob(in_python)
+    expect_equal(log_prob(made), expected, tolerance = 1e-6)
+    expect_equal(log_prob(parts), expected, tolerance = 1e-6)
+    expect_equal(log_prob(function(x) made(x)), expected, tolerance = 1e-6)
+    shifted <- log_prob(shift_in_python)
+    expect_false(isTRUE(all.equal(shifted, expected)))
+    expect_equal(log_prob(function(x) list(parts(x)[[1]], NULL)), shifted, tolerance = 1e-6)
+    expect_equal(log_prob(function(x) list(parts(x)[[1]], 0L)), shifted, tolerance = 1e-6)
+    zeros <- matrix(0, examples, 2)
+    expect_equal(log_prob(function(x) list(parts(x)[[1]], zeros)), shifted, tolerance = 1e-6)
+  }
+})
+
+test_that("an R function's error names the argument, whoever calls the function", {
+  skip_without_core()
+  refuse <- function(...) if (broken) stop("of my own") else keras()$ops$abs(..1)
+  rule <- "The function `activation` failed: of my own"
+  broken <- FALSE
+  model <- sequential(3L) |> layer_dense_flipout(units = 2, activation = refuse)
+  model$compile("sgd", "mse")
+  broken <- TRUE
+  x <- inputs_of_five()
+  expect_error(model(x), rule, fixed = TRUE)
+  expect_error(model$fit(x, matrix(1, 5, 2), verbose = 0L), rule, fixed = TRUE)
+  expect_error(model$predict(x, verbose = 0L), rule, fixed = TRUE)
+  condition <- expect_error(
+    predict_draws(model, x, draws = 2),
+    "of my own",
+    class = "bayeslayers_function_error"
+  )
+  said <- gregexpr("The function", conditionMessage(condition), fixed = TRUE)[[1]]
+  expect_length(said, 1)
+
+  arguments <- c("kernel_posterior_fn", "kernel_prior_fn", "kernel_divergence_fn")
+  for (argument in c(arguments, "activity_regularizer")) {
+    given <- stats::setNames(list(function(...) stop("of my own")), argument)
+    layer <- rlang::exec(layer_dense_flipout, units = 2, !!!given)
+    expect_error(layer(x), sprintf("The function `%s` failed: of my own", argument), fixed = TRUE)
+  }
+})
+
+test_that("an error of Python in an R function names the argument, too", {
+  skip_without_core()
+  divide <- function(t) reticulate::py_eval("1 / 0")
+  layer <- layer_dense_flipout(units = 2, activation = divide)
+  rule <- "The function `activation` failed: ZeroDivisionError"
+  expect_error(layer(inputs_of_five()), rule, fixed = TRUE)
+  condition <- expect_error(
+    layer_dense_flipout(inputs_of_five(), units = 2, activation = divide),
+    "division by zero",
+    class = "bayeslayers_function_error"
+  )
+  expect_identical(condition$argument, "activation")
+  expect_no_match(conditionMessage(condition), "py_last_error")
+})

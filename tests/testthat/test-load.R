@@ -1,6 +1,6 @@
 # Each of these looks at a fresh R session, without the Python that this one has started.
-in_fresh_r <- function(code, env = character()) {
-  script <- withr::local_tempfile(fileext = ".R", lines = c(load_package(), code))
+in_fresh_r <- function(code, env = character(), before = character()) {
+  script <- withr::local_tempfile(fileext = ".R", lines = c(before, load_package(), code))
   rscript <- file.path(R.home("bin"), "Rscript")
   arguments <- c("--vanilla", shQuote(script))
   # A status that is not zero comes as a warning; what the session said is looked at instead.
@@ -43,6 +43,65 @@ test_that("library() does not load reticulate, whose requirements are declared o
   ))
   expect_match(output, "at library(): FALSE", fixed = TRUE, all = FALSE)
   expect_match(output, "required: TRUE", all = FALSE)
+})
+
+# A model with its file, and what a session that loads the file has to print.
+saved_model <- function(env = parent.frame()) {
+  model <- plain_model() |> layer_dense_local_reparameterization(units = 2, activation = "tanh")
+  files <- lapply(c(".keras", ".weights.h5"), function(extension) {
+    withr::local_tempfile(fileext = extension, .local_envir = env)
+  })
+  model$save(files[[1]])
+  model$save_weights(files[[2]])
+  list(file = files[[1]], weights = files[[2]], sum = sum_of_weights(model))
+}
+
+sum_of_weights <- function(model) {
+  weights <- Filter(is.double, model$get_weights())
+  sprintf("sum of weights: %.5f", sum(unlist(lapply(weights, abs))))
+}
+
+test_that("a new session loads a saved model before a function of ours is used", {
+  skip_without_core()
+  saved <- saved_model()
+  code <- c(
+    "keras <- reticulate::import('keras')",
+    sprintf("model <- keras$models$load_model('%s')", saved$file),
+    sprintf("sum_of_weights <- %s", paste(deparse(sum_of_weights), collapse = "\n")),
+    "cat(sum_of_weights(model), '\\n')",
+    "again <- keras$models$clone_model(model)",
+    sprintf("again$load_weights('%s')", saved$weights),
+    "cat('again,', sum_of_weights(again), '\\n')",
+    "config <- keras$saving$serialize_keras_object(model$layers[[1]])",
+    "cat(class(keras$saving$deserialize_keras_object(config))[[1]], '\\n')",
+    "print(warnings())"
+  )
+  in_python <- "reticulate::py_run_string('import keras')"
+  for (session in list(
+    list(code = code),
+    list(code = c(in_python, code)),
+    list(code = code, before = "reticulate::import('keras')")
+  )) {
+    output <- do.call(in_fresh_r, session)
+    expect_match(output, paste0("^", saved$sum), all = FALSE)
+    expect_match(output, paste0("^again, ", saved$sum), all = FALSE)
+    expect_match(output, "bayeslayers.layers.dense.DenseFlipout", fixed = TRUE, all = FALSE)
+    expect_no_match(output, "^Warning|Keras can't load")
+  }
+})
+
+test_that("a Keras that our layers don't run on is loaded with a warning", {
+  skip_without_core()
+  folder <- withr::local_tempdir()
+  stand_in <- c("class backend:", "    backend = staticmethod(lambda: 'jax')")
+  writeLines(stand_in, file.path(folder, "keras.py"))
+  output <- in_fresh_r(
+    c("keras <- reticulate::import('keras')", "cat('backend:', keras$backend$backend(), '\\n')"),
+    env = c(PYTHONPATH = folder)
+  )
+  expect_match(output, "Keras can't load models with layers of bayeslayers", all = FALSE)
+  expect_match(output, "already running on 'jax'", all = FALSE)
+  expect_match(output, "backend: jax", all = FALSE)
 })
 
 test_that("where Python is missing, the message names the command that mends it", {

@@ -39,6 +39,26 @@ test_that("models go from plain to Bayesian and back", {
   expect_equal(numbers(again(x)), numbers(plain(x)), tolerance = 1e-6)
 })
 
+test_that("a model with R functions is converted and pruned: no file is written", {
+  skip_without_core()
+  k <- keras()
+  model <- k$Sequential(list(
+    k$Input(list(3L)),
+    k$layers$Lambda(function(t) k$ops$square(t)),
+    k$layers$Dense(2L, activation = function(t) 2 * t)
+  )) |>
+    layer_dense_flipout(units = 2, activation = function(t) 3 * t) |>
+    layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+  x <- matrix(rnorm(9), 3, 3)
+  plain <- as_deterministic(model)
+  loc <- numbers(plain(x)$mean())
+  weights <- lapply(plain$layers, function(layer) layer$get_weights())
+  first <- 2 * sweep(x^2 %*% weights[[2]][[1]], 2, weights[[2]][[2]], `+`)
+  expected <- 3 * sweep(first %*% weights[[3]][[1]], 2, weights[[3]][[2]], `+`)
+  expect_equal(loc, expected, tolerance = 1e-5, ignore_attr = TRUE)
+  expect_equal(numbers(as_deterministic(prune(model, share = 0))(x)$mean()), loc)
+})
+
 test_that("callbacks are Keras's", {
   skip_without_core()
   model <- small_dense_model()
@@ -89,5 +109,39 @@ test_that("one of several outputs is picked by name or by place, and a list keep
       predictive_summary(model, x, draws = 7, verbose = 0, output = output), "output",
       class = "bayeslayers_argument_error"
     )
+  }
+})
+
+test_that("a history is what Keras, keras3 or a list of the figures has", {
+  skip_without_core()
+  figures <- list(loss = c(2, 1.5), val_loss = c(2.5, 2))
+  # What fit() of the R package keras3 returns.
+  of_keras3 <- structure(
+    list(params = list(verbose = 0L, epochs = 2L, steps = 1L), metrics = figures),
+    class = "keras_training_history"
+  )
+  expected <- data.frame(
+    epoch = c(1, 2, 1, 2), data = rep(c("training", "validation"), each = 2),
+    figure = "loss", value = c(2, 1.5, 2.5, 2)
+  )
+  for (history in list(figures, of_keras3, reticulate::r_to_py(figures))) {
+    expect_equal(as.data.frame(training_history(history)), expected, ignore_attr = TRUE)
+  }
+  one_epoch <- training_history(list(params = list(epochs = 1L), metrics = list(loss = 3)))
+  expect_equal(one_epoch$value, 3)
+  expect_identical(nrow(training_history(list(loss = 3))), 1L)
+
+  model <- small_dense_model()
+  model$compile("sgd", "mse")
+  history <- model$fit(matrix(1, 8, 3), matrix(1, 8, 2), epochs = 2L, verbose = 0L)
+  as_keras3_does <- list(params = history$params, metrics = history$history)
+  expect_equal(training_history(as_keras3_does), training_history(history))
+})
+
+test_that("what is no history is refused by its name", {
+  skip_without_core()
+  not_numbers <- list("a", list(loss = "a"), list(loss = list(1:2, 1:2)), 1:3)
+  for (history in not_numbers) {
+    expect_error(training_history(history), "history", class = "bayeslayers_argument_error")
   }
 })

@@ -151,8 +151,11 @@ LAYER_ARGUMENTS = {
         Coercion.FUNCTION,
     ),
     "unit_forget_bias": Argument(
-        "{true} or {false}: whether 1 is added to the bias of the forget gate, where there is a "
-        "bias. Posterior and prior are those of the bias without it."
+        "{true} or {false}: whether the bias of the forget gate starts higher by 1, where there is "
+        "a bias: the mean of its posterior starts at its initializer plus 1. Posterior and prior "
+        "are those of the bias as it is used. A `bias_posterior_fn` of your own starts so where it "
+        "makes a variable of the shape of the bias with the name `name` followed by `_loc`; any "
+        "other starts where it says itself."
     ),
     "reset_after": Argument(
         "{true} or {false}: whether the reset gate multiplies the map of the state, or the state "
@@ -353,7 +356,8 @@ LAYER_ARGUMENTS = {
         "the divergences keep the higher one."
     ),
     "input_shape": Argument(
-        "Shape of one example, without the batch, for the first layer of a `Sequential` model.",
+        "Shape of one example, without the batch, for the first layer of a `Sequential` model: "
+        "sizes, or a shape of TensorFlow.",
         Coercion.SHAPE,
     ),
 }
@@ -473,7 +477,11 @@ MODEL_ARGUMENTS = {
     ),
     "delta": Argument(
         "Positive number: the standard deviation of a posterior under MOPED, as a part of the "
-        "weight's absolute value."
+        "weight's absolute value. A weight of exactly zero counts as one of the mean absolute "
+        "value of its kernel, or of 0.1 where all are zero. No standard deviation is below the "
+        "smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A "
+        "posterior function of your own keeps its spread, unless it makes it of a variable named "
+        "as the default's, `name` followed by `_untransformed_scale`."
     ),
     "snr": Argument(
         "Positive number: the ratio of mean to scale below which a weight is removed, or {none}."
@@ -488,7 +496,9 @@ MODEL_ARGUMENTS = {
     ),
     "bins": Argument("Positive whole number: how many bins there are.", Coercion.WHOLE),
     "by": Argument('"model" for one row, "example" for a row for each.'),
-    "history": Argument("What `fit()` returned, or its dictionary `history`."),
+    "history": Argument(
+        "What `fit()` returned, in Keras or in the R package keras3, or the figures by their names."
+    ),
     "metric": Argument('Name of a Keras metric, such as "sparse_categorical_accuracy".'),
     "shares": Argument(
         "Numbers from 0 to 1: the parts of the weights to remove.",

@@ -23,8 +23,15 @@ def _is_whole(value: Any) -> bool:
 
 
 def _listed(value: Any) -> Any:
-    """Turn an array into lists, and leave everything else as it is."""
-    return value.tolist() if hasattr(value, "tolist") else value
+    """Turn arrays, shapes and tensors into lists, and leave everything else as it is."""
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [_listed(item) for item in value]
+    if hasattr(value, "numpy"):
+        value = value.numpy()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    # TensorFlow's shape, whose number of dimensions may not be known.
+    return value.as_list() if getattr(value, "rank", None) is not None else value
 
 
 def _positive_list(argument: str, value: Any, rule: str) -> tuple[int, ...]:
@@ -45,25 +52,26 @@ def positive_integer(argument: str, value: Any) -> int:
 
 def positive_integers(argument: str, value: Any, count: int) -> tuple[int, ...]:
     """One positive whole number for each of `count` dimensions; a single one stands for all."""
-    if _is_whole(value) and value >= 1:
-        return (int(value),) * count
+    sizes = _listed(value)
+    sizes = [sizes] * count if _is_whole(sizes) else sizes
     if (
-        isinstance(value, Sequence)
-        and len(value) == count
-        and all(_is_whole(item) and item >= 1 for item in value)
+        isinstance(sizes, list)
+        and len(sizes) == count
+        and all(_is_whole(item) and item >= 1 for item in sizes)
     ):
-        return tuple(int(item) for item in value)
+        return tuple(int(item) for item in sizes)
     listed = "" if count == 1 else f", or {count} of them"
     raise ArgumentError(argument, f"must be one positive whole number{listed}", {argument: value})
 
 
 def output_padding(argument: str, value: Any, strides: tuple[int, ...]) -> tuple[int, ...] | None:
     """Fewer positions than the stride of each dimension; a single number stands for all."""
-    sizes = (value,) * len(strides) if _is_whole(value) else value
-    if value is None:
+    sizes = _listed(value)
+    sizes = [sizes] * len(strides) if _is_whole(sizes) else sizes
+    if sizes is None:
         return None
     if (
-        isinstance(sizes, Sequence)
+        isinstance(sizes, list)
         and len(sizes) == len(strides)
         and all(_is_whole(s) and 0 <= s < n for s, n in zip(sizes, strides, strict=True))
     ):
@@ -197,21 +205,20 @@ def name(argument: str, value: Any) -> str | None:
 
 def input_shape(argument: str, value: Any) -> tuple[int | None, ...] | None:
     """A shape without its batch dimension; unknown dimensions are empty."""
-    if value is None:
+    sizes = _listed(value)
+    if sizes is None:
         return None
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        value_is_shape = False
-    else:
-        value_is_shape = all(item is None or (_is_whole(item) and item >= 1) for item in value)
-    if not value_is_shape:
+    if not isinstance(sizes, list) or not all(
+        size is None or (_is_whole(size) and size >= 1) for size in sizes
+    ):
         rule = "must list the positive sizes of one example, without the batch"
         raise ArgumentError(argument, rule, {argument: value})
-    return tuple(None if item is None else int(item) for item in value)
+    return tuple(None if size is None else int(size) for size in sizes)
 
 
 def event_shape(argument: str, value: Any) -> tuple[int] | None:
     """The number of variables, alone or as the only size of a shape."""
-    return None if value is None else positive_integers(argument, _listed(value), 1)
+    return None if value is None else positive_integers(argument, value, 1)
 
 
 def layer_sizes(argument: str, value: Any) -> tuple[int, ...]:
@@ -243,7 +250,6 @@ def degrees(argument: str, value: Any, choices: Sequence[str]) -> str | tuple[tu
         return value
     layers = _listed(value)
     if isinstance(layers, (list, tuple)):
-        layers = [_listed(layer) for layer in layers]
         layers = [(layer,) if _is_whole(layer) else layer for layer in layers]
         if all(
             isinstance(layer, (list, tuple)) and all(_is_whole(d) and d >= 0 for d in layer)

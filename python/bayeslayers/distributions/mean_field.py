@@ -13,15 +13,35 @@ import tensorflow as tf
 from bayeslayers.tensorflow_ops import at_least_single
 
 
+def smallest_scale(dtype: Any) -> Any:
+    """Return what every scale is larger than: the smallest step from 1 in its dtype."""
+    # Not `np.finfo`, which does not know bfloat16.
+    return np.spacing(np.ones((), tf.as_dtype(dtype).as_numpy_dtype))
+
+
 def scale_of(untransformed: Any) -> Any:
     """Return the positive scale: the smallest step from 1, plus softplus.
 
     Args:
         untransformed: Tensor or variable, of any shape.
     """
-    # Not `np.finfo`, which does not know bfloat16.
-    smallest = np.spacing(np.ones((), untransformed.dtype.as_numpy_dtype))
-    return smallest + tf.math.softplus(untransformed)
+    return smallest_scale(untransformed.dtype) + tf.math.softplus(untransformed)
+
+
+def untransformed_of(scale: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return what `scale_of` makes this scale of, or the smallest one where it is too small.
+
+    The smallest one is a thousandth above the limit, at which nothing would ever train.
+
+    Args:
+        scale: Standard deviations, from 0 on, of any shape.
+        dtype: The dtype of the variable that they are meant for.
+    """
+    smallest = float(smallest_scale(dtype))
+    scale = np.asarray(scale, "float64")
+    softplus = np.maximum(scale - smallest, smallest / 1000)
+    # log(exp(s) - 1), which neither loses the digits of a small s nor overflows at a large one.
+    return softplus + np.log(-np.expm1(-softplus))
 
 
 def divergence_from_standard_normal(loc: Any, scale: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
 from bayeslayers.contract import checks
@@ -82,6 +83,11 @@ class Cell(Geometry):
         """The shape of the bias."""
         return (self.gates * self.units,)
 
+    @property
+    def bias_start(self) -> np.ndarray | None:
+        """What the mean of the bias starts higher by than its initializer says."""
+        return None
+
     def biases(self, bias: Any) -> tuple[Any, Any]:
         """Return what is added to the map of the inputs, and to that of the state."""
         return bias, 0
@@ -142,12 +148,10 @@ class LSTM(Cell):
             unroll=unroll,
         )
 
-    def biases(self, bias: Any) -> tuple[Any, Any]:
-        if self.unit_forget_bias:
-            first, last = [[0.0] * self.units] * 2
-            of_forget_gate = [*first, *[1.0] * self.units, *last, *last]
-            bias = bias + ops.convert_to_tensor(of_forget_gate, dtype=bias.dtype)
-        return bias, 0
+    @property
+    def bias_start(self) -> np.ndarray | None:
+        # In the order of the gates: i, f, g, o.
+        return np.repeat([0.0, 1.0, 0.0, 0.0], self.units) if self.unit_forget_bias else None
 
     def step(self, projected: Any, states: list[Any], recurrent: Callable[[Any], Any]) -> list[Any]:
         hidden, carried = states

@@ -15,13 +15,15 @@ from bayeslayers.distributions.makers import (
     exact_divergence,
     sample_posterior,
 )
+from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 from bayeslayers.distributions.sampling import with_seeds
-from bayeslayers.distributions.stream import Stream
+from bayeslayers.distributions.stream import SeedStream, Stream
 from bayeslayers.layers.variables import DistributionMaker
 from bayeslayers.tensorflow_ops import at_least_single
 
-_SMALLEST_SCALE = 1e-4
+# The size of a weight of a kernel that is all zeros: that at which new posteriors start.
+_SIZE_OF_NO_WEIGHT = 0.1
 # Softplus of it is nothing beside the smallest scale that there is.
 _UNTRANSFORMED_ZERO = -50.0
 
@@ -92,13 +94,60 @@ class RandomWeight:
         return self.posterior.mean()
 
     def centre_on(self, value: Any, delta: float) -> None:
-        """Centre posterior and prior on a value, the posterior with this relative spread."""
+        """Centre posterior and prior on a value, the posterior with this relative spread.
+
+        A weight of zero gets the spread of one of mean size, so that it can train; all zeros get
+        that of weights of the size at which new posteriors start.
+
+        Args:
+            value: The value, of the weight's shape.
+            delta: The standard deviation of the posterior, as a part of the absolute value.
+        """
+        value = np.asarray(value, "float64")
+        size = np.abs(value)
+        size[size == 0] = size.mean() or _SIZE_OF_NO_WEIGHT
         self._posterior.assign("loc", value)
-        # A weight of zero has a spread, too: too small to matter, and large enough to train.
-        scale = np.maximum(delta * np.abs(value), _SMALLEST_SCALE)
-        self._posterior.assign("untransformed_scale", np.log(np.expm1(scale)))
+        untransformed = untransformed_of(delta * size, self._dtype)
+        self._posterior.assign("untransformed_scale", untransformed)
+        if not self._posterior.is_mean_field:
+            self._check_mean(value)
         if self._prior:
             self._prior.assign("loc", value)
+
+    def move(self, by: np.ndarray) -> bool:
+        """Move posterior and prior by an offset, as far as their locations are variables.
+
+        Args:
+            by: The offset, of the weight's shape.
+
+        Returns:
+            Whether the draws of the posterior have moved by it, and by nothing else.
+        """
+        before = self._some_draw()
+        for maker in (self._posterior, self._prior):
+            if maker is not None:
+                maker.move(by)
+        # To half of the digits: the sums are not taken in the same order.
+        rounding = float(smallest_scale(self._dtype)) ** 0.5
+        return np.allclose(self._some_draw(), before + by, rtol=rounding, atol=rounding)
+
+    @property
+    def is_restrained(self) -> bool:
+        """Whether the location of the posterior has a regularizer or a constraint."""
+        location = self._posterior.location
+        held = (location.regularizer, location.constraint) if location is not None else ()
+        return any(each is not None for each in held)
+
+    def some_divergence(self) -> float | None:
+        """Return the divergence, the same number as long as the distributions are."""
+        posterior = self.in_call(SeedStream(0))
+        value = self.divergence(posterior, posterior.sample_later())
+        return None if value is None else float(value)
+
+    def _some_draw(self) -> np.ndarray:
+        """Return a draw, the same one as long as the posterior is."""
+        drawn = self.in_call(SeedStream(0)).sample()
+        return ops.convert_to_numpy(ops.cast(drawn, "float64"))
 
     def keep_only(self, kept: Any) -> None:
         """Put all mass of the other entries on zero, as nearly as the scale allows."""
@@ -125,13 +174,15 @@ class RandomWeight:
         is_default = self.posterior_tensor_fn is sample_posterior
         return is_default and self._posterior.is_mean_field
 
-    def build(self, layer: keras.Layer, shape: tuple[int, ...], seed: int) -> None:
-        """Add the variables of posterior and prior to the layer."""
+    def build(
+        self, layer: keras.Layer, shape: tuple[int, ...], seed: int, start: np.ndarray | None = None
+    ) -> None:
+        """Add the variables of posterior and prior to the layer; see `DistributionMaker.build`."""
         if not self.exists:
             return
         self._dtype = layer.variable_dtype
         self.shape = shape
-        self._posterior.build(layer, shape, seed)
+        self._posterior.build(layer, shape, seed, start)
         if not self._posterior.is_mean_field:
             self._check_shape(self.posterior, shape)
         if self._prior:
@@ -189,6 +240,18 @@ class RandomWeight:
             rule = "must return a single number"
             raise ArgumentError(argument, rule, {argument: Described(received)})
         return ops.convert_to_tensor(value, dtype=at_least_single(self._dtype).name)
+
+    def _check_mean(self, value: np.ndarray) -> None:
+        """Refuse a posterior of a caller's that could not be centred on a value."""
+        rounding = float(smallest_scale(self._dtype)) ** 0.5
+        try:
+            mean = ops.convert_to_numpy(ops.cast(self.mean(), "float64"))
+        except NotImplementedError:
+            mean = np.nan
+        if not np.allclose(mean, value, rtol=rounding, atol=rounding):
+            argument = f"{self.role}_posterior_fn"
+            rule = "must have its mean in a variable named `name` followed by `_loc` under MOPED"
+            raise ArgumentError(argument, rule, {argument: self._posterior.function})
 
     def _check_shape(self, posterior: Any, shape: tuple[int, ...]) -> None:
         drawn = (*posterior.batch_shape, *posterior.event_shape)

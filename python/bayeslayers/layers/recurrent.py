@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
+from bayeslayers import serialization
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.estimators import Flipout, Reparameterization
 from bayeslayers.geometries import GRU, LSTM, Cell
 from bayeslayers.layers.variational import VariationalLayer
 from bayeslayers.tensorflow_ops import within_range
+
+_WHOLE_BIAS = "unit_forget_bias_included"
+_HOW_TO_COMPLETE = (
+    "Let the function add the 1 itself, and load the weights into a layer that has "
+    "`unit_forget_bias=False`."
+)
 
 
 class _Step:
@@ -52,7 +61,7 @@ class RecurrentLayer(VariationalLayer):
         self.input_spec = cell.input_spec(inputs_shape)
         self._build_kernel("kernel", cell.linear_map.kernel_shape(inputs_shape[-1]))
         self._build_kernel("recurrent", cell.linear_map.kernel_shape(cell.units))
-        self._build_bias(cell.bias_shape)
+        self._build_bias(cell.bias_shape, cell.bias_start)
         self._state = _State(self._state_variables(inputs_shape[0]) if cell.stateful else ())
 
     def call(
@@ -109,6 +118,13 @@ class RecurrentLayer(VariationalLayer):
     reset_states = reset_state
     """Keras's other name."""
 
+    def _plain_arguments(self) -> dict[str, Any]:
+        arguments = super()._plain_arguments()
+        # TensorFlow draws no orthogonal kernel, Keras's default, in every half precision.
+        if self.variable_dtype in ("float16", "bfloat16"):
+            arguments["recurrent_initializer"] = "glorot_uniform"
+        return arguments
+
     def _state_variables(self, batch_size: int | None) -> tuple[keras.Variable, ...]:
         if batch_size is None:
             rule = "must be false where the batch size is not known when the layer is built"
@@ -164,15 +180,59 @@ class RecurrentLayer(VariationalLayer):
         return (outputs, *states) if cell.return_state else outputs
 
 
+class _LSTMLayer(RecurrentLayer):
+    """An LSTM, whose file says that the 1 of the forget gate is part of the bias.
+
+    Version 0.1.0 added it to the bias at each call, and its files say nothing.
+    """
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Save the variables, and what the bias of the forget gate means."""
+        super().save_own_variables(store)
+        store[_WHOLE_BIAS] = np.ones(())
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Load the variables; the bias of a file of version 0.1.0 with what was added to it."""
+        names = set(store.keys())
+        is_whole = _WHOLE_BIAS in names
+        if is_whole and serialization.saved_numbers(self, store, _WHOLE_BIAS, ()) != 1:
+            raise ArgumentError(_WHOLE_BIAS, "must be 1", {_WHOLE_BIAS: store[_WHOLE_BIAS]})
+        super().load_own_variables({name: store[name] for name in names - {_WHOLE_BIAS}})
+        if not is_whole:
+            self._complete_bias()
+
+    def _complete_bias(self) -> None:
+        """Add to the bias what version 0.1.0 added at each call."""
+        start, bias = self.geometry.bias_start, self.random_weights["bias"]
+        if start is None or not bias.exists:
+            return
+        before = bias.some_divergence()
+        if not bias.move(start):
+            rule = (
+                f"of layer '{self.name}' must draw from a location of its name and shape, for a "
+                "file of version 0.1.0, which added 1 to the bias of the forget gate at each call"
+            )
+            received = {"bias_posterior_fn": self.bias_posterior_fn}
+            raise ArgumentError("bias_posterior_fn", rule, received, _HOW_TO_COMPLETE)
+        is_same = before is None or np.isclose(bias.some_divergence(), before, rtol=1e-3)
+        if bias.is_restrained or not is_same:
+            warnings.warn(
+                f"Layer '{self.name}' comes from a file of version 0.1.0, which added 1 to the "
+                "bias of the forget gate at each call. The outputs are the same; prior, "
+                "regularizer and constraint of the bias now see the bias with the 1 in it.",
+                stacklevel=2,
+            )
+
+
 @keras.saving.register_keras_serializable("bayeslayers")
-class LSTMFlipout(RecurrentLayer):
+class LSTMFlipout(_LSTMLayer):
     function_name = "layer_lstm_flipout"
     geometry_type = LSTM
     estimator_type = Flipout
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
-class LSTMReparameterization(RecurrentLayer):
+class LSTMReparameterization(_LSTMLayer):
     function_name = "layer_lstm_reparameterization"
     geometry_type = LSTM
     estimator_type = Reparameterization

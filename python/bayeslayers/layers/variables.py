@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -35,12 +36,22 @@ class DistributionMaker:
         # A subclass may make another distribution of the same variables.
         self.is_mean_field = type(function) is MeanFieldNormal
         self.is_standard_normal = function is default_multivariate_normal_fn
+        self._location = f"{name}_loc"
         self._variables: dict[str, keras.Variable] = {}
         self._built = False
 
-    def build(self, layer: keras.Layer, shape: tuple[int, ...], seed: int) -> None:
-        """Call the function for the first time, and let it add variables to the layer."""
-        self._layer, self._shape, self._seed = layer, shape, seed
+    def build(
+        self, layer: keras.Layer, shape: tuple[int, ...], seed: int, start: np.ndarray | None = None
+    ) -> None:
+        """Call the function for the first time, and let it add variables to the layer.
+
+        Args:
+            layer: The layer that the variables belong to.
+            shape: The shape of the weight.
+            seed: What the initial values follow from.
+            start: What is added to the initial value of the location, of the weight's shape.
+        """
+        self._layer, self._shape, self._seed, self._start = layer, tuple(shape), seed, start
         # Our own need no check. Without one, a layer with all defaults is built and trained without
         # TensorFlow Probability, whose import takes seconds and some 50 MB.
         if self.is_mean_field:
@@ -57,11 +68,23 @@ class DistributionMaker:
         """Return mean and untransformed scale, which our own function knows by themselves."""
         return self._call(self.function.parameters)
 
+    def move(self, by: np.ndarray) -> None:
+        """Add to the location, where there is one."""
+        if self.location is not None:
+            self.location.assign_add(by)
+
     def assign(self, part: str, value: Any) -> None:
         """Set a variable by the end of its name, where there is one."""
         variable = self._variables.get(f"{self.name}_{part}")
         if variable is not None:
             variable.assign(value)
+
+    @property
+    def location(self) -> keras.Variable | None:
+        """The variable that is the location by its name and its shape, if there is one."""
+        variable = self._variables.get(self._location)
+        is_location = variable is not None and tuple(variable.shape) == self._shape
+        return variable if is_location else None
 
     def _call(self, function: Callable[..., Any]) -> Any:
         dtype = tf.as_dtype(self._layer.variable_dtype)
@@ -85,11 +108,15 @@ class DistributionMaker:
             self._unnamed += 1
         if name not in self._variables:
             self._refuse_late(name)
+            shape = tuple(int(size) for size in shape)
+            initializer = freshly_seeded(initializer, self._seed, name)
+            if self._start is not None and name == self._location and shape == self._shape:
+                initializer = _raised(initializer, self._start)
             self._variables[name] = self._layer.add_weight(
                 name=name,
-                shape=tuple(int(size) for size in shape),
+                shape=shape,
                 dtype=tf.as_dtype(dtype or self._layer.variable_dtype).name,
-                initializer=freshly_seeded(initializer, self._seed, name),
+                initializer=initializer,
                 regularizer=as_regularizer(regularizer),
                 constraint=as_constraint(constraint),
                 trainable=bool(trainable),
@@ -145,6 +172,16 @@ def as_constraint(value: Any) -> Any:
     """Return what every Keras takes as a variable's constraint; the first refuse functions."""
     is_keras_own = value is None or isinstance(value, (str, keras.constraints.Constraint))
     return value if is_keras_own else _Constraint(value)
+
+
+def _raised(initializer: Callable[..., Any], start: np.ndarray) -> Callable[..., Any]:
+    """Return the initializer whose values are larger by `start`."""
+
+    def initialize(shape: Any, dtype: Any = None) -> Any:
+        value = ops.convert_to_tensor(initializer(shape, dtype=dtype), dtype)
+        return value + ops.convert_to_tensor(start, dtype)
+
+    return initialize
 
 
 def freshly_seeded(initializer: Any, seed: int, name: str) -> Any:

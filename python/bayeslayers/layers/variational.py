@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
 from bayeslayers.contract import checks
@@ -216,9 +217,9 @@ class VariationalLayer(DivergingLayer):
         if not weight.is_independent_normal:
             self.estimator.check_posterior(f"{role}_posterior_fn", weight.posterior)
 
-    def _build_bias(self, shape: tuple[int, ...]) -> None:
+    def _build_bias(self, shape: tuple[int, ...], start: np.ndarray | None = None) -> None:
         if self.geometry.has_bias:
-            self.random_weights["bias"].build(self, shape, self._initial_seed)
+            self.random_weights["bias"].build(self, shape, self._initial_seed, start)
 
     def _draw_map(
         self,
@@ -283,13 +284,17 @@ class VariationalLayer(DivergingLayer):
         # The name of a layer of the family is that of Keras's layer and that of the estimator.
         family = next(cls for cls in type(self).__mro__ if "function_name" in vars(cls))
         name = family.__name__.removesuffix(self.estimator_type.__name__)
-        arguments = self.geometry.get_config()
+        arguments = self._plain_arguments()
         if self.has_activation:
             arguments["activation"] = self.activation
         if self.geometry.has_bias:
             arguments["use_bias"] = self.random_weights["bias"].exists
         shared = {"name": self.name, "dtype": self.dtype_policy, "trainable": self.trainable}
         return getattr(keras.layers, name)(**arguments, **shared)
+
+    def _plain_arguments(self) -> dict[str, Any]:
+        """Return the arguments of Keras's layer that are the geometry's."""
+        return self.geometry.get_config()
 
     def plain_weights(self, what: str) -> list[Any]:
         """See `DivergingLayer.plain_weights`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import Any
 
 import keras
 
+from bayeslayers import serialization
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
@@ -14,7 +16,8 @@ from bayeslayers.distributions.makers import NormalAround
 from bayeslayers.layers import FAMILY
 from bayeslayers.layers.diverging import DivergingLayer
 from bayeslayers.layers.variational import VariationalLayer
-from bayeslayers.models.walk import check_model, diverging_layers
+from bayeslayers.models.cloning import Pair, configuration, copy_of, in_one_line
+from bayeslayers.models.walk import check_model, diverging_layers, held_layers
 
 
 @model_function(
@@ -23,13 +26,18 @@ from bayeslayers.models.walk import check_model, diverging_layers
     details=(
         "The same architecture with Keras's own layers in the place of this package's, whose "
         'weights are the means of the posteriors ("mean") or one draw of them all ("sample"): '
-        "for a file that needs nothing but Keras, for TensorFlow Lite, or for speed. The model "
-        "that is passed stays as it is. Other layers are cloned with their weights.",
+        "for a file that needs nothing but Keras, for TensorFlow Lite, or for speed. Layers are "
+        "replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in "
+        "any layer that has them as arguments. The model that is passed stays as it is.",
+        "Other layers are cloned with their weights and what they have learnt from data. Functions "
+        "need not be registered, as no file is written. A distribution at the end of the model "
+        "stays there.",
         "The outputs at the mean of the weights are not the mean of the outputs, and say nothing "
         "of what is uncertain: see `predict_draws()`.",
     ),
     returns="A Keras model, not compiled.",
-    raises="If `model` is not sequential or functional, or holds no built layer with a posterior.",
+    raises="If `model` is not sequential or functional, or holds no built layer with a posterior; "
+    "or if a posterior would remain, in a layer that another one makes by itself.",
     python_example="""\
 >>> import keras
 >>> from bayeslayers import as_deterministic, layer_dense_flipout
@@ -49,21 +57,16 @@ as_deterministic(model)""",
 def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     weights = checks.choice("weights", weights, ("mean", "sample"))
     diverging_layers(model)
-    twins: list[tuple[keras.Layer, keras.Layer]] = []
-
-    def clone(layer: keras.Layer) -> keras.Layer:
-        is_ours = isinstance(layer, DivergingLayer)
-        twin = layer.plain_layer() if is_ours else type(layer).from_config(layer.get_config())
-        twins.append((layer, twin))
-        return twin
-
-    plain = clone_with(model, clone)
-    for layer, twin in twins:
-        if isinstance(layer, DivergingLayer):
-            twin.set_weights(layer.plain_weights(weights))
-        elif not isinstance(layer, keras.Model):
-            twin.set_weights(layer.get_weights())
-    return plain
+    copy = copy_of(
+        model, lambda layer: layer.plain_layer() if isinstance(layer, DivergingLayer) else None
+    )
+    left = [_standing(pair) for pair in copy.kept if isinstance(pair.layer, DivergingLayer)]
+    if left:
+        rule = "must have its layers with a posterior where plain ones can take their place"
+        raise ArgumentError("model", rule, {"layers": Described("; ".join(left))})
+    for pair in copy.replaced:
+        pair.copy.set_weights(pair.layer.plain_weights(weights))
+    return copy.model
 
 
 _ESTIMATORS = ("flipout", "reparameterization", "local_reparameterization")
@@ -76,10 +79,14 @@ _REPLACED = ("regularizer", "constraint")
     formula="w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)",
     details=(
         "The same architecture with this package's layers in the place of Keras's dense, "
-        "convolution, recurrent and embedding layers, under the same names. Layers that the "
-        "estimator is not there for take reparameterization. Other layers, and those inside "
-        "wrappers such as `Bidirectional`, are cloned with their weights. The model that is passed "
-        "stays as it is.",
+        "convolution, recurrent and embedding layers, under the same names and wherever they are: "
+        "in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as "
+        "arguments. Layers that the estimator is not there for take reparameterization. The model "
+        "that is passed stays as it is.",
+        "Other layers are cloned with their weights and what they have learnt from data. A warning "
+        "names those with kernels that stay plain, and says why: layers that another layer makes "
+        "by itself, as `MultiHeadAttention` does, and layers that there is no Bayesian one for, "
+        "such as the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.",
         "Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using "
         "a deterministic network) posteriors and priors of the kernels are centred on the trained "
         "weights w0, and biases start at theirs: training then finds out how sure each weight is, "
@@ -89,8 +96,8 @@ _REPLACED = ("regularizer", "constraint")
     ),
     further="`kernel_prior_fn` and its like: arguments for all layers that are put in.",
     returns="A Keras model, not compiled.",
-    raises="If `model` is not sequential or functional, or holds no layer that can be Bayesian; or "
-    "if an argument breaks a rule that is stated here.",
+    raises="If `model` is not sequential or functional, holds no layer that can be Bayesian, or "
+    "holds one that is quantized; or if an argument breaks a rule that is stated here.",
     python_example="""\
 >>> import keras
 >>> from bayeslayers import as_bayesian
@@ -119,28 +126,54 @@ def as_bayesian(
     if moped and not check_model(model).built:
         rule = "must be false for a model that has not been built"
         raise ArgumentError("moped", rule, {"moped": moped})
-    twins: list[tuple[keras.Layer, keras.Layer]] = []
 
-    def clone(layer: keras.Layer) -> keras.Layer:
+    def replacement(layer: keras.Layer) -> keras.Layer | None:
         kind = _bayesian_kind(layer, estimator)
-        if kind is None:
-            twin = type(layer).from_config(layer.get_config())
-        else:
-            twin = _bayesian(layer, kind, arguments, kwargs)
-        twins.append((layer, twin))
-        return twin
+        return None if kind is None else _bayesian(layer, kind, arguments, kwargs)
 
-    bayesian = clone_with(check_model(model), clone)
-    if all(type(layer) is type(twin) for layer, twin in twins):
+    copy = copy_of(check_model(model), replacement)
+    staying = _staying(copy.kept, estimator)
+    if not copy.replaced:
         rule = "must contain a dense, convolution, recurrent or embedding layer of Keras"
-        raise ArgumentError("model", rule, {"model": Described(f"{model.name!r} without one")})
-    for layer, twin in twins:
-        if type(layer) is type(twin):
-            if layer.built and not isinstance(layer, keras.Model):
-                twin.set_weights(layer.get_weights())
-        elif moped:
-            twin.centre_on(layer.get_weights(), delta)
-    return bayesian
+        received = {"model": Described(f"{model.name!r} without one")}
+        if staying:
+            received["layers"] = Described("; ".join(staying))
+        raise ArgumentError("model", rule, received)
+    if staying:
+        warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=2)
+    for pair in copy.replaced:
+        lost = _replaced_by_prior(pair.layer)
+        if lost:
+            text = f"Layer {pair.layer.name!r} loses {lost}: its prior takes their place."
+            warnings.warn(text, stacklevel=2)
+        if moped:
+            pair.copy.centre_on(_trained_weights(pair.layer), delta)
+    return copy.model
+
+
+def _staying(kept: list[Pair], estimator: str) -> list[str]:
+    """Say which layers stay plain, of those that have kernels, and why."""
+    listed: list[keras.Layer] = []
+    for pair in kept:
+        layer = pair.layer
+        has_kernel = hasattr(layer, "kernel") or hasattr(layer, "embeddings")
+        is_kernel = has_kernel and not held_layers(layer)
+        is_inside = any(layer is holder for layer in listed for holder in pair.holders)
+        if (_bayesian_kind(layer, estimator) or is_kernel) and not is_inside:
+            listed.append(layer)
+    return [_standing(pair) for pair in kept if any(pair.layer is layer for layer in listed)]
+
+
+def _standing(pair: Pair) -> str:
+    """Say of a layer that stays as it is where it stands, and why it stays."""
+    if pair.failure is not None:
+        reason = f"the layer around it takes no other: {in_one_line(pair.failure)}"
+    elif pair.was_asked_for:
+        reason = "there is no Bayesian layer for it"
+    else:
+        holder = pair.holders[-1]
+        reason = f"{type(holder).__name__} {holder.name!r} makes it by itself"
+    return f"{pair.place!r} ({type(pair.layer).__name__}): {reason}"
 
 
 def _bayesian_kind(layer: keras.Layer, estimator: str) -> type[VariationalLayer] | None:
@@ -160,17 +193,17 @@ def _bayesian(
     further: dict[str, Any],
 ) -> VariationalLayer:
     """Make the Bayesian layer that computes what a layer of Keras does."""
-    config = layer.get_config()
-    replaced = [
-        name for name, value in config.items() if name.endswith(_REPLACED) and value is not None
-    ]
-    replaced = [name for name in replaced if not name.startswith("activity")]
-    if replaced:
-        warnings.warn(
-            f"Layer {layer.name!r} loses {replaced}: its prior takes their place.", stacklevel=4
-        )
+    if layer.quantization_mode is not None:
+        rule = "must not have quantized layers in the places of Bayesian ones"
+        received = Described(f"{layer.name!r} in {layer.quantization_mode}")
+        raise ArgumentError("model", rule, {"layer": received})
+    config = configuration(layer)
     known = kind.arguments.parameters
-    arguments = {name: value for name, value in config.items() if name in known and name != "seed"}
+    arguments = {
+        name: serialization.deserialize(name, value)
+        for name, value in config.items()
+        if name in known and name != "seed"
+    }
     arguments |= {"dtype": layer.dtype_policy}
     if config.get("use_bias") is False:
         arguments["bias_posterior_fn"] = None
@@ -185,11 +218,17 @@ def _bayesian(
     return kind(**{**arguments, **of_kernels, **others})
 
 
-def clone_with(model: keras.Model, clone_function: Any) -> keras.Model:
-    """Return the architecture of a model with the layers that a function makes of its own."""
-    try:
-        return keras.models.clone_model(model, clone_function=clone_function, recursive=True)
-    except ValueError as error:
-        rule = "must be a `Sequential` or functional model, whose architecture Keras can clone"
-        received = Described(f"a {type(model).__name__}: {str(error).splitlines()[0]}")
-        raise ArgumentError("model", rule, {"model": received}) from error
+def _replaced_by_prior(layer: keras.Layer) -> list[str]:
+    """Return the arguments of a layer of Keras that the prior takes the place of."""
+    names = [name for name in inspect.signature(type(layer)).parameters if name.endswith(_REPLACED)]
+    return [name for name in names if not name.startswith("activity") and getattr(layer, name)]
+
+
+def _trained_weights(layer: keras.Layer) -> list[Any]:
+    """Return the weights of a layer of Keras, kernels first."""
+    if not getattr(layer, "lora_enabled", False):
+        return layer.get_weights()
+    # A file holds the kernel to which low-rank updates have been added, and not these.
+    store: dict[str, Any] = {}
+    layer.save_own_variables(store)
+    return [keras.ops.convert_to_numpy(store[place]) for place in sorted(store, key=int)]

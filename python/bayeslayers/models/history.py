@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import model_function
 
@@ -36,16 +38,35 @@ _OF_VALIDATION = "val_"
 def training_history(history: Any) -> pd.DataFrame:
     import pandas as pd
 
-    figures = getattr(history, "history", history)
-    if not isinstance(figures, Mapping):
-        rule = "must be what `fit()` returned, or its dictionary `history`"
-        raise ArgumentError("history", rule, {"history": history})
     rows = [
-        (epoch, _data(name), name.removeprefix(_OF_VALIDATION), float(value))
-        for name, values in figures.items()
+        (epoch, _data(name), name.removeprefix(_OF_VALIDATION), value)
+        for name, values in _figures(history).items()
         for epoch, value in enumerate(values, start=1)
     ]
     return pd.DataFrame(rows, columns=["epoch", "data", "figure", "value"])
+
+
+def _figures(history: Any) -> dict[str, list[float]]:
+    """Return the figures of each epoch by their names."""
+    found = getattr(history, "history", history)
+    # The R package keras3 returns a list of `params` and `metrics`.
+    if isinstance(found, Mapping) and isinstance(found.get("metrics"), Mapping):
+        found = found["metrics"]
+    if not isinstance(found, Mapping):
+        rule = "must be what `fit()` returned, or its dictionary `history`"
+        raise ArgumentError("history", rule, {"history": history})
+    return {str(name): _numbers(str(name), values) for name, values in found.items()}
+
+
+def _numbers(name: str, values: Any) -> list[float]:
+    """Return one number for each epoch, of which there may be a single one."""
+    try:
+        numbers = np.atleast_1d(values)
+    except ValueError:  # lists of different lengths
+        numbers = np.empty((0, 0))
+    if numbers.ndim > 1 or numbers.dtype.kind not in "iuf":
+        raise ArgumentError("history", "must hold a number for each epoch", {name: values})
+    return numbers.astype(float).tolist()
 
 
 def _data(name: str) -> str:

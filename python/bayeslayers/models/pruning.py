@@ -12,7 +12,8 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
 from bayeslayers.layers.random_weight import RandomWeight
 from bayeslayers.layers.variational import VariationalLayer
-from bayeslayers.models.conversion import as_deterministic, clone_with
+from bayeslayers.models.cloning import copy_of
+from bayeslayers.models.conversion import as_deterministic
 from bayeslayers.models.walk import diverging_layers
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ model <- keras$Sequential() |>
         "A copy of the model in which the weights that the posterior is least sure of are zero: "
         "their mean is zero, and their scale the smallest there is, 1e-7 in single precision. "
         "Give either the ratio `snr`, or the `share` of all random weights to remove. Biases and "
-        "the model that is passed stay as they are.",
+        "the model that is passed stay as they are. Functions need not be registered, as no file "
+        "is written.",
         "The copy is for prediction: the divergence of a weight that is all but certain is large, "
         "and training would revive it.",
     ),
@@ -70,8 +72,7 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
         (share,) = checks.probabilities("share", share)
     ratios = [_signal_to_noise(weight) for weight in _kernels(model)]
     keep = _largest(ratios, share) if snr is None else [ratio >= snr for ratio in ratios]
-    pruned = clone_with(model, lambda layer: type(layer).from_config(layer.get_config()))
-    pruned.set_weights(model.get_weights())
+    pruned = copy_of(model).model
     for weight, kept in zip(_kernels(pruned), keep, strict=True):
         weight.keep_only(kept)
     return pruned

@@ -25,6 +25,14 @@ def all_layers(model: keras.Layer) -> list[keras.Layer]:
     return list(model._flatten_layers())
 
 
+def held_layers(layer: keras.Layer) -> list[keras.Layer]:
+    """Return the layers directly inside a model or layer, in an order that its copies share."""
+    if isinstance(layer, (keras.Sequential, keras.Function)):
+        return layer.layers
+    # Keras has no public way to the layers of a layer, in any version.
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
 def diverging_layers(model: Any) -> list[DivergingLayer]:
     """Return the layers of a model that add divergences, which must have been built.
 

@@ -2,24 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Any
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.models.draws import first_output
+
+_FLOATS = frozenset(("bfloat16", "float16", "float32", "float64"))
+
+# The dtype of what the R function was called with that is running.
+_dtype_of_caller: ContextVar[str | None] = ContextVar("dtype_of_caller", default=None)
+
+
+class Numbers:
+    """R's numbers, which have no dtype of their own.
+
+    They take that of the tensors and distributions beside them; failing that, of those that the R
+    function was called with in which they stand; failing that, Keras's `floatx`.
+
+    Args:
+        values: A number, a list of numbers or an array.
+    """
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values)
+
+
+def call(function: Callable[..., Any], /, **arguments: Any) -> Any:
+    """Call a function, whose arguments may hold R's numbers.
+
+    Args:
+        function: A function of the core.
+        arguments: What R sent.
+    """
+    return function(**_with_dtype(arguments, _float_dtype(arguments.values())))
+
+
+def _float_dtype(values: Iterable[Any]) -> str | None:
+    """Return the first dtype of floating-point numbers among values, or that a value names."""
+    for value in values:
+        dtype = getattr(value, "dtype", value)
+        name = getattr(dtype, "name", dtype)
+        if isinstance(name, str) and name in _FLOATS:
+            return name
+    return None
+
+
+def _with_dtype(value: Any, dtype: str | None) -> Any:
+    """Replace the numbers in a value, however deep in lists, by tensors."""
+    if isinstance(value, Numbers):
+        if dtype and value.values.dtype.kind == "i":
+            # As plain numbers, which are floats or integers as the place needs them.
+            return value.values.tolist()
+        dtype = dtype or _dtype_of_caller.get() or keras.config.floatx()
+        return keras.ops.convert_to_tensor(value.values, dtype)
+    if type(value) in (list, tuple):
+        return type(value)(_with_dtype(item, dtype) for item in value)
+    if type(value) is dict:
+        return {name: _with_dtype(item, dtype) for name, item in value.items()}
+    return value
 
 
 class RClosure:
     """An R function in the place of a Python function.
 
     R matches arguments by name, and the names that its author chose are not ours: arguments are
-    handed over by position alone. A number that comes back becomes a tensor.
+    handed over by position alone. What comes back is what R returned, lists as lists; numbers
+    become tensors, of the dtype of the tensors that the function was called with.
 
     Args:
         function: The R function, as reticulate hands it over.
+        argument: The argument that it was given for.
     """
 
     way_out = (
@@ -28,17 +86,33 @@ class RClosure:
         "`keras.saving.register_keras_serializable()`."
     )
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], argument: str) -> None:
         self._function = function
+        self._argument = argument
 
-    def __call__(self, *args: Any) -> Any:
-        result = self._function(*args)
-        if isinstance(result, (bool, int, float, list, np.ndarray)):
-            return tf.convert_to_tensor(result, tf.float32)
-        return result
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args = (*args, *kwargs.values())
+        token = _dtype_of_caller.set(_float_dtype(args) or _dtype_of_caller.get())
+        try:
+            return _with_dtype(self._function(*args), None)
+        except NotImplementedError:
+            # Of a distribution that has no closed form: the caller knows what to do.
+            raise
+        except Exception as error:
+            # Whoever called, `fit()` or the model itself, the message names the argument.
+            message = f"The function `{self._argument}` failed: {_text(error)}"
+            raise RuntimeError(message) from error
+        finally:
+            _dtype_of_caller.reset(token)
 
     def __repr__(self) -> str:
         return "an R function"
+
+
+def _text(error: Exception) -> str:
+    """Return the text of an R error, or type and text of an error of Python."""
+    is_of_r = hasattr(error, "r_class")
+    return str(error) if is_of_r else "".join(traceback.format_exception_only(error)).strip()
 
 
 def columns(table: Any) -> dict[str, Any]:
