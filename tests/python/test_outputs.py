@@ -1,10 +1,13 @@
 """Models of several outputs: each verb is asked about one, by its name or its place."""
 
+import inspect
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from statistical import assert_uncorrelated
 
 from bayeslayers import (
     ArgumentError,
@@ -78,6 +81,17 @@ def test_one_output_is_picked_by_name_or_place(parts, kind):
             for output in (place, name, np.int64(place)):
                 found = predict_draws(model, X, kind=kind, output=output, **ARGUMENTS)
                 np.testing.assert_array_equal(found, both[place])
+
+
+def test_outputs_have_noise_of_their_own(parts):
+    inputs, sizes, _ = parts
+    other = DistributionLambda(normal)(keras.layers.Dense(1)(inputs))
+    model = keras.Model(inputs, [sizes, other])
+    arguments = {"draws": 1000, "seed": 5, "verbose": 0}
+    means, samples = (
+        predict_draws(model, X, kind=kind, **arguments) for kind in ("mean", "sample")
+    )
+    assert_uncorrelated(samples[0] - means[0], samples[1] - means[1])
 
 
 def test_summaries_are_those_of_the_draws(parts):
@@ -171,6 +185,9 @@ def test_targets_must_hold_those_of_the_output(parts, y):
         predictive_scores(model, X, y, output="size", **ARGUMENTS)
 
 
+@pytest.mark.skipif(
+    "ragged" not in inspect.signature(keras.Input).parameters, reason="Keras without ragged inputs"
+)
 def test_outputs_without_a_common_length_are_refused():
     words = keras.Input((None,), dtype="int64", ragged=True)
     model = keras.Model(words, keras.layers.Embedding(5, 2)(words))
