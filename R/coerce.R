@@ -8,6 +8,7 @@ coerce_argument <- function(name, value, other = as_python_value) {
     whole_number = as_whole_numbers(value),
     shape = as_shape(value),
     closure = as_closure(value, name),
+    place = as_place(value),
     other = other(value)
   )
 }
@@ -30,6 +31,11 @@ as_shape <- function(value) {
   }
   as_size <- function(size) if (is_missing_value(size)) NULL else as_whole_numbers(size)
   as_tuple(lapply(value, as_size))
+}
+
+# A place, which R counts from 1 and Python from 0; a name stays a name.
+as_place <- function(value) {
+  if (is_whole(value) && length(value) == 1) as.integer(value) - 1L else as_python_value(value)
 }
 
 as_closure <- function(value, argument) {

@@ -33,7 +33,8 @@
 #' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or
 #'   "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the
-#'   memory. With `NULL` 1024.
+#'   memory. With `NULL` as many as [predict_draws()] takes. Must be `NULL` where `newdata` comes in
+#'   batches.
 #' @param seed Whole number that the draws follow from. The same seed stands for the same draws of
 #'   the weights in all of these functions, and in [predict_draws()].
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.

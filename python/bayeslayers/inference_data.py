@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ import numpy as np
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.models.draws import first_output, predict_draws, statistics_of_draws
+from bayeslayers.models.draws import Results
 from bayeslayers.models.posterior import posterior_draws
-from bayeslayers.models.scores import log_likelihood
+from bayeslayers.models.scores import check_labels_of, check_noise, likelihood_of_classes
+from bayeslayers.models.statistics import Block, DrawsOfModel
 from bayeslayers.models.summary import CLASSES, class_log_probabilities, kind_of_output
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ def as_inference_data(
     outputs: str = "auto",
     batch_size: int | None = None,
     seed: int | None = None,
+    output: str | int | None = None,
 ) -> Any:
     """Draws of a model as ArviZ's InferenceData.
 
@@ -34,18 +37,20 @@ def as_inference_data(
 
     There is one chain, whose draws are independent. The same draw of the weights stands behind a
     number in each of the groups: `posterior`, with the weights, named after their layer
-    (`dense.kernel`); with `x`, `posterior_predictive`, in which the outcome is `y`, and
-    `constant_data`; with `y` as well, `log_likelihood` and `observed_data`.
+    (`dense.kernel`); with `x`, `posterior_predictive`, in which the outcome is `y`, and for an
+    array `constant_data`; with `y` as well, `log_likelihood` and `observed_data`.
 
     Args:
         model: A Keras 3 model, sequential, functional or subclassed.
-        x: Inputs, an array of shape (n, ...), or `None`.
-        y: Targets, one for each example, or `None`.
+        x: Inputs in any form that `predict()` takes, or `None`.
+        y: Targets, one for each example; with `None` those that come with `x`, if there are any.
         draws: Positive whole number: how many draws.
         outputs: What the outputs are, where they are a tensor: "values", or "probabilities" or
             "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
-        batch_size: Positive whole number: how many examples are computed at once. With `None` 1024.
+        batch_size: Positive whole number: how many examples are computed at once. With `None` as
+            many as `predict_draws()` takes.
         seed: Whole number that the draws follow from, or `None`.
+        output: Which of several outputs of the model is meant: its name, or its place from 0.
 
     Returns:
         ArviZ's InferenceData, which from ArviZ 1.0 on is a DataTree of xarray.
@@ -75,35 +80,70 @@ def as_inference_data(
         raise ArgumentError("x", "must be given where `y` is", {"x": x})
     groups = {"posterior": posterior_draws(model, draws, seed)}
     if x is not None:
-        outcomes = _outcomes(model, x, draws, outputs, batch_size, seed)
-        groups["posterior_predictive"] = {"y": outcomes}
-    if y is not None:
-        found = log_likelihood(model, x, y, draws, outputs, batch_size, seed, verbose=0)
-        groups["log_likelihood"] = {"y": found}
+        groups.update(_of_outcomes(model, x, y, draws, outputs, batch_size, seed, output))
     # One chain, in front of the draws.
+    of_draws = ("posterior", "posterior_predictive", "log_likelihood")
     groups = {
-        name: {key: value[None] for key, value in group.items()} for name, group in groups.items()
+        name: {key: value[None] if name in of_draws else value for key, value in group.items()}
+        for name, group in groups.items()
     }
-    if x is not None and not isinstance(x, (list, dict)):
-        groups["constant_data"] = {"x": keras.ops.convert_to_numpy(x)}
-    if y is not None:
-        shape = groups["posterior_predictive"]["y"].shape[2:]
-        groups["observed_data"] = {"y": _observed(y, shape)}
     return _from_dict(groups)
 
 
-def _outcomes(
-    model: keras.Model, x: Any, draws: int, outputs: str, batch_size: int | None, seed: int
-) -> np.ndarray:
-    """Return draws (draws, n, ...) of the outcome."""
-    kind = kind_of_output(model, x, outputs)
-    if kind == "values" or first_output(model, x).is_distribution:
-        return predict_draws(model, x, draws, "sample", batch_size, seed, verbose=0)
-    found = statistics_of_draws(model, x, draws, CLASSES, batch_size, seed, verbose=0)
-    p = np.exp(class_log_probabilities(kind, found[0]["classes"]))
-    places = np.random.default_rng(seed).random((*p.shape[:-1], 1))
+def _of_outcomes(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    draws: int,
+    outputs: str,
+    batch_size: int | None,
+    seed: int,
+    output: str | int | None,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the groups that are about the outcome, computed in one pass through the inputs."""
+    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose=0)
+    only = of_model.outputs.only(output)
+    kind = kind_of_output(only, outputs)
+    has_targets = y is not None or of_model.inputs.first.y is not None
+    check = functools.partial(check_labels_of, only) if kind == "values" else lambda _: None
+    targets = of_model.targets(y, only, check) if has_targets else None
+    if kind == "values":
+        check_noise(only, model)
+        wanted = ("sample", "log_prob") if has_targets else ("sample",)
+    else:
+        wanted = ("sample", *CLASSES) if only.is_distribution else CLASSES
+    numbers = np.random.default_rng(seed)
+    results = Results(of_model.draws, of_model.inputs.count)
+    observed: list[np.ndarray] = []
+
+    def add(block: Block) -> None:
+        if kind == "values":
+            outcomes, *likelihood = block.values
+        else:
+            log_p = class_log_probabilities(kind, block.values[-1])
+            outcomes = block.values[0] if only.is_distribution else _drawn(log_p, numbers)
+            likelihood = [likelihood_of_classes(log_p, block.y)] if has_targets else []
+        results.add(Block(block.start, block.size, [outcomes, *likelihood], None))
+        if has_targets:
+            observed.append(block.y)
+
+    of_model.reduce([(only.place, name) for name in wanted], add, targets, in_pieces=False)
+    groups = ("posterior_predictive", "log_likelihood")
+    found = {name: {"y": value} for name, value in zip(groups, results.values(), strict=False)}
+    if has_targets:
+        shape = found["posterior_predictive"]["y"].shape[1:]
+        found["observed_data"] = {"y": _observed(np.concatenate(observed), shape)}
+    if hasattr(x, "__array__"):
+        found["constant_data"] = {"x": keras.ops.convert_to_numpy(x)}
+    return found
+
+
+def _drawn(log_p: np.ndarray, numbers: np.random.Generator) -> np.ndarray:
+    """Return classes that are drawn with these log-probabilities, (draws, n)."""
+    # One example after the other, so that it does not matter how they are cut into blocks.
+    places = numbers.random((log_p.shape[1], len(log_p), 1)).swapaxes(0, 1)
     # The first class whose cumulative probability reaches the place, the last despite rounding.
-    return (places > p.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
+    return (places > np.exp(log_p).cumsum(axis=-1)[..., :-1]).sum(axis=-1)
 
 
 def _observed(y: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -49,6 +49,42 @@ def test_draws(r, model):
     np.testing.assert_allclose(found, predict_draws(model, X, 5, seed=3, verbose=0), rtol=1e-6)
 
 
+def test_outputs_by_name_and_by_place_from_one_in_r(r):
+    inputs = keras.Input((6, 3))
+    hidden = keras.layers.Flatten()(Conv1DFlipout(2, 3, seed=1)(inputs))
+    noisy = DistributionLambda(lambda t: tfp.distributions.Normal(t, 0.5), name="size")
+    outputs = {"size": noisy(keras.layers.Dense(1)(hidden)), "kind": keras.layers.Dense(3)(hidden)}
+    made = keras.Model(inputs, outputs)
+    r.assign("model", made)
+    r.assign("x", X)
+    in_r = "model, x, draws = 5, seed = 3, verbose = 0"
+    arguments = {"draws": 5, "seed": 3, "verbose": 0}
+    expected = predict_draws(made, X, **arguments)
+    r.run(f"draws <- predict_draws({in_r})")
+    assert r.json("names(draws)") == list(expected) == ["size", "kind"]
+    for place, name in enumerate(expected):
+        np.testing.assert_allclose(r.numbers(f"draws${name}"), expected[name], rtol=1e-5)
+        for code in (f"{place + 1}", f"{place + 1}L", f"'{name}'"):
+            found = r.numbers(f"predict_draws({in_r}, output = {code})")
+            np.testing.assert_allclose(found, expected[name], rtol=1e-5)
+    r.run(f"table <- predictive_summary({in_r}, output = 1)")
+    table = predictive_summary(made, X, output="size", **arguments)
+    np.testing.assert_allclose(r.numbers("table$mean"), table["mean"], rtol=1e-5)
+    assert '2 outputs: "size", "kind"' in r.error(f"predictive_summary({in_r})")
+    for code in ("0", "3", "-1", "1.5", "TRUE", "NA", "c(1, 2)", "'no'"):
+        assert "`output` must be" in r.error(f"predictive_summary({in_r}, output = {code})")
+
+
+def test_batches_of_a_dataset(r, model):
+    import tensorflow as tf
+
+    r.assign("data", tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(3))
+    found = r.numbers("predict_draws(model, data, draws = 5, seed = 3, verbose = 0)")
+    np.testing.assert_allclose(found, predict_draws(model, X, 5, seed=3, verbose=0), rtol=1e-5)
+    message = r.error("predict_draws(model, data, draws = 5, batch_size = 2)")
+    assert "`batch_size` must be left empty" in message
+
+
 def test_divergence_and_its_scale(r, model):
     r.run("scale_kl(model, num_examples = 50); kl <- kl_divergence(model)")
     kl = kl_divergence(model)

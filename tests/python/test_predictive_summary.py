@@ -127,10 +127,3 @@ def test_what_a_distribution_says_is_not_overruled(outputs):
     # Zeros and ones are numbers, too.
     found = summary(values(1, lambda t: tfd.Bernoulli(logits=t)), outputs="values")
     np.testing.assert_allclose(found["sd"] ** 2, found["mean"] * (1 - found["mean"]), rtol=1e-3)
-
-
-def test_several_outputs_are_refused():
-    inputs = keras.Input((3,))
-    model = keras.Model(inputs, [DenseFlipout(1)(inputs), DenseFlipout(1)(inputs)])
-    with pytest.raises(ArgumentError, match="one output"):
-        summary(model)

@@ -84,6 +84,34 @@ test_that("what is refused is an R error at the caller's line", {
   )
 })
 
+test_that("one of several outputs is picked by name or by place, and a list keeps its names", {
+  skip_without_core()
+  keras <- reticulate::import("keras")
+  inputs <- keras$Input(list(3L))
+  outputs <- list(
+    a = layer_dense_flipout(inputs, units = 1), b = layer_dense_flipout(inputs, units = 2)
+  )
+  model <- keras$Model(inputs, outputs)
+  x <- matrix(rnorm(12), 4, 3)
+  draws <- predict_draws(model, x, draws = 7, seed = 1, verbose = 0)
+  expect_named(draws, c("a", "b"))
+  expect_s3_class(draws$a, "bayeslayers_draws")
+  expect_identical(dim(draws$b), c(7L, 4L, 2L))
+  for (output in list("b", 2, 2L)) {
+    expect_identical(
+      predict_draws(model, x, draws = 7, seed = 1, verbose = 0, output = output), draws$b
+    )
+  }
+  summary <- predictive_summary(model, x, draws = 7, seed = 1, verbose = 0, output = 1)
+  expect_equal(summary$mean, colMeans(unclass(draws$a)[, , 1]), tolerance = 1e-5)
+  for (output in list(NULL, 0, 3, "c", TRUE)) {
+    expect_error(
+      predictive_summary(model, x, draws = 7, verbose = 0, output = output), "output",
+      class = "bayeslayers_argument_error"
+    )
+  }
+})
+
 test_that("a history is what Keras, keras3 or a list of the figures has", {
   skip_without_core()
   figures <- list(loss = c(2, 1.5), val_loss = c(2.5, 2))

@@ -18,6 +18,7 @@ class Coercion(Enum):
     WHOLE = "whole_number"
     SHAPE = "shape"
     FUNCTION = "closure"
+    PLACE = "place"
 
 
 @dataclass(frozen=True)
@@ -465,8 +466,11 @@ MODEL_ARGUMENTS = {
         "Positive whole number: how many cycles there are; for `cyclical` alone.", Coercion.WHOLE
     ),
     "x": Argument(
-        "Inputs: an array or a tensor, or a list or dictionary of them for a model of several "
-        "inputs."
+        "Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged "
+        "one) or a data frame; a list or dictionary of them for a model of several inputs; or "
+        "batches of them: a `tf.data.Dataset`, a `PyDataset`, a generator with an end, a data "
+        "loader. Batches may hold pairs of inputs and targets, or these and weights, which are "
+        "left out of account."
     ),
     "draws": Argument("Positive whole number: how many draws.", Coercion.WHOLE),
     "kind": Argument('"mean" or "sample"; see above.'),
@@ -474,13 +478,20 @@ MODEL_ARGUMENTS = {
         "Numbers from 0 to 1: the probabilities of the quantiles.", r_default="c(0.05, 0.95)"
     ),
     "outputs": Argument(
-        'What the outputs are, where they are a tensor: "values", or "probabilities" or "logits" '
-        'of classes; "auto" stands for values. Of a distribution, "auto" knows it.'
+        'What the numbers in an output are, where it is a tensor: "values", or "probabilities" or '
+        '"logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.'
     ),
     "batch_size": Argument(
         "Positive whole number: how many examples are computed at once, which bounds the memory. "
-        "With {none} 1024.",
+        "With {none} at most 16384, and fewer where a layer has more than 256 outputs for an "
+        "example, or the model more than 4. Must be {none} where `x` comes in batches.",
         Coercion.WHOLE,
+    ),
+    "output": Argument(
+        "Which of several outputs of the model is meant: its name, or its place, counted from 0 in "
+        "Python and from 1 in R. With {none} a model of one output. Not to be confused with "
+        "`outputs`, which says what the numbers in it are.",
+        Coercion.PLACE,
     ),
     "seed": Argument(
         "Whole number that the draws follow from. With {none} it is drawn from the generator that "
@@ -504,7 +515,10 @@ MODEL_ARGUMENTS = {
         "Positive number: the ratio of mean to scale below which a weight is removed, or {none}."
     ),
     "share": Argument("Number from 0 to 1: the part of the weights to remove, or {none}."),
-    "y": Argument("Targets, one for each example: an array or a tensor."),
+    "y": Argument(
+        "Targets, one for each example: an array or a tensor; or a list or dictionary that holds "
+        "them for each output. With {none} those that come with `x`."
+    ),
     "levels": Argument(
         "Numbers from 0 to 1: the probabilities of the central intervals.", r_default="c(0.5, 0.9)"
     ),

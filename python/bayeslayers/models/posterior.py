@@ -15,7 +15,8 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import model_function
 from bayeslayers.layers.coherent import CoherentDraw, drawing
-from bayeslayers.models.draws import compiled_once
+from bayeslayers.models.compiled import compiled_once
+from bayeslayers.models.statistics import DRAWS_AT_ONCE
 from bayeslayers.models.summary import indexed
 from bayeslayers.models.walk import all_layers, diverging_layers
 
@@ -66,8 +67,16 @@ def posterior_draws(
     seed = random.randint(1, 10**9) if given is None else given
     signature = [tf.TensorSpec([None, 2], tf.int32)]
     function = compiled_once(model, "weights", _Draws, signature)
-    found = function(tf.constant([(seed, draw) for draw in range(draws)], tf.int32))
-    return {name: weight.numpy() for name, weight in found.items()}
+    weights: dict[str, np.ndarray] = {}
+    # A few draws at a time, so that there are not two copies of all.
+    for low in range(0, draws, DRAWS_AT_ONCE):
+        high = min(low + DRAWS_AT_ONCE, draws)
+        found = function(tf.constant([(seed, draw) for draw in range(low, high)], tf.int32))
+        for name, weight in found.items():
+            part = weight.numpy()
+            whole = weights.setdefault(name, np.empty((draws, *part.shape[1:]), part.dtype))
+            whole[low:high] = part
+    return weights
 
 
 def _check_names(layers: list[keras.Layer]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,9 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.draws import OutputKind, first_output, statistics_of_draws
+from bayeslayers.models.draws import Results
+from bayeslayers.models.outputs import OutputKind
+from bayeslayers.models.statistics import Block, DrawsOfModel
 from bayeslayers.models.summary import (
     CLASSES,
     check_order,
@@ -62,6 +66,11 @@ _INTERVAL = (
     "That of continuous outcomes holds about (m - 1) / (m + 1) of its level, with m draws: 2 % "
     "too little at 100, 0.2 % at 1000."
 )
+_MEMORY = (
+    "The examples are scored batch by batch. The draws of one batch are held in memory: `draws` "
+    "times `batch_size` numbers for each number that the model returns, in single precision, twice "
+    "for values, and one more for the log-likelihood of the example."
+)
 _LOGITS = (
     "Probabilities of classes are computed in double precision, and as logarithms, from the logits "
     "that the model returns or that its distribution was made from: however unlikely an outcome, "
@@ -97,22 +106,41 @@ _LOGITS = (
 def log_likelihood(
     model: keras.Model,
     x: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     draws: int = 100,
     outputs: str = "auto",
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
+    output: str | int | None = None,
 ) -> np.ndarray:
-    kind = kind_of_output(model, x, outputs)
+    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
+    only = of_model.outputs.only(output)
+    kind = kind_of_output(only, outputs)
+    results = Results(of_model.draws, of_model.inputs.count)
+
+    def of_classes(block: Block, log_p: np.ndarray) -> None:
+        likelihood = likelihood_of_classes(log_p, block.y)
+        results.add(Block(block.start, block.size, [likelihood], None))
+
     if kind == "values":
-        _check_outcomes(first_output(model, x), model, y)
-        found = statistics_of_draws(model, x, draws, ("log_prob",), batch_size, seed, verbose, y)
-        return found[0]["log_prob"]
-    found = statistics_of_draws(model, x, draws, CLASSES, batch_size, seed, verbose, y)
-    log_p = class_log_probabilities(kind, found[0]["classes"])
-    labels = _labels(y, log_p.shape[-1])
-    return _of_labels(np.moveaxis(log_p, 0, 1), labels).T
+        check_noise(only, model)
+        wanted = [(only.place, "log_prob")]
+        targets = of_model.targets(y, only, functools.partial(check_labels_of, only))
+        of_model.reduce(wanted, results.add, targets, in_pieces=False)
+    else:
+        _reduce_classes(of_model, only, kind, y, of_classes)
+    return results.values()[0]
+
+
+def likelihood_of_classes(log_p: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the log-likelihood of observed classes under each draw, (draws, n).
+
+    Args:
+        log_p: Logarithms of the probabilities of the classes, (draws, n, classes).
+        y: The classes, (n,), or a column for each.
+    """
+    return _of_labels(np.moveaxis(log_p, 0, 1), _labels(y, log_p.shape[-1])).T
 
 
 @model_function(
@@ -142,6 +170,7 @@ def log_likelihood(
         _LOGITS,
         "Higher is better for `log_score`, lower for `crps`, `rmse`, `brier` and "
         "`calibration_error`.",
+        _MEMORY,
     ),
     returns="A data frame.",
     raises="If the model ends in a tensor of values, which say nothing of their noise; if `draws` "
@@ -162,7 +191,7 @@ predictive_scores(model, x, y, draws = 100, by = "example", verbose = 0)""",
 def predictive_scores(
     model: keras.Model,
     x: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     draws: int = 1000,
     levels: tuple[float, ...] = LEVELS,
     outputs: str = "auto",
@@ -171,19 +200,18 @@ def predictive_scores(
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
+    output: str | int | None = None,
 ) -> pd.DataFrame:
     levels = checks.probabilities("levels", levels)
     bins = checks.positive_integer("bins", bins)
     by = checks.choice("by", by, _BY)
-    kind = kind_of_output(model, x, outputs)
+    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
+    only = of_model.outputs.only(output)
+    kind = kind_of_output(only, outputs)
     if kind == "values":
         _check_pairs(draws)
-        outcomes = _outcomes(model, x, y, draws, batch_size, seed, verbose)
-        return _scores_of_values(outcomes, levels, by)
-    found = statistics_of_draws(model, x, draws, CLASSES, batch_size, seed, verbose, y)
-    log_p = log_mean_exp(class_log_probabilities(kind, found[0]["classes"]))
-    labels = _labels(y, log_p.shape[-1])
-    return _scores_of_classes(log_p, labels, bins, by)
+        return _scores_of_values(_outcomes(of_model, only, y, levels), levels, by)
+    return _scores_of_classes(*_mean_of_classes(of_model, only, kind, y), bins, by)
 
 
 @model_function(
@@ -199,6 +227,7 @@ def predictive_scores(
         "examples are left out.",
         "A calibrated model stays near the diagonal. Above it, it is less sure than it could be, "
         "below it surer than it should be.",
+        _MEMORY,
     ),
     returns="A data frame.",
     raises="As `predictive_scores()` does.",
@@ -213,26 +242,27 @@ def predictive_scores(
 def reliability_curve(
     model: keras.Model,
     x: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     draws: int = 1000,
     outputs: str = "auto",
     bins: int = 10,
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
+    output: str | int | None = None,
 ) -> pd.DataFrame:
     import pandas as pd
 
     bins = checks.positive_integer("bins", bins)
-    kind = kind_of_output(model, x, outputs)
+    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
+    only = of_model.outputs.only(output)
+    kind = kind_of_output(only, outputs)
     if kind == "values":
-        outcomes = _outcomes(model, x, y, draws, batch_size, seed, verbose)
         levels = tuple(np.arange(1, bins) / bins)
-        coverage = [inside.mean() for inside in outcomes.covered(levels)]
-        return pd.DataFrame({"level": levels, "coverage": coverage, "n": outcomes.y.size})
-    found = statistics_of_draws(model, x, draws, CLASSES, batch_size, seed, verbose, y)
-    log_p = log_mean_exp(class_log_probabilities(kind, found[0]["classes"]))
-    return _reliability_of_classes(log_p, _labels(y, log_p.shape[-1]), bins)
+        found = _outcomes(of_model, only, y, levels)
+        coverage = [inside.mean() for inside in np.moveaxis(found["covered"], -1, 0)]
+        return pd.DataFrame({"level": levels, "coverage": coverage, "n": found["y"].size})
+    return _reliability_of_classes(*_mean_of_classes(of_model, only, kind, y), bins)
 
 
 @dataclass(frozen=True)
@@ -281,26 +311,63 @@ class _Outcomes:
 
 
 def _outcomes(
-    model: keras.Model,
-    x: Any,
+    of_model: DrawsOfModel, output: OutputKind, y: Any, levels: tuple[float, ...]
+) -> dict[str, np.ndarray]:
+    """Return what scores are made from: numbers of each example, (n, ...), and no draws."""
+    check_noise(output, of_model.model)
+    check_order(of_model.model, output)
+
+    def of_block(block: Block) -> dict[str, np.ndarray]:
+        means, samples, log_prob = (values.astype("float64") for values in block.values)
+        observed = block.y.astype("float64").reshape(samples.shape[1:])
+        outcomes = _Outcomes(observed, samples, means, log_prob)
+        return {
+            "y": observed,
+            "mean": means.mean(axis=0),
+            "pit": outcomes.pit(),
+            # One draw has no CRPS, and needs none for the reliability.
+            "crps": outcomes.crps() if len(samples) > 1 else observed,
+            "log_score": outcomes.log_score(),
+            "covered": np.moveaxis(outcomes.covered(levels), 0, -1),
+        }
+
+    wanted = [(output.place, name) for name in ("mean", "sample", "log_prob")]
+    targets = of_model.targets(y, output, functools.partial(check_labels_of, output))
+    parts = of_model.reduce(wanted, of_block, targets)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _reduce_classes(
+    of_model: DrawsOfModel,
+    output: OutputKind,
+    kind: str,
     y: Any,
-    draws: int,
-    batch_size: int | None,
-    seed: int | None,
-    verbose: str | int,
-) -> _Outcomes:
-    output = first_output(model, x)
-    _check_outcomes(output, model, y)
-    check_order(model, output)
-    statistics = ("mean", "sample", "log_prob")
-    found = statistics_of_draws(model, x, draws, statistics, batch_size, seed, verbose, y)
-    means, samples, log_prob = (found[0][name].astype("float64") for name in statistics)
-    observed = keras.ops.convert_to_numpy(y).astype("float64").reshape(samples.shape[1:])
-    return _Outcomes(observed, samples, means, log_prob)
+    function: Callable[[Block, np.ndarray], Any],
+) -> list[Any]:
+    """Return what a function makes of one block after the other, and of its log-probabilities."""
+    wanted = [(output.place, name) for name in CLASSES]
+    return of_model.reduce(
+        wanted,
+        lambda block: function(block, class_log_probabilities(kind, *block.values)),
+        of_model.targets(y, output),
+    )
 
 
-def _check_outcomes(output: OutputKind, model: keras.Model, y: Any) -> None:
-    """Raise an error unless a model's output is a distribution, and `y` can come from it."""
+def _mean_of_classes(
+    of_model: DrawsOfModel, output: OutputKind, kind: str, y: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the log of the classes' mean probabilities, (n, classes), and each example's class."""
+
+    def of_block(block: Block, log_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return log_mean_exp(log_p), _labels(block.y, log_p.shape[-1])
+
+    parts = _reduce_classes(of_model, output, kind, y, of_block)
+    log_p, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return log_p, labels
+
+
+def check_noise(output: OutputKind, model: keras.Model) -> None:
+    """Raise an error unless a model's output is a distribution."""
     if not output.is_distribution:
         rule = (
             "must end in a distribution, such as `layer_distribution_lambda()` gives, or in "
@@ -308,14 +375,12 @@ def _check_outcomes(output: OutputKind, model: keras.Model, y: Any) -> None:
         )
         received = Described(f"{model.name!r}, which ends in a tensor of values")
         raise ArgumentError("model", rule, {"model": received})
+
+
+def check_labels_of(output: OutputKind, y: np.ndarray) -> None:
+    """Raise an error where targets can't come from an output whose outcomes are classes."""
     if output.count_of_classes is not None:
-        try:
-            labels = keras.ops.convert_to_numpy(y)
-        except (TypeError, ValueError):
-            # No array at all: that is said where the likelihood is computed.
-            return
-        if labels.dtype.kind in "biuf":
-            _check_labels(labels, output.count_of_classes)
+        _check_labels(y, output.count_of_classes)
 
 
 def _check_pairs(draws: Any) -> None:
@@ -324,37 +389,36 @@ def _check_pairs(draws: Any) -> None:
         raise ArgumentError("draws", rule, {"draws": draws})
 
 
-def _scores_of_values(outcomes: _Outcomes, levels: tuple[float, ...], by: str) -> pd.DataFrame:
+def _scores_of_values(
+    found: dict[str, np.ndarray], levels: tuple[float, ...], by: str
+) -> pd.DataFrame:
     import pandas as pd
 
-    pit, crps, log_score = outcomes.pit(), outcomes.crps(), outcomes.log_score()
-    percent = [f"{100 * level:g}" for level in levels]
-    covered = outcomes.covered(levels)
+    covered = {f"{100 * level:g}": found["covered"][..., i] for i, level in enumerate(levels)}
     if by == "model":
-        squares = (outcomes.means.mean(axis=0) - outcomes.y) ** 2
         row = {
-            "n": len(outcomes.y),
-            "rmse": np.sqrt(squares.mean()),
-            "crps": crps.mean(),
-            "log_score": log_score.mean(),
-            **{f"coverage_{p}": inside.mean() for p, inside in zip(percent, covered, strict=True)},
+            "n": len(found["y"]),
+            "rmse": np.sqrt(((found["mean"] - found["y"]) ** 2).mean()),
+            "crps": found["crps"].mean(),
+            "log_score": found["log_score"].mean(),
+            **{f"coverage_{percent}": inside.mean() for percent, inside in covered.items()},
         }
         return pd.DataFrame([row])
+    shape = found["pit"].shape
     columns = {
-        "y": outcomes.y,
-        "pit": pit,
-        "crps": crps,
+        "y": found["y"],
+        "pit": found["pit"],
+        "crps": found["crps"],
         # (n, ...): every output of an example has the example's.
-        "log_score": np.broadcast_to(log_score, pit.T.shape).T,
-        **{f"covered_{p}": inside for p, inside in zip(percent, covered, strict=True)},
+        "log_score": np.broadcast_to(found["log_score"], shape[::-1]).T,
+        **{f"covered_{percent}": inside for percent, inside in covered.items()},
     }
     values = {name: column.ravel() for name, column in columns.items()}
-    return pd.DataFrame({**rows_of_values(pit.shape), **values})
+    return pd.DataFrame({**rows_of_values(shape), **values})
 
 
-def _labels(y: Any, classes: int) -> np.ndarray:
+def _labels(values: np.ndarray, classes: int) -> np.ndarray:
     """Return targets as whole numbers from 0, whether they come so or in a column for each."""
-    values = keras.ops.convert_to_numpy(y)
     columns = values.reshape(len(values), math.prod(values.shape[1:]))
     if columns.shape[1] == classes:
         is_one = columns == 1

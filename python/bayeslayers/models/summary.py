@@ -10,7 +10,8 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.draws import OutputKind, first_output, statistics_of_draws
+from bayeslayers.models.outputs import OutputKind
+from bayeslayers.models.statistics import Block, DrawsOfModel
 
 if TYPE_CHECKING:
     import keras
@@ -50,11 +51,14 @@ _MAD_OF_NORMAL = 1.482602218505602
         "Several outcomes of 0 and 1 for each example are values.",
         '"auto" takes a model that ends in a categorical or Bernoulli distribution for a '
         "classifier, and all others for values.",
+        "The examples are summarised batch by batch. The draws of one batch are held in memory: "
+        "`draws` times `batch_size` numbers for each number that the model returns, in single "
+        "precision, and as much again for their variances and for samples where there is noise.",
     ),
     returns="A data frame.",
-    raises="If an argument breaks a rule that is stated here, the model has several outputs, or "
-    "ends in several classes for each example, or in numbers that are not the probabilities that "
-    "`outputs` says they are.",
+    raises="If an argument breaks a rule that is stated here, the model has several outputs of "
+    "which `output` names none, or it ends in several classes for each example, or in numbers that "
+    "are not the probabilities that `outputs` says they are.",
     python_example="""\
 >>> import keras
 >>> from bayeslayers import layer_dense_flipout, predictive_summary
@@ -82,25 +86,37 @@ def predictive_summary(
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
+    output: str | int | None = None,
 ) -> pd.DataFrame:
+    import pandas as pd
+
     probs = checks.probabilities("probs", probs)
-    kind = kind_of_output(model, x, outputs)
-    if kind != "values":
-        found = statistics_of_draws(model, x, draws, CLASSES, batch_size, seed, verbose)
-        return summarise_classes(class_log_probabilities(kind, found[0]["classes"]))
-    output = first_output(model, x)
-    check_order(model, output)
-    statistics = ("mean", "variance", "sample") if output.is_distribution else ("mean",)
-    found = statistics_of_draws(model, x, draws, statistics, batch_size, seed, verbose)
-    return summarise_values(found[0], probs)
+    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
+    only = of_model.outputs.only(output)
+    kind = kind_of_output(only, outputs)
+    if kind == "values":
+        check_order(model, only)
+        statistics = ("mean", "variance", "sample") if only.is_distribution else ("mean",)
+    else:
+        statistics = CLASSES
+
+    def table(block: Block) -> pd.DataFrame:
+        if kind == "values":
+            rows = summarise_values(dict(zip(statistics, block.values, strict=True)), probs)
+        else:
+            rows = summarise_classes(class_log_probabilities(kind, *block.values))
+        rows["example"] += block.start
+        return rows
+
+    tables = of_model.reduce([(only.place, name) for name in statistics], table)
+    return pd.concat(tables, ignore_index=True)
 
 
-def kind_of_output(model: keras.Model, x: Any, outputs: str) -> str:
-    """Return what a model's only output is.
+def kind_of_output(output: OutputKind, outputs: str) -> str:
+    """Return what an output of a model is.
 
     Args:
-        model: A Keras model.
-        x: Inputs.
+        output: The output.
         outputs: What the caller says of it.
 
     Returns:
@@ -108,10 +124,6 @@ def kind_of_output(model: keras.Model, x: Any, outputs: str) -> str:
         distribution from.
     """
     outputs = checks.choice("outputs", outputs, OUTPUTS)
-    output = first_output(model, x)
-    if output.count != 1:
-        rule = "must have one output; take `predict_draws()` for several"
-        raise ArgumentError("model", rule, {"outputs": output.count})
     if output.is_distribution:
         return _kind_of_distribution(output, outputs)
     return "values" if outputs == "auto" else outputs

@@ -1,0 +1,362 @@
+"""What a model is asked about: inputs, and targets with them, in every form `predict()` takes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bayeslayers.contract.errors import ArgumentError, Described
+
+_RULE = (
+    "must be what `predict()` takes: an array, a tensor or a data frame, a list or dictionary of "
+    "them with as many examples each, or a dataset, a `PyDataset` or a generator of batches of them"
+)
+_FAILURES = (TypeError, ValueError, IndexError, RuntimeError, OverflowError, tf.errors.OpError)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some of the examples.
+
+    Args:
+        x: The inputs as tensors, in the nest that the model takes.
+        y: The targets as they came with the inputs or beside them, or `None`.
+        size: How many examples there are.
+    """
+
+    x: Any
+    y: Any
+    size: int
+
+
+class Arrays:
+    """Inputs that are there as a whole, and are cut into batches.
+
+    Args:
+        x: An array, or a nest of arrays.
+    """
+
+    decides_batch_size = False
+
+    def __init__(self, x: Any) -> None:
+        try:
+            self._x = _nest_of_arrays(x)
+            sizes = {_length(leaf) for leaf in keras.tree.flatten(self._x)}
+            # Whether they can be tensors is said before anything is computed.
+            self.first = self._batch(0, 1)
+        except _FAILURES as error:
+            raise _refused("x", _RULE, x) from error
+        if len(sizes) != 1:
+            raise ArgumentError("x", _RULE, {"x": Described(f"{sorted(sizes)} examples")})
+        self.count: int = sizes.pop()
+        self.y: Any = None
+
+    def steps(self, size: int) -> int:
+        """Return how many batches of this size there are; of no examples there is one."""
+        return len(range(0, max(self.count, 1), size))
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Yield batches of this size, the last of what is left."""
+        for start in range(0, max(self.count, 1), size):
+            yield self._batch(start, min(start + size, self.count))
+
+    def _batch(self, start: int, stop: int) -> Batch:
+        x = keras.tree.map_structure(lambda leaf: _as_tensor(_rows(leaf, start, stop)), self._x)
+        return Batch(x, None, _length(keras.tree.flatten(x)[0]))
+
+
+class Stream:
+    """Inputs that come in batches of a size of their own, and may come only once.
+
+    Args:
+        batches: Yields inputs, or inputs with targets (and weights, which are not looked at).
+        steps: How many batches there are, or `None`.
+        source: What the caller gave.
+    """
+
+    decides_batch_size = True
+    count = None
+
+    def __init__(self, batches: Iterable[Any], steps: int | None, source: Any) -> None:
+        self._source = source
+        self._steps = steps
+        remaining = map(self._batch, iter(batches))
+        first = next(remaining, None)
+        if first is None:
+            raise ArgumentError("x", "must hold at least one batch", {"x": _described(source)})
+        self.first = first
+        self._all = itertools.chain([first], remaining)
+
+    def steps(self, size: int | None) -> int | None:
+        """Return how many batches there are, if that is known."""
+        del size
+        return self._steps
+
+    def batches(self, size: int | None) -> Iterator[Batch]:
+        """Yield the batches as they come."""
+        del size
+        # The first is not kept beside the one that is worked on.
+        self.first, remaining, self._all = None, self._all, iter(())
+        return remaining
+
+    def _batch(self, batch: Any) -> Batch:
+        rule = "must hold batches of inputs, or of inputs and targets, as `predict()` takes them"
+        try:
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            x = keras.tree.map_structure(_as_tensor, _nest_of_arrays(x))
+            sizes = {_length(leaf) for leaf in keras.tree.flatten(x)}
+        except _FAILURES as error:
+            raise _refused("x", rule, batch) from error
+        if len(sizes) != 1:
+            raise ArgumentError("x", rule, {"x": Described(f"a batch of {sorted(sizes)} examples")})
+        return Batch(x, y, sizes.pop())
+
+
+def as_inputs(x: Any) -> Arrays | Stream:
+    """Return the inputs in one of the two forms, or refuse them."""
+    if isinstance(x, (Arrays, Stream)):
+        return x
+    if isinstance(x, keras.utils.PyDataset):
+        steps = _ends(x, x.num_batches)
+        return Stream((x[i] for i in range(steps)), steps, x)
+    if isinstance(x, tf.data.Dataset):
+        steps = int(x.cardinality())
+        is_known = steps != tf.data.UNKNOWN_CARDINALITY
+        is_endless = steps == tf.data.INFINITE_CARDINALITY
+        return Stream(x, _ends(x, None if is_endless else steps) if is_known else None, x)
+    if _is_iterable_of_batches(x):
+        return Stream(x, len(x) if hasattr(x, "__len__") else None, x)
+    return Arrays(x)
+
+
+def _ends(x: Any, steps: int | None) -> int:
+    if steps is None:
+        rule = "must have an end: take as many batches of it as there shall be, as by `take()`"
+        raise ArgumentError("x", rule, {"x": _described(x)})
+    return int(steps)
+
+
+def _is_iterable_of_batches(x: Any) -> bool:
+    # A generator, a data loader of PyTorch, a Grain dataset; arrays and tensors have examples.
+    is_nest = isinstance(x, (list, tuple, dict, str, bytes, set, frozenset))
+    return hasattr(x, "__iter__") and not is_nest and not _is_array(x)
+
+
+class _SparseRows:
+    """The rows of a sparse matrix or tensor, in order, so that some of them are soon found."""
+
+    def __init__(self, sparse: Any) -> None:
+        if not isinstance(sparse, tf.SparseTensor):
+            entries = sparse.tocoo()
+            indices = np.stack(_coordinates(entries), axis=1)
+            sparse = tf.SparseTensor(indices, _with_floatx(entries.data), entries.shape)
+        sparse = tf.sparse.reorder(sparse)
+        self.indices, self.values = sparse.indices.numpy(), sparse.values.numpy()
+        self.shape = tuple(sparse.dense_shape.numpy())
+
+    def rows(self, start: int, stop: int) -> tf.SparseTensor:
+        """Return the rows from `start` to below `stop`."""
+        stop = min(stop, int(self.shape[0]))
+        low, high = np.searchsorted(self.indices[:, 0], [start, stop])
+        offset = np.array([start, *[0] * (len(self.shape) - 1)])
+        shape = (max(stop - start, 0), *self.shape[1:])
+        return tf.SparseTensor(self.indices[low:high] - offset, self.values[low:high], shape)
+
+
+def _coordinates(entries: Any) -> Any:
+    return entries.coords if hasattr(entries, "coords") else (entries.row, entries.col)
+
+
+def _nest_of_arrays(x: Any) -> Any:
+    """Return a nest in which every leaf can be cut into rows."""
+    if isinstance(x, dict):
+        return {name: _nest_of_arrays(value) for name, value in x.items()}
+    if isinstance(x, (list, tuple)) and not _is_of_numbers(x):
+        return type(x)(map(_nest_of_arrays, x)) if type(x) in (list, tuple) else x
+    return _as_array(x)
+
+
+def _is_of_numbers(x: list | tuple) -> bool:
+    """Whether a list is an array that is written out."""
+    return len(x) > 0 and all(
+        _is_of_numbers(item)
+        if isinstance(item, (list, tuple))
+        else isinstance(item, (bool, int, float, str, bytes, np.generic))
+        for item in x
+    )
+
+
+def _is_array(x: Any) -> bool:
+    return (
+        isinstance(x, (tf.Tensor, tf.RaggedTensor, tf.SparseTensor))
+        or hasattr(x, "__array__")
+        or hasattr(x, "tocoo")
+    )
+
+
+def _as_array(x: Any) -> Any:
+    """Return what may be cut into rows: a tensor, a NumPy array, or sparse rows."""
+    if isinstance(x, tf.SparseTensor) or hasattr(x, "tocoo"):
+        return _SparseRows(x)
+    if tf.is_tensor(x):
+        return x
+    if hasattr(x, "iloc"):
+        return _of_data_frame(x)
+    if hasattr(x, "detach"):
+        x = x.detach().cpu()
+    if not _is_array(x) and not (isinstance(x, (list, tuple)) and _is_of_numbers(x)):
+        raise TypeError(f"neither an array nor a tensor: {type(x).__name__}")
+    return np.asarray(x)
+
+
+def _of_data_frame(x: Any) -> np.ndarray:
+    """Return the values of a data frame, or of a series, which is one column."""
+    values = x.to_numpy()
+    dtypes = [x.dtype] if values.ndim == 1 else list(x.dtypes)
+    if values.dtype == object and all(getattr(dtype, "kind", "O") in "biuf" for dtype in dtypes):
+        values = x.astype(keras.config.floatx()).to_numpy()
+    return values[:, None] if values.ndim == 1 else values
+
+
+def _length(leaf: Any) -> int:
+    if isinstance(leaf, tf.RaggedTensor):
+        return int(leaf.nrows())
+    return int(leaf.shape[0])
+
+
+def _rows(leaf: Any, start: int, stop: int) -> Any:
+    return leaf.rows(start, stop) if isinstance(leaf, _SparseRows) else leaf[start:stop]
+
+
+def _as_tensor(leaf: Any) -> Any:
+    """Return a tensor of numbers in Keras's own precision, which casts to that of a layer."""
+    if isinstance(leaf, _SparseRows):
+        leaf = leaf.rows(0, int(leaf.shape[0]))
+    if isinstance(leaf, np.ndarray):
+        leaf = tf.convert_to_tensor(_with_floatx(leaf))
+    if leaf.dtype.is_floating and leaf.dtype != keras.config.floatx():
+        leaf = tf.cast(leaf, keras.config.floatx())
+    return leaf
+
+
+def _with_floatx(values: np.ndarray) -> np.ndarray:
+    return values.astype(keras.config.floatx()) if values.dtype.kind == "f" else values
+
+
+def specification(x: Any) -> Any:
+    """Return the nest of specifications of a batch's tensors, of any number of examples."""
+    return keras.tree.map_structure(_specification_of, x)
+
+
+def _specification_of(tensor: Any) -> Any:
+    shape = [None, *tensor.shape[1:]]
+    if isinstance(tensor, tf.SparseTensor):
+        return tf.SparseTensorSpec(shape, tensor.dtype)
+    if isinstance(tensor, tf.RaggedTensor):
+        ranks = tensor.ragged_rank, tensor.row_splits.dtype
+        return tf.RaggedTensorSpec(shape, tensor.dtype, *ranks)
+    return tf.TensorSpec(shape, tensor.dtype)
+
+
+def common_specification(first: Any, second: Any) -> Any:
+    """Return the specifications that batches of either kind meet.
+
+    Raises:
+        ArgumentError: If batches do not have as many inputs, of as many dimensions and one dtype.
+    """
+
+    def common(a: Any, b: Any) -> Any:
+        found = a.most_specific_common_supertype([b])
+        if found is None or found.shape.rank is None:
+            raise ValueError(f"{a} and {b}")
+        return found
+
+    try:
+        return keras.tree.map_structure(common, first, second)
+    except _FAILURES as error:
+        rule = "must hold batches of one form, which differ in their sizes alone"
+        raise ArgumentError("x", rule, {"x": Described(f"{first}, then {second}")}) from error
+
+
+class Targets:
+    """What was observed: given beside the inputs, or coming with them.
+
+    Args:
+        inputs: The inputs.
+        y: What the caller gave as targets, or `None`.
+        pick: Takes the targets of one output out of those of all.
+        check: Raises an error where a batch's targets can't come from the output.
+    """
+
+    def __init__(
+        self,
+        inputs: Arrays | Stream,
+        y: Any,
+        pick: Callable[[Any], Any],
+        check: Callable[[np.ndarray], None],
+    ) -> None:
+        self._pick, self._check = pick, check
+        self._given = None
+        with_inputs = inputs.first.y is not None
+        if y is None and not with_inputs:
+            raise ArgumentError("y", "must be given where `x` does not hold the targets", {"y": y})
+        if y is not None and with_inputs:
+            rule = "must be left empty where `x` holds the targets"
+            raise ArgumentError("y", rule, {"y": _described(y)})
+        if y is not None:
+            self._given = _of_numbers(pick(y))
+            if inputs.count is not None:
+                _check_length(self._given, inputs.count)
+        elif with_inputs:
+            self.of(inputs.first, 0)
+
+    def of(self, batch: Batch, start: int) -> np.ndarray:
+        """Return the targets of a batch whose first example has this place among all."""
+        if self._given is None:
+            found = _of_numbers(self._pick(batch.y))
+        else:
+            found = self._given[start : start + batch.size]
+        _check_length(found, batch.size)
+        self._check(found)
+        return found
+
+    def check_end(self, count: int) -> None:
+        """Check that there are no more targets than examples."""
+        if self._given is not None:
+            _check_length(self._given, count)
+
+
+_TARGETS = "must be an array or a tensor that holds a target for each example"
+
+
+def _of_numbers(y: Any) -> np.ndarray:
+    try:
+        values = keras.ops.convert_to_numpy(_as_array(y) if _is_array(y) else y)
+    except _FAILURES as error:
+        raise _refused("y", _TARGETS, y) from error
+    if values.dtype.kind not in "biuf" and values.dtype.name not in ("bfloat16",):
+        received = Described(values.dtype.name)
+        raise ArgumentError("y", f"{_TARGETS}, in numbers", {"y": received})
+    if values.ndim == 0:
+        raise ArgumentError("y", _TARGETS, {"y": Described("a single number")})
+    return values
+
+
+def _check_length(y: np.ndarray, count: int) -> None:
+    if len(y) != count:
+        received = Described(f"shape {y.shape} for {count} examples")
+        raise ArgumentError("y", _TARGETS, {"y": received})
+
+
+def _described(value: Any) -> Described:
+    return Described(f"a {type(value).__name__}")
+
+
+def _refused(argument: str, rule: str, value: Any) -> ArgumentError:
+    return ArgumentError(argument, rule, {argument: _described(value)})

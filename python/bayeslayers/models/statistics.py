@@ -1,0 +1,304 @@
+"""Statistics of a model's outputs under draws of its weights, computed in batches of examples."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.models.compiled import compiled_once
+from bayeslayers.models.inputs import (
+    Batch,
+    Targets,
+    as_inputs,
+    common_specification,
+    specification,
+)
+from bayeslayers.models.outputs import (
+    OutputKind,
+    call_under,
+    describe,
+    is_distribution,
+    is_number_of_class,
+    leaves,
+    over_classes,
+    parameter_of_classes,
+)
+from bayeslayers.models.walk import check_model
+
+DRAWS_AT_ONCE = 16
+# How many numbers of a statistic are summarised at once, in double precision.
+_NUMBERS_AT_ONCE = 2**20
+
+Wanted = Sequence[tuple[int, str]]
+"""Which statistics of which outputs are asked for: pairs of a place and a name.
+
+A name is "mean", "sample", "log_prob" of the targets, "classes" (the logits or the probabilities
+that the distribution was made from), or that of another method of distributions without arguments.
+An output that is a tensor is its own mean and classes.
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Statistics of some of the examples under all draws.
+
+    Args:
+        start: The place of the first of these examples among all.
+        size: How many examples there are.
+        values: The statistics, (draws, size, ...) each, in the order in which they were asked for.
+        y: The targets, (size, ...), or `None`.
+    """
+
+    start: int
+    size: int
+    values: list[np.ndarray]
+    y: np.ndarray | None
+
+    def pieces(self) -> Iterator[Block]:
+        """Yield the block piece by piece, so that little is summarised at once."""
+        widest = max(value[:, :1].size for value in self.values)
+        step = max(1, _NUMBERS_AT_ONCE // max(widest, 1))
+        for low in range(0, max(self.size, 1), step):
+            rows = slice(low, low + step)
+            values = [value[:, rows] for value in self.values]
+            y = None if self.y is None else self.y[rows]
+            yield Block(self.start + low, values[0].shape[1], values, y)
+
+
+class DrawsOfModel:
+    """What is asked of a model under draws of its weights.
+
+    Args:
+        model: A Keras model.
+        x: Inputs in every form that `predict()` takes.
+        draws: The number of draws.
+        batch_size: How many examples are computed at once, or `None`.
+        seed: Whole number that the draws follow from, or `None`.
+        verbose: Whether there is a progress bar.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        x: Any,
+        draws: int,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        verbose: str | int = "auto",
+    ) -> None:
+        self.model = check_model(model)
+        self.draws = checks.positive_integer("draws", draws)
+        if batch_size is not None:
+            batch_size = checks.positive_integer("batch_size", batch_size)
+        given = checks.seed("seed", seed)
+        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
+        self.seed = random.randint(1, 10**9) if given is None else given
+        self._verbose = _check_verbose(verbose)
+        self.inputs = as_inputs(x)
+        if batch_size is not None and self.inputs.decides_batch_size:
+            rule = "must be left empty where `x` comes in batches, whose size it then is"
+            raise ArgumentError("batch_size", rule, {"batch_size": batch_size})
+        first = self.inputs.first.x
+        if not model.built:
+            # Keras makes variables in a graph of its own, outside of all others.
+            model(keras.tree.map_structure(_first_row, first), training=False)
+        self._specification = specification(first)
+        self.outputs = describe(model, self._specification)
+        self._batch_size = batch_size or self.outputs.batch_size
+
+    def targets(
+        self,
+        y: Any,
+        output: OutputKind,
+        check: Callable[[np.ndarray], None] = lambda _: None,
+    ) -> Targets:
+        """Return the targets of an output: `y`, or with `None` those that came with the inputs.
+
+        Args:
+            y: What the caller gave.
+            output: The output that they are targets of.
+            check: Raises an error where a batch's targets can't come from it.
+        """
+        return Targets(self.inputs, y, lambda all_: self.outputs.target_of(output, all_), check)
+
+    def reduce(
+        self,
+        wanted: Wanted,
+        function: Callable[[Block], Any],
+        targets: Targets | None = None,
+        *,
+        in_pieces: bool = True,
+    ) -> list[Any]:
+        """Return what a function makes of the statistics of some examples after the other.
+
+        All draws of no more than one batch are held at a time.
+
+        Args:
+            wanted: What is asked for.
+            function: Is called with each block of statistics, in the order of the examples.
+            targets: The targets, without which there is no "log_prob".
+            in_pieces: Whether the function is called with small pieces of a batch.
+        """
+        steps = self.inputs.steps(self._batch_size)
+        chunks = range(0, self.draws, DRAWS_AT_ONCE)
+        bar = _progress_bar(self._verbose, None if steps is None else steps * len(chunks))
+        results: list[Any] = []
+        start = 0
+        for number, batch in enumerate(self.inputs.batches(self._batch_size)):
+            y = None if targets is None else targets.of(batch, start)
+            values = self._statistics(wanted, number, batch, y, chunks, bar)
+            block = Block(start, batch.size, values, y)
+            results.extend(map(function, block.pieces() if in_pieces else [block]))
+            start += batch.size
+            # Not kept while the next is computed.
+            del batch, values, block
+        if targets is not None:
+            targets.check_end(start)
+        return results
+
+    def _statistics(
+        self,
+        wanted: Wanted,
+        number: int,
+        batch: Batch,
+        y: np.ndarray | None,
+        chunks: range,
+        bar: Callable[[], None],
+    ) -> list[np.ndarray]:
+        """Return the statistics of a batch under all draws, (draws, size, ...) each."""
+        self._specification = common_specification(self._specification, specification(batch.x))
+        needs_targets = y is not None and any(name == "log_prob" for _, name in wanted)
+        given = [tf.constant(y)] if needs_targets else []
+        function = _compiled(self.model, tuple(wanted), self._specification, given)
+        values: list[np.ndarray] = []
+        for low in chunks:
+            high = min(low + DRAWS_AT_ONCE, self.draws)
+            seeds = tf.constant([(self.seed, draw) for draw in range(low, high)], tf.int32)
+            found = [v.numpy() for v in function(seeds, tf.constant(number), (batch.x, *given))]
+            if not values:
+                values = [np.empty((self.draws, *v.shape[1:]), v.dtype) for v in found]
+            for value, part in zip(values, found, strict=True):
+                value[low:high] = part
+            bar()
+        return values
+
+
+def _first_row(tensor: Any) -> Any:
+    if isinstance(tensor, tf.SparseTensor):
+        return tf.sparse.slice(tensor, [0] * tensor.shape.rank, [1, *tensor.shape[1:]])
+    return tensor[:1]
+
+
+def _call(
+    model: Any, seed: Any, batch: Any, inputs: Any, wanted: tuple[tuple[int, str], ...]
+) -> list[Any]:
+    """Return what is asked of a model's outputs under one draw of its weights."""
+    x, *targets = inputs
+    outputs, draw = call_under(model, seed, batch, x)
+    outputs = leaves(outputs)
+    # One for each output, so that its noise is the same whichever others are asked for.
+    seeds = [tf.cast(draw.stream.next(), tf.int32) for _ in outputs]
+    return [_statistic(outputs[i], name, seeds[i], *targets) for i, name in wanted]
+
+
+def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
+    if not is_distribution(output):
+        return tf.convert_to_tensor(output)
+    if name == "log_prob":
+        return _log_prob(output, targets)
+    if name == "sample":
+        return output.sample(seed=seed)
+    if name == "classes":
+        return tf.convert_to_tensor(parameter_of_classes(over_classes(output)))
+    if name == "mean" and is_number_of_class(output):
+        # Which has no mean.
+        return over_classes(output).probs_parameter()
+    return tf.convert_to_tensor(getattr(output, name)())
+
+
+def _log_prob(distribution: Any, targets: Any) -> Any:
+    """Return the log-probability of each example's target, over all of its dimensions."""
+    shape = tuple((distribution.batch_shape + distribution.event_shape)[1:])
+    given = tuple(targets.shape[1:])
+    # All numbers of an example may stand in a row; in an array, each must have its place.
+    is_row = len(given) <= 1 and math.prod(given) == math.prod(shape)
+    if not is_row and _above_one(given) != _above_one(shape):
+        rule = f"must hold for each example a target of shape {shape}, as the outputs do"
+        raise ArgumentError("y", rule, {"shape of each target": given})
+    # As the outputs: a column (n, 1) and a vector (n) would broadcast to (n, n).
+    parts = distribution.batch_shape_tensor(), distribution.event_shape_tensor()
+    targets = tf.reshape(tf.cast(targets, distribution.dtype), tf.concat(parts, axis=0))
+    # So the sum over many outputs loses nothing to rounding.
+    found = tf.cast(distribution.log_prob(targets), tf.float64)
+    return tf.reduce_sum(found, axis=list(range(1, found.shape.rank)))
+
+
+def _above_one(shape: tuple[int, ...]) -> list[int]:
+    return [size for size in shape if size != 1]
+
+
+@dataclass(frozen=True)
+class _UnderOneDraw:
+    """Statistics of a model's outputs under one draw of its weights."""
+
+    model: Callable[[], Any]
+    wanted: tuple[tuple[int, str], ...]
+
+    def __call__(self, seed: Any, batch: Any, inputs: Any) -> tuple[Any, ...]:
+        return tuple(_call(self.model(), seed, batch, inputs, self.wanted))
+
+
+@dataclass(frozen=True)
+class _UnderAll:
+    """The same under many draws, one after the other: (draws, batch, ...)."""
+
+    under_one: Any
+    dtypes: tuple[tf.DType, ...]
+
+    def __call__(self, seeds: Any, batch: Any, inputs: Any) -> Any:
+        return tf.map_fn(
+            lambda seed: self.under_one(seed, batch, inputs),
+            seeds,
+            fn_output_signature=self.dtypes,
+        )
+
+
+def _compiled(model: Any, wanted: tuple, of_inputs: Any, targets: list[Any]) -> Any:
+    # Batches of all sizes go through one trace.
+    inputs = (of_inputs, *map(specification, targets))
+    seed, batch = tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int32)
+
+    def make(model: Callable[[], Any]) -> _UnderAll:
+        # What a graph can't know before it has called the model: the dtypes of its outputs.
+        one = tf.function(
+            _UnderOneDraw(model, wanted), input_signature=[seed, batch, inputs], autograph=False
+        )
+        traced = one.get_concrete_function()
+        return _UnderAll(one, tuple(traced.output_dtypes))
+
+    seeds = tf.TensorSpec([None, 2], tf.int32)
+    return compiled_once(model, ("statistics", wanted), make, [seeds, batch, inputs])
+
+
+def _check_verbose(verbose: str | int) -> str | int:
+    if isinstance(verbose, str) and verbose != "auto":
+        raise ArgumentError("verbose", 'must be "auto", 0 or 1', {"verbose": verbose})
+    return verbose
+
+
+def _progress_bar(verbose: str | int, steps: int | None) -> Callable[[], None]:
+    """Return what to call after each step, of which there are so many, if that is known."""
+    # What takes one step is over before a bar is drawn.
+    if not verbose or (verbose == "auto" and steps == 1):
+        return lambda: None
+    bar = keras.utils.Progbar(steps, unit_name="step")
+    return lambda: bar.add(1)
