@@ -17,8 +17,9 @@
 #' @param x A Keras 3 model, sequential, functional or subclassed, with a layer of this package; or
 #'   the array that [predict_draws()] returned for one output.
 #' @param draws Positive whole number: how many draws.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator
-#'   that `keras.utils.set_random_seed()` sets.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's
+#'   generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own,
+#'   which `set.seed()` sets, has no effect on it.
 #' @param variable Text: what predictions are called.
 #' @param ... `draws` and `seed`, in the functions that do not name them; nothing else.
 #' @returns `as_draws()` a `draws_matrix`, with a row for each draw and a column for each number;

@@ -24,7 +24,7 @@
 #'
 #' @param object A Keras 3 model, sequential, functional or subclassed. `log_lik()` takes one of one
 #'   output.
-#' @param newdata Inputs: an array or a tensor, or a list or dictionary of them for a model of
+#' @param newdata Inputs: an array or a tensor, or a list or named list of them for a model of
 #'   several inputs.
 #' @param y Targets, one for each example: an array or a tensor.
 #' @param draws Positive whole number: how many draws.
@@ -36,7 +36,9 @@
 #'   memory. With `NULL` as many as [predict_draws()] takes. Must be `NULL` where `newdata` comes in
 #'   batches.
 #' @param seed Whole number that the draws follow from. The same seed stands for the same draws of
-#'   the weights in all of these functions, and in [predict_draws()].
+#'   the weights in all of these functions, and in [predict_draws()]. With `NULL` it is drawn from
+#'   Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets;
+#'   R's own, which `set.seed()` sets, has no effect on it.
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
 #' @returns For one value an example, `posterior_epred()` and `posterior_predict()` return a matrix,
 #'   draws x examples; otherwise an array, draws x examples x values. `log_lik()` returns a matrix,

@@ -192,3 +192,42 @@ TFPROBABILITY = {
 @pytest.mark.parametrize("name", TFPROBABILITY)
 def test_layer_arguments_are_those_of_tfprobability(r, name):
     assert r_formals(r, name) == TFPROBABILITY[name]
+
+
+def rd_code(r):
+    """Return for each help page what it shows as code, and all of its text but the examples."""
+    return r.json("""
+        text_of <- function(part) paste(unlist(part), collapse = "")
+        code_of <- function(part) {
+          if (identical(attr(part, "Rd_tag"), "\\\\code")) return(list(text_of(part)))
+          if (is.list(part)) unlist(lapply(part, code_of), recursive = FALSE)
+        }
+        lapply(tools::Rd_db("bayeslayers"), function(page) {
+          tags <- vapply(page, attr, "", "Rd_tag")
+          page <- page[!tags %in% c("\\\\examples", "\\\\references")]
+          list(code = as.list(unlist(lapply(page, code_of))), text = text_of(page))
+        })
+    """)
+
+
+def test_no_help_page_of_r_is_in_pythons_words(r):
+    found = []
+    for name, page in rd_code(r).items():
+        # The one name with a dot that is R's.
+        code = " ".join(page["code"]).replace("set.seed()", "")
+        found += [(name, call) for call in re.findall(r"[\w.]*\w\.\w+\(", code)]
+        found += [(name, path) for path in re.findall(r"\b(?:keras|tf|tfp|np)\.\w[\w.]*", code)]
+        found += [(name, word) for word in re.findall(r"\b(?:None|True|False|lambda)\b", code)]
+        found += [(name, word) for word in re.findall(r"dictionar\w+|NumPy|pandas", page["text"])]
+    assert not found
+
+
+SEEDED = [name for name in FUNCTIONS if "seed" in getattr(bayeslayers, name).page.arguments]
+
+
+@pytest.mark.parametrize("page", [*SEEDED, "posterior-methods", "rstantools-methods"])
+def test_every_help_page_with_a_seed_says_which_generator_it_is_drawn_from(r, page):
+    text = " ".join(rd_code(r)[f"{page}.Rd"]["text"].split())
+    assert "set.seed()" in text
+    assert "keras3::set_random_seed()" in text
+    assert "keras$utils$set_random_seed(1L)" in text

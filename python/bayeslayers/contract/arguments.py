@@ -1,8 +1,8 @@
 """Every argument of the contract: its prose, its default as R spells it, and its coercion from R.
 
 Names, order and Python defaults are those of the Python signatures and stand nowhere else. In the
-prose, `{none}`, `{true}` and `{false}` become each language's own words; `{rank}` is the number of
-spatial dimensions.
+prose, `{none}`, `{true}` and the other words of `contract/pages.py` become each language's own;
+`{rank}` is the number of spatial dimensions.
 """
 
 from __future__ import annotations
@@ -356,7 +356,7 @@ LAYER_ARGUMENTS = {
     ),
     "seed": Argument(
         "Whole number from which the layer draws its initial variables and all its samples. With "
-        "{none} it is drawn from the generator that `keras.utils.set_random_seed()` sets.",
+        "{none} it is drawn from {generator}.",
         Coercion.WHOLE,
     ),
     "name": Argument("Name of the layer, unique in its model. With {none} one is made up."),
@@ -467,7 +467,7 @@ MODEL_ARGUMENTS = {
     ),
     "x": Argument(
         "Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged "
-        "one) or a data frame; a list or dictionary of them for a model of several inputs; or "
+        "one) or a data frame; a list or {dictionary} of them for a model of several inputs; or "
         "batches of them: a `tf.data.Dataset`, a `PyDataset`, a generator with an end, a data "
         "loader. Batches may hold pairs of inputs and targets, or these and weights, which are "
         "left out of account."
@@ -494,8 +494,7 @@ MODEL_ARGUMENTS = {
         Coercion.PLACE,
     ),
     "seed": Argument(
-        "Whole number that the draws follow from. With {none} it is drawn from the generator that "
-        "`keras.utils.set_random_seed()` sets.",
+        "Whole number that the draws follow from. With {none} it is drawn from {generator}.",
         Coercion.WHOLE,
     ),
     "verbose": Argument('Whether to show progress: 0, 1, or "auto", where it takes several steps.'),

@@ -1,7 +1,8 @@
 """The documentation of every public function, put together once for both languages.
 
-A page holds its text with `{none}`, `{true}` and `{false}` still open; `docstring` closes them in
-Python's words, and the generator of the R half closes them in R's.
+A page holds its text with words such as `{none}` and `{true}` still open; `docstring` closes them
+in Python's words, and the generator of the R half closes them in R's. It also turns the names of
+what stands in a module of Python, such as `keras.ops`, into those of R, `keras$ops`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from bayeslayers.contract.arguments import (
     Argument,
 )
 
-PYTHON_WORDS = {"none": "`None`", "true": "`True`", "false": "`False`"}
+PYTHON_WORDS = {
+    "none": "`None`",
+    "true": "`True`",
+    "false": "`False`",
+    "array": "A NumPy array",
+    "dictionary": "dictionary",
+    "generator": "the generator that `keras.utils.set_random_seed()` sets",
+}
 
 _WIDTH = 96
 _INDENT = "    "
@@ -198,7 +206,7 @@ def _wrap(text: str, indent: str = "", hanging: str | None = None) -> str:
 
 
 def close(text: str, words: Mapping[str, str] = PYTHON_WORDS) -> str:
-    """Put a language's words for nothing, true and false into a text."""
+    """Put a language's words into a text."""
     for name, word in words.items():
         text = text.replace(f"{{{name}}}", word)
     return text

@@ -115,7 +115,7 @@ class DenseVariational(DivergingLayer):
             "own_prose": {
                 "seed": "Whole number from which the layer draws all its samples. A model or a "
                 "layer that is the posterior draws from its own seed. With {none} it is drawn from "
-                "the generator that `keras.utils.set_random_seed()` sets."
+                "{generator}."
             },
             "python_example": _PYTHON_EXAMPLE,
             "r_example": _R_EXAMPLE,

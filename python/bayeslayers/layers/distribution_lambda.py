@@ -39,7 +39,7 @@ _DETAILS = (
     "`make_distribution_fn` is called at every use, on the outputs of the layers before: it must "
     "take its parameters from them, or from constants, and has no trainable variables of its own.",
     "XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from some "
-    "distributions, such as gamma and Poisson: take `Distribution.mean` to convert them, or "
+    'distributions, such as gamma and Poisson: take "mean" as their `convert_to_tensor_fn`, or '
     "compile the model with `jit_compile` off.",
 )
 _PYTHON_EXAMPLE = """\

@@ -17,8 +17,8 @@ from bayeslayers.layers.family import FamilyLayer
 _STREAM = "seed_generator_state"
 
 SEED_OF_SAMPLES = (
-    "Whole number from which the layer draws all its samples. With {none} it is drawn from the "
-    "generator that `keras.utils.set_random_seed()` sets."
+    "Whole number from which the layer draws all its samples. With {none} it is drawn from "
+    "{generator}."
 )
 """The prose of `seed`, for layers that have no random variables to start with."""
 

@@ -45,9 +45,8 @@ _REFERENCE = (
         "All draws are returned, and take as much memory as the array that holds them. Beside it "
         "there are those of one batch.",
     ),
-    returns="A NumPy array of shape (draws, n, ...), an R array of these dimensions; for a model "
-    "of several outputs, one for each, in a list or a dictionary (in R a named list) as the model "
-    "returns them.",
+    returns="{array} of shape (draws, n, ...); for a model of several outputs, one for each, in a "
+    "list or a {dictionary} as the model returns them.",
     raises="If an argument breaks a rule that is stated here.",
     python_example="""\
 >>> import keras

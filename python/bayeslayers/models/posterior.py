@@ -49,7 +49,7 @@ model <- keras$Sequential() |>
         "`predict_draws()` has under it, draw by draw: what a prediction and a weight have to do "
         "with one another can be seen.",
     ),
-    returns="A dictionary (in R a named list) of arrays (draws, ...), one for each weight.",
+    returns="A {dictionary} of arrays (draws, ...), one for each weight.",
     raises="If an argument breaks a rule that is stated here.",
     python_example=_PYTHON_MODEL.format(name="posterior_draws")
     + """\

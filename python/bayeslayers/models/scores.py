@@ -91,7 +91,7 @@ _LOGITS = (
         _LOGITS,
         "The same `seed` stands for the same draws of the weights as in `predict_draws()`.",
     ),
-    returns="A NumPy array of shape (draws, n), an R array of these dimensions.",
+    returns="{array} of shape (draws, n).",
     raises="If the model ends in a tensor of values, which leave no likelihood, or an argument "
     "breaks a rule that is stated here.",
     python_example=_PYTHON_MODEL.format(name="log_likelihood")
