@@ -28,7 +28,8 @@
 #'   `x` is what the examples are drawn over: a number or a date for each; with `NULL` the example's
 #'   number. `plot()` takes it by position: `plot(summary, time)`.
 #' @param y What was observed, as `fit()` takes it: a number for each example, or a matrix with a
-#'   column for each value; of classes, numbers from 0. Or `NULL`.
+#'   column for each value; of classes, numbers from 0, or a factor with a level for each class. Or
+#'   `NULL`.
 #' @param weight Which weights to draw, such as `"dense.kernel"`; with `NULL` all of them.
 #' @param ... Handed on by `plot()`; not used otherwise.
 #' @returns `autoplot()` returns a ggplot, `plot()` what it was given, invisibly.
@@ -336,7 +337,17 @@ observed_values <- function(y, table, call) {
 }
 
 observed_classes <- function(y, n, classes, call) {
-  labels <- as.vector(y)
+  if (is.factor(y) && length(levels_of(y)) != classes) {
+    abort_picture(
+      c(
+        "{.arg y} must have as many levels as there are classes, {classes}.",
+        x = "Received: {length(levels_of(y))} level{?s}, {.val {levels_of(y)}}."
+      ),
+      call
+    )
+  }
+  labels <- if (is.factor(y)) places_of(y) else as.vector(y)
+  labels <- if (is.logical(labels)) as.integer(labels) else labels
   is_fine <- length(labels) == n && rlang::is_integerish(labels) && !anyNA(labels) &&
     all(labels >= 0 & labels < classes)
   if (!is_fine) {

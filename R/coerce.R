@@ -9,6 +9,7 @@ coerce_argument <- function(name, value, other = as_python_value) {
     shape = as_shape(value),
     closure = as_closure(value, name),
     place = as_place(value),
+    data = as_data(value),
     other = other(value)
   )
 }

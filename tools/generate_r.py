@@ -31,6 +31,9 @@ R_WORDS = {
     "false": "`FALSE`",
     "array": "An array",
     "dictionary": "named list",
+    "factor": "factor",
+    "levels": "levels",
+    "vector": "A vector",
     "generator": (
         "Keras's generator, which `keras3::set_random_seed()` or `keras.utils.set_random_seed(1L)` "
         "sets; R's own, which `set.seed()` sets, has no effect on it"

@@ -19,6 +19,7 @@ class Coercion(Enum):
     SHAPE = "shape"
     FUNCTION = "closure"
     PLACE = "place"
+    DATA = "data"
 
 
 @dataclass(frozen=True)
@@ -467,10 +468,11 @@ MODEL_ARGUMENTS = {
     ),
     "x": Argument(
         "Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged "
-        "one) or a data frame; a list or {dictionary} of them for a model of several inputs; or "
-        "batches of them: a `tf.data.Dataset`, a `PyDataset`, a generator with an end, a data "
-        "loader. Batches may hold pairs of inputs and targets, or these and weights, which are "
-        "left out of account."
+        "one) or a data frame of numbers, where {vector} of n numbers stands for n examples; a "
+        "list or {dictionary} of them for a model of several inputs; or batches of them: a "
+        "`tf.data.Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may "
+        "hold pairs of inputs and targets, or these and weights, which are left out of account.",
+        Coercion.DATA,
     ),
     "draws": Argument("Positive whole number: how many draws.", Coercion.WHOLE),
     "kind": Argument('"mean" or "sample"; see above.'),
@@ -515,8 +517,10 @@ MODEL_ARGUMENTS = {
     ),
     "share": Argument("Number from 0 to 1: the part of the weights to remove, or {none}."),
     "y": Argument(
-        "Targets, one for each example: an array or a tensor; or a list or dictionary that holds "
-        "them for each output. With {none} those that come with `x`."
+        "Targets, one for each example: an array or a tensor; or a list or {dictionary} that holds "
+        "them for each output. Of classes also a {factor}: its {levels}, as many as the model has "
+        "classes, are the classes 0, 1, ... in this order. With {none} those that come with `x`.",
+        Coercion.DATA,
     ),
     "levels": Argument(
         "Numbers from 0 to 1: the probabilities of the central intervals.", r_default="c(0.5, 0.9)"

@@ -155,6 +155,29 @@ def probabilities(argument: str, value: Any) -> tuple[float, ...]:
     return tuple(map(float, listed))
 
 
+def is_categorical(values: Any) -> bool:
+    """Whether values are a pandas categorical, alone, in a series or in a column of a frame."""
+    dtypes = getattr(values, "dtypes", None)
+    found = list(dtypes) if hasattr(dtypes, "__iter__") else [getattr(values, "dtype", None)]
+    # By name: pandas is loaded where somebody has made a categorical, and not by this module.
+    return any(type(dtype).__name__ == "CategoricalDtype" for dtype in found)
+
+
+def not_categorical(argument: str, values: Any) -> None:
+    """Values that are numbers, and not the names of categories."""
+    if is_categorical(values):
+        rule = "must hold numbers, and no categories (factors)"
+        hint = "Give the number of each category, or a column of 0 and 1 for each of them."
+        raise ArgumentError(argument, rule, {}, hint)
+
+
+def complete(argument: str, is_missing: Any) -> None:
+    """Values of which none is missing; `is_missing` is an array that says which are."""
+    if is_missing.any():
+        received = Described(f"{is_missing.sum()} of {is_missing.size}")
+        raise ArgumentError(argument, "must hold no missing values", {"missing": received})
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 

@@ -26,6 +26,9 @@ PYTHON_WORDS = {
     "false": "`False`",
     "array": "A NumPy array",
     "dictionary": "dictionary",
+    "factor": "pandas categorical",
+    "levels": "categories",
+    "vector": "An array",
     "generator": "the generator that `keras.utils.set_random_seed()` sets",
 }
 

@@ -1,9 +1,9 @@
-"""What a model is asked about: inputs, and targets with them, in every form `predict()` takes."""
+"""What a model is asked about: inputs, in every form that `predict()` takes."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 
 _RULE = (
     "must be what `predict()` takes: an array, a tensor or a data frame, a list or dictionary of "
     "them with as many examples each, or a dataset, a `PyDataset` or a generator of batches of them"
 )
-_FAILURES = (TypeError, ValueError, IndexError, RuntimeError, OverflowError, tf.errors.OpError)
+FAILURES = (TypeError, ValueError, IndexError, RuntimeError, OverflowError, tf.errors.OpError)
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,15 @@ class Arrays:
     decides_batch_size = False
 
     def __init__(self, x: Any) -> None:
+        for leaf in keras.tree.flatten(x):
+            checks.not_categorical("x", leaf)
         try:
             self._x = _nest_of_arrays(x)
             sizes = {_length(leaf) for leaf in keras.tree.flatten(self._x)}
             # Whether they can be tensors is said before anything is computed.
             self.first = self._batch(0, 1)
-        except _FAILURES as error:
-            raise _refused("x", _RULE, x) from error
+        except FAILURES as error:
+            raise refused("x", _RULE, x) from error
         if len(sizes) != 1:
             raise ArgumentError("x", _RULE, {"x": Described(f"{sorted(sizes)} examples")})
         self.count: int = sizes.pop()
@@ -89,7 +92,7 @@ class Stream:
         remaining = map(self._batch, iter(batches))
         first = next(remaining, None)
         if first is None:
-            raise ArgumentError("x", "must hold at least one batch", {"x": _described(source)})
+            raise ArgumentError("x", "must hold at least one batch", {"x": described(source)})
         self.first = first
         self._all = itertools.chain([first], remaining)
 
@@ -111,8 +114,8 @@ class Stream:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
             x = keras.tree.map_structure(_as_tensor, _nest_of_arrays(x))
             sizes = {_length(leaf) for leaf in keras.tree.flatten(x)}
-        except _FAILURES as error:
-            raise _refused("x", rule, batch) from error
+        except FAILURES as error:
+            raise refused("x", rule, batch) from error
         if len(sizes) != 1:
             raise ArgumentError("x", rule, {"x": Described(f"a batch of {sorted(sizes)} examples")})
         return Batch(x, y, sizes.pop())
@@ -138,14 +141,14 @@ def as_inputs(x: Any) -> Arrays | Stream:
 def _ends(x: Any, steps: int | None) -> int:
     if steps is None:
         rule = "must have an end: take as many batches of it as there shall be, as by `take()`"
-        raise ArgumentError("x", rule, {"x": _described(x)})
+        raise ArgumentError("x", rule, {"x": described(x)})
     return int(steps)
 
 
 def _is_iterable_of_batches(x: Any) -> bool:
     # A generator, a data loader of PyTorch, a Grain dataset; arrays and tensors have examples.
     is_nest = isinstance(x, (list, tuple, dict, str, bytes, set, frozenset))
-    return hasattr(x, "__iter__") and not is_nest and not _is_array(x)
+    return hasattr(x, "__iter__") and not is_nest and not is_array(x)
 
 
 class _SparseRows:
@@ -179,7 +182,7 @@ def _nest_of_arrays(x: Any) -> Any:
         return {name: _nest_of_arrays(value) for name, value in x.items()}
     if isinstance(x, (list, tuple)) and not _is_of_numbers(x):
         return type(x)(map(_nest_of_arrays, x)) if type(x) in (list, tuple) else x
-    return _as_array(x)
+    return as_array(x)
 
 
 def _is_of_numbers(x: list | tuple) -> bool:
@@ -192,7 +195,8 @@ def _is_of_numbers(x: list | tuple) -> bool:
     )
 
 
-def _is_array(x: Any) -> bool:
+def is_array(x: Any) -> bool:
+    """Whether a value is a single array, and no nest of them."""
     return (
         isinstance(x, (tf.Tensor, tf.RaggedTensor, tf.SparseTensor))
         or hasattr(x, "__array__")
@@ -200,7 +204,7 @@ def _is_array(x: Any) -> bool:
     )
 
 
-def _as_array(x: Any) -> Any:
+def as_array(x: Any) -> Any:
     """Return what may be cut into rows: a tensor, a NumPy array, or sparse rows."""
     if isinstance(x, tf.SparseTensor) or hasattr(x, "tocoo"):
         return _SparseRows(x)
@@ -210,7 +214,7 @@ def _as_array(x: Any) -> Any:
         return _of_data_frame(x)
     if hasattr(x, "detach"):
         x = x.detach().cpu()
-    if not _is_array(x) and not (isinstance(x, (list, tuple)) and _is_of_numbers(x)):
+    if not is_array(x) and not (isinstance(x, (list, tuple)) and _is_of_numbers(x)):
         raise TypeError(f"neither an array nor a tensor: {type(x).__name__}")
     return np.asarray(x)
 
@@ -279,84 +283,16 @@ def common_specification(first: Any, second: Any) -> Any:
 
     try:
         return keras.tree.map_structure(common, first, second)
-    except _FAILURES as error:
+    except FAILURES as error:
         rule = "must hold batches of one form, which differ in their sizes alone"
         raise ArgumentError("x", rule, {"x": Described(f"{first}, then {second}")}) from error
 
 
-class Targets:
-    """What was observed: given beside the inputs, or coming with them.
-
-    Args:
-        inputs: The inputs.
-        y: What the caller gave as targets, or `None`.
-        pick: Takes the targets of one output out of those of all.
-        check: Raises an error where a batch's targets can't come from the output.
-    """
-
-    def __init__(
-        self,
-        inputs: Arrays | Stream,
-        y: Any,
-        pick: Callable[[Any], Any],
-        check: Callable[[np.ndarray], None],
-    ) -> None:
-        self._pick, self._check = pick, check
-        self._given = None
-        with_inputs = inputs.first.y is not None
-        if y is None and not with_inputs:
-            raise ArgumentError("y", "must be given where `x` does not hold the targets", {"y": y})
-        if y is not None and with_inputs:
-            rule = "must be left empty where `x` holds the targets"
-            raise ArgumentError("y", rule, {"y": _described(y)})
-        if y is not None:
-            self._given = _of_numbers(pick(y))
-            if inputs.count is not None:
-                _check_length(self._given, inputs.count)
-        elif with_inputs:
-            self.of(inputs.first, 0)
-
-    def of(self, batch: Batch, start: int) -> np.ndarray:
-        """Return the targets of a batch whose first example has this place among all."""
-        if self._given is None:
-            found = _of_numbers(self._pick(batch.y))
-        else:
-            found = self._given[start : start + batch.size]
-        _check_length(found, batch.size)
-        self._check(found)
-        return found
-
-    def check_end(self, count: int) -> None:
-        """Check that there are no more targets than examples."""
-        if self._given is not None:
-            _check_length(self._given, count)
-
-
-_TARGETS = "must be an array or a tensor that holds a target for each example"
-
-
-def _of_numbers(y: Any) -> np.ndarray:
-    try:
-        values = keras.ops.convert_to_numpy(_as_array(y) if _is_array(y) else y)
-    except _FAILURES as error:
-        raise _refused("y", _TARGETS, y) from error
-    if values.dtype.kind not in "biuf" and values.dtype.name not in ("bfloat16",):
-        received = Described(values.dtype.name)
-        raise ArgumentError("y", f"{_TARGETS}, in numbers", {"y": received})
-    if values.ndim == 0:
-        raise ArgumentError("y", _TARGETS, {"y": Described("a single number")})
-    return values
-
-
-def _check_length(y: np.ndarray, count: int) -> None:
-    if len(y) != count:
-        received = Described(f"shape {y.shape} for {count} examples")
-        raise ArgumentError("y", _TARGETS, {"y": received})
-
-
-def _described(value: Any) -> Described:
+def described(value: Any) -> Described:
+    """Say what class a value is of."""
     return Described(f"a {type(value).__name__}")
 
 
-def _refused(argument: str, rule: str, value: Any) -> ArgumentError:
-    return ArgumentError(argument, rule, {argument: _described(value)})
+def refused(argument: str, rule: str, value: Any) -> ArgumentError:
+    """Return the error of an argument whose value can't be taken."""
+    return ArgumentError(argument, rule, {argument: described(value)})

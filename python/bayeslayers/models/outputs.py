@@ -35,6 +35,8 @@ class OutputKind:
         count_of_classes: How many numbers, from 0, an outcome can be, where it is one of 0 and 1,
             or the number of a class.
         is_number_of_class: Whether its outcomes are the numbers of classes, which have no order.
+        width: How many classes there are, if what it holds for each example is one of classes: a
+            number for each, or one that stands for two.
     """
 
     place: int
@@ -43,6 +45,7 @@ class OutputKind:
     classes: str | None
     count_of_classes: int | None
     is_number_of_class: bool
+    width: int
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,7 @@ def _kind(place: int, name: str | None, output: Any) -> OutputKind:
         classes=_classes(output) if has_noise else None,
         count_of_classes=_count_of_classes(output) if has_noise else None,
         is_number_of_class=has_noise and is_number_of_class(output),
+        width=_width(output),
     )
 
 
@@ -237,6 +241,17 @@ def parameter_of_classes(over_classes: Any) -> Any:
     p = over_classes.probs
     # Those of several classes need not add up to 1.
     return p if isinstance(over_classes, tfd.Bernoulli) else p / tf.reduce_sum(p, -1, keepdims=True)
+
+
+def _width(output: Any) -> int:
+    """Return how many classes an output has numbers for, of which a single one stands for two."""
+    numbers = output
+    if is_distribution(output):
+        made = over_classes(output)
+        # Of other distributions, which have no classes, nothing is computed.
+        numbers = None if made is None else parameter_of_classes(made)
+    shape = tf.TensorShape(getattr(numbers, "shape", None))
+    return 2 if not shape.rank or shape.rank == 1 else max(shape[-1] or 1, 2)
 
 
 def _results(graph: Any) -> list[Any]:

@@ -349,7 +349,7 @@ def _reduce_classes(
     return of_model.reduce(
         wanted,
         lambda block: function(block, class_log_probabilities(kind, *block.values)),
-        of_model.targets(y, output),
+        of_model.targets(y, output, classes=output.width),
     )
 
 

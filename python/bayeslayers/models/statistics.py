@@ -17,7 +17,6 @@ from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.models.compiled import compiled_once
 from bayeslayers.models.inputs import (
     Batch,
-    Targets,
     as_inputs,
     common_specification,
     specification,
@@ -32,6 +31,7 @@ from bayeslayers.models.outputs import (
     over_classes,
     parameter_of_classes,
 )
+from bayeslayers.models.targets import Targets
 from bayeslayers.models.walk import check_model
 
 DRAWS_AT_ONCE = 16
@@ -120,6 +120,7 @@ class DrawsOfModel:
         y: Any,
         output: OutputKind,
         check: Callable[[np.ndarray], None] = lambda _: None,
+        classes: int | None = None,
     ) -> Targets:
         """Return the targets of an output: `y`, or with `None` those that came with the inputs.
 
@@ -127,8 +128,13 @@ class DrawsOfModel:
             y: What the caller gave.
             output: The output that they are targets of.
             check: Raises an error where a batch's targets can't come from it.
+            classes: How many classes it tells apart; `None` for an output of values.
         """
-        return Targets(self.inputs, y, lambda all_: self.outputs.target_of(output, all_), check)
+
+        def pick(targets: Any) -> Any:
+            return self.outputs.target_of(output, targets)
+
+        return Targets(self.inputs, y, pick, check, classes)
 
     def reduce(
         self,

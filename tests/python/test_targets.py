@@ -1,0 +1,80 @@
+"""Targets that are categories, and targets that no verb can score."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow_probability as tfp
+from scipy.special import log_softmax
+
+import bayeslayers as bl
+
+X = np.sin(np.arange(15.0)).reshape(5, 3)
+CLASSES = [1, 0, 1, 1, 0]
+NAMES = pd.Categorical(["a", "b", "a", "a", "b"], categories=["b", "a", "c"])
+
+
+def network(units=3):
+    return bl.layer_dense_flipout(keras.Sequential([keras.Input((3,))]), units=units)
+
+
+def classifier():
+    return bl.layer_distribution_lambda(
+        network(), lambda t: tfp.distributions.Categorical(logits=t)
+    )
+
+
+def values():
+    return bl.layer_distribution_lambda(network(1), lambda t: tfp.distributions.Normal(t, 0.5))
+
+
+def frame_of(names):
+    return pd.Series(names, index=list("vwxyz"))
+
+
+@pytest.mark.parametrize("make", [lambda names: names, frame_of, pd.CategoricalIndex])
+def test_the_places_of_categories_are_the_classes(make):
+    model = network()
+    found = bl.log_likelihood(model, X, make(NAMES), draws=3, outputs="logits", seed=1)
+    logits = bl.predict_draws(model, X, draws=3, seed=1).astype("float64")
+    expected = log_softmax(logits, axis=-1)[:, np.arange(5), CLASSES]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("verb", [bl.predictive_scores, bl.reliability_curve, bl.log_likelihood])
+def test_categories_count_like_numbers_in_every_verb(verb):
+    model = classifier()
+    found = np.asarray(verb(model, X, NAMES, draws=3, seed=1))
+    np.testing.assert_array_equal(found, np.asarray(verb(model, X, CLASSES, draws=3, seed=1)))
+
+
+@pytest.mark.parametrize("verb", [bl.predictive_scores, bl.reliability_curve, bl.log_likelihood])
+@pytest.mark.parametrize(
+    ("model", "y", "rule"),
+    [
+        (classifier, NAMES.remove_unused_categories(), "as many categories .* classes, 3"),
+        (values, NAMES, "numbers for a model of values"),
+        (classifier, NAMES.set_categories(["a", "c", "d"]), "no missing values"),
+        (classifier, np.array([0.0, np.nan, 1.0, 2.0, 1.0]), "no missing values"),
+        (values, np.array([0.0, np.nan, 1.0, 2.0, 1.0]), "no missing values"),
+        (classifier, np.array([0.5, 1.0, 2.0, 2.0, 1.0]), "a whole number from 0 to 2"),
+        (classifier, np.array([0, 1, 2, 3, 9]), "a whole number from 0 to 2"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(verb, model, y, rule):
+    with pytest.raises(bl.ArgumentError, match=rule) as caught:
+        verb(model(), X, y, draws=3)
+    assert caught.value.argument == "y"
+
+
+def test_categories_are_no_inputs():
+    with pytest.raises(bl.ArgumentError, match="`x` must hold numbers"):
+        bl.predict_draws(network(), NAMES, draws=3)
+    with pytest.raises(bl.ArgumentError, match="`x` must hold numbers"):
+        bl.predict_draws(network(), pd.DataFrame({"a": X[:, 0], "b": NAMES, "c": 1.0}), draws=3)
+
+
+def test_a_column_for_each_class_serves_a_distribution_over_numbers_of_classes():
+    model = classifier()
+    found = bl.log_likelihood(model, X, np.eye(3)[CLASSES], draws=3, seed=1)
+    np.testing.assert_array_equal(found, bl.log_likelihood(model, X, CLASSES, draws=3, seed=1))
