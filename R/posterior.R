@@ -18,8 +18,8 @@
 #'   the array that [predict_draws()] returned for one output.
 #' @param draws Positive whole number: how many draws.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's
-#'   generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own,
-#'   which `set.seed()` sets, has no effect on it.
+#'   generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's
+#'   own, which `set.seed()` sets, has no effect on it.
 #' @param variable Text: what predictions are called.
 #' @param ... `draws` and `seed`, in the functions that do not name them; nothing else.
 #' @returns `as_draws()` a `draws_matrix`, with a row for each draw and a column for each number;
@@ -48,10 +48,14 @@ as_draws.keras.src.models.model.Model <- function( # nolint: object_name, object
     x, draws = 1000, seed = NULL, ...) {
   call <- rlang::current_env()
   rlang::check_dots_empty(call = call)
-  arguments <- list(model = x, draws = draws, seed = seed)
-  weights <- call_python(core(call)$posterior_draws, arguments, call, c(model = "x"))
-  columns <- Map(as_variables, weights, names(weights))
-  posterior::as_draws_matrix(do.call(cbind, unname(columns)))
+  posterior::as_draws_matrix(matrix_of_weights(x, draws, seed, call, c(model = "x")))
+}
+
+# A row for each draw, and a column for each number in a weight.
+matrix_of_weights <- function(model, draws, seed, call, spelling) {
+  arguments <- list(model = model, draws = draws, seed = seed)
+  weights <- call_python(core(call)$posterior_draws, arguments, call, spelling)
+  do.call(cbind, unname(Map(as_variables, weights, names(weights))))
 }
 
 # posterior's own methods would drop `draws` and `seed` on the way.

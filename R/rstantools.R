@@ -1,34 +1,47 @@
 #' The generics of rstantools for models
 #'
 #' \preformatted{posterior_epred:     E(y | x, w_d)
+#' posterior_linpred:   eta_d = A(h(x; w_d), w_d),   E(y | x, w_d) = link inverse of eta_d
 #' posterior_predict:   y_d ~ p(y | x, w_d)
+#' predictive_error:    y - y_d
 #' predictive_interval: [quantile((1 - prob) / 2), quantile((1 + prob) / 2)] of the y_d
+#' posterior_interval:  the same quantiles of the weights w_d
 #' log_lik:             log p(y | x, w_d),     w_d ~ q,   d = 1, ..., draws}
 #'
 #' A Keras model is asked for its draws as a model of rstanarm or brms is. Unlike those, it does not
 #' keep the data that it was trained on: `newdata` has to be given.
 #'
 #' A model that ends in a tensor has no model of the noise. `posterior_epred()` gives the draws of
-#' its outputs; the others need a distribution, such as [layer_distribution_lambda()] gives.
-#' `log_lik()` also takes classes, whose `outputs` are then named.
+#' its outputs; `posterior_predict()`, `predictive_error()`, `predictive_interval()` and `log_lik()`
+#' need a distribution, such as [layer_distribution_lambda()] gives. `log_lik()` also takes classes,
+#' whose `outputs` are then named.
 #'
 #' An interval lies between two quantiles of the draws of the outcome, ends included: those of
 #' [predictive_summary()], and of the intervals whose coverage [predictive_scores()] counts.
 #'
 #' Where the model ends in a categorical distribution, `posterior_epred()` gives the probabilities
-#' of the classes, and there is no interval. Classes are counted from 0, as `fit()` takes them, both
-#' in what `posterior_predict()` returns and in the `y` of `log_lik()`. After a Bernoulli
-#' distribution, outcomes are 0 and 1, and the probability is that of 1.
+#' of the classes, and there is no interval and no error. Classes are counted from 0, as `fit()`
+#' takes them, both in what `posterior_predict()` returns and in the `y` of `log_lik()`, which may
+#' also be a factor. After a Bernoulli distribution, outcomes are 0 and 1, and the probability is
+#' that of 1.
+#'
+#' The linear predictor is what the last dense layer or convolution of a model returns, before its
+#' activation, and before a distribution or an activation in a layer of its own: the logits of
+#' classes, the logarithm of a rate, or all parameters of a distribution as the network gives them.
+#' A model that ends otherwise, such as in a recurrent layer, and one that is neither sequential nor
+#' functional, has none. With `transform` it is the same as `posterior_epred()`.
 #'
 #' The generics are those of the package rstantools, which has to be installed.
 #'
-#' @param object A Keras 3 model, sequential, functional or subclassed. `log_lik()` takes one of one
-#'   output.
-#' @param newdata Inputs: an array or a tensor, or a list or named list of them for a model of
-#'   several inputs.
-#' @param y Targets, one for each example: an array or a tensor.
+#' @param object A Keras 3 model, sequential, functional or subclassed. `posterior_linpred()`,
+#'   `predictive_error()` and `log_lik()` take one of one output.
+#' @param newdata Inputs: an array, a tensor or a data frame of numbers, or a list or named list of
+#'   them for a model of several inputs. A vector of n numbers stands for n examples.
+#' @param y Targets, one for each example: an array or a tensor. Of classes also a factor: its
+#'   levels, as many as the model has classes, are the classes 0, 1, ... in this order.
 #' @param draws Positive whole number: how many draws.
 #' @param prob Number above 0 and below 1: the probability of the central interval.
+#' @param transform `TRUE` or `FALSE`: whether the link function is undone.
 #' @param ... Not used.
 #' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or
 #'   "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
@@ -36,32 +49,42 @@
 #'   memory. With `NULL` as many as [predict_draws()] takes. Must be `NULL` where `newdata` comes in
 #'   batches.
 #' @param seed Whole number that the draws follow from. The same seed stands for the same draws of
-#'   the weights in all of these functions, and in [predict_draws()]. With `NULL` it is drawn from
-#'   Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets;
-#'   R's own, which `set.seed()` sets, has no effect on it.
+#'   the weights in all of these functions, in [predict_draws()] and in [posterior_draws()]. With
+#'   `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or
+#'   `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
-#' @returns For one value an example, `posterior_epred()` and `posterior_predict()` return a matrix,
-#'   draws x examples; otherwise an array, draws x examples x values. `log_lik()` returns a matrix,
-#'   draws x examples. `predictive_interval()` returns a matrix with a row for each example and two
-#'   columns, such as "5%" and "95%"; for several values an example an array, examples x values x 2.
-#'   Of a model of several outputs each has its own, in a list.
+#' @returns For one value an example, `posterior_epred()`, `posterior_linpred()`,
+#'   `posterior_predict()` and `predictive_error()` return a matrix, draws x examples; otherwise an
+#'   array, draws x examples x values. `log_lik()` returns a matrix, draws x examples.
+#'   `predictive_interval()` returns a matrix with a row for each example and two columns, such as
+#'   "5%" and "95%"; for several values an example an array, examples x values x 2.
+#'   `posterior_interval()` returns such a matrix with a row for each number in a weight, named as
+#'   `posterior::as_draws()` names it: `out.kernel[1,2]`. Of a model of several outputs each has its
+#'   own, in a list.
 #' @section Errors:
 #' If `newdata` or `y` is missing, the model ends in a tensor where a distribution is needed or in
-#' classes where an interval is asked for, or an argument breaks a rule that is stated here.
+#' classes where an interval or an error is asked for, it has no linear predictor or no layer with a
+#' posterior where one is asked for, or an argument breaks a rule that is stated here.
 #' @references Gabry, J., Goodrich, B., Lysy, M., and Johnson, A. (2022). rstantools: Tools for
 #'   Developing R Packages Interfacing with Stan. <https://mc-stan.org/rstantools/>
-#' @seealso [predict_draws()], [predictive_summary()], [log_likelihood()]
+#' @seealso [predict_draws()], [predictive_summary()], [log_likelihood()],
+#'   [`loo()`][loo-methods]
 #' @examplesIf reticulate::py_module_available("keras") && rlang::is_installed("rstantools")
 #' library(rstantools)
 #' keras <- reticulate::import("keras")
 #' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, input_shape = 3) |>
-#'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+#'   layer_dense_flipout(units = 1, name = "out", input_shape = 3) |>
+#'   layer_distribution_lambda(function(t) tfd_poisson(log_rate = t))
 #' x <- array(rnorm(15), c(5, 3))
+#' y <- rpois(5, 1)
 #' dim(posterior_epred(model, x, draws = 100, seed = 1))
+#' log_rates <- posterior_linpred(model, newdata = x, draws = 100, seed = 1)
+#' all.equal(exp(log_rates), posterior_epred(model, x, draws = 100, seed = 1), tolerance = 1e-5)
 #' dim(posterior_predict(model, x, draws = 100, seed = 1))
+#' dim(predictive_error(model, x, y, draws = 100, seed = 1))
 #' predictive_interval(model, x, prob = 0.9, draws = 100, seed = 1)
-#' dim(log_lik(model, x, rep(0, 5), draws = 100, seed = 1))
+#' posterior_interval(model, prob = 0.9, draws = 100, seed = 1)
+#' dim(log_lik(model, x, y, draws = 100, seed = 1))
 #' @name rstantools-methods
 NULL
 
@@ -91,6 +114,52 @@ posterior_predict.keras.src.models.model.Model <- function( # nolint: object_nam
 }
 
 #' @rdname rstantools-methods
+#' @method posterior_linpred keras.src.models.model.Model
+#' @exportS3Method rstantools::posterior_linpred keras.src.models.model.Model
+posterior_linpred.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    object, transform = FALSE, newdata, draws = 1000, ...,
+    batch_size = NULL, seed = NULL, verbose = "auto") {
+  call <- rlang::current_env()
+  check_newdata(missing(newdata), call)
+  check_true_or_false(transform, "transform", call)
+  rlang::check_dots_empty(call = call)
+  settings <- list(draws = draws, batch_size = batch_size, seed = seed, verbose = verbose)
+  if (transform) {
+    return(by_example(draws_of_kind("mean", object, newdata, settings, call)))
+  }
+  arguments <- c(list(model = object, x = newdata), settings)
+  by_example(call_python(core(call)$shim$linear_predictors, arguments, call, generics_spelling))
+}
+
+#' @rdname rstantools-methods
+#' @method predictive_error keras.src.models.model.Model
+#' @exportS3Method rstantools::predictive_error keras.src.models.model.Model
+predictive_error.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    object, newdata, y, draws = 1000, ..., batch_size = NULL, seed = NULL, verbose = "auto") {
+  call <- rlang::current_env()
+  check_newdata(missing(newdata), call)
+  check_observed(missing(y), call)
+  rlang::check_dots_empty(call = call)
+  arguments <- list(
+    model = object, x = newdata, y = y, draws = draws,
+    batch_size = batch_size, seed = seed, verbose = verbose
+  )
+  by_example(call_python(core(call)$shim$predictive_errors, arguments, call, generics_spelling))
+}
+
+#' @rdname rstantools-methods
+#' @method posterior_interval keras.src.models.model.Model
+#' @exportS3Method rstantools::posterior_interval keras.src.models.model.Model
+posterior_interval.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    object, prob = 0.9, draws = 1000, ..., seed = NULL) {
+  call <- rlang::current_env()
+  rlang::check_dots_empty(call = call)
+  check_inner_probability(prob, call)
+  weights <- matrix_of_weights(object, draws, seed, call, generics_spelling)
+  rstantools::posterior_interval(weights, prob = prob)
+}
+
+#' @rdname rstantools-methods
 #' @method predictive_interval keras.src.models.model.Model
 #' @exportS3Method rstantools::predictive_interval keras.src.models.model.Model
 predictive_interval.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
@@ -114,15 +183,12 @@ log_lik.keras.src.models.model.Model <- function( # nolint: object_name, object_
     outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto") {
   call <- rlang::current_env()
   check_newdata(missing(newdata), call)
-  if (missing(y)) {
-    abort_missing("y", "what was observed, a target for each example", call)
-  }
+  check_observed(missing(y), call)
   rlang::check_dots_empty(call = call)
-  arguments <- list(
-    model = object, x = newdata, y = y, draws = draws,
-    outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose
+  settings <- list(
+    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose
   )
-  call_python(core(call)$log_likelihood, arguments, call, generics_spelling)
+  log_likelihoods(object, newdata, y, settings, call, generics_spelling)
 }
 
 # What the generics call the core's arguments.
@@ -133,6 +199,11 @@ draws_of_kind <- function(kind, object, newdata, settings, call) {
   call_python(core(call)$predict_draws, arguments, call, generics_spelling)
 }
 
+log_likelihoods <- function(model, newdata, y, settings, call, spelling) {
+  arguments <- c(list(model = model, x = newdata, y = y), settings)
+  call_python(core(call)$log_likelihood, arguments, call, spelling)
+}
+
 check_outcomes <- function(object, newdata, in_order, call) {
   arguments <- list(model = object, x = newdata, in_order = in_order)
   call_python(core(call)$shim$check_outcomes, arguments, call, generics_spelling)
@@ -141,6 +212,12 @@ check_outcomes <- function(object, newdata, in_order, call) {
 check_newdata <- function(is_missing, call) {
   if (is_missing) {
     abort_missing("newdata", "the inputs, as a Keras model keeps no data of its training", call)
+  }
+}
+
+check_observed <- function(is_missing, call) {
+  if (is_missing) {
+    abort_missing("y", "what was observed, a target for each example", call)
   }
 }
 
@@ -155,15 +232,26 @@ abort_missing <- function(argument, meaning, call) {
 
 check_inner_probability <- function(prob, call) {
   is_fine <- is.numeric(prob) && length(prob) == 1 && !is.na(prob) && prob > 0 && prob < 1
+  check_rule(is_fine, "prob", prob, "must be a number above 0 and below 1", call)
+}
+
+check_true_or_false <- function(value, argument, call) {
+  is_fine <- is.logical(value) && length(value) == 1 && !is.na(value)
+  check_rule(is_fine, argument, value, "must be true or false", call)
+}
+
+# For arguments of R alone, which the core never sees.
+check_rule <- function(is_fine, argument, value, rule, call) {
   if (!is_fine) {
     cli::cli_abort(
       c(
-        "{.arg prob} must be a number above 0 and below 1.",
-        x = "Received: {.code prob = {describe(prob)}}."
+        "{.arg {argument}} {rule}.",
+        x = "Received: {.code {argument} = {describe(value)}}."
       ),
       call = call,
       class = "bayeslayers_argument_error",
-      argument = "prob"
+      argument = argument,
+      rule = rule
     )
   }
 }

@@ -9,7 +9,7 @@ set -eu
 # shellcheck source=tools/common.sh
 . "$(dirname -- "$0")/common.sh"
 
-packages="bayesplot cli ggplot2 here jsonlite knitr lintr magrittr Matrix pkgload png posterior \
+packages="bayesplot cli ggplot2 here jsonlite knitr lintr loo magrittr Matrix pkgload png posterior \
 rappdirs Rcpp RcppTOML rlang rmarkdown roxygen2 rstantools testthat withr"
 
 mkdir -p .Rlib

@@ -1,5 +1,20 @@
 skip_if_not_installed("rstantools")
 
+# A subclassed model, of which Keras knows no last layer.
+wrapped <- function(model) {
+  reticulate::py_run_string("
+import keras
+
+class Wrapped(keras.Model):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def call(self, x):
+        return self.model(x)
+", local = TRUE)$Wrapped(model)
+}
+
 test_that("draws of one value are a matrix, draws x examples, of several an array", {
   skip_without_core()
   x <- inputs_of_five()
@@ -129,17 +144,7 @@ test_that("functional and subclassed models are asked in the same way", {
   expected <- rstantools::posterior_epred(sequential, x, draws = 3, seed = 1)
   functional <- keras()$Model(sequential$inputs, sequential$outputs)
   expect_equal(rstantools::posterior_epred(functional, x, draws = 3, seed = 1), expected)
-  subclassed <- reticulate::py_run_string("
-import keras
-
-class Wrapped(keras.Model):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def call(self, x):
-        return self.model(x)
-", local = TRUE)$Wrapped(sequential)
+  subclassed <- wrapped(sequential)
   expect_equal(rstantools::posterior_epred(subclassed, x, draws = 3, seed = 1), expected)
 })
 
@@ -176,6 +181,168 @@ test_that("Python's errors name the arguments of the generics", {
   expect_error(rstantools::log_lik(tensor, x, 1:5), "`object` must end in", class = refused)
   expect_error(
     rstantools::predictive_interval(classifier(), x), "classes have no intervals",
+    class = refused
+  )
+})
+
+test_that("errors are what was observed minus draws of the outcome", {
+  skip_without_core()
+  x <- inputs_of_five()
+  y <- cos(1:5)
+  model <- noisy_model()
+  found <- rstantools::predictive_error(model, x, y, draws = 7, seed = 1)
+  outcomes <- rstantools::posterior_predict(model, x, draws = 7, seed = 1)
+  expect_equal(found, matrix(y, 7, 5, byrow = TRUE) - outcomes)
+  of_two <- noisy_model(units = 2)
+  y <- matrix(cos(1:10), 5, 2)
+  found <- rstantools::predictive_error(of_two, x, y, draws = 7, seed = 1)
+  outcomes <- rstantools::posterior_predict(of_two, x, draws = 7, seed = 1)
+  expect_identical(dim(found), c(7L, 5L, 2L))
+  expect_equal(found[3, , ], y - outcomes[3, , ])
+})
+
+test_that("intervals of the weights are the central quantiles of their draws", {
+  skip_without_core()
+  model <- plain_model(units = 2)
+  found <- rstantools::posterior_interval(model, prob = 0.8, draws = 50, seed = 1)
+  weights <- posterior_draws(model, draws = 50, seed = 1)
+  kernel <- sprintf("out.kernel[%d,%d]", 1:3, rep(1:2, each = 3))
+  expect_identical(dimnames(found), list(c(kernel, "out.bias[1]", "out.bias[2]"), c("10%", "90%")))
+  expected <- quantile(weights$out.kernel[, 3, 2], c(0.1, 0.9))
+  expect_equal(found["out.kernel[3,2]", ], expected)
+  skip_if_not_installed("posterior")
+  names <- posterior::variables(posterior::as_draws(model, draws = 2))
+  expect_identical(rownames(found), names)
+})
+
+test_that("intervals of normal weights are those of their distribution", {
+  skip_without_core()
+  model <- plain_model(units = 2)
+  found <- rstantools::posterior_interval(model, prob = 0.9, draws = 4000, seed = 1)[1:6, ]
+  table <- posterior_summary(model)
+  table <- table[match(rownames(found), paste0("out.", table$variable)), ]
+  exact <- table$mean + outer(table$sd, qnorm(c(0.05, 0.95)))
+  # The standard error of a quantile is sqrt(0.05 * 0.95 / 4000) / dnorm(1.645) = 0.033 sd, of which
+  # one of twelve is further than 5 away once in 140,000 times.
+  expect_lt(max(abs(found - exact) / table$sd), 5 * 0.0335)
+})
+
+# What a dense layer returns under each draw of its weights.
+by_hand <- function(x, weights, layer = "out") {
+  kernel <- weights[[paste0(layer, ".kernel")]]
+  bias <- weights[[paste0(layer, ".bias")]]
+  of_draw <- function(d) {
+    kernel <- matrix(kernel[d, , ], dim(kernel)[[2]])
+    sweep(x %*% kernel, 2, bias[d, ], "+")
+  }
+  drawn <- vapply(seq_len(nrow(kernel)), of_draw, matrix(0, nrow(x), dim(kernel)[[3]]))
+  aperm(array(drawn, c(nrow(x), dim(kernel)[[3]], nrow(kernel))), c(3, 1, 2))
+}
+
+test_that("the linear predictor is what the last linear map returns", {
+  skip_without_core()
+  x <- inputs_of_five()
+  dense <- function(...) {
+    set_seed(1)
+    keras()$Sequential() |> layer_dense_flipout(name = "out", input_shape = 3, ...)
+  }
+  softmax <- dense(units = 3)
+  softmax$add(keras()$layers$Softmax())
+  log_rate <- dense(units = 1) |> layer_distribution_lambda(function(t) tfd_poisson(log_rate = t))
+  rate <- dense(units = 1, activation = "softplus") |>
+    layer_distribution_lambda(function(t) tfd_poisson(rate = t))
+  functional <- keras()$Model(rate$inputs, rate$outputs)
+  models <- list(
+    none = dense(units = 2), inside = dense(units = 3, activation = "softmax"), behind = softmax,
+    distribution = log_rate, both = rate, functional = functional
+  )
+  for (kind in names(models)) {
+    model <- models[[kind]]
+    found <- rstantools::posterior_linpred(model, newdata = x, draws = 7, seed = 1)
+    expected <- by_hand(x, posterior_draws(model, draws = 7, seed = 1))
+    if (dim(expected)[[3]] == 1) expected <- expected[, , 1]
+    expect_equal(found, expected, tolerance = 1e-5, label = kind)
+  }
+  expected <- rstantools::posterior_epred(rate, x, draws = 7, seed = 1)
+  found <- rstantools::posterior_linpred(rate, newdata = x, draws = 7, seed = 1)
+  expect_equal(log1p(exp(found)), expected, tolerance = 1e-5)
+  same <- rstantools::posterior_linpred(rate, transform = TRUE, newdata = x, draws = 7, seed = 1)
+  expect_identical(same, expected)
+})
+
+test_that("the linear predictor of a plain layer follows the weights before it", {
+  skip_without_core()
+  x <- inputs_of_five()
+  model <- plain_model(units = 2)
+  last <- keras()$layers$Dense(1L, activation = "exponential")
+  model$add(last)
+  before <- by_hand(x, posterior_draws(model, draws = 7, seed = 1))
+  found <- rstantools::posterior_linpred(model, newdata = x, draws = 7, seed = 1)
+  kernel <- as.vector(last$kernel$numpy())
+  expect_equal(found, before[, , 1] * kernel[[1]] + before[, , 2] * kernel[[2]], tolerance = 1e-5)
+  expected <- rstantools::posterior_epred(model, x, draws = 7, seed = 1)
+  expect_equal(exp(found), expected, tolerance = 1e-5)
+  expect_identical(last$activation, keras()$activations$exponential)
+})
+
+test_that("a model without a linear predictor says what to use", {
+  skip_without_core()
+  x <- inputs_of_five()
+  refused <- "bayeslayers_argument_error"
+  steps <- array(sin(1:30), c(2, 5, 3))
+  recurrent <- keras()$Sequential() |> layer_lstm_flipout(units = 2, input_shape = c(5, 3))
+  expect_error(
+    rstantools::posterior_linpred(recurrent, newdata = steps, draws = 3),
+    "`object` must end in a dense layer.*LSTMFlipout.*posterior_epred", class = refused
+  )
+  expect_error(
+    rstantools::posterior_linpred(wrapped(plain_model()), newdata = x, draws = 3),
+    "`object` must be a sequential or functional model", class = refused
+  )
+  input <- keras()$Input(list(3L))
+  heads <- list(layer_dense_flipout(input, units = 1), layer_dense_flipout(input, units = 2))
+  two <- keras()$Model(input, heads)
+  expect_error(
+    rstantools::posterior_linpred(two, newdata = x), "`object` must have one output",
+    class = refused
+  )
+  expect_error(
+    rstantools::predictive_error(two, x, 1:5), "`object` must", class = refused
+  )
+})
+
+test_that("what the further generics lack is named, at the caller's line", {
+  skip_without_core()
+  x <- inputs_of_five()
+  model <- noisy_model()
+  refused <- "bayeslayers_argument_error"
+  for (generic in c("posterior_linpred", "predictive_error")) {
+    ask <- getExportedValue("rstantools", generic)
+    condition <- expect_error(ask(model), "`newdata` must be given", class = refused)
+    expect_match(deparse(condition$call)[[1]], "model")
+  }
+  expect_error(
+    rstantools::posterior_linpred(model, transform = 1, newdata = x), "`transform` must be",
+    class = refused
+  )
+  expect_error(rstantools::predictive_error(model, x), "`y` must be given", class = refused)
+  expect_error(rstantools::predictive_error(model, x, 1:10), "`y` must be", class = refused)
+  expect_error(
+    rstantools::predictive_error(model, x, matrix(1, 5, 2)), "`y` must hold", class = refused
+  )
+  expect_error(rstantools::predictive_error(model, x, c(NA, 1:4)), "no missing", class = refused)
+  expect_error(
+    rstantools::predictive_error(plain_model(), x, 1:5), "must end in a distribution",
+    class = refused
+  )
+  expect_error(
+    rstantools::predictive_error(classifier(), x, 1:5), "no intervals", class = refused
+  )
+  expect_error(rstantools::posterior_interval(model, prob = 2), "`prob` must", class = refused)
+  expect_error(rstantools::posterior_interval(model, draws = 0), "`draws` must", class = refused)
+  dense <- keras()$Sequential(list(keras()$Input(list(3L)), keras()$layers$Dense(1L)))
+  expect_error(
+    rstantools::posterior_interval(dense), "`object` must contain a layer with a posterior",
     class = refused
   )
 })

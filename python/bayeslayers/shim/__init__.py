@@ -11,7 +11,9 @@ import keras
 import numpy as np
 
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.models.draws import first_output
+from bayeslayers.models.draws import first_output, predict_draws, statistics_of_draws
+from bayeslayers.models.targets import as_numbers
+from bayeslayers.shim.linear_predictor import LinearPredictor
 
 _FLOATS = frozenset(("bfloat16", "float16", "float32", "float64"))
 
@@ -135,6 +137,38 @@ class NotAvailable:
 
     def __repr__(self) -> str:
         return "NA"
+
+
+def linear_predictors(model: Any, x: Any, **settings: Any) -> np.ndarray:
+    """Return draws of a model's linear predictor, (draws, n, ...).
+
+    Args:
+        model: A Keras model.
+        x: Inputs.
+        settings: The further arguments of `predict_draws()`.
+    """
+    return predict_draws(LinearPredictor(model, x), x, **settings)
+
+
+def predictive_errors(model: Any, x: Any, y: Any, **settings: Any) -> np.ndarray:
+    """Return what was observed minus draws of the outcome, (draws, n, ...).
+
+    Args:
+        model: A Keras model.
+        x: Inputs.
+        y: Targets.
+        settings: The further arguments of `predict_draws()`.
+    """
+    check_outcomes(model, x, in_order=True)
+    count = first_output(model, x).count
+    if count != 1:
+        raise ArgumentError("model", "must have one output", {"outputs": count})
+    y = as_numbers(model, x, y, "auto")
+    # The log density is asked for because it takes targets of the outcome's shape alone.
+    statistics = ("sample", "log_prob")
+    found = statistics_of_draws(model, x, statistics=statistics, targets=y, **settings)[0]
+    outcomes = found["sample"].astype("float64")
+    return keras.ops.convert_to_numpy(y).astype("float64").reshape(outcomes.shape[1:]) - outcomes
 
 
 def check_outcomes(model: Any, x: Any, *, in_order: bool) -> None:

@@ -1,0 +1,85 @@
+#' Leave-one-out cross-validation and WAIC of models
+#'
+#' \preformatted{elpd_loo = sum over i of log p(y_i | x_i, all data but i)
+#' elpd_waic = sum over i of log E_w[p(y_i | x_i, w)] - Var_w[log p(y_i | x_i, w)]}
+#'
+#' `loo()` estimates how well a model predicts data that it has not seen from those that it was
+#' trained on, without training it again: Pareto-smoothed importance sampling weighs the draws of
+#' the weights as if an example had been left out. Its diagnostic, Pareto k, says of which examples
+#' that fails. `waic()` is an older approximation of the same. Both are what the package loo
+#' computes from the log-likelihood that `rstantools::log_lik()` has under the same `seed`;
+#' `loo::loo_compare()` compares models.
+#'
+#' `newdata` and `y` are the data of the training, as a Keras model keeps none. The draws come from
+#' the approximate posterior, and are taken as draws from the posterior itself; they are
+#' independent, so that their relative efficiency is 1. Where the model was trained on a divergence
+#' that is not scaled to the number of examples (see [scale_kl()]), its posterior is another, and
+#' so are the figures.
+#'
+#' The package loo has to be installed.
+#'
+#' @param x A Keras 3 model, sequential, functional or subclassed, of one output.
+#' @inheritParams rstantools-methods
+#' @param save_psis `TRUE` or `FALSE`: whether the smoothed weights are kept in the result.
+#' @param cores Positive whole number: on how many cores the package loo computes.
+#' @returns What `loo::loo()` and `loo::waic()` return for a matrix, draws x examples.
+#' @section Errors:
+#' If `newdata` or `y` is missing, the model ends in a tensor of values, which leave no likelihood,
+#' or an argument breaks a rule that is stated here.
+#' @references Vehtari, A., Gelman, A., and Gabry, J. (2017). Practical Bayesian Model Evaluation
+#'   Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432.
+#'   <https://doi.org/10.1007/s11222-016-9696-4>
+#' @seealso [log_likelihood()], [predictive_scores()], [`log_lik()`][rstantools-methods]
+#' @examplesIf reticulate::py_module_available("keras") && rlang::is_installed("loo")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_flipout(units = 1, input_shape = 1) |>
+#'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+#' x <- seq(-1, 1, length.out = 20)
+#' y <- x + rnorm(20, sd = 0.5)
+#' model |> scale_kl(num_examples = 20)
+#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' history <- model$fit(matrix(x), matrix(y), epochs = 5L, verbose = 0L)
+#' loo::loo(model, x, y, draws = 500, seed = 1)
+#' loo::waic(model, x, y, draws = 500, seed = 1)
+#' @name loo-methods
+NULL
+
+#' @rdname loo-methods
+#' @method loo keras.src.models.model.Model
+#' @exportS3Method loo::loo keras.src.models.model.Model
+loo.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    x, newdata, y, draws = 1000, ...,
+    outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto",
+    save_psis = FALSE, cores = getOption("mc.cores", 1)) {
+  call <- rlang::current_env()
+  check_newdata(missing(newdata), call)
+  check_observed(missing(y), call)
+  rlang::check_dots_empty(call = call)
+  check_true_or_false(save_psis, "save_psis", call)
+  settings <- list(
+    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose
+  )
+  found <- log_likelihoods(x, newdata, y, settings, call, loo_spelling)
+  # The draws are independent.
+  loo::loo(found, r_eff = rep(1, ncol(found)), save_psis = save_psis, cores = cores)
+}
+
+#' @rdname loo-methods
+#' @method waic keras.src.models.model.Model
+#' @exportS3Method loo::waic keras.src.models.model.Model
+waic.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
+    x, newdata, y, draws = 1000, ...,
+    outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto") {
+  call <- rlang::current_env()
+  check_newdata(missing(newdata), call)
+  check_observed(missing(y), call)
+  rlang::check_dots_empty(call = call)
+  settings <- list(
+    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose
+  )
+  loo::waic(log_likelihoods(x, newdata, y, settings, call, loo_spelling))
+}
+
+# What the generics of loo call the core's arguments.
+loo_spelling <- c(model = "x", x = "newdata")

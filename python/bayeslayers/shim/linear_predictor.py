@@ -1,0 +1,107 @@
+"""The linear predictor of a model: what its last linear map returns, before any link function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.layers import DenseVariational, DistributionLambda
+from bayeslayers.layers.linear import LinearLayer
+from bayeslayers.models.draws import first_output
+from bayeslayers.models.walk import all_layers
+
+# What a link function may be as a layer of its own.
+_LINKS = (
+    DistributionLambda,
+    keras.layers.Activation,
+    keras.layers.ELU,
+    keras.layers.LeakyReLU,
+    keras.layers.ReLU,
+    keras.layers.Softmax,
+)
+# Linear maps that apply their `activation` to what they return, and to nothing else.
+_LINEAR_MAPS = (
+    LinearLayer,
+    DenseVariational,
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+)
+_INSTEAD = "`posterior_epred()` gives the draws of what the model returns."
+
+
+class LinearPredictor(keras.Layer):
+    """A model up to its linear predictor, whose draws of the weights are those of the model.
+
+    Args:
+        model: A sequential or functional model of one output.
+        x: Inputs, with which a model is built that has not been built.
+    """
+
+    def __init__(self, model: keras.Model, x: Any) -> None:
+        super().__init__(name=model.name)
+        layer, inputs = _last_linear_map(model, x)
+        last = _without_activation(layer)
+        # Past Keras, which would take over the layers: a layer's place among those of the model
+        # tells its weights in a draw from those of others, and must stay.
+        vars(self).update(
+            before=keras.Model(model.inputs, inputs),
+            last=last,
+            in_order=[last if each is layer else each for each in all_layers(model)],
+        )
+        self.built = True
+
+    def _flatten_layers(self, *args: Any, **kwargs: Any) -> Iterator[keras.Layer]:
+        del args, kwargs
+        return iter(self.in_order)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return the linear predictor."""
+        return self.last(self.before(inputs, training=training))
+
+
+def _last_linear_map(model: keras.Model, x: Any) -> tuple[keras.Layer, Any]:
+    """Return the last linear map before any link function, and what it was called on."""
+    count = first_output(model, x).count
+    if count != 1:
+        rule = "must have one output"
+        raise ArgumentError("model", rule, {"outputs": count}, _INSTEAD)
+    outputs = getattr(model, "outputs", None)
+    if not outputs:
+        rule = "must be a sequential or functional model, whose last layer is known"
+        received = Described(f"{model.name!r}, a {type(model).__name__}")
+        raise ArgumentError("model", rule, {"model": received}, _INSTEAD)
+    layer, inputs = _step_back(outputs[0])
+    while isinstance(layer, _LINKS):
+        layer, inputs = _step_back(inputs[0])
+    if not isinstance(layer, _LINEAR_MAPS) or len(inputs) != 1:
+        rule = "must end in a dense layer or a convolution, but for link function and distribution"
+        received = Described(f"{model.name!r}, which ends in a {type(layer).__name__}")
+        raise ArgumentError("model", rule, {"model": received}, _INSTEAD)
+    return layer, inputs[0]
+
+
+def _step_back(tensor: Any) -> tuple[Any, list[Any]]:
+    """Return what a symbolic tensor comes from: a layer or another operation, and its inputs."""
+    history = tensor._keras_history
+    return history.operation, history.operation._inbound_nodes[history.node_index].input_tensors
+
+
+def _without_activation(layer: keras.Layer) -> keras.Layer:
+    """Return a layer that shares all of another's state, and applies no activation."""
+    twin = object.__new__(type(layer))
+    twin.__dict__.update(layer.__dict__)
+    twin.__dict__["activation"] = keras.activations.linear
+    return twin
