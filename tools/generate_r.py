@@ -76,7 +76,7 @@ def roxygen(page: Page) -> Iterator[str]:
     yield ""
     yield f"\\preformatted{{{page.formula}}}"
     yield ""
-    for paragraph in page.details:
+    for paragraph in (*page.details, *page.r_details):
         yield from (paragraph, "")
     for name in pages.named(page.signature):
         yield f"@param {name} {page.arguments[name].prose}"

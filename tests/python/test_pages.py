@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import bayeslayers
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "vignettes").glob("*.Rmd"))
 
@@ -72,3 +74,23 @@ def test_the_site_lists_all_pages(file):
     missing = [path.stem for path in PAGES if not re.search(rf"\b{path.stem}\b", text)]
     assert PAGES
     assert not missing
+
+
+def r_code(rmd):
+    """Return the R code of all pages and examples, by file."""
+    code = {path: "\n".join(chunks(rmd, path, "r")) for path in PAGES}
+    code |= {path: path.read_text(encoding="utf-8") for path in ROOT.glob("examples/*/*.R")}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code[ROOT / "README.md"] = "\n".join(re.findall(r"^```r\n(.*?)^```$", readme, re.M | re.S))
+    pages = [getattr(bayeslayers, name) for name in bayeslayers.__all__]
+    return code | {f.__name__: f.page.r_example for f in pages if hasattr(f, "page")}
+
+
+def test_no_code_in_r_takes_a_part_of_a_tensor_in_brackets(rmd):
+    """Which part that is depends on the R packages that are loaded: "t[, 1]"."""
+    found = []
+    for place, code in r_code(rmd).items():
+        tensors = {"t", *re.findall(r"(?:function|\\)\((\w+)\) *\{? *\w*tfd_", code)}
+        indexed = rf"(?<![\w.$])(?:{'|'.join(sorted(tensors))})\[(?!\[)[^\]]*\]"
+        found += [(str(place), part) for part in re.findall(indexed, code)]
+    assert not found

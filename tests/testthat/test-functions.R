@@ -283,3 +283,20 @@ test_that("an error of Python in an R function names the argument, too", {
   expect_identical(condition$argument, "activation")
   expect_no_match(conditionMessage(condition), "py_last_error")
 })
+
+test_that("what the pages say of the columns of a tensor holds, whatever is loaded", {
+  skip_without_core()
+  ops <- keras()$ops
+  columns <- matrix(c(1, 2, 3, 4, 5, 6), 2)
+  t <- ops$convert_to_tensor(columns)
+  parts <- ops$split(t, 3L, axis = -1L)
+  for (i in 1:3) expect_equal(numbers(parts[[i]]), columns[, i, drop = FALSE])
+  expect_equal(numbers(ops$take(t, c(0L, 2L), axis = -1L)), columns[, c(1, 3)])
+  uneven <- ops$split(t, list(2L), axis = -1L)
+  expect_equal(lapply(uneven, numbers), list(columns[, 1:2], columns[, 3, drop = FALSE]))
+  # R packages that have brackets of their own for tensors are asked for by nobody here.
+  skip_if(isNamespaceLoaded("tensorflow"))
+  expect_equal(as.vector(numbers(t[, 1])), columns[, 2])
+  expect_equal(as.vector(numbers(t[, 1:2])), columns[, 2])
+  expect_error(t[, 1, drop = FALSE])
+})

@@ -78,6 +78,7 @@ class Page:
         title: One line.
         formula: What is computed; empty where there is nothing to write down.
         details: Paragraphs.
+        r_details: Further paragraphs, on what only users of R meet.
         signature: The public signature, whose last `**kwargs` is R's `...`.
         arguments: Prose and R spelling of each argument by name.
         further: The arguments that come through `**kwargs`; empty where there are none.
@@ -104,6 +105,7 @@ class Page:
     r_example: str
     reference: str
     r_result: str = ""
+    r_details: tuple[str, ...] = ()
 
 
 def layer_page(layer_class: type, signature: inspect.Signature) -> Page:

@@ -42,6 +42,11 @@ _DETAILS = (
     'distributions, such as gamma and Poisson: take "mean" as their `convert_to_tensor_fn`, or '
     "compile the model with `jit_compile` off.",
 )
+_R_DETAILS = (
+    "`keras.ops.split()` takes a tensor into its columns. Indices in brackets mean two things: "
+    "where the R package keras3 or tensorflow is loaded, `t[, 1]` is the first column; with "
+    '`reticulate::import("keras")` alone, indices are Python\'s, and it is the second.',
+)
 _PYTHON_EXAMPLE = """\
 >>> import keras
 >>> from bayeslayers import layer_distribution_lambda, tfp
@@ -137,6 +142,7 @@ class DistributionLambda(SeededLayer):
             "title": "Distribution as a layer's output",
             "formula": "y ~ p(y; x), where p is made from the inputs x",
             "details": _DETAILS,
+            "r_details": _R_DETAILS,
             "reference": _REFERENCE,
             "own_prose": {"seed": SEED_OF_SAMPLES, "activity_regularizer": _ACTIVITY_REGULARIZER},
             "python_example": _PYTHON_EXAMPLE,
