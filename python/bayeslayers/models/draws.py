@@ -11,7 +11,7 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.outputs import OutputKind
+from bayeslayers.models.outputs import Outputs
 from bayeslayers.models.statistics import Block, DrawsOfModel, Wanted
 
 if TYPE_CHECKING:
@@ -145,9 +145,9 @@ class Results:
             whole[:, block.start : block.start + block.size] = value
 
 
-def first_output(model: keras.Model, x: Any) -> OutputKind:
-    """Say what a model's first output is for inputs that are used again afterwards."""
+def outputs_of(model: keras.Model, x: Any) -> Outputs:
+    """Say what a model returns for inputs that are used again afterwards."""
     if isinstance(x, Iterator):
         rule = "must be inputs that can be gone through twice, as an array or a dataset can"
         raise ArgumentError("x", rule, {"x": Described(f"a {type(x).__name__}")})
-    return DrawsOfModel(model, x, draws=1, seed=0).outputs.kinds[0]
+    return DrawsOfModel(model, x, draws=1, seed=0).outputs

@@ -14,7 +14,7 @@ from bayeslayers.layers.random_weight import RandomWeight
 from bayeslayers.layers.variational import VariationalLayer
 from bayeslayers.models.cloning import copy_of
 from bayeslayers.models.conversion import as_deterministic
-from bayeslayers.models.draws import first_output
+from bayeslayers.models.draws import outputs_of
 from bayeslayers.models.targets import class_numbers
 from bayeslayers.models.walk import diverging_layers
 
@@ -115,7 +115,7 @@ def pruning_curve(
 
     shares = checks.probabilities("shares", shares)
     if checks.is_categorical(y):
-        y = class_numbers(y, first_output(model, x).width)
+        y = class_numbers(y, outputs_of(model, x).kinds[0].width)
     ratios = np.sort(np.concatenate([_signal_to_noise(w).ravel() for w in _kernels(model)]))
     rows = []
     for share in shares:

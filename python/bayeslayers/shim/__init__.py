@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
@@ -11,8 +12,9 @@ import keras
 import numpy as np
 
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.models.draws import first_output, predict_draws, statistics_of_draws
-from bayeslayers.models.targets import as_numbers
+from bayeslayers.models.draws import Results, outputs_of, predict_draws
+from bayeslayers.models.scores import check_labels_of
+from bayeslayers.models.statistics import Block, DrawsOfModel
 from bayeslayers.shim.linear_predictor import LinearPredictor
 
 _FLOATS = frozenset(("bfloat16", "float16", "float32", "float64"))
@@ -160,15 +162,24 @@ def predictive_errors(model: Any, x: Any, y: Any, **settings: Any) -> np.ndarray
         settings: The further arguments of `predict_draws()`.
     """
     check_outcomes(model, x, in_order=True)
-    count = first_output(model, x).count
+    of_model = DrawsOfModel(model, x, **settings)
+    count = len(of_model.outputs.kinds)
     if count != 1:
         raise ArgumentError("model", "must have one output", {"outputs": count})
-    y = as_numbers(model, x, y, "auto")
+    (output,) = of_model.outputs.kinds
+    check = functools.partial(check_labels_of, output)
+    targets = of_model.targets(y, output, check, output.width if output.classes else None)
+    results = Results(of_model.draws, of_model.inputs.count)
+
+    def subtract(block: Block) -> None:
+        outcomes = block.values[0].astype("float64")
+        observed = block.y.astype("float64").reshape(outcomes.shape[1:])
+        results.add(Block(block.start, block.size, [observed - outcomes], None))
+
     # The log density is asked for because it takes targets of the outcome's shape alone.
-    statistics = ("sample", "log_prob")
-    found = statistics_of_draws(model, x, statistics=statistics, targets=y, **settings)[0]
-    outcomes = found["sample"].astype("float64")
-    return keras.ops.convert_to_numpy(y).astype("float64").reshape(outcomes.shape[1:]) - outcomes
+    wanted = [(output.place, name) for name in ("sample", "log_prob")]
+    of_model.reduce(wanted, subtract, targets, in_pieces=False)
+    return results.values()[0]
 
 
 def check_outcomes(model: Any, x: Any, *, in_order: bool) -> None:
@@ -179,7 +190,7 @@ def check_outcomes(model: Any, x: Any, *, in_order: bool) -> None:
         x: Inputs.
         in_order: Whether outcomes must have an order, as intervals need it.
     """
-    output = first_output(model, x)
+    output = outputs_of(model, x).kinds[0]
     if not output.is_distribution:
         rule = "must end in a distribution, such as `layer_distribution_lambda()` gives"
         hint = "`posterior_epred()` gives the draws of what the model returns."

@@ -10,7 +10,7 @@ import keras
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.layers import DenseVariational, DistributionLambda
 from bayeslayers.layers.linear import LinearLayer
-from bayeslayers.models.draws import first_output
+from bayeslayers.models.draws import outputs_of
 from bayeslayers.models.walk import all_layers
 
 # What a link function may be as a layer of its own.
@@ -74,7 +74,7 @@ class LinearPredictor(keras.Layer):
 
 def _last_linear_map(model: keras.Model, x: Any) -> tuple[keras.Layer, Any]:
     """Return the last linear map before any link function, and what it was called on."""
-    count = first_output(model, x).count
+    count = len(outputs_of(model, x).kinds)
     if count != 1:
         rule = "must have one output"
         raise ArgumentError("model", rule, {"outputs": count}, _INSTEAD)
