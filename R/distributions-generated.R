@@ -6,6 +6,8 @@
 #'
 #' Without a seed the draw is new at every call.
 #'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param sample_shape Whole number, or several: the shape of the sample, in front of the distribution's own shape.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
@@ -31,6 +33,8 @@ tfd_sample <- function(
 #' \preformatted{KL(q || p) = E[log q(x) - log p(x)],   x ~ q}
 #'
 #' The closed form, where TensorFlow Probability has one for the pair.
+#'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param other The TensorFlow Probability distribution to compare with.
@@ -58,6 +62,8 @@ tfd_kl_divergence <- function(
 #'
 #' The density for continuous distributions, the probability for discrete ones.
 #'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
@@ -83,6 +89,8 @@ tfd_log_prob <- function(
 #' \preformatted{p(value)}
 #'
 #' The density for continuous distributions, the probability for discrete ones.
+#'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
@@ -110,6 +118,8 @@ tfd_prob <- function(
 #'
 #' The probability of a draw that is at most `value`.
 #'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
@@ -135,6 +145,8 @@ tfd_cdf <- function(
 #' \preformatted{the smallest x with F(x) >= value}
 #'
 #' The inverse of `tfd_cdf()`; `value` is a probability.
+#'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
@@ -162,6 +174,8 @@ tfd_quantile <- function(
 #'
 #' The expectation, entry by entry.
 #'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape of the distribution's batch and event.
@@ -185,6 +199,8 @@ tfd_mean <- function(
 #' \preformatted{Var[x] = E[(x - E[x])^2],   x ~ p}
 #'
 #' Entry by entry: the diagonal of the covariance.
+#'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
@@ -210,6 +226,8 @@ tfd_variance <- function(
 #'
 #' Entry by entry.
 #'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape of the distribution's batch and event.
@@ -234,6 +252,8 @@ tfd_stddev <- function(
 #'
 #' The most likely value.
 #'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape of the distribution's batch and event.
@@ -257,6 +277,8 @@ tfd_mode <- function(
 #' \preformatted{H(p) = -E[log p(x)],   x ~ p}
 #'
 #' Shannon's entropy; the differential one for continuous distributions.
+#'
+#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
@@ -287,7 +309,7 @@ tfd_entropy <- function(
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.Normal`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$Normal`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -320,7 +342,7 @@ tfd_normal <- function(
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.StudentT`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$StudentT`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -353,7 +375,7 @@ tfd_student_t <- function(
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.Deterministic`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$Deterministic`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -386,7 +408,7 @@ tfd_deterministic <- function(
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.Bernoulli`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$Bernoulli`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -419,7 +441,7 @@ tfd_bernoulli <- function(
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.Categorical`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$Categorical`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -448,10 +470,11 @@ tfd_categorical <- function(
 #'
 #' @param rate Positive mean: number, array or tensor. Give either this or `log_rate`.
 #' @param log_rate Logarithm of the mean.
+#' @param interpolate_nondiscrete `TRUE` or `FALSE`: whether the formula is evaluated for numbers that are not whole, or their probability is 0.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.Poisson`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$Poisson`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -464,6 +487,7 @@ tfd_categorical <- function(
 tfd_poisson <- function(
   rate = NULL,
   log_rate = NULL,
+  interpolate_nondiscrete = TRUE,
   validate_args = FALSE,
   allow_nan_stats = TRUE,
   name = "Poisson"
@@ -483,7 +507,7 @@ tfd_poisson <- function(
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.NegativeBinomial`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$NegativeBinomial`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -512,10 +536,11 @@ tfd_negative_binomial <- function(
 #'
 #' @param loc Location: number, array or tensor.
 #' @param scale_diag Standard deviations, one for each dimension.
+#' @param scale_identity_multiplier Number that is added to each standard deviation, or a tensor of the shape of the batch. Without `scale_diag` it is the standard deviation.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.MultivariateNormalDiag`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$MultivariateNormalDiag`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -528,6 +553,7 @@ tfd_negative_binomial <- function(
 tfd_multivariate_normal_diag <- function(
   loc = NULL,
   scale_diag = NULL,
+  scale_identity_multiplier = NULL,
   validate_args = FALSE,
   allow_nan_stats = TRUE,
   name = "MultivariateNormalDiag"
@@ -546,7 +572,7 @@ tfd_multivariate_normal_diag <- function(
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.MultivariateNormalTriL`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$MultivariateNormalTriL`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -576,7 +602,7 @@ tfd_multivariate_normal_tri_l <- function(
 #' @param reinterpreted_batch_ndims How many of the last dimensions of the batch become one event. `NULL` is all but the first.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.Independent`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$Independent`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -607,7 +633,7 @@ tfd_independent <- function(
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.MixtureSameFamily`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$MixtureSameFamily`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -636,11 +662,13 @@ tfd_mixture_same_family <- function(
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param bijector A TensorFlow Probability bijector.
+#' @param batch_shape Whole number, or several: how many distributions there are. For a `distribution` without a batch.
+#' @param event_shape Whole number, or several: the shape of one draw. The draws of `distribution`, which must be of single numbers, are independent there before they are transformed.
 #' @param kwargs_split_fn Function that splits further arguments between distribution and bijector. With `NULL` TensorFlow Probability's own.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param parameters Named list of the arguments that a subclass was made with, or `NULL`.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.distributions.TransformedDistribution`.
+#' @returns An object of TensorFlow Probability: `tfp$distributions$TransformedDistribution`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
@@ -653,6 +681,8 @@ tfd_mixture_same_family <- function(
 tfd_transformed_distribution <- function(
   distribution,
   bijector,
+  batch_shape = NULL,
+  event_shape = NULL,
   kwargs_split_fn = NULL,
   validate_args = FALSE,
   parameters = NULL,
@@ -674,7 +704,7 @@ tfd_transformed_distribution <- function(
 #' @param event_ndims Whole number: how many dimensions an event has.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param name Name in TensorFlow's graph.
-#' @returns An object of TensorFlow Probability: `tfp.bijectors.MaskedAutoregressiveFlow`.
+#' @returns An object of TensorFlow Probability: `tfp$bijectors$MaskedAutoregressiveFlow`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>

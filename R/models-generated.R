@@ -132,16 +132,19 @@ callback_kl_annealing <- function(
 #'
 #' Where the model ends in a distribution, `mean` is that distribution's mean under each draw of the weights, and `sample` a draw of the outcome from it, so that the "samples" hold the noise of the data as well. The mean of a distribution over classes is their probabilities. Where the model ends in a tensor, only `mean` is there: the outputs.
 #'
-#' The same `seed` gives the same draws, whatever the batch size; the first of many draws are those of few.
+#' The same `seed` gives the same draws of the weights, and so the same `mean`, whatever the batch size; the first of many draws are those of few. The noise of a `sample` follows from the seed and from the batch that an example is in: it is the same where the batches are.
+#'
+#' All draws are returned, and take as much memory as the array that holds them. Beside it there are those of one batch.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
 #' @param draws Positive whole number: how many draws.
 #' @param kind "mean" or "sample"; see above.
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
+#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
-#' @returns A NumPy array of shape (draws, n, ...), an R array of these dimensions; for a model of several outputs, one for each.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
+#' @returns An array of shape (draws, n, ...); for a model of several outputs, one for each, in a list or a named list as the model returns them.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here.
 #' @references Wilson, A. G., and Izmailov, P. (2020). Bayesian Deep Learning and a Probabilistic Perspective of Generalization. Advances in Neural Information Processing Systems 33. <https://arxiv.org/abs/2002.08791>
@@ -159,7 +162,8 @@ predict_draws <- function(
   kind = "mean",
   batch_size = NULL,
   seed = NULL,
-  verbose = "auto"
+  verbose = "auto",
+  output = NULL
 ) {
   result <- call_core("predict_draws")
   as_predictive_draws(result)
@@ -173,21 +177,26 @@ predict_draws <- function(
 #'
 #' For outputs that are values, a row for each example and each output, with the columns that the R package posterior gives to a summary of draws: `variable`, `mean`, `median`, `sd`, `mad` and a quantile for each of `probs` (`q5`, `q95`); and with the two parts of the spread, `sd_epistemic` (what the weights leave open) and `sd_aleatoric` (the noise of the data), whose squares add up to that of `sd`. Where the model ends in a tensor, the noise is not known: `sd_aleatoric` is not a number, and the other columns are those of the model's mean.
 #'
-#' For a classifier, a row for each example: `class`, the most probable; `probability`, that class's; `entropy` of the mean probabilities, in nats; `mutual_information`, the part of the entropy that the weights leave open; and `p[...]`, the mean probability of each class.
+#' Quantiles are those of the draws, as R and NumPy compute them by default: between two draws they interpolate. From the quantile at (1 - level) / 2 to that at (1 + level) / 2, ends included, is the central interval of a level, here and wherever there is one: in `predictive_scores()`, in `reliability_curve()` and in pictures.
+#'
+#' For a classifier, a row for each example: `class`, the most probable; `probability`, that class's; `entropy` of the mean probabilities, in nats; `mutual_information`, the part of the entropy that the weights leave open; and `p[...]`, the mean probability of each class. They are computed in double precision from the logits, where there are any. Several outcomes of 0 and 1 for each example are values.
 #'
 #' "auto" takes a model that ends in a categorical or Bernoulli distribution for a classifier, and all others for values.
 #'
+#' The examples are summarised batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, and as much again for their variances and for samples where there is noise.
+#'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
 #' @param draws Positive whole number: how many draws.
 #' @param probs Numbers from 0 to 1: the probabilities of the quantiles.
-#' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
+#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
 #' @returns A data frame.
 #' @section Errors:
-#' If an argument breaks a rule that is stated here, or the model has several outputs.
+#' If an argument breaks a rule that is stated here, the model has several outputs of which `output` names none, or it ends in several classes for each example, or in numbers that are not the probabilities that `outputs` says they are.
 #' @references Depeweg, S., Hernandez-Lobato, J. M., Doshi-Velez, F., and Udluft, S. (2018). Decomposition of Uncertainty in Bayesian Deep Learning for Efficient and Risk-sensitive Learning. International Conference on Machine Learning. <https://arxiv.org/abs/1710.07283>
 #' @family functions of models
 #' @examplesIf reticulate::py_module_available("keras")
@@ -204,7 +213,8 @@ predictive_summary <- function(
   outputs = "auto",
   batch_size = NULL,
   seed = NULL,
-  verbose = "auto"
+  verbose = "auto",
+  output = NULL
 ) {
   result <- call_core("predictive_summary")
   as_summary(result)
@@ -216,17 +226,20 @@ predictive_summary <- function(
 #'
 #' What cross-validation and information criteria are computed from (WAIC, PSIS-LOO), and the log score. The model ends in a distribution, or in the probabilities or logits of classes, which `outputs` then has to name; `y` holds classes counted from 0, as `fit()` takes them, or 0 and 1 in a column for each class.
 #'
+#' Probabilities of classes are computed in double precision, and as logarithms, from the logits that the model returns or that its distribution was made from: however unlikely an outcome, its log-likelihood is right to six digits. Of probabilities that the model returns, it is the logarithm: minus infinity at exactly 0, to which rounding takes what is too small for their precision. So let a model return logits.
+#'
 #' The same `seed` stands for the same draws of the weights as in `predict_draws()`.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
-#' @param y Targets, one for each example: an array or a tensor.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
 #' @param draws Positive whole number: how many draws.
-#' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
+#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
-#' @returns A NumPy array of shape (draws, n), an R array of these dimensions.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
+#' @returns An array of shape (draws, n).
 #' @section Errors:
 #' If the model ends in a tensor of values, which leave no likelihood, or an argument breaks a rule that is stated here.
 #' @references Vehtari, A., Gelman, A., and Gabry, J. (2017). Practical Bayesian Model Evaluation Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432. <https://doi.org/10.1007/s11222-016-9696-4>
@@ -243,12 +256,13 @@ predictive_summary <- function(
 log_likelihood <- function(
   model,
   x,
-  y,
+  y = NULL,
   draws = 100,
   outputs = "auto",
   batch_size = NULL,
   seed = NULL,
-  verbose = "auto"
+  verbose = "auto",
+  output = NULL
 ) {
   call_core("log_likelihood")
 }
@@ -258,30 +272,38 @@ log_likelihood <- function(
 #' \preformatted{log_score = log E_w[p(y | x, w)]
 #' crps = E|Y - y| - E|Y - Y'| / 2
 #' pit = P(Y < y) + P(Y = y) / 2
+#' covered = quantile((1 - level) / 2) <= y <= quantile((1 + level) / 2)
 #' brier = sum over classes k of (P(k) - [y = k])^2}
 #'
-#' Y and Y' are independent draws of the outcome: of the weights, and of the noise under them.
+#' Y and Y' are independent draws of the outcome: of the weights, and of the noise under them. E and P are means over the draws, and those over Y and Y' are over pairs of two different draws, so that `crps` is without bias for any number of draws from 2 on; of few draws, that of a single example may be below zero.
 #'
 #' For values, by example: a row for each example and each output, with the outcome `y`, the probability integral transform `pit`, which is uniform where the model is calibrated, the continuous ranked probability score `crps`, in the units of `y`, the `log_score` of the example (all its outputs together), and for each of `levels` whether the central interval of that probability `covered` the outcome. By model: one row with `n`, the root mean squared error `rmse` of the predictive mean, and the means of the others, of which `coverage_90` is the share of outcomes in the interval of 90 %.
 #'
+#' A central interval lies between two quantiles of the draws of the outcome, ends included: those that `predictive_summary()` shows for the same `seed` and the same `draws`. The ends of an interval of counts are outcomes themselves, so that it holds its level or more. That of continuous outcomes holds about (m - 1) / (m + 1) of its level, with m draws: 2 % too little at 100, 0.2 % at 1000.
+#'
 #' For classes, by example: `y`, counted from 0 as `fit()` takes it, the `probability` of that class, whether the most probable class was `correct`, `brier` and `log_score`. By model: `n`, `accuracy`, `brier`, `log_score`, and the expected `calibration_error` over `bins` of equal width.
+#'
+#' Probabilities of classes are computed in double precision, and as logarithms, from the logits that the model returns or that its distribution was made from: however unlikely an outcome, its log-likelihood is right to six digits. Of probabilities that the model returns, it is the logarithm: minus infinity at exactly 0, to which rounding takes what is too small for their precision. So let a model return logits.
 #'
 #' Higher is better for `log_score`, lower for `crps`, `rmse`, `brier` and `calibration_error`.
 #'
+#' The examples are scored batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, twice for values, and one more for the log-likelihood of the example.
+#'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
-#' @param y Targets, one for each example: an array or a tensor.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
 #' @param draws Positive whole number: how many draws.
 #' @param levels Numbers from 0 to 1: the probabilities of the central intervals.
-#' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
 #' @param bins Positive whole number: how many bins there are.
 #' @param by "model" for one row, "example" for a row for each.
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
+#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
 #' @returns A data frame.
 #' @section Errors:
-#' If the model ends in a tensor of values, which say nothing of their noise; or an argument breaks a rule that is stated here.
+#' If the model ends in a tensor of values, which say nothing of their noise; if `draws` is 1 and the outputs are values, as the CRPS needs two; if `y` holds what can't come from the model; or if an argument breaks a rule that is stated here.
 #' @references Gneiting, T., and Raftery, A. E. (2007). Strictly Proper Scoring Rules, Prediction, and Estimation. Journal of the American Statistical Association 102(477), 359-378. <https://doi.org/10.1198/016214506000001437> Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1706.04599>
 #' @family functions of models
 #' @examplesIf reticulate::py_module_available("keras")
@@ -297,7 +319,7 @@ log_likelihood <- function(
 predictive_scores <- function(
   model,
   x,
-  y,
+  y = NULL,
   draws = 1000,
   levels = c(0.5, 0.9),
   outputs = "auto",
@@ -305,7 +327,8 @@ predictive_scores <- function(
   by = "model",
   batch_size = NULL,
   seed = NULL,
-  verbose = "auto"
+  verbose = "auto",
+  output = NULL
 ) {
   result <- call_core("predictive_scores")
   as_scores(result)
@@ -318,19 +341,24 @@ predictive_scores <- function(
 #'
 #' For values, a row for each of the levels 1 / `bins`, 2 / `bins`, ... below 1, with the columns `level`, `coverage` and `n`, how many outcomes there were.
 #'
+#' A central interval lies between two quantiles of the draws of the outcome, ends included: those that `predictive_summary()` shows for the same `seed` and the same `draws`. The ends of an interval of counts are outcomes themselves, so that it holds its level or more. That of continuous outcomes holds about (m - 1) / (m + 1) of its level, with m draws: 2 % too little at 100, 0.2 % at 1000.
+#'
 #' For classes, the examples are put into `bins` of equal width by the probability of the most probable class: `lower`, `upper`, `n`, `confidence`, `accuracy`. Bins without examples are left out.
 #'
 #' A calibrated model stays near the diagonal. Above it, it is less sure than it could be, below it surer than it should be.
 #'
+#' The examples are scored batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, twice for values, and one more for the log-likelihood of the example.
+#'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
-#' @param y Targets, one for each example: an array or a tensor.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
 #' @param draws Positive whole number: how many draws.
-#' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
 #' @param bins Positive whole number: how many bins there are.
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` 1024.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
+#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
 #' @returns A data frame.
 #' @section Errors:
 #' As `predictive_scores()` does.
@@ -348,13 +376,14 @@ predictive_scores <- function(
 reliability_curve <- function(
   model,
   x,
-  y,
+  y = NULL,
   draws = 1000,
   outputs = "auto",
   bins = 10,
   batch_size = NULL,
   seed = NULL,
-  verbose = "auto"
+  verbose = "auto",
+  output = NULL
 ) {
   result <- call_core("reliability_curve")
   as_reliability(result)
@@ -368,8 +397,8 @@ reliability_curve <- function(
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
 #' @param draws Positive whole number: how many draws.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from the generator that `keras.utils.set_random_seed()` sets.
-#' @returns A dictionary (in R a named list) of arrays (draws, ...), one for each weight.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
+#' @returns A named list of arrays (draws, ...), one for each weight.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
@@ -419,7 +448,7 @@ posterior_summary <- function(
 #'
 #' A row for each epoch and figure: `epoch`, counted from 1; `data`, which is `training` or `validation`; `figure`, its name, without `val_`; and `value`. With `callback_kl_history()`, likelihood and divergence are among the figures.
 #'
-#' @param history What `fit()` returned, or its dictionary `history`.
+#' @param history What `fit()` returned, in Keras or in the R package keras3, or the figures by their names.
 #' @returns A data frame.
 #' @section Errors:
 #' If `history` is not what `fit()` returned.
@@ -439,20 +468,22 @@ training_history <- function(
 #'
 #' \preformatted{w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)}
 #'
-#' The same architecture with this package's layers in the place of Keras's dense, convolution, recurrent and embedding layers, under the same names. Layers that the estimator is not there for take reparameterization. Other layers, and those inside wrappers such as `Bidirectional`, are cloned with their weights. The model that is passed stays as it is.
+#' The same architecture with this package's layers in the place of Keras's dense, convolution, recurrent and embedding layers, under the same names and wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. Layers that the estimator is not there for take reparameterization. The model that is passed stays as it is.
 #'
-#' Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using a deterministic network) posteriors and priors of the kernels are centred on the trained weights w0, and biases start at theirs: training then finds out how sure each weight is, from where it stands. Divide the divergence by the number of examples with `scale_kl()`.
+#' Other layers are cloned with their weights and what they have learnt from data. A warning names those with kernels that stay plain, and says why: layers that another layer makes by itself, as `MultiHeadAttention` does, and layers that there is no Bayesian one for, such as the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.
+#'
+#' Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using a deterministic network) posteriors and priors of the kernels are centred on the trained weights w0, and biases start at theirs: training then finds out how sure each weight is, from where it stands. The standard deviation is delta |w0| for each weight; a zero counts as a weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence by the number of examples with `scale_kl()`.
 #'
 #' Regularizers and constraints of kernels and biases are left out, with a warning: the prior takes their place.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
 #' @param estimator "flipout", "reparameterization" or "local_reparameterization".
 #' @param moped `TRUE` or `FALSE`: whether posteriors and priors are centred on the trained weights.
-#' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value.
+#' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value. A weight of exactly zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A posterior function of your own keeps its spread, unless it makes it of a variable named as the default's, `name` followed by `_untransformed_scale`.
 #' @param ... `kernel_prior_fn` and its like: arguments for all layers that are put in.
 #' @returns A Keras model, not compiled.
 #' @section Errors:
-#' If `model` is not sequential or functional, or holds no layer that can be Bayesian; or if an argument breaks a rule that is stated here.
+#' If `model` is not sequential or functional, holds no layer that can be Bayesian, or holds one that is quantized; with MOPED, if a posterior function of your own does not take its mean from a variable `<name>_loc`; or if an argument breaks a rule that is stated here.
 #' @references Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence. <https://arxiv.org/abs/1906.05323>
 #' @family functions of models
 #' @examplesIf reticulate::py_module_available("keras")
@@ -474,7 +505,9 @@ as_bayesian <- function(
 #'
 #' \preformatted{w = E_q[w]   or   w ~ q}
 #'
-#' The same architecture with Keras's own layers in the place of this package's, whose weights are the means of the posteriors ("mean") or one draw of them all ("sample"): for a file that needs nothing but Keras, for TensorFlow Lite, or for speed. The model that is passed stays as it is. Other layers are cloned with their weights.
+#' The same architecture with Keras's own layers in the place of this package's, whose weights are the means of the posteriors ("mean") or one draw of them all ("sample"): for a file that needs nothing but Keras, for TensorFlow Lite, or for speed. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. The model that is passed stays as it is.
+#'
+#' Other layers are cloned with their weights and what they have learnt from data. Functions need not be registered, as no file is written. A distribution at the end of the model stays there.
 #'
 #' The outputs at the mean of the weights are not the mean of the outputs, and say nothing of what is uncertain: see `predict_draws()`.
 #'
@@ -482,7 +515,7 @@ as_bayesian <- function(
 #' @param weights "mean" for the means of the posteriors, "sample" for one draw of all weights.
 #' @returns A Keras model, not compiled.
 #' @section Errors:
-#' If `model` is not sequential or functional, or holds no built layer with a posterior.
+#' If `model` is not sequential or functional, or holds no built layer with a posterior; or if a posterior would remain, in a layer that another one makes by itself.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
 #' @examplesIf reticulate::py_module_available("keras")
@@ -502,7 +535,7 @@ as_deterministic <- function(
 #'
 #' \preformatted{w[i] = 0   where   |loc[i]| / scale[i] < snr}
 #'
-#' A copy of the model in which the weights that the posterior is least sure of are zero: their mean is zero, and their scale the smallest there is, 1e-7 in single precision. Give either the ratio `snr`, or the `share` of all random weights to remove. Biases and the model that is passed stay as they are.
+#' A copy of the model in which the weights that the posterior is least sure of are zero: their mean is zero, and their scale the smallest there is, 1e-7 in single precision. Give either the ratio `snr`, or the `share` of all random weights to remove. Biases and the model that is passed stay as they are. Functions need not be registered, as no file is written.
 #'
 #' The copy is for prediction: the divergence of a weight that is all but certain is large, and training would revive it.
 #'
@@ -536,8 +569,8 @@ prune <- function(
 #' For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors, as in Blundell et al.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs: an array or a tensor, or a list or dictionary of them for a model of several inputs.
-#' @param y Targets, one for each example: an array or a tensor.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
 #' @param metric Name of a Keras metric, such as "sparse_categorical_accuracy".
 #' @param shares Numbers from 0 to 1: the parts of the weights to remove.
 #' @returns A data frame with the columns `share`, `snr` (the ratio below which weights were removed), `removed` (how many), and one named after the metric.
