@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from bayeslayers.stateless import in_stateless_scope
 
 _PHILOX = 1
 # TensorFlow counts in blocks of so many numbers; a seed takes one block.
@@ -17,6 +20,28 @@ class Stream(Protocol):
 
     def next(self) -> Any:
         """Return the next seed, a tensor of two whole numbers."""
+
+
+class FoldedStream:
+    """Seeds that follow from one: the same ones whenever the same model is called with it.
+
+    Args:
+        seed: Tensor of two int32.
+    """
+
+    def __init__(self, seed: Any) -> None:
+        self._seed = seed
+        self._count = 0
+
+    def next(self) -> Any:
+        """Return the next seed, a tensor of two int32."""
+        self._count += 1
+        return fold(self._seed, self._count)
+
+
+def fold(seed: Any, number: Any) -> Any:
+    """Return a seed that follows from a seed and a number."""
+    return tf.random.experimental.stateless_fold_in(seed, number)
 
 
 class SeedStream(keras.random.SeedGenerator):
@@ -54,15 +79,30 @@ class SeedStream(keras.random.SeedGenerator):
         before = self._read_and_move_on()
         return _of_replica(tf.cast(tf.stack([before[2], before[0] // _BLOCK]), tf.int32))
 
+    def start_anew(self, seed: int, place: int) -> None:
+        """Go on as the stream of another seed.
+
+        Streams that start at random places of random seeds hardly ever meet: the chance is that of
+        two equal seeds of 31 bits, times that of two starts closer than a stream is long.
+
+        Args:
+            seed: Whole number from 0 that stands for the whole model.
+            place: Number from 0 that tells this stream from the model's others.
+        """
+        key, start = np.random.SeedSequence([seed, place]).generate_state(2) >> 1
+        self.state.assign([int(start) * _BLOCK, 0, int(key)])
+
     def _read_and_move_on(self) -> Any:
-        value = self.state.value
-        if not isinstance(value, tf.Variable):
-            # Keras makes variables later that were asked for while it tried a model out.
-            return value
+        if in_stateless_scope():
+            # Nothing may change in place, not even a variable that stands for the state: the scope
+            # keeps the new state, and hands it to the caller.
+            before = tf.convert_to_tensor(self.state.value)
+            self.state.assign(before + tf.constant([_BLOCK, 0, 0], before.dtype))
+            return before
         one = tf.constant(1, tf.uint64)
         before = [
             tf.raw_ops.RngReadAndSkip(resource=variable.handle, alg=_PHILOX, delta=one)
-            for variable in _local(value)
+            for variable in _local(self.state.value)
         ]
         return before[0]
 
@@ -81,4 +121,4 @@ def _of_replica(seed: Any) -> Any:
     if context is None or context.num_replicas_in_sync == 1:
         return seed
     replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
-    return tf.random.experimental.stateless_fold_in(seed, replica)
+    return fold(seed, replica)

@@ -129,7 +129,7 @@ class AutoregressiveTransform(SeededLayer):
         distribution = inner(inputs)
         _check_distribution(distribution)
         flow = tfd.TransformedDistribution(distribution, tfb.MaskedAutoregressiveFlow(self.made))
-        return to_coercible(flow, self.stream)
+        return to_coercible(flow, self.stream_of_outputs)
 
     def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
         """Describe the outputs: they have the shape of the inputs."""

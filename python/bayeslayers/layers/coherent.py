@@ -8,25 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import tensorflow as tf
-
-from bayeslayers.distributions.stream import Stream
-
-
-def _fold(seed: Any, number: Any) -> Any:
-    return tf.random.experimental.stateless_fold_in(seed, number)
-
-
-class _Folded:
-    """Seeds that follow from one: the same ones whenever the same model is traced."""
-
-    def __init__(self, seed: Any) -> None:
-        self._seed = seed
-        self._count = 0
-
-    def next(self) -> Any:
-        self._count += 1
-        return _fold(self._seed, self._count)
+from bayeslayers.distributions.stream import FoldedStream, Stream, fold
 
 
 class CoherentDraw:
@@ -42,8 +24,8 @@ class CoherentDraw:
 
     def __init__(self, seed: Any, batch: Any, layers: Sequence[Any]) -> None:
         # The two never meet: batches are counted from 1, and 0 stands for the weights.
-        self._of_weights = _fold(seed, 0)
-        self._of_examples = _Folded(_fold(seed, batch + 1))
+        self._of_weights = fold(seed, 0)
+        self._of_examples = FoldedStream(fold(seed, batch + 1))
         self.stream: Stream = self._of_examples
         self._places = {id(layer): place for place, layer in enumerate(layers)}
         self._values: dict[tuple[int, str], Any] = {}
@@ -62,7 +44,7 @@ class CoherentDraw:
     def _stream_of(self, layer: Any, role: str) -> Stream:
         # A layer that Keras does not know of comes behind those that it does.
         place = self._places.setdefault(id(layer), len(self._places))
-        return _Folded(_fold(_fold(self._of_weights, place), zlib.crc32(role.encode()) >> 1))
+        return FoldedStream(fold(fold(self._of_weights, place), zlib.crc32(role.encode()) >> 1))
 
 
 _current: contextvars.ContextVar[CoherentDraw | None] = contextvars.ContextVar(

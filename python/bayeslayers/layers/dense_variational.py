@@ -16,6 +16,7 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Dense
 from bayeslayers.layers.coherent import CoherentDraw, coherent_draw
 from bayeslayers.layers.diverging import DivergingLayer, stddev_of
+from bayeslayers.stateless import is_replaced
 from bayeslayers.tensorflow_ops import at_least_single, saturating_cast, within_range
 
 _FUNCTIONS = ("make_posterior_fn", "make_prior_fn", "activation")
@@ -148,6 +149,8 @@ class DenseVariational(DivergingLayer):
         self._kernel_shape = self.geometry.kernel_shape(input_shape[-1])
         self._sizes = (math.prod(self._kernel_shape), self.units if self.use_bias else 0)
         self._adopted: list[keras.Variable] = []
+        # The arguments that brought them.
+        self._adopters: list[str] = []
         self.posterior = self._make("make_posterior_fn", input_shape)
         self.prior = self._make("make_prior_fn", input_shape)
 
@@ -276,14 +279,27 @@ class DenseVariational(DivergingLayer):
         for variable in tape.watched_variables():
             if id(variable) not in known:
                 self._adopted.append(_keras_variable(variable))
+                self._adopters.append(argument)
 
     def _distribution(self, argument: str, made: Callable[[Any], Any], inputs: Any) -> Any:
         # Slow to import: not before a distribution is needed.
         from bayeslayers.distributions.coercible import to_coercible
 
+        self._refuse_replaced(argument)
         distribution = made(inputs)
         checks.distribution(argument, distribution)
         return to_coercible(distribution, self.stream)
+
+    def _refuse_replaced(self, argument: str) -> None:
+        """Refuse to compute with a variable's own value where the caller has given another."""
+        adopted = zip(self._adopted, self._adopters, strict=True)
+        names = [v.name for v, adopter in adopted if adopter == argument and is_replaced(v)]
+        if names:
+            rule = (
+                "must return a model or a layer where the values of variables are handed over, as "
+                "in `stateless_call()`: a function goes on with its variables' own"
+            )
+            raise ArgumentError(argument, rule, {argument: Described(f"a function of {names}")})
 
     def _divergence(self, posterior: Any, weights: Any, inputs: Any) -> Any:
         prior = self._distribution("make_prior_fn", self.prior, inputs)

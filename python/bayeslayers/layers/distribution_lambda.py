@@ -173,7 +173,7 @@ class DistributionLambda(SeededLayer):
         distribution = self.make_distribution_fn(tree.map_structure(self._with_precision, inputs))
         checks.distribution("make_distribution_fn", distribution)
         checks.without_variables("make_distribution_fn", distribution)
-        return to_coercible(distribution, self.stream, self.convert_to_tensor_fn)
+        return to_coercible(distribution, self.stream_of_outputs, self.convert_to_tensor_fn)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Describe the outputs: a tensor, with the methods of a distribution."""

@@ -9,9 +9,10 @@ from typing import Any
 from bayeslayers import serialization
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.distributions.stream import SeedStream, Stream
+from bayeslayers.distributions.stream import FoldedStream, SeedStream, Stream
 from bayeslayers.layers.coherent import coherent_draw
 from bayeslayers.layers.family import FamilyLayer
+from bayeslayers.stateless import in_stateless_scope
 
 # Keras itself does not save the state of a layer's seed generator.
 _STREAM = "seed_generator_state"
@@ -37,6 +38,15 @@ class SeededLayer(FamilyLayer):
         """Where samples come from: the layer's own, or that of a draw of the whole model."""
         coherent = coherent_draw()
         return self.seed_generator if coherent is None else coherent.stream
+
+    @property
+    def stream_of_outputs(self) -> Stream:
+        """Where outputs that are distributions are sampled from, which may be after the call.
+
+        A call without side effects has closed its state by then: such outputs have a stream of
+        their own, which follows from that state.
+        """
+        return FoldedStream(self.stream.next()) if in_stateless_scope() else self.stream
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the outputs are like, or let the error of an argument come out of `call`."""
