@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from bayeslayers.contract.errors import ArgumentError
@@ -35,11 +35,20 @@ def bind(
     parameters = signature.parameters
     _refuse_unknown([*parameters, "object"], kwargs, of="layer")
     bound = signature.bind_partial(*args, **kwargs)
-    for name, parameter in parameters.items():
-        if parameter.default is _EMPTY and name not in bound.arguments:
-            raise ArgumentError(name, "must be given", {})
+    _refuse_missing(signature, bound.arguments)
     bound.apply_defaults()
     return dict(bound.arguments)
+
+
+def check(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Check the names of a call's arguments, for a function that has no `**kwargs`.
+
+    Raises:
+        ArgumentError: If a name is unknown or a required argument is missing.
+    """
+    names = list(signature.parameters)
+    _refuse_unknown(names, kwargs, of="function")
+    _refuse_missing(signature, {*names[: len(args)], *kwargs})
 
 
 def given(
@@ -52,6 +61,12 @@ def given(
     """
     _refuse_unknown(list(signature.parameters), kwargs, of="distribution")
     return dict(signature.bind_partial(*args, **kwargs).arguments)
+
+
+def _refuse_missing(signature: inspect.Signature, given: Container[str]) -> None:
+    for name, parameter in signature.parameters.items():
+        if parameter.default is _EMPTY and name not in given:
+            raise ArgumentError(name, "must be given", {})
 
 
 def _refuse_unknown(known: Sequence[str], kwargs: Mapping[str, Any], *, of: str) -> None:

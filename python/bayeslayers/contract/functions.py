@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
 
-from bayeslayers.contract import pages
+from bayeslayers.contract import binding, pages
 from bayeslayers.contract.composition import check_object, compose
 
 _OBJECT = inspect.Parameter("object", inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -41,10 +42,20 @@ def distribution_function(**parts: Any) -> Callable[[Callable[..., Any]], Callab
 
 
 def model_function(**parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a verb of models with its documentation; `parts` are those of its page."""
+    """Decorate a verb of models with its documentation; `parts` are those of its page.
+
+    The verb says of an argument that is missing or unknown what layers say of theirs.
+    """
 
     def document(function: Callable[..., Any]) -> Callable[..., Any]:
-        return documented(pages.model_page(function, **parts), function)
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def verb(*args: Any, **kwargs: Any) -> Any:
+            binding.check(signature, args, kwargs)
+            return function(*args, **kwargs)
+
+        return documented(pages.model_page(function, **parts), verb)
 
     return document
 

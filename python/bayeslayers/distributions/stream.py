@@ -79,19 +79,6 @@ class SeedStream(keras.random.SeedGenerator):
         before = self._read_and_move_on()
         return _of_replica(tf.cast(tf.stack([before[2], before[0] // _BLOCK]), tf.int32))
 
-    def start_anew(self, seed: int, place: int) -> None:
-        """Go on as the stream of another seed.
-
-        Streams that start at random places of random seeds hardly ever meet: the chance is that of
-        two equal seeds of 31 bits, times that of two starts closer than a stream is long.
-
-        Args:
-            seed: Whole number from 0 that stands for the whole model.
-            place: Number from 0 that tells this stream from the model's others.
-        """
-        key, start = np.random.SeedSequence([seed, place]).generate_state(2) >> 1
-        self.state.assign([int(start) * _BLOCK, 0, int(key)])
-
     def _read_and_move_on(self) -> Any:
         if in_stateless_scope():
             # Nothing may change in place, not even a variable that stands for the state: the scope
@@ -105,6 +92,24 @@ class SeedStream(keras.random.SeedGenerator):
             for variable in _local(self.state.value)
         ]
         return before[0]
+
+
+def start_anew(generator: keras.random.SeedGenerator, seed: int, place: int) -> None:
+    """Let a generator, ours or Keras's, go on as that of another seed.
+
+    Streams that begin at random places of random seeds hardly ever meet: two of ours would need
+    equal seeds of 31 bits, and begin at places of 31 bits closer to each other than they are long.
+
+    Args:
+        generator: The generator.
+        seed: Whole number from 0 that stands for the whole model.
+        place: Number from 0 that tells this generator from the model's others.
+    """
+    key, start = (int(n) for n in np.random.SeedSequence([seed, place]).generate_state(2) >> 1)
+    if isinstance(generator, SeedStream):
+        generator.state.assign([start * _BLOCK, 0, key])
+    else:
+        generator.state.assign([key, start])
 
 
 def _local(variable: tf.Variable) -> list[tf.Variable]:

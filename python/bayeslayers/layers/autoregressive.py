@@ -279,7 +279,7 @@ class AutoregressiveNetwork(FamilyLayer):
             name=name,
             shape=shape,
             initializer=initializer,
-            regularizer=as_regularizer(self.kernel_regularizer),
+            regularizer=as_regularizer(self.kernel_regularizer, self.variable_dtype),
             constraint=as_constraint(self.kernel_constraint),
         )
 
@@ -288,7 +288,7 @@ class AutoregressiveNetwork(FamilyLayer):
             name=name,
             shape=(units,),
             initializer=self._initializer(name, self.bias_initializer or "zeros"),
-            regularizer=as_regularizer(self.bias_regularizer),
+            regularizer=as_regularizer(self.bias_regularizer, self.variable_dtype),
             constraint=as_constraint(self.bias_constraint),
         )
 

@@ -15,7 +15,7 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Dense
 from bayeslayers.layers.coherent import CoherentDraw, coherent_draw
-from bayeslayers.layers.diverging import DivergingLayer, stddev_of
+from bayeslayers.layers.diverging import Divergence, DivergingLayer, stddev_of
 from bayeslayers.stateless import is_replaced
 from bayeslayers.tensorflow_ops import at_least_single, saturating_cast, within_range
 
@@ -171,11 +171,14 @@ class DenseVariational(DivergingLayer):
         outputs = within_range(outputs + bias if self.use_bias else outputs)
         return self.activation(outputs)
 
-    def divergences(self) -> dict[str, Any]:
+    def divergences(self) -> dict[str, Divergence]:
         """See `DivergingLayer.divergences`."""
-        inputs = ops.zeros((1, self._kernel_shape[0]), self.compute_dtype)
+        return {"weights": Divergence(self._estimate_divergence, self.kl_use_exact)}
+
+    def _estimate_divergence(self) -> Any:
+        inputs = self._some_inputs()
         posterior, weights = self._draw(inputs)
-        return {"weights": self._divergence(posterior, weights, inputs)}
+        return self._divergence(posterior, weights, inputs)
 
     def size_of(self, weight: str) -> int:
         """See `DivergingLayer.size_of`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from bayeslayers import serialization
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Geometry
 from bayeslayers.layers.coherent import CoherentDraw
+from bayeslayers.layers.family import as_loss
 from bayeslayers.layers.forward_pass import ForwardPass
 from bayeslayers.layers.seeded import SeededLayer
 from bayeslayers.tensorflow_ops import finite_when_trained_on, is_sparse
@@ -27,6 +29,19 @@ def stddev_of(distribution: Any) -> Any:
         return distribution.stddev()
     except NotImplementedError:
         return None
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The divergence of the posterior of one weight from its prior.
+
+    Args:
+        estimate: Returns it; where there is no closed form, from a new draw of the weight.
+        is_exact: Whether it is known to have a closed form.
+    """
+
+    estimate: Callable[[], Any]
+    is_exact: bool
 
 
 class DivergingLayer(SeededLayer):
@@ -56,13 +71,13 @@ class DivergingLayer(SeededLayer):
     def _construct_divergences(self) -> None:
         self._forward_pass = ForwardPass()
         # Variables, so that a compiled step follows them; TensorFlow's own, as Keras would count
-        # its own among the layer's weights.
+        # its own among the layer's weights. As precise as the most precise divergence.
         with tf.init_scope():
-            self.divergence_scale = tf.Variable(1.0, trainable=False, name=_SCALE)
-            self.divergence_annealing = tf.Variable(1.0, trainable=False)
+            self.divergence_scale = tf.Variable(1.0, False, name=_SCALE, dtype=tf.float64)
+            self.divergence_annealing = tf.Variable(1.0, False, dtype=tf.float64)
 
     @abstractmethod
-    def divergences(self) -> dict[str, Any]:
+    def divergences(self) -> dict[str, Divergence]:
         """Return the divergence of each weight from its prior, not scaled, by the weight's name."""
 
     @abstractmethod
@@ -98,6 +113,11 @@ class DivergingLayer(SeededLayer):
         return 1.0
 
     @property
+    def divergence_factor(self) -> Any:
+        """What divergences are multiplied by on their way into the losses."""
+        return self.divergence_scale * self.divergence_annealing
+
+    @property
     def added_divergences(self) -> list[Any]:
         """What the layer has added to the losses in the current forward pass."""
         return self._forward_pass.added
@@ -112,9 +132,11 @@ class DivergingLayer(SeededLayer):
         Args:
             divergences: Scalars by the weights' names.
         """
-        factor = self.divergence_scale * self.divergence_annealing
+        factor = self.divergence_factor
         self._forward_pass.added = [
-            tf.cast(factor, value.dtype) * finite_when_trained_on(value, self._overflow(weight))
+            as_loss(
+                tf.cast(factor, value.dtype) * finite_when_trained_on(value, self._overflow(weight))
+            )
             for weight, value in divergences.items()
         ]
         for divergence in self._forward_pass.added:

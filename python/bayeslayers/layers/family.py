@@ -47,6 +47,11 @@ def join_signatures(
     return inspect.Signature(sorted(parameters.values(), key=lambda parameter: parameter.kind))
 
 
+def as_loss(value: Any) -> Any:
+    """Return a number in the dtype of Keras's losses, or Keras could not add it to them."""
+    return keras.ops.convert_to_tensor(value, keras.config.floatx())
+
+
 def _constructor(arguments: inspect.Signature) -> Callable[..., None]:
     """Return an `__init__` that binds these arguments, and says so when asked for its signature."""
 
@@ -112,6 +117,10 @@ class FamilyLayer(keras.Layer):
                 ),
                 **(given if input_shape is not None else {}),
             )
+
+    def add_loss(self, loss: Any) -> None:
+        """Add numbers to the losses, whatever the layer computes in."""
+        super().add_loss(keras.tree.map_structure(as_loss, loss))
 
     @classmethod
     def _function_names(cls) -> list[str]:

@@ -207,7 +207,7 @@ class RandomWeight:
             posterior: What `in_call` returned.
             sample: Returns a draw of the weight.
         """
-        if self._prior is None or self.divergence_fn is None:
+        if not self.diverges:
             return None
         if self._diverges_in_closed_form:
             return posterior.divergence_from_standard_normal()
@@ -217,8 +217,18 @@ class RandomWeight:
         return self._general_divergence(self.posterior, self.prior, drawn)
 
     @property
+    def diverges(self) -> bool:
+        """Whether there is a divergence at all."""
+        return self.exists and self._prior is not None and self.divergence_fn is not None
+
+    @property
+    def has_exact_divergence(self) -> bool:
+        """Whether the divergence is known to have a closed form."""
+        return self.divergence_fn is exact_divergence
+
+    @property
     def _diverges_in_closed_form(self) -> bool:
-        is_exact = self._prior.is_standard_normal and self.divergence_fn is exact_divergence
+        is_exact = self._prior.is_standard_normal and self.has_exact_divergence
         return is_exact and self._draws_mean_field and self.is_independent_normal
 
     @property

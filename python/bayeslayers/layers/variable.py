@@ -84,7 +84,7 @@ class VariableLayer(FamilyLayer):
             name="variable",
             shape=shape,
             initializer=freshly_seeded(self.initializer, seed, "variable"),
-            regularizer=as_regularizer(self.regularizer),
+            regularizer=as_regularizer(self.regularizer, self.variable_dtype),
             constraint=as_constraint(self.constraint),
             # Parameters of a distribution keep their precision under mixed precision.
             autocast=False,

@@ -15,6 +15,7 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions.makers import MeanFieldNormal, default_multivariate_normal_fn
+from bayeslayers.layers.family import as_loss
 
 _CONTRACT = ("dtype", "shape", "name", "trainable", "add_variable_fn")
 
@@ -126,7 +127,7 @@ class DistributionMaker:
                 shape=shape,
                 dtype=tf.as_dtype(dtype or self._layer.variable_dtype).name,
                 initializer=initializer,
-                regularizer=as_regularizer(regularizer),
+                regularizer=as_regularizer(regularizer, dtype or self._layer.variable_dtype),
                 constraint=as_constraint(constraint),
                 trainable=bool(trainable),
                 # Parameters of a distribution keep their precision under mixed precision.
@@ -170,13 +171,13 @@ class DistributionMaker:
 
 
 class _Regularizer(keras.regularizers.Regularizer):
-    """A function as a regularizer."""
+    """A function as a regularizer, of which Keras can sum the numbers."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
 
     def __call__(self, x: Any) -> Any:
-        return self._function(x)
+        return as_loss(self._function(x))
 
 
 class _Constraint(keras.constraints.Constraint):
@@ -189,10 +190,17 @@ class _Constraint(keras.constraints.Constraint):
         return self._function(w)
 
 
-def as_regularizer(value: Any) -> Any:
-    """Return what every Keras takes as a variable's regularizer; the first refuse functions."""
+def as_regularizer(value: Any, dtype: Any) -> Any:
+    """Return what every Keras takes as a variable's regularizer; the first refuse functions.
+
+    Args:
+        value: A regularizer, its name, or a function; or `None`.
+        dtype: The variable's dtype. Keras adds what a regularizer returns to losses of `floatx`.
+    """
     is_keras_own = value is None or isinstance(value, (str, keras.regularizers.Regularizer))
-    return value if is_keras_own else _Regularizer(value)
+    if is_keras_own and (value is None or tf.as_dtype(dtype) == keras.config.floatx()):
+        return value
+    return _Regularizer(keras.regularizers.get(value))
 
 
 def as_constraint(value: Any) -> Any:

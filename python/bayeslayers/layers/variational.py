@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import keras
@@ -23,7 +24,7 @@ from bayeslayers.distributions.posteriors import Posterior
 from bayeslayers.estimators import Draw, Estimator, RandomMap
 from bayeslayers.geometries import Geometry, LinearMap
 from bayeslayers.layers.coherent import CoherentDraw, coherent_draw
-from bayeslayers.layers.diverging import DivergingLayer, stddev_of
+from bayeslayers.layers.diverging import Divergence, DivergingLayer, stddev_of
 from bayeslayers.layers.family import join_signatures, keras_arguments
 from bayeslayers.layers.random_weight import RandomWeight
 from bayeslayers.tensorflow_ops import saturating_cast
@@ -266,14 +267,19 @@ class VariationalLayer(DivergingLayer):
             found = {each.weight.role: each.divergence() for each in drawn}
             self._add_divergences({r: value for r, value in found.items() if value is not None})
 
-    def divergences(self) -> dict[str, Any]:
+    def divergences(self) -> dict[str, Divergence]:
         """See `DivergingLayer.divergences`."""
-        found = {}
-        for role, weight in self.random_weights.items():
-            if weight.exists:
-                posterior = weight.in_call(self.stream)
-                found[role] = weight.divergence(posterior, posterior.sample_later())
-        return {role: value for role, value in found.items() if value is not None}
+        return {
+            role: Divergence(
+                partial(self._estimate_divergence, weight), weight.has_exact_divergence
+            )
+            for role, weight in self.random_weights.items()
+            if weight.diverges
+        }
+
+    def _estimate_divergence(self, weight: RandomWeight) -> Any:
+        posterior = weight.in_call(self.stream)
+        return weight.divergence(posterior, posterior.sample_later())
 
     def size_of(self, weight: str) -> int:
         """See `DivergingLayer.size_of`."""

@@ -8,6 +8,7 @@ from bayeslayers.models.kl import kl_divergence, scale_kl
 from bayeslayers.models.posterior import posterior_draws, posterior_summary
 from bayeslayers.models.pruning import prune, pruning_curve
 from bayeslayers.models.scores import log_likelihood, predictive_scores, reliability_curve
+from bayeslayers.models.seeds import reseed
 from bayeslayers.models.summary import predictive_summary
 
 FUNCTIONS = {
@@ -29,5 +30,6 @@ FUNCTIONS = {
         as_deterministic,
         prune,
         pruning_curve,
+        reseed,
     )
 }

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import random
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import tensorflow as tf
+
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.walk import diverging_layers
+from bayeslayers.layers.coherent import CoherentDraw, drawing
+from bayeslayers.layers.diverging import Divergence
+from bayeslayers.models.walk import all_layers, diverging_layers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import keras
     import pandas as pd
 
@@ -32,6 +42,9 @@ model <- keras$Sequential() |>
 """
 
 
+_COLUMNS = ["layer", "weight", "parameters", "divergence", "mcse", "scale", "loss"]
+
+
 @dataclass(frozen=True)
 class KLDivergence:
     """The divergence of a model's posteriors from their priors.
@@ -40,7 +53,8 @@ class KLDivergence:
         total: The sum over all weights, in nats, not scaled.
         loss: What it adds to the loss: each divergence times its scale.
         table: A data frame of one row for each weight: `layer`, `weight`, `parameters` (how many
-            numbers it has), `divergence`, `scale`, and `loss`, their product.
+            numbers it has), `divergence`, `mcse` (the Monte Carlo standard error of the
+            divergence), `scale`, and `loss`, the product of divergence and scale.
     """
 
     total: float
@@ -59,36 +73,83 @@ class KLDivergence:
     formula="KL = sum over weights of KL(q(w) || p(w))",
     details=(
         "The divergence at the variables' current values, of each weight that has a posterior, a "
-        "prior and a divergence function. Those without a closed form are estimated from one draw.",
+        "prior and a divergence function. A divergence without a closed form is estimated: it is "
+        "the mean over `draws` draws of the weight, and `mcse` is the Monte Carlo standard error "
+        "of that mean (the standard deviation over draws, divided by the square root of their "
+        "number; not defined for a single draw). `mcse` is 0 where no draw matters: for closed "
+        "forms, which are computed once, and for functions of the caller's that give the same "
+        "number for two draws.",
         "`scale` is what the loss holds of it: what `scale_kl()` set, times a layer's own "
-        "`kl_weight`. A divergence function of the caller's is taken as it is.",
+        "`kl_weight`, times the factor of `callback_kl_annealing()` inside a step of that "
+        "training. A divergence function of the caller's is taken as it is.",
+        "The draws are not those of training, which goes on as if nothing had been drawn.",
     ),
     returns="An object with `total` and `loss`, in nats, and `table`, a data frame with a row for "
     "each weight.",
-    raises="If `model` is no Keras 3 model, or has no layer with a posterior that is built.",
+    raises="If `model` is no Keras 3 model, or has no layer with a posterior that is built, or if "
+    "`draws` or `seed` breaks its rule.",
     python_example=_PYTHON_MODEL.format(name="kl_divergence")
     + """\
 >>> kl = kl_divergence(model)
 >>> list(kl.table.columns)
-['layer', 'weight', 'parameters', 'divergence', 'scale', 'loss']
+['layer', 'weight', 'parameters', 'divergence', 'mcse', 'scale', 'loss']
 >>> kl.total == float(kl.table["divergence"].sum())
 True""",
     r_example=_R_MODEL + "kl_divergence(model)\nkl_divergence(model)$table",
     reference=_BLUNDELL,
     r_result="as_kl_divergence",
 )
-def kl_divergence(model: keras.Model) -> KLDivergence:
+def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None) -> KLDivergence:
     import pandas as pd
 
+    draws = checks.positive_integer("draws", draws)
+    given = checks.seed("seed", seed)
+    found = {layer: layer.divergences() for layer in diverging_layers(model)}
+    is_exact = [each.is_exact for of_layer in found.values() for each in of_layer.values()]
+    if given is None and not all(is_exact):
+        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
+        given = random.randint(1, 10**9)
+    fresh = _fresh_draws(model, given or 0)
     rows = []
-    for layer in diverging_layers(model):
-        scale = float(layer.divergence_scale.numpy()) * layer.own_scale
-        for weight, divergence in layer.divergences().items():
-            value = float(divergence)
-            rows.append((layer.name, weight, layer.size_of(weight), value, scale, scale * value))
-    columns = ["layer", "weight", "parameters", "divergence", "scale", "loss"]
-    table = pd.DataFrame(rows, columns=columns)
+    for layer, of_layer in found.items():
+        scale = float(layer.divergence_factor) * layer.own_scale
+        for weight, divergence in of_layer.items():
+            value, mcse = _mean_over_draws(divergence, fresh, draws)
+            of_weight = (layer.name, weight, layer.size_of(weight))
+            rows.append((*of_weight, value, mcse, scale, scale * value))
+    table = pd.DataFrame(rows, columns=_COLUMNS)
     return KLDivergence(float(table["divergence"].sum()), float(table["loss"].sum()), table)
+
+
+def _fresh_draws(model: keras.Model, seed: int) -> Iterator[CoherentDraw]:
+    """Yield draws of the whole model, each independent of those before."""
+    layers = all_layers(model)
+    for number in itertools.count():
+        yield CoherentDraw(tf.constant([seed, number]), tf.constant(0), layers)
+
+
+def _mean_over_draws(
+    divergence: Divergence, fresh: Iterator[CoherentDraw], draws: int
+) -> tuple[float, float]:
+    """Return a divergence and its Monte Carlo standard error."""
+
+    def estimate() -> float:
+        with drawing(next(fresh)):
+            return float(divergence.estimate())
+
+    first = estimate()
+    if divergence.is_exact:
+        return first, 0.0
+    if draws == 1:
+        return first, math.nan
+    second = estimate()
+    if first == second:
+        # A function of the caller's with a closed form, or a posterior that is a single point.
+        return first, 0.0
+    values = [first, second, *(estimate() for _ in range(draws - 2))]
+    # The divergence may be infinite, and deviations from its mean not defined.
+    with np.errstate(invalid="ignore"):
+        return float(np.mean(values)), float(np.std(values, ddof=1) / math.sqrt(draws))
 
 
 @model_function(
@@ -103,7 +164,8 @@ def kl_divergence(model: keras.Model) -> KLDivergence:
         "it starts. A loss that is a sum over a batch of b examples needs `num_examples` / b.",
     ),
     returns="The model, with its layers scaled.",
-    raises="If `num_examples` is not a positive number, or `model` has no layer with a posterior.",
+    raises="If `num_examples` is missing or not a positive number, or `model` has no layer with a "
+    "posterior.",
     python_example=_PYTHON_MODEL.format(name="kl_divergence, scale_kl")
     + """\
 >>> model = scale_kl(model, num_examples=1000)
@@ -121,7 +183,8 @@ def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
         warnings.warn(
             f"The layers {own} have a divergence function or a `kl_weight` of their own, which "
             "`scale_kl()` scales once more: leave the scale out of one of the two.",
-            stacklevel=2,
+            # The line that called the function, which the check of its arguments calls.
+            stacklevel=3,
         )
     for layer in layers:
         layer.divergence_scale.assign(1.0 / num_examples)

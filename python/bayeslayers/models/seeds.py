@@ -1,0 +1,79 @@
+"""New streams of random numbers for a model that others have, too."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import keras
+
+from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.contract.functions import model_function
+from bayeslayers.distributions.stream import start_anew
+from bayeslayers.models.walk import all_layers, check_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@model_function(
+    title="Give a model new streams of random numbers",
+    formula="stream of layer i = hash(seed, i)",
+    details=(
+        "Each layer that draws has a stream of random numbers. A file keeps how far it has come, "
+        "so that training goes on from the file as it would have gone on without. The price is "
+        "that a model that is loaded twice, or in several workers, makes the same noise in each. "
+        "`reseed()` starts the streams of all layers anew: with another seed in each worker, the "
+        "noise of the workers is independent, and with the same seed it is the same.",
+        "Layers are told apart by their place in the model, not by their names: a model and its "
+        "clone have the same noise under the same seed. The streams of layers, and of seeds next "
+        "to each other, have nothing in common. Layers within layers and the `keras.layers` that "
+        "draw, such as `Dropout`, are included. Weights stay as they are; a layer's argument "
+        "`seed`, from which its first weights came, does too.",
+        "`predict_draws()` and the verbs that rest on it have seeds of their own, and need none of "
+        "this.",
+    ),
+    returns="The model, with new streams.",
+    raises="If `seed` breaks its rule, or `model` is no Keras 3 model or has no layer that draws.",
+    python_example="""\
+>>> import keras
+>>> from bayeslayers import layer_dense_flipout, reseed
+>>> model = keras.Sequential([keras.Input((3,))])
+>>> model = layer_dense_flipout(model, units=1)
+>>> x = keras.ops.ones((2, 3))
+>>> first = reseed(model, seed=1)(x)
+>>> bool(keras.ops.all(reseed(model, seed=1)(x) == first))
+True
+>>> bool(keras.ops.any(reseed(model, seed=2)(x) == first))
+False""",
+    r_example="""\
+keras <- reticulate::import("keras")
+model <- keras$Sequential() |>
+  layer_dense_flipout(units = 1, input_shape = 3)
+model |> reseed(seed = 1)
+model(array(1, c(2, 3)))""",
+    reference="Salmon, J. K., Moraes, M. A., Dror, R. O., and Shaw, D. E. (2011). Parallel Random "
+    "Numbers: As Easy as 1, 2, 3. SC11. https://doi.org/10.1145/2063384.2063405",
+)
+def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
+    given = checks.seed("seed", seed)
+    generators = list(_generators(check_model(model)))
+    if not generators:
+        rule = "must contain a layer that draws"
+        raise ArgumentError("model", rule, {"model": Described(f"{model.name!r} without one")})
+    # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
+    seed = random.randint(1, 10**9) if given is None else given
+    for place, generator in enumerate(generators):
+        start_anew(generator, seed, place)
+    return model
+
+
+def _generators(model: keras.Layer) -> Iterator[keras.random.SeedGenerator]:
+    """Go through the generators of seeds in a model, each once."""
+    seen = set()
+    for layer in all_layers(model):
+        for value in vars(layer).values():
+            if isinstance(value, keras.random.SeedGenerator) and id(value) not in seen:
+                seen.add(id(value))
+                yield value
