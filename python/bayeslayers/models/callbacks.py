@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
 from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.walk import diverging_layers
+from bayeslayers.layers.diverging import DivergingLayer
+from bayeslayers.models.steps import StepCallback, StepFunction, overridden
+from bayeslayers.models.walk import added_divergences, all_layers, diverging_layers
 
 LIKELIHOOD = "negative_log_likelihood"
 DIVERGENCE = "kl_divergence"
@@ -34,42 +39,34 @@ model$compile("adam", loss = "mse")
 """
 
 
-class KLHistory(keras.callbacks.Callback):
+class KLHistory(StepCallback):
     """Show likelihood and divergence apart; see `callback_kl_history()`."""
 
     def __init__(self, warn_above: float = 10.0) -> None:
         super().__init__()
         self.warn_above = warn_above
-        self._warned = False
+        self._has_complained = False
 
     def on_train_begin(self, logs: Any = None) -> None:
-        diverging_layers(self.model)
-        self._means = {name: keras.metrics.Mean() for name in ("train_step", "test_step")}
-        for name, mean in self._means.items():
-            setattr(self.model, name, self._measured(getattr(self.model, name), mean))
-        self._trace_anew()
-
-    def on_train_end(self, logs: Any = None) -> None:
-        for name in self._means:
-            # What was set on the model; its class's own method is there again.
-            delattr(self.model, name)
-        self._trace_anew()
-
-    def _trace_anew(self) -> None:
-        self.model.make_train_function(force=True)
-        self.model.test_function = None
+        super().on_train_begin(logs)
+        self._measured = {kind: _Measured(self.model, kind) for kind in ("train", "test")}
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._means["train_step"].reset_state()
+        self._measured["train"].mean.reset_state()
 
     def on_test_begin(self, logs: Any = None) -> None:
-        self._means["test_step"].reset_state()
+        if self._is_training:
+            self._measured["test"].mean.reset_state()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        message = None if self._warned else self._complaint(logs or {})
+        message = None if self._has_complained else self._complaint(logs or {})
         if message is not None:
-            self._warned = True
+            self._has_complained = True
             warnings.warn(message, stacklevel=2)
+
+    def acting(self, kind: str, function: StepFunction) -> AbstractContextManager[StepFunction]:
+        """See `StepCallback.acting`."""
+        return self._measured[kind].measuring(function)
 
     def _complaint(self, logs: dict[str, float]) -> str | None:
         """Return what is wrong with the figures of an epoch, if anything is."""
@@ -81,7 +78,7 @@ class KLHistory(keras.callbacks.Callback):
                 f"The KL term of the loss is {divergence}: mean or scale of a posterior are beyond "
                 "what it can be computed for. `kl_divergence(model)` tells which."
             )
-        if divergence <= self.warn_above * abs(likelihood):
+        if likelihood is None or divergence <= self.warn_above * abs(likelihood):
             return None
         return (
             f"The KL term of the loss ({divergence:.4g} per example) outweighs the likelihood "
@@ -90,8 +87,13 @@ class KLHistory(keras.callbacks.Callback):
         )
 
     def _remedy(self) -> str:
-        layers = diverging_layers(self.model)
-        if any(float(layer.divergence_scale.numpy()) == 1.0 for layer in layers):
+        ours = [layer for layer in all_layers(self.model) if isinstance(layer, DivergingLayer)]
+        if not ours:
+            return (
+                "Where the loss is a mean over examples, the layers must divide what they add to "
+                "it by the number of training examples."
+            )
+        if any(float(layer.divergence_scale.numpy()) == 1.0 for layer in ours):
             return (
                 "Where the loss is a mean over examples, call `scale_kl(model, num_examples)` with "
                 "the number of training examples."
@@ -102,24 +104,86 @@ class KLHistory(keras.callbacks.Callback):
             "spread may help."
         )
 
-    def _measured(self, step: Callable[..., Any], mean: keras.metrics.Mean) -> Callable[..., Any]:
-        """Return the step with two more figures: means over the epoch, as the loss is."""
-        layers = diverging_layers(self.model)
 
-        def measured(data: Any) -> dict[str, Any]:
-            logs = step(data)
-            x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-            size = ops.shape(keras.tree.flatten(x)[0])[0]
-            added = [loss for layer in layers for loss in layer.added_divergences]
-            total = sum((ops.cast(loss, "float32") for loss in added), start=ops.zeros(()))
-            mean.update_state(total, sample_weight=size)
-            divergence = mean.result()
-            return {**logs, LIKELIHOOD: logs["loss"] - divergence, DIVERGENCE: divergence}
+class _Measured:
+    """The mean over an epoch of the divergences in the losses of a model's steps.
 
-        return measured
+    It is taken where Keras adds them up, in `compute_loss`, while the function of the step is
+    traced: so in a function of its own, as the model's own is to stay as it is.
+
+    Args:
+        model: The model.
+        kind: "train" or "test".
+    """
+
+    def __init__(self, model: keras.Model, kind: str) -> None:
+        self._model, self._kind = model, kind
+        self.mean = keras.metrics.Mean()
+        self._was_called = self._has_warned = False
+        self._made: tuple[StepFunction, StepFunction] | None = None
+
+    @contextmanager
+    def measuring(self, function: StepFunction) -> Iterator[StepFunction]:
+        """Return a context for a step, with a function that computes it as `function` does."""
+        # Another callback may have let the model make its function anew: of other layers to train.
+        if self._made is None or self._made[0] is not function:
+            self._made = (function, partial(self._with_figures, self._make()))
+        measured = partial(self._compute_loss, self._model.compute_loss)
+        with overridden(self._model, "compute_loss", measured):
+            yield self._made[1]
+
+    def _make(self) -> StepFunction:
+        """Let the model make a function that is not its own."""
+        name = f"{self._kind}_function"
+        with overridden(self._model, name, None):
+            getattr(self._model, f"make_{name}")(force=True)
+            return getattr(self._model, name)
+
+    def _compute_loss(self, compute_loss: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Compute the loss, and note what of it is divergence."""
+        loss = compute_loss(*args, **kwargs)
+        added = added_divergences(self._model)
+        if added is None:
+            rule = (
+                "must contain a layer with a posterior, such as `layer_dense_flipout()`, or one "
+                "that adds a divergence by `add_loss()`"
+            )
+            received = Described(f"{self._model.name!r} without one")
+            raise ArgumentError("model", rule, {"model": received})
+        # A mean over examples, as that of Keras's loss.
+        data = keras.tree.flatten((args, kwargs))
+        sizes = (ops.shape(value)[0] for value in data if len(getattr(value, "shape", ())) > 0)
+        self.mean.update_state(sum(added, ops.zeros(())), sample_weight=next(sizes, None))
+        self._was_called = True
+        return loss
+
+    def _with_figures(self, step: StepFunction, *args: Any) -> Any:
+        """Return what a step returns, with two more figures."""
+        logs = step(*args)
+        self._warn_of_missing(logs)
+        if not self._was_called:
+            return logs
+        divergence = self.mean.result()
+        likelihood = {LIKELIHOOD: logs["loss"] - divergence} if "loss" in logs else {}
+        return {**logs, **likelihood, DIVERGENCE: divergence}
+
+    def _warn_of_missing(self, logs: Any) -> None:
+        """Say once what can't be shown of a step that is the user's own, and why."""
+        if not self._was_called:
+            reason = (
+                "does not call `compute_loss()`, so what of its loss is divergence can't be shown"
+            )
+        elif "loss" not in logs:
+            reason = f'returns no "loss", so `{LIKELIHOOD}` can\'t be shown'
+        else:
+            return
+        if not self._has_warned:
+            self._has_warned = True
+            step = f"The model's own `{self._kind}_step()`"
+            warnings.warn(f"`callback_kl_history()`: {step} {reason}.", stacklevel=2)
 
 
-class KLAnnealing(keras.callbacks.Callback):
+class KLAnnealing(StepCallback):
     """Let the divergence in slowly; see `callback_kl_annealing()`."""
 
     def __init__(self, epochs: int, schedule: str = "linear", cycles: int = 4) -> None:
@@ -131,12 +195,23 @@ class KLAnnealing(keras.callbacks.Callback):
         return _SCHEDULES[self.schedule](epoch / self.epochs, self.cycles)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        for layer in diverging_layers(self.model):
-            layer.divergence_annealing.assign(self.factor(epoch))
+        self._factor = self.factor(epoch)
+        self._layers = diverging_layers(self.model, built=False)
 
-    def on_train_end(self, logs: Any = None) -> None:
-        for layer in diverging_layers(self.model):
-            layer.divergence_annealing.assign(1.0)
+    @contextmanager
+    def acting(self, kind: str, function: StepFunction) -> Iterator[StepFunction]:
+        """See `StepCallback.acting`."""
+        del kind
+        if self._factor == 1.0:
+            yield function
+            return
+        try:
+            for layer in self._layers:
+                layer.divergence_annealing.assign(self._factor)
+            yield function
+        finally:
+            for layer in self._layers:
+                layer.divergence_annealing.assign(1.0)
 
 
 def _linear(progress: float, cycles: int) -> float:

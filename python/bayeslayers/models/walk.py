@@ -8,6 +8,7 @@ import keras
 
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.layers.diverging import DivergingLayer
+from bayeslayers.layers.family import as_loss
 
 
 def check_model(model: Any) -> keras.Layer:
@@ -33,8 +34,12 @@ def held_layers(layer: keras.Layer) -> list[keras.Layer]:
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
-def diverging_layers(model: Any) -> list[DivergingLayer]:
-    """Return the layers of a model that add divergences, which must have been built.
+def diverging_layers(model: Any, *, built: bool = True) -> list[DivergingLayer]:
+    """Return the layers of a model that add divergences.
+
+    Args:
+        model: A Keras model.
+        built: Whether they must have been built.
 
     Raises:
         ArgumentError: If `model` is no model, has no such layer, or one is not built.
@@ -44,8 +49,31 @@ def diverging_layers(model: Any) -> list[DivergingLayer]:
         rule = "must contain a layer with a posterior, such as `layer_dense_flipout()`"
         raise ArgumentError("model", rule, {"model": Described(f"{model.name!r} without one")})
     unbuilt = [layer.name for layer in found if not layer.built]
-    if unbuilt:
+    if built and unbuilt:
         rule = "must have been built: call it once, or give its first layer an `input_shape`"
         received = Described(f"{model.name!r}, whose layers {unbuilt} are not")
         raise ArgumentError("model", rule, {"model": received})
     return found
+
+
+def added_divergences(model: keras.Layer) -> list[Any] | None:
+    """Return the divergences that the layers added to the losses in the current forward pass.
+
+    Of a layer that is not ours, they are what it added by `add_loss()`. Keras adds penalties on
+    activities in the same way, and they can't be told apart: a layer that has an activity
+    regularizer is passed over.
+
+    Returns:
+        Numbers; `None` if no layer of the model has added any, or could.
+    """
+    ours = [layer for layer in all_layers(model) if isinstance(layer, DivergingLayer)]
+    others = [
+        layer
+        for layer in all_layers(model)
+        if not isinstance(layer, DivergingLayer) and layer.activity_regularizer is None
+    ]
+    added = [loss for layer in ours for loss in layer.added_divergences]
+    for layer in others:
+        # What Keras itself does with a loss that is no single number of its own dtype.
+        added += [as_loss(keras.ops.sum(loss)) for loss in layer._get_own_losses()]
+    return added if added or ours else None
