@@ -1,5 +1,6 @@
 """The divergence of a whole model: what it is, how it is scaled, how it is shown and let in."""
 
+import inspect
 import warnings
 
 import keras
@@ -264,3 +265,126 @@ def test_after_an_annealed_training_all_of_the_divergence_counts(rng):
 def test_annealing_is_checked(arguments, argument):
     with pytest.raises(ArgumentError, match=f"`{argument}` must be"):
         callback_kl_annealing(**arguments)
+
+
+def _estimate(q, p, sample):
+    """Log q - log p, whose mean is the divergence, and whose variance is known."""
+    return keras.ops.sum(q.log_prob(sample) - p.log_prob(sample))
+
+
+def _wide_kernel(dtype, shape, name, trainable, add_variable_fn):
+    tfd = tfp.distributions
+    return tfd.Independent(tfd.Normal(np.zeros(shape, "float32"), 3.0), len(shape))
+
+
+def estimated(calls=None, divergence=_estimate, channels=3):
+    def counted(q, p, sample):
+        calls.append(sample)
+        return divergence(q, p, sample)
+
+    layer = layer_dense_reparameterization(
+        units=4,
+        kernel_posterior_fn=_wide_kernel,
+        kernel_divergence_fn=divergence if calls is None else counted,
+        bias_posterior_fn=None,
+    )
+    layer.build((None, channels))
+    return layer
+
+
+# Of twelve weights q = N(0, 3), p = N(0, 1): log q - log p = 4 z^2 - log 3, where z is standard
+# normal; so the mean of the sum is 12 (4 - log 3), and its variance 12 * 16 * 2.
+_MEAN, _VARIANCE = 12 * (4 - np.log(3)), 12 * 16 * 2
+
+
+def test_an_estimate_is_the_mean_over_draws_and_says_its_error():
+    """Fails for correct code once in 1e6 (normal limit; the bound is 4.9 standard errors)."""
+    row = kl_divergence(estimated(), draws=400).table.iloc[0]
+    exact_error = np.sqrt(_VARIANCE / 400)
+    assert abs(row["divergence"] - _MEAN) < 4.9 * exact_error
+    # The relative standard error of a variance is sqrt((kurtosis - 1) / n), and kurtosis is 4.
+    assert abs(row["mcse"] / exact_error - 1) < 4.9 * np.sqrt(3 / 400) / 2
+
+
+def test_one_draw_has_no_error_that_is_known():
+    assert np.isnan(kl_divergence(estimated(), draws=1).table["mcse"][0])
+
+
+def test_draws_follow_from_the_seed_and_leave_training_alone():
+    layer = estimated()
+    state = layer.seed_generator.state.numpy()
+    first, again, other, *fresh = (
+        kl_divergence(layer, draws=5, seed=seed).total for seed in (1, 1, 2, None, None)
+    )
+    assert first == again != other
+    assert fresh[0] != fresh[1]
+    np.testing.assert_array_equal(layer.seed_generator.state.numpy(), state)
+
+
+def test_two_weights_have_draws_of_their_own():
+    model = keras.Sequential([keras.Input((4,)), *[estimated(channels=4) for _ in range(2)]])
+    table = kl_divergence(model, draws=5, seed=1).table
+    first, second = table["divergence"]
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("divergence", "expected"),
+    [
+        (lambda q, p, sample: q.kl_divergence(p) / 7, 2),
+        (_estimate, 30),
+    ],
+)
+def test_closed_forms_of_the_caller_are_not_averaged(divergence, expected):
+    calls = []
+    table = kl_divergence(estimated(calls, divergence), draws=30).table
+    assert len(calls) == expected
+    assert (table["mcse"][0] == 0) == (expected == 2)
+
+
+def test_closed_forms_of_ours_are_computed_once_and_leave_the_streams_alone(monkeypatch):
+    model = network()
+    states = [layer.seed_generator.state.numpy() for layer in model.layers[::2]]
+    calls = []
+    for layer in model.layers[::2]:
+        weight = layer.random_weights["kernel"]
+        compute = weight.divergence
+        monkeypatch.setattr(weight, "divergence", lambda *a, f=compute: calls.append(1) or f(*a))
+    assert list(kl_divergence(model).table["mcse"]) == [0.0, 0.0]
+    assert len(calls) == 2
+    for layer, state in zip(model.layers[::2], states, strict=True):
+        np.testing.assert_array_equal(layer.seed_generator.state.numpy(), state)
+
+
+@pytest.mark.parametrize("bad", [0, 1.5, "a", None, True])
+def test_draws_are_checked(bad):
+    with pytest.raises(ArgumentError, match="`draws` must be a positive whole number"):
+        kl_divergence(network(), draws=bad)
+
+
+VERBS = sorted(bayeslayers.models.FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_says_which_argument_is_missing_or_unknown(name):
+    verb = getattr(bayeslayers, name)
+    required = [
+        parameter
+        for parameter in inspect.signature(verb).parameters.values()
+        if parameter.default is parameter.empty
+    ]
+    given = {}
+    for parameter in required:
+        with pytest.raises(ArgumentError, match=f"`{parameter.name}` must be given") as caught:
+            verb(**given)
+        assert caught.value.argument == parameter.name
+        given[parameter.name] = None
+    with pytest.raises(ArgumentError, match="`colour` is not an argument of this function"):
+        verb(**given, colour=1)
+
+
+def test_a_name_that_is_nearly_right_is_told():
+    with pytest.raises(ArgumentError, match=r"Did you mean `num_examples`\?"):
+        scale_kl(network(), num_example=3)
+    with pytest.raises(TypeError, match=r"scale_kl\(\) takes 2 positional arguments"):
+        scale_kl(network(), 3, 4)
