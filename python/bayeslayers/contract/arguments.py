@@ -357,14 +357,16 @@ LAYER_ARGUMENTS = {
     ),
     "seed": Argument(
         "Whole number from which the layer draws its initial variables and all its samples. With "
-        "{none} it is drawn from {generator}.",
+        "{none} it is drawn from {generator}. A file keeps how far the samples have come, so that a "
+        "model that is loaded twice makes the same noise in both: see `reseed()`.",
         Coercion.WHOLE,
     ),
     "name": Argument("Name of the layer, unique in its model. With {none} one is made up."),
     "dtype": Argument(
         'Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy '
         "the linear maps are computed in the lower precision; the variables, the distributions and "
-        "the divergences keep the higher one."
+        "the divergences keep the higher one. What the layer adds to the losses is cast to "
+        "`keras.config.floatx()`, the dtype of Keras's own losses, when it has been computed."
     ),
     "input_shape": Argument(
         "Shape of one example, without the batch, for the first layer of a `Sequential` model: "

@@ -116,7 +116,7 @@ class DenseVariational(DivergingLayer):
             "own_prose": {
                 "seed": "Whole number from which the layer draws all its samples. A model or a "
                 "layer that is the posterior draws from its own seed. With {none} it is drawn from "
-                "{generator}."
+                "{generator}. A file keeps how far the samples have come: see `reseed()`."
             },
             "python_example": _PYTHON_EXAMPLE,
             "r_example": _R_EXAMPLE,

@@ -239,14 +239,24 @@ _SCHEDULES = {"linear": _linear, "cyclical": _cyclical, "sigmoid": _sigmoid}
     details=(
         "A callback for `fit()`. Progress bar and history gain two figures, "
         "`negative_log_likelihood` and `kl_divergence`, and `val_` of each: means over the epoch, "
-        "as the loss is, so that both are per example where the loss is. The first is the loss "
-        "without the divergences of this package's layers, and holds other regularization.",
+        "as the loss is, so that both are per example where the loss is.",
+        "`kl_divergence` is the sum of the divergences that this package's layers added to the "
+        "losses, and of what other layers added by `add_loss()`, such as the divergence of a "
+        "variational autoencoder. Penalties of regularizers, on weights or on activities, are no "
+        "divergences; since Keras adds penalties on activities by `add_loss()`, other layers with "
+        "an `activity_regularizer` are left out. `negative_log_likelihood` is the rest of the "
+        "loss, penalties included.",
+        "A model with a `train_step()` or `test_step()` of its own must compute its loss by "
+        '`compute_loss()`, or no figure can be shown, and must return it as "loss", or there is '
+        "no `negative_log_likelihood`: a warning says once which is missing.",
         "Where the divergence outweighs the likelihood by far after an epoch, it warns once, and "
         "names the remedy, `scale_kl()`.",
+        "It acts inside the steps of `fit()` alone. A training that is interrupted, by the user or "
+        "by an error, leaves the model as it was before.",
     ),
     returns="A Keras callback.",
     raises="If `warn_above` is not a positive number; in `fit()`, if the model has no layer with a "
-    "posterior.",
+    "posterior, and none that adds to the losses by `add_loss()`.",
     python_example=_PYTHON_TRAINING.format(name="callback_kl_history")
     + """\
 >>> history = model.fit(x, y, verbose=0, callbacks=[callback_kl_history()])
@@ -276,8 +286,11 @@ def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
         "part of these epochs that is over, a = t for `linear`; a = 1 / (1 + exp(-10 (t - 1 / 2))) "
         "for `sigmoid`; for `cyclical` it rises from 0 to 1 in the first half of each of `cycles` "
         "cycles, and holds in the second.",
-        "It acts on top of `scale_kl()`. It is not saved with the model, and is 1 again when "
-        "training ends.",
+        "It acts on top of `scale_kl()`, in the steps of training and, so that their losses can be "
+        "compared, in those of validation during `fit()`. Between steps, when training has ended "
+        "and when it was interrupted, by the user or by an error, the model has all of its "
+        "divergence: so it has in other callbacks, where `kl_divergence()`, `evaluate()` and "
+        "`losses` know no factor. It is not saved with the model.",
     ),
     returns="A Keras callback.",
     raises="If `epochs` or `cycles` is not a positive whole number, or `schedule` not one of the "
