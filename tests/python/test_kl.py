@@ -368,18 +368,24 @@ VERBS = sorted(bayeslayers.models.FUNCTIONS)
 @pytest.mark.parametrize("name", VERBS)
 def test_every_verb_says_which_argument_is_missing_or_unknown(name):
     verb = getattr(bayeslayers, name)
-    required = [
-        parameter
-        for parameter in inspect.signature(verb).parameters.values()
-        if parameter.default is parameter.empty
-    ]
+    parameters = inspect.signature(verb).parameters.values()
+    named = [parameter for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
     given = {}
-    for parameter in required:
-        with pytest.raises(ArgumentError, match=f"`{parameter.name}` must be given") as caught:
-            verb(**given)
-        assert caught.value.argument == parameter.name
-        given[parameter.name] = None
-    with pytest.raises(ArgumentError, match="`colour` is not an argument of this function"):
+    for parameter in named:
+        if parameter.default is parameter.empty:
+            with pytest.raises(ArgumentError, match=f"`{parameter.name}` must be given") as caught:
+                verb(**given)
+            assert caught.value.argument == parameter.name
+            given[parameter.name] = None
+    if len(named) < len(parameters):
+        # Further arguments are those of layers, which say it themselves.
+        given["model"] = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        return assert_unknown(verb, given, "is not an argument of this layer")
+    return assert_unknown(verb, given, "is not an argument of this function")
+
+
+def assert_unknown(verb, given, rule):
+    with pytest.raises(ArgumentError, match=f"`colour` {rule}"):
         verb(**given, colour=1)
 
 

@@ -145,3 +145,70 @@ test_that("what is no history is refused by its name", {
     expect_error(training_history(history), "history", class = "bayeslayers_argument_error")
   }
 })
+
+test_that("a missing argument is said in R's words, at the caller's line", {
+  skip_without_core()
+  model <- small_dense_model()
+  scale <- function() scale_kl(model)
+  condition <- expect_error(scale(), class = "bayeslayers_argument_error")
+  expect_match(conditionMessage(condition), "`num_examples` must be given", fixed = TRUE)
+  expect_identical(conditionCall(condition), quote(scale_kl(model)))
+  verbs <- list(
+    model = function() kl_divergence(),
+    x = function() predict_draws(model),
+    epochs = function() callback_kl_annealing(),
+    y = function() log_likelihood(model, matrix(1, 1, 3))
+  )
+  for (argument in names(verbs)) {
+    expect_error(verbs[[argument]](), sprintf("`%s` must be given", argument), fixed = TRUE)
+  }
+})
+
+test_that("a divergence without a closed form is a mean over draws, with its error", {
+  skip_without_core()
+  layer <- layer_dense_flipout(
+    units = 2,
+    kernel_divergence_fn = function(q, p, sample) tfd_log_prob(q, sample) - tfd_log_prob(p, sample)
+  )
+  layer$build(list(NULL, 3L))
+  table <- kl_divergence(layer, draws = 5, seed = 1)$table
+  expect_gt(table$mcse, 0)
+  expect_identical(kl_divergence(layer, draws = 5, seed = 1)$table, table)
+  expect_true(is.na(kl_divergence(layer, draws = 1)$table$mcse))
+  expect_identical(kl_divergence(small_dense_model())$table$mcse, 0)
+})
+
+test_that("reseed() starts the noise anew, and pipes", {
+  skip_without_core()
+  model <- small_dense_model()
+  x <- matrix(1, 2, 3)
+  expect_invisible(reseed(model, seed = 1))
+  first <- numbers((model |> reseed(seed = 1))(x))
+  expect_identical(numbers(reseed(model, seed = 1)(x)), first)
+  expect_false(any(numbers(reseed(model, seed = 2)(x)) == first))
+  expect_error(reseed(model, seed = -1), "seed", class = "bayeslayers_argument_error")
+})
+
+test_that("a training that an R callback interrupts leaves the model as it was", {
+  skip_without_core()
+  keras <- reticulate::import("keras")
+  model <- scale_kl(small_dense_model(), 10)
+  model$compile(keras$optimizers$SGD(0), "mse")
+  before <- kl_divergence(model)$loss
+  fails <- keras$callbacks$LambdaCallback(
+    on_train_batch_begin = function(batch, logs) stop("enough")
+  )
+  expect_error(
+    model$fit(
+      matrix(1, 8, 3), matrix(1, 8, 2),
+      epochs = 2L, verbose = 0L,
+      callbacks = list(callback_kl_annealing(epochs = 9), callback_kl_history(1e9), fails)
+    ),
+    "enough"
+  )
+  expect_identical(kl_divergence(model)$loss, before)
+  model(matrix(1, 8, 3))
+  expect_equal(numbers(model$losses[[1]]), before, tolerance = 1e-6, ignore_attr = TRUE)
+  history <- model$fit(matrix(1, 8, 3), matrix(1, 8, 2), verbose = 0L)$history
+  expect_identical(names(history), "loss")
+})

@@ -15,7 +15,8 @@ from bayeslayers.contract.errors import ArgumentError
 
 _EMPTY = inspect.Parameter.empty
 _KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
-_FURTHER = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+_VAR_KEYWORD = inspect.Parameter.VAR_KEYWORD
+_FURTHER = inspect.Parameter("kwargs", _VAR_KEYWORD)
 
 
 def public(signature: inspect.Signature) -> inspect.Signature:
@@ -41,13 +42,16 @@ def bind(
 
 
 def check(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Check the names of a call's arguments, for a function that has no `**kwargs`.
+    """Check the names of a call's arguments.
 
     Raises:
-        ArgumentError: If a name is unknown or a required argument is missing.
+        ArgumentError: If a required argument is missing, or a name is unknown; where there is a
+            `**kwargs`, that is for the function to say.
     """
-    names = list(signature.parameters)
-    _refuse_unknown(names, kwargs, of="function")
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+    names = [name for name, kind in kinds.items() if kind is not _VAR_KEYWORD]
+    if _VAR_KEYWORD not in kinds.values():
+        _refuse_unknown(names, kwargs, of="function")
     _refuse_missing(signature, {*names[: len(args)], *kwargs})
 
 
@@ -65,7 +69,8 @@ def given(
 
 def _refuse_missing(signature: inspect.Signature, given: Container[str]) -> None:
     for name, parameter in signature.parameters.items():
-        if parameter.default is _EMPTY and name not in given:
+        is_required = parameter.default is _EMPTY and parameter.kind is not _VAR_KEYWORD
+        if is_required and name not in given:
             raise ArgumentError(name, "must be given", {})
 
 
