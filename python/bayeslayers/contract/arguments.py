@@ -357,8 +357,8 @@ LAYER_ARGUMENTS = {
     ),
     "seed": Argument(
         "Whole number from which the layer draws its initial variables and all its samples. With "
-        "{none} it is drawn from {generator}. A file keeps how far the samples have come, so that a "
-        "model that is loaded twice makes the same noise in both: see `reseed()`.",
+        "{none} it is drawn from {generator}. A file keeps how far the samples have come, so that "
+        "a model that is loaded twice makes the same noise in both: see `reseed()`.",
         Coercion.WHOLE,
     ),
     "name": Argument("Name of the layer, unique in its model. With {none} one is made up."),
