@@ -4,14 +4,18 @@
 #'
 #' \preformatted{KL = sum over weights of KL(q(w) || p(w))}
 #'
-#' The divergence at the variables' current values, of each weight that has a posterior, a prior and a divergence function. Those without a closed form are estimated from one draw.
+#' The divergence at the variables' current values, of each weight that has a posterior, a prior and a divergence function. A divergence without a closed form is estimated: it is the mean over `draws` draws of the weight, and `mcse` is the Monte Carlo standard error of that mean (the standard deviation over draws, divided by the square root of their number; not defined for a single draw). `mcse` is 0 where no draw matters: for closed forms, which are computed once, and for functions of the caller's that give the same number for two draws.
 #'
-#' `scale` is what the loss holds of it: what `scale_kl()` set, times a layer's own `kl_weight`. A divergence function of the caller's is taken as it is.
+#' `scale` is what the loss holds of it: what `scale_kl()` set, times a layer's own `kl_weight`, times the factor of `callback_kl_annealing()` inside a step of that training. A divergence function of the caller's is taken as it is.
+#'
+#' The draws are not those of training, which goes on as if nothing had been drawn.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param draws Positive whole number: how many draws.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
 #' @returns An object with `total` and `loss`, in nats, and `table`, a data frame with a row for each weight.
 #' @section Errors:
-#' If `model` is no Keras 3 model, or has no layer with a posterior that is built.
+#' If `model` is no Keras 3 model, or has no layer with a posterior that is built, or if `draws` or `seed` breaks its rule.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
 #' @examplesIf reticulate::py_module_available("keras")
@@ -22,7 +26,9 @@
 #' kl_divergence(model)$table
 #' @export
 kl_divergence <- function(
-  model
+  model,
+  draws = 100,
+  seed = NULL
 ) {
   result <- call_core("kl_divergence")
   as_kl_divergence(result)
@@ -40,7 +46,7 @@ kl_divergence <- function(
 #' @param num_examples Positive number: how many examples there are in the training set.
 #' @returns The model, with its layers scaled.
 #' @section Errors:
-#' If `num_examples` is not a positive number, or `model` has no layer with a posterior.
+#' If `num_examples` is missing or not a positive number, or `model` has no layer with a posterior.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
 #' @examplesIf reticulate::py_module_available("keras")
@@ -61,14 +67,20 @@ scale_kl <- function(
 #'
 #' \preformatted{loss = negative_log_likelihood + kl_divergence}
 #'
-#' A callback for `fit()`. Progress bar and history gain two figures, `negative_log_likelihood` and `kl_divergence`, and `val_` of each: means over the epoch, as the loss is, so that both are per example where the loss is. The first is the loss without the divergences of this package's layers, and holds other regularization.
+#' A callback for `fit()`. Progress bar and history gain two figures, `negative_log_likelihood` and `kl_divergence`, and `val_` of each: means over the epoch, as the loss is, so that both are per example where the loss is.
+#'
+#' `kl_divergence` is the sum of the divergences that this package's layers added to the losses, and of what other layers added by `add_loss()`, such as the divergence of a variational autoencoder. Penalties of regularizers, on weights or on activities, are no divergences; since Keras adds penalties on activities by `add_loss()`, other layers with an `activity_regularizer` are left out. `negative_log_likelihood` is the rest of the loss, penalties included.
+#'
+#' A model with a `train_step()` or `test_step()` of its own must compute its loss by `compute_loss()`, or no figure can be shown, and must return it as "loss", or there is no `negative_log_likelihood`: a warning says once which is missing.
 #'
 #' Where the divergence outweighs the likelihood by far after an epoch, it warns once, and names the remedy, `scale_kl()`.
+#'
+#' It acts inside the steps of `fit()` alone. A training that is interrupted, by the user or by an error, leaves the model as it was before.
 #'
 #' @param warn_above Positive number: how many times the likelihood the divergence may be before a warning.
 #' @returns A Keras callback.
 #' @section Errors:
-#' If `warn_above` is not a positive number; in `fit()`, if the model has no layer with a posterior.
+#' If `warn_above` is not a positive number; in `fit()`, if the model has no layer with a posterior, and none that adds to the losses by `add_loss()`.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
 #' @examplesIf reticulate::py_module_available("keras")
@@ -95,7 +107,7 @@ callback_kl_history <- function(
 #'
 #' A callback for `fit()`, which multiplies the divergences of this package's layers by a factor a that goes from 0 to 1 while the first `epochs` pass, and stays there. With t the part of these epochs that is over, a = t for `linear`; a = 1 / (1 + exp(-10 (t - 1 / 2))) for `sigmoid`; for `cyclical` it rises from 0 to 1 in the first half of each of `cycles` cycles, and holds in the second.
 #'
-#' It acts on top of `scale_kl()`. It is not saved with the model, and is 1 again when training ends.
+#' It acts on top of `scale_kl()`, in the steps of training and, so that their losses can be compared, in those of validation during `fit()`. Between steps, when training has ended and when it was interrupted, by the user or by an error, the model has all of its divergence: so it has in other callbacks, where `kl_divergence()`, `evaluate()` and `losses` know no factor. It is not saved with the model.
 #'
 #' @param epochs Positive whole number: how many epochs the warm-up takes.
 #' @param schedule "linear", "cyclical" or "sigmoid".
@@ -596,4 +608,35 @@ pruning_curve <- function(
 ) {
   result <- call_core("pruning_curve")
   as_data_frame(result)
+}
+
+#' Give a model new streams of random numbers
+#'
+#' \preformatted{stream of layer i = hash(seed, i)}
+#'
+#' Each layer that draws has a stream of random numbers. A file keeps how far it has come, so that training goes on from the file as it would have gone on without. The price is that a model that is loaded twice, or in several workers, makes the same noise in each. `reseed()` starts the streams of all layers anew: with another seed in each worker, the noise of the workers is independent, and with the same seed it is the same.
+#'
+#' Layers are told apart by their place in the model, not by their names: a model and its clone have the same noise under the same seed. The streams of layers, and of seeds next to each other, have nothing in common. Layers within layers and the `keras$layers` that draw, such as `Dropout`, are included. Weights stay as they are; a layer's argument `seed`, from which its first weights came, does too.
+#'
+#' `predict_draws()` and the verbs that rest on it have seeds of their own, and need none of this.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
+#' @returns The model, with new streams.
+#' @section Errors:
+#' If `seed` breaks its rule, or `model` is no Keras 3 model or has no layer that draws.
+#' @references Salmon, J. K., Moraes, M. A., Dror, R. O., and Shaw, D. E. (2011). Parallel Random Numbers: As Easy as 1, 2, 3. SC11. <https://doi.org/10.1145/2063384.2063405>
+#' @family functions of models
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential() |>
+#'   layer_dense_flipout(units = 1, input_shape = 3)
+#' model |> reseed(seed = 1)
+#' model(array(1, c(2, 3)))
+#' @export
+reseed <- function(
+  model,
+  seed = NULL
+) {
+  call_core("reseed")
 }
