@@ -188,8 +188,9 @@ def test_without_moped_posteriors_start_anew():
 
 def test_what_a_prior_replaces_is_said():
     layer = keras.layers.Dense(2, kernel_regularizer="l2")
-    with pytest.warns(UserWarning, match="kernel_regularizer"):
+    with pytest.warns(UserWarning, match="kernel_regularizer") as caught:
         as_bayesian(keras.Sequential([keras.Input((3,)), layer]))
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 @pytest.mark.parametrize(

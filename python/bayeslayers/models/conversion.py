@@ -144,12 +144,12 @@ def as_bayesian(
             received["layers"] = Described("; ".join(staying))
         raise ArgumentError("model", rule, received)
     if staying:
-        warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=2)
+        warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=3)
     for pair in copy.replaced:
         lost = _replaced_by_prior(pair.layer)
         if lost:
             text = f"Layer {pair.layer.name!r} loses {lost}: its prior takes their place."
-            warnings.warn(text, stacklevel=2)
+            warnings.warn(text, stacklevel=3)
         if moped:
             pair.copy.centre_on(_trained_weights(pair.layer), delta)
     return copy.model
