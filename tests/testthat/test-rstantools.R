@@ -447,15 +447,15 @@ def batches(x, y, with_y):
 ", local = TRUE)
     made$batches(x, array(y), with_y)
   }
-  found <- rstantools::log_lik(model, pairs(TRUE), draws = 7, seed = 1)
-  expect_equal(found, rstantools::log_lik(model, x, y, draws = 7, seed = 1), tolerance = 1e-6)
-  found <- rstantools::posterior_linpred(model, newdata = pairs(FALSE), draws = 7, seed = 1)
-  expected <- rstantools::posterior_linpred(model, newdata = x, draws = 7, seed = 1)
+  found <- rstantools::log_lik(model, pairs(TRUE), draws = 7, seed = 1, verbose = 0)
+  expect_equal(found, rstantools::log_lik(model, x, y, draws = 7, seed = 1, verbose = 0), tolerance = 1e-6)
+  found <- rstantools::posterior_linpred(model, newdata = pairs(FALSE), draws = 7, seed = 1, verbose = 0)
+  expected <- rstantools::posterior_linpred(model, newdata = x, draws = 7, seed = 1, verbose = 0)
   expect_equal(found, expected, tolerance = 1e-6)
-  drawn <- rstantools::posterior_predict(model, pairs(FALSE), draws = 7, seed = 1)
-  ends <- rstantools::predictive_interval(model, pairs(FALSE), draws = 7, seed = 1)
+  drawn <- rstantools::posterior_predict(model, pairs(FALSE), draws = 7, seed = 1, verbose = 0)
+  ends <- rstantools::predictive_interval(model, pairs(FALSE), draws = 7, seed = 1, verbose = 0)
   expect_equal(unname(ends[, 2]), unname(apply(drawn, 2, quantile, 0.95)))
-  errors <- rstantools::predictive_error(model, pairs(TRUE), draws = 7, seed = 1)
+  errors <- rstantools::predictive_error(model, pairs(TRUE), draws = 7, seed = 1, verbose = 0)
   expect_equal(errors, matrix(y, 7, 5, byrow = TRUE) - drawn)
   expect_error(
     rstantools::log_lik(model, pairs(FALSE), draws = 7), "`y` must .* where `newdata`",
