@@ -448,8 +448,12 @@ def batches(x, y, with_y):
     made$batches(x, array(y), with_y)
   }
   found <- rstantools::log_lik(model, pairs(TRUE), draws = 7, seed = 1, verbose = 0)
-  expect_equal(found, rstantools::log_lik(model, x, y, draws = 7, seed = 1, verbose = 0), tolerance = 1e-6)
-  found <- rstantools::posterior_linpred(model, newdata = pairs(FALSE), draws = 7, seed = 1, verbose = 0)
+  expected <- rstantools::log_lik(model, x, y, draws = 7, seed = 1, verbose = 0)
+  expect_equal(found, expected, tolerance = 1e-6)
+  found <- rstantools::posterior_linpred(
+    model,
+    newdata = pairs(FALSE), draws = 7, seed = 1, verbose = 0
+  )
   expected <- rstantools::posterior_linpred(model, newdata = x, draws = 7, seed = 1, verbose = 0)
   expect_equal(found, expected, tolerance = 1e-6)
   drawn <- rstantools::posterior_predict(model, pairs(FALSE), draws = 7, seed = 1, verbose = 0)
