@@ -74,8 +74,8 @@ python_message <- function(condition) {
 
 abort_argument <- function(condition, arguments, call, spelling) {
   argument <- respelled(condition$argument, spelling)
-  rule <- condition$rule
-  hint <- condition$hint
+  rule <- respelled_text(condition$rule, spelling)
+  hint <- respelled_text(condition$hint, spelling)
   received <- received_texts(condition$received, arguments)
   names(received) <- respelled(names(received), spelling)
   shown <- sprintf("`%s = %s`", names(received), received)
@@ -107,6 +107,18 @@ respelled <- function(names, spelling) {
   is_other <- names %in% names(spelling)
   names[is_other] <- spelling[names[is_other]]
   names
+}
+
+# Names of arguments as they stand in a sentence, all at once: one may be another's in R.
+respelled_text <- function(text, spelling) {
+  if (is.null(text)) {
+    return(NULL)
+  }
+  places <- gregexpr("`[a-z_]+`", text)
+  quoted <- regmatches(text, places)[[1]]
+  names <- respelled(substring(quoted, 2, nchar(quoted) - 1), spelling)
+  regmatches(text, places) <- list(sprintf("`%s`", names))
+  text
 }
 
 shows_as_code <- function(value) {

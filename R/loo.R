@@ -18,14 +18,18 @@
 #'
 #' The package loo has to be installed.
 #'
-#' @param x A Keras 3 model, sequential, functional or subclassed, of one output.
+#' @param x A Keras 3 model, sequential, functional or subclassed.
 #' @inheritParams rstantools-methods
 #' @param save_psis `TRUE` or `FALSE`: whether the smoothed weights are kept in the result.
 #' @param cores Positive whole number: on how many cores the package loo computes.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted
+#'   from 1. With `NULL` a model of one output. Not to be confused with `outputs`, which says what
+#'   the numbers in it are.
 #' @returns What `loo::loo()` and `loo::waic()` return for a matrix, draws x examples.
 #' @section Errors:
-#' If `newdata` or `y` is missing, the model ends in a tensor of values, which leave no likelihood,
-#' or an argument breaks a rule that is stated here.
+#' If `newdata` is missing, or `y` where `newdata` does not hold the targets; if the model, or the
+#' output that is meant, is a tensor of values, which leave no likelihood; or if an argument breaks
+#' a rule that is stated here.
 #' @references Vehtari, A., Gelman, A., and Gabry, J. (2017). Practical Bayesian Model Evaluation
 #'   Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432.
 #'   <https://doi.org/10.1007/s11222-016-9696-4>
@@ -49,16 +53,16 @@ NULL
 #' @method loo keras.src.models.model.Model
 #' @exportS3Method loo::loo keras.src.models.model.Model
 loo.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
-    x, newdata, y, draws = 1000, ...,
+    x, newdata, y = NULL, draws = 1000, ...,
     outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto",
-    save_psis = FALSE, cores = getOption("mc.cores", 1)) {
+    save_psis = FALSE, cores = getOption("mc.cores", 1), output = NULL) {
   call <- rlang::current_env()
   check_newdata(missing(newdata), call)
-  check_observed(missing(y), call)
   rlang::check_dots_empty(call = call)
   check_true_or_false(save_psis, "save_psis", call)
   settings <- list(
-    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose
+    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose,
+    output = output
   )
   found <- log_likelihoods(x, newdata, y, settings, call, loo_spelling)
   # The draws are independent.
@@ -69,14 +73,14 @@ loo.keras.src.models.model.Model <- function( # nolint: object_name, object_leng
 #' @method waic keras.src.models.model.Model
 #' @exportS3Method loo::waic keras.src.models.model.Model
 waic.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
-    x, newdata, y, draws = 1000, ...,
-    outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto") {
+    x, newdata, y = NULL, draws = 1000, ...,
+    outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
   check_newdata(missing(newdata), call)
-  check_observed(missing(y), call)
   rlang::check_dots_empty(call = call)
   settings <- list(
-    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose
+    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose,
+    output = output
   )
   loo::waic(log_likelihoods(x, newdata, y, settings, call, loo_spelling))
 }

@@ -1,7 +1,7 @@
 #' Draws in the formats of the package posterior
 #'
 #' \preformatted{model:           w_d ~ q,               variables layer.kernel[1,2]
-#' predict_draws(): f_d(x) = model(x; w_d), variables y[example] or y[example,output]}
+#' predict_draws(): f_d(x) = model(x; w_d), variables y[example] or y[example,value]}
 #'
 #' With these methods of `posterior::as_draws()` all that the package posterior makes of draws can
 #' be had of a model, of its weights, and of what [predict_draws()] returned: `summarise_draws()`,
@@ -15,12 +15,13 @@
 #' The package posterior has to be installed.
 #'
 #' @param x A Keras 3 model, sequential, functional or subclassed, with a layer of this package; or
-#'   the array that [predict_draws()] returned for one output.
+#'   the array that [predict_draws()] returned, or the list of them for several outputs.
 #' @param draws Positive whole number: how many draws.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's
 #'   generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's
 #'   own, which `set.seed()` sets, has no effect on it.
-#' @param variable Text: what predictions are called.
+#' @param variable Text: what predictions are called. Those of several outputs are called by the
+#'   names of the outputs, or `y1`, `y2` and so on where these have none.
 #' @param ... `draws` and `seed`, in the functions that do not name them; nothing else.
 #' @returns `as_draws()` a `draws_matrix`, with a row for each draw and a column for each number;
 #'   the others the format that they are named after.
@@ -96,8 +97,18 @@ as_draws_rvars.keras.src.models.model.Model <- function( # nolint: object_name, 
 #' @exportS3Method posterior::as_draws bayeslayers_draws
 as_draws.bayeslayers_draws <- function(x, variable = "y", ...) { # nolint: object_name.
   rlang::check_dots_empty()
+  posterior::as_draws_matrix(predicted_variables(x, variable))
+}
+
+# Those of several outputs are called by their names, or numbered.
+predicted_variables <- function(draws, name) {
+  if (is.list(draws)) {
+    numbered <- paste0(name, seq_along(draws))
+    of_outputs <- if (is.null(names(draws))) numbered else names(draws)
+    return(do.call(cbind, unname(Map(predicted_variables, draws, of_outputs))))
+  }
   # A column of one value an example is no dimension of its own.
-  posterior::as_draws_matrix(as_variables(by_example(unclass(x)), variable))
+  as_variables(by_example(unclass(draws)), name)
 }
 
 # An array, draws x ..., as a matrix with a column for each number: `name[1,2]`.

@@ -40,12 +40,12 @@ as_scores <- function(result) {
 # A model of several outputs has an array of draws for each.
 as_predictive_draws <- function(result) {
   if (is.list(result)) {
-    return(lapply(result, as_predictive_draws))
+    result <- lapply(result, as_predictive_draws)
   }
   structure(result, class = c("bayeslayers_draws", class(result)))
 }
 
-# An array like any other, whose class is no part of what is shown.
+# An array or a list like any other, whose class is no part of what is shown.
 #' @export
 print.bayeslayers_draws <- function(x, ...) {
   print(unclass(x), ...)

@@ -33,12 +33,13 @@
 #'
 #' The generics are those of the package rstantools, which has to be installed.
 #'
-#' @param object A Keras 3 model, sequential, functional or subclassed. `posterior_linpred()`,
-#'   `predictive_error()` and `log_lik()` take one of one output.
+#' @param object A Keras 3 model, sequential, functional or subclassed.
 #' @param newdata Inputs: an array, a tensor or a data frame of numbers, or a list or named list of
-#'   them for a model of several inputs. A vector of n numbers stands for n examples.
-#' @param y Targets, one for each example: an array or a tensor. Of classes also a factor: its
-#'   levels, as many as the model has classes, are the classes 0, 1, ... in this order.
+#'   them for a model of several inputs. A vector of n numbers stands for n examples. Or batches of
+#'   inputs, or of inputs and targets: a `tf.data.Dataset`, a `PyDataset`, a generator with an end.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds
+#'   them for each output. Of classes also a factor: its levels, as many as the model has classes,
+#'   are the classes 0, 1, ... in this order. With `NULL` those that come with `newdata`.
 #' @param draws Positive whole number: how many draws.
 #' @param prob Number above 0 and below 1: the probability of the central interval.
 #' @param transform `TRUE` or `FALSE`: whether the link function is undone.
@@ -53,18 +54,23 @@
 #'   `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or
 #'   `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
 #' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted
+#'   from 1. With `NULL`, `posterior_epred()`, `posterior_predict()` and `predictive_interval()`
+#'   return all of them; the others need a model of one output. Not to be confused with `outputs`,
+#'   which says what the numbers in it are.
 #' @returns For one value an example, `posterior_epred()`, `posterior_linpred()`,
 #'   `posterior_predict()` and `predictive_error()` return a matrix, draws x examples; otherwise an
 #'   array, draws x examples x values. `log_lik()` returns a matrix, draws x examples.
 #'   `predictive_interval()` returns a matrix with a row for each example and two columns, such as
 #'   "5%" and "95%"; for several values an example an array, examples x values x 2.
 #'   `posterior_interval()` returns such a matrix with a row for each number in a weight, named as
-#'   `posterior::as_draws()` names it: `out.kernel[1,2]`. Of a model of several outputs each has its
-#'   own, in a list.
+#'   `posterior::as_draws()` names it: `out.kernel[1,2]`. All outputs of a model of several are in a
+#'   list, or in a named list where the model tells them apart by names.
 #' @section Errors:
-#' If `newdata` or `y` is missing, the model ends in a tensor where a distribution is needed or in
-#' classes where an interval or an error is asked for, it has no linear predictor or no layer with a
-#' posterior where one is asked for, or an argument breaks a rule that is stated here.
+#' If `newdata` is missing, or `y` where `newdata` does not hold the targets; if the model, or the
+#' output that is meant, is a tensor where a distribution is needed, or classes where an interval or
+#' an error is asked for; if there is no linear predictor or no layer with a posterior where one is
+#' asked for; or if an argument breaks a rule that is stated here.
 #' @references Gabry, J., Goodrich, B., Lysy, M., and Johnson, A. (2022). rstantools: Tools for
 #'   Developing R Packages Interfacing with Stan. <https://mc-stan.org/rstantools/>
 #' @seealso [predict_draws()], [predictive_summary()], [log_likelihood()],
@@ -92,25 +98,30 @@ NULL
 #' @method posterior_epred keras.src.models.model.Model
 #' @exportS3Method rstantools::posterior_epred keras.src.models.model.Model
 posterior_epred.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
-    object, newdata, draws = 1000, ..., batch_size = NULL, seed = NULL, verbose = "auto") {
+    object, newdata, draws = 1000, ...,
+    batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
   check_newdata(missing(newdata), call)
   rlang::check_dots_empty(call = call)
-  settings <- list(draws = draws, batch_size = batch_size, seed = seed, verbose = verbose)
-  by_example(draws_of_kind("mean", object, newdata, settings, call))
+  settings <- list(
+    draws = draws, batch_size = batch_size, seed = seed, verbose = verbose, output = output
+  )
+  by_example(means(object, newdata, settings, call))
 }
 
 #' @rdname rstantools-methods
 #' @method posterior_predict keras.src.models.model.Model
 #' @exportS3Method rstantools::posterior_predict keras.src.models.model.Model
 posterior_predict.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
-    object, newdata, draws = 1000, ..., batch_size = NULL, seed = NULL, verbose = "auto") {
+    object, newdata, draws = 1000, ...,
+    batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
   check_newdata(missing(newdata), call)
   rlang::check_dots_empty(call = call)
-  check_outcomes(object, newdata, in_order = FALSE, call)
-  settings <- list(draws = draws, batch_size = batch_size, seed = seed, verbose = verbose)
-  by_example(draws_of_kind("sample", object, newdata, settings, call))
+  settings <- list(
+    draws = draws, batch_size = batch_size, seed = seed, verbose = verbose, output = output
+  )
+  by_example(outcomes(object, newdata, in_order = FALSE, settings, call))
 }
 
 #' @rdname rstantools-methods
@@ -118,14 +129,16 @@ posterior_predict.keras.src.models.model.Model <- function( # nolint: object_nam
 #' @exportS3Method rstantools::posterior_linpred keras.src.models.model.Model
 posterior_linpred.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
     object, transform = FALSE, newdata, draws = 1000, ...,
-    batch_size = NULL, seed = NULL, verbose = "auto") {
+    batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
   check_newdata(missing(newdata), call)
   check_true_or_false(transform, "transform", call)
   rlang::check_dots_empty(call = call)
-  settings <- list(draws = draws, batch_size = batch_size, seed = seed, verbose = verbose)
+  settings <- list(
+    draws = draws, batch_size = batch_size, seed = seed, verbose = verbose, output = output
+  )
   if (transform) {
-    return(by_example(draws_of_kind("mean", object, newdata, settings, call)))
+    return(by_example(means(object, newdata, settings, call)))
   }
   arguments <- c(list(model = object, x = newdata), settings)
   by_example(call_python(core(call)$shim$linear_predictors, arguments, call, generics_spelling))
@@ -135,14 +148,14 @@ posterior_linpred.keras.src.models.model.Model <- function( # nolint: object_nam
 #' @method predictive_error keras.src.models.model.Model
 #' @exportS3Method rstantools::predictive_error keras.src.models.model.Model
 predictive_error.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
-    object, newdata, y, draws = 1000, ..., batch_size = NULL, seed = NULL, verbose = "auto") {
+    object, newdata, y = NULL, draws = 1000, ...,
+    batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
   check_newdata(missing(newdata), call)
-  check_observed(missing(y), call)
   rlang::check_dots_empty(call = call)
   arguments <- list(
     model = object, x = newdata, y = y, draws = draws,
-    batch_size = batch_size, seed = seed, verbose = verbose
+    batch_size = batch_size, seed = seed, verbose = verbose, output = output
   )
   by_example(call_python(core(call)$shim$predictive_errors, arguments, call, generics_spelling))
 }
@@ -164,29 +177,30 @@ posterior_interval.keras.src.models.model.Model <- function( # nolint: object_na
 #' @exportS3Method rstantools::predictive_interval keras.src.models.model.Model
 predictive_interval.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
     object, newdata, prob = 0.9, draws = 1000, ...,
-    batch_size = NULL, seed = NULL, verbose = "auto") {
+    batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
   check_newdata(missing(newdata), call)
   rlang::check_dots_empty(call = call)
   check_inner_probability(prob, call)
-  check_outcomes(object, newdata, in_order = TRUE, call)
-  settings <- list(draws = draws, batch_size = batch_size, seed = seed, verbose = verbose)
-  outcomes <- by_example(draws_of_kind("sample", object, newdata, settings, call))
-  central_intervals(outcomes, prob)
+  settings <- list(
+    draws = draws, batch_size = batch_size, seed = seed, verbose = verbose, output = output
+  )
+  drawn <- by_example(outcomes(object, newdata, in_order = TRUE, settings, call))
+  central_intervals(drawn, prob)
 }
 
 #' @rdname rstantools-methods
 #' @method log_lik keras.src.models.model.Model
 #' @exportS3Method rstantools::log_lik keras.src.models.model.Model
 log_lik.keras.src.models.model.Model <- function( # nolint: object_name, object_length.
-    object, newdata, y, draws = 1000, ...,
-    outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto") {
+    object, newdata, y = NULL, draws = 1000, ...,
+    outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
   check_newdata(missing(newdata), call)
-  check_observed(missing(y), call)
   rlang::check_dots_empty(call = call)
   settings <- list(
-    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose
+    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose,
+    output = output
   )
   log_likelihoods(object, newdata, y, settings, call, generics_spelling)
 }
@@ -194,9 +208,14 @@ log_lik.keras.src.models.model.Model <- function( # nolint: object_name, object_
 # What the generics call the core's arguments.
 generics_spelling <- c(model = "object", x = "newdata")
 
-draws_of_kind <- function(kind, object, newdata, settings, call) {
-  arguments <- c(list(model = object, x = newdata, kind = kind), settings)
+means <- function(object, newdata, settings, call) {
+  arguments <- c(list(model = object, x = newdata), settings)
   call_python(core(call)$predict_draws, arguments, call, generics_spelling)
+}
+
+outcomes <- function(object, newdata, in_order, settings, call) {
+  arguments <- c(list(model = object, x = newdata, in_order = in_order), settings)
+  call_python(core(call)$shim$outcomes, arguments, call, generics_spelling)
 }
 
 log_likelihoods <- function(model, newdata, y, settings, call, spelling) {
@@ -204,31 +223,17 @@ log_likelihoods <- function(model, newdata, y, settings, call, spelling) {
   call_python(core(call)$log_likelihood, arguments, call, spelling)
 }
 
-check_outcomes <- function(object, newdata, in_order, call) {
-  arguments <- list(model = object, x = newdata, in_order = in_order)
-  call_python(core(call)$shim$check_outcomes, arguments, call, generics_spelling)
-}
-
 check_newdata <- function(is_missing, call) {
   if (is_missing) {
-    abort_missing("newdata", "the inputs, as a Keras model keeps no data of its training", call)
+    cli::cli_abort(
+      "{.arg newdata} must be given: the inputs, as a Keras model keeps no data of its training.",
+      call = call,
+      class = "bayeslayers_argument_error",
+      argument = "newdata"
+    )
   }
 }
 
-check_observed <- function(is_missing, call) {
-  if (is_missing) {
-    abort_missing("y", "what was observed, a target for each example", call)
-  }
-}
-
-abort_missing <- function(argument, meaning, call) {
-  cli::cli_abort(
-    "{.arg {argument}} must be given: {meaning}.",
-    call = call,
-    class = "bayeslayers_argument_error",
-    argument = argument
-  )
-}
 
 check_inner_probability <- function(prob, call) {
   is_fine <- is.numeric(prob) && length(prob) == 1 && !is.na(prob) && prob > 0 && prob < 1

@@ -33,7 +33,7 @@ R_WORDS = {
     "dictionary": "named list",
     "factor": "factor",
     "levels": "levels",
-    "vector": "A vector",
+    "vector": "a vector",
     "generator": (
         "Keras's generator, which `keras3::set_random_seed()` or `keras.utils.set_random_seed(1L)` "
         "sets; R's own, which `set.seed()` sets, has no effect on it"

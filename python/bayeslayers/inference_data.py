@@ -43,7 +43,9 @@ def as_inference_data(
     Args:
         model: A Keras 3 model, sequential, functional or subclassed.
         x: Inputs in any form that `predict()` takes, or `None`.
-        y: Targets, one for each example; with `None` those that come with `x`, if there are any.
+        y: Targets, one for each example: an array or a tensor; or a list or dictionary that holds
+            them for each output. Of classes also categories of pandas, as many as the model has
+            classes. With `None` those that come with `x`, if there are any.
         draws: Positive whole number: how many draws.
         outputs: What the outputs are, where they are a tensor: "values", or "probabilities" or
             "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
@@ -106,7 +108,8 @@ def _of_outcomes(
     kind = kind_of_output(only, outputs)
     has_targets = y is not None or of_model.inputs.first.y is not None
     check = functools.partial(check_labels_of, only) if kind == "values" else lambda _: None
-    targets = of_model.targets(y, only, check) if has_targets else None
+    classes = None if kind == "values" else only.width
+    targets = of_model.targets(y, only, check, classes) if has_targets else None
     if kind == "values":
         check_noise(only, model)
         wanted = ("sample", "log_prob") if has_targets else ("sample",)

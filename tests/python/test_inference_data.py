@@ -1,7 +1,10 @@
 """What ArviZ reads: the groups, their shapes, and that they belong together."""
 
+import functools
+
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -59,6 +62,20 @@ def test_classes_are_drawn_with_their_probabilities():
         softmax, X, [0, 1, 2, 0], 5000, outputs="probabilities", seed=5, verbose=0
     )
     np.testing.assert_allclose(data["log_likelihood"]["y"].to_numpy()[0], expected, rtol=1e-5)
+
+
+def test_categories_are_the_numbers_of_their_places():
+    made = DistributionLambda(lambda t: tfp.distributions.Categorical(logits=t))
+    of_classes = keras.Sequential([keras.Input((3,)), DenseFlipout(3), made])
+    softmax = keras.Sequential([keras.Input((3,)), DenseFlipout(3), keras.layers.Softmax()])
+    for model, outputs in ((of_classes, "auto"), (softmax, "probabilities")):
+        ask = functools.partial(as_inference_data, model, X, draws=5, outputs=outputs, seed=5)
+        found, expected = ask(pd.Categorical(["a", "b", "c", "a"])), ask([0, 1, 2, 0])
+        np.testing.assert_array_equal(found["observed_data"]["y"].to_numpy(), [0, 1, 2, 0])
+        likelihoods = (data["log_likelihood"]["y"].to_numpy() for data in (found, expected))
+        np.testing.assert_array_equal(*likelihoods)
+    with pytest.raises(ArgumentError, match="no categories"):
+        as_inference_data(linear(), X, pd.Categorical(["a", "b", "c", "a"]), draws=5)
 
 
 def test_rules():

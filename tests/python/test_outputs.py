@@ -170,8 +170,8 @@ def test_an_output_must_be_one_of_them(parts, verb, output):
 
 def test_a_tensor_among_distributions_has_no_samples(parts):
     inputs, sizes, _ = parts
-    model = keras.Model(inputs, [sizes, DenseFlipout(2)(inputs)])
-    with pytest.raises(ArgumentError, match="`kind` must"):
+    model = keras.Model(inputs, {"size": sizes, "shape": DenseFlipout(2)(inputs)})
+    with pytest.raises(ArgumentError, match=r'`kind` must.*`output` picks .* distribution: "size"'):
         predict_draws(model, X, kind="sample", **ARGUMENTS)
     found = predict_draws(model, X, kind="sample", output=0, **ARGUMENTS)
     assert found.shape == (40, 9, 1)

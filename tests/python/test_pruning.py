@@ -2,11 +2,13 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
+import tensorflow as tf
 from posteriors import fixed_normal
 
-from bayeslayers import ArgumentError, as_deterministic, predict_draws, prune, pruning_curve
-from bayeslayers.layers import Conv1DFlipout, DenseFlipout
+from bayeslayers import ArgumentError, as_deterministic, predict_draws, prune, pruning_curve, tfp
+from bayeslayers.layers import Conv1DFlipout, DenseFlipout, DistributionLambda
 
 
 def network():
@@ -102,3 +104,133 @@ def test_other_posteriors_are_refused():
 def test_an_unknown_metric_is_refused(rng):
     with pytest.raises(ArgumentError, match="`metric` must"):
         pruning_curve(network(), np.ones((2, 10, 3)), np.ones(2), metric="beauty")
+
+
+SHARES = (0, 0.4, 0.7)
+
+
+def two_outputs(names=("rates", "classes")):
+    """Return a model of a Poisson distribution and of the logits of three classes."""
+    inputs = keras.Input((3,))
+    made = [DenseFlipout(1, name="log_rate"), DenseFlipout(3, name="logits")]
+    log_rate, logits = (layer(inputs) for layer in made)
+    rates = DistributionLambda(lambda t: tfp.distributions.Poisson(log_rate=t))(log_rate)
+    outputs = dict(zip(names, (rates, logits), strict=True))
+    return with_normal_weights(keras.Model(inputs, outputs)), made
+
+
+def one_output():
+    model = with_normal_weights(keras.Sequential([keras.Input((3,)), DenseFlipout(3)]))
+    return model, model.layers
+
+
+def with_normal_weights(model):
+    rng = np.random.default_rng(2)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    return model
+
+
+def linear_maps_by_hand(layers, x, share):
+    """Return what layers return at their means, without the weights of the lowest ratios."""
+    parameters = [[v.numpy() for v in layer.trainable_variables] for layer in layers]
+    ratios = [np.abs(loc) / np.log1p(np.exp(rho)) for loc, rho, _ in parameters]
+    lowest = np.sort(np.concatenate([ratio.ravel() for ratio in ratios]))
+    limit = lowest[round(share * len(lowest))]
+    pruned = [np.where(r >= limit, p[0], 0) for r, p in zip(ratios, parameters, strict=True)]
+    return [x @ kernel + p[2] for kernel, p in zip(pruned, parameters, strict=True)]
+
+
+def data_of_two(rng):
+    x = rng.normal(size=(50, 3)).astype("float32")
+    return x, rng.poisson(1.0, 50).astype("float32"), rng.integers(0, 3, 50)
+
+
+# The names in both orders, as Keras orders them by the alphabet, and the model as it has them.
+@pytest.mark.parametrize("names", [("rates", "classes"), ("a", "b")])
+def test_an_output_is_picked_by_name_or_place(names, rng):
+    model, layers = two_outputs(names)
+    x, counts, labels = data_of_two(rng)
+    log_rates, logits = zip(*(linear_maps_by_hand(layers, x, s) for s in SHARES), strict=True)
+    errors = [np.mean((np.exp(found[:, 0]) - counts) ** 2) for found in log_rates]
+    right = [np.mean(found.argmax(axis=1) == labels) for found in logits]
+    both = dict(zip(names, (counts, labels), strict=True))
+    for place, output in enumerate(names):
+        metric, expected, y = (
+            ("sparse_categorical_accuracy", right, labels)
+            if place
+            else ("mean_squared_error", errors, counts)
+        )
+        for which, targets in ((output, y), (place, y), (output, both), (place, both)):
+            curve = pruning_curve(model, x, targets, metric, SHARES, output=which)
+            np.testing.assert_allclose(curve[metric], expected, rtol=1e-4)
+    with pytest.raises(ArgumentError, match=f'one of the model\'s 2 outputs: "{names[0]}"'):
+        pruning_curve(model, x, counts, "mean_squared_error", SHARES)
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return self.x[20 * i : 20 * (i + 1)], self.y[20 * i : 20 * (i + 1)]
+
+
+def test_targets_come_with_batches_that_all_shares_go_through(rng):
+    model, layers = one_output()
+    x, _, labels = data_of_two(rng)
+    right = [
+        np.mean(linear_maps_by_hand(layers, x, share)[0].argmax(axis=1) == labels)
+        for share in SHARES
+    ]
+    assert len(set(right)) == len(SHARES)
+    pairs = Batches(x, labels)
+    data = tf.data.Dataset.from_tensor_slices((x, labels))
+    metric = "sparse_categorical_accuracy"
+    for batches in (
+        pairs,
+        data.batch(20),
+        data.shuffle(50).batch(20),
+        (pairs[i] for i in range(3)),
+    ):
+        curve = pruning_curve(model, batches, None, metric, SHARES)
+        np.testing.assert_allclose(curve[metric], right, rtol=1e-6)
+    inputs_alone = (pairs[i][0] for i in range(3))
+    curve = pruning_curve(model, inputs_alone, labels, metric, SHARES)
+    np.testing.assert_allclose(curve[metric], right, rtol=1e-6)
+    categories = pd.Categorical.from_codes(labels, ["a", "b", "c"])
+    curve = pruning_curve(model, x, categories, metric, SHARES)
+    np.testing.assert_allclose(curve[metric], right, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("y", "rule"),
+    [
+        (None, "be given where `x` does not hold"),
+        (np.array([0.0, np.nan, 1.0, 2.0]), "hold no missing"),
+        (pd.Categorical(["a", "b", None, "c"]), "hold no missing"),
+        (pd.Categorical(["a", "b", "a", "b"]), "have as many categories"),
+        (np.zeros(3), "a target for each example"),
+        # A metric would broadcast them.
+        (np.zeros((4, 2)), "of the output's shape"),
+    ],
+)
+def test_targets_are_checked(y, rule):
+    with pytest.raises(ArgumentError, match=f"`y` must .*{rule}"):
+        pruning_curve(one_output()[0], np.ones((4, 3)), y, "mean_squared_error", (0,))
+
+
+def test_targets_are_not_given_twice(rng):
+    model, _ = one_output()
+    x, _, labels = data_of_two(rng)
+    with pytest.raises(ArgumentError, match="`y` must be left empty"):
+        pruning_curve(model, Batches(x, labels), labels, "mean_squared_error", (0,))
+
+
+def test_no_metric_is_refused():
+    with pytest.raises(ArgumentError, match="`metric` must be the name"):
+        pruning_curve(network(), np.ones((2, 10, 3)), np.ones(2), metric=None)

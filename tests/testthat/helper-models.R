@@ -20,3 +20,17 @@ classifier <- function() {
 inputs_of_five <- function() {
   matrix(sin(1:15), 5, 3)
 }
+
+# A model of a tensor and of two distributions: one of two values, and one of three classes. `build`
+# makes of the outputs what the model returns: a list of them, with or without names.
+model_of_three <- function(build = identity) {
+  set_seed(1)
+  input <- keras()$Input(list(3L))
+  head <- function(units, name) layer_dense_flipout(input, units = units, name = name)
+  outputs <- list(
+    tensor = head(1, "first"),
+    values = head(2, "second") |> layer_distribution_lambda(function(t) tfd_normal(t, 0.5)),
+    classes = head(3, "third") |> layer_distribution_lambda(function(t) tfd_categorical(logits = t))
+  )
+  keras()$Model(input, build(outputs))
+}

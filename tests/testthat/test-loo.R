@@ -102,3 +102,36 @@ test_that("what loo() lacks is named, at the caller's line", {
   }
   expect_error(loo::loo(model, x, 1:5, save_psis = 1), "`save_psis` must", class = refused)
 })
+
+test_that("loo() and waic() are of the output that is meant", {
+  skip_without_core()
+  x <- inputs_of_five()
+  y <- matrix(cos(1:10), 5, 2)
+  refused <- "bayeslayers_argument_error"
+  model <- model_of_three()
+  estimates <- function(ask, ...) {
+    suppressWarnings(ask(model, x, draws = 50, seed = 1, verbose = 0, ...)$estimates)
+  }
+  # The outputs as two draws of a normal distribution each, by R's own density.
+  means <- rstantools::posterior_epred(model, x, draws = 50, seed = 1, output = "values")
+  densities <- dnorm(rep(y, each = 50), as.vector(means), 0.5, log = TRUE)
+  likelihoods <- apply(array(densities, dim(means)), 1:2, sum)
+  expected <- list(
+    loo = suppressWarnings(loo::loo(likelihoods, r_eff = rep(1, 5))$estimates),
+    waic = suppressWarnings(loo::waic(likelihoods)$estimates)
+  )
+  classes <- factor(c("a", "b", "c", "a", "b"))
+  for (generic in names(expected)) {
+    ask <- getExportedValue("loo", generic)
+    expect_equal(estimates(ask, y = y, output = "values"), expected[[generic]], tolerance = 1e-4)
+    expect_equal(estimates(ask, y = y, output = 2), expected[[generic]], tolerance = 1e-4)
+    all_of_them <- list(tensor = matrix(0, 5, 1), values = y, classes = classes)
+    found <- estimates(ask, y = all_of_them, output = "values")
+    expect_equal(found, expected[[generic]], tolerance = 1e-4)
+    of_classes <- estimates(ask, y = classes, output = "classes")
+    expect_identical(estimates(ask, y = c(0, 1, 2, 0, 1), output = 3), of_classes)
+    condition <- expect_error(ask(model, x, y), "`output` must be", class = refused)
+    expect_match(condition$rule, '"tensor", "values", "classes"')
+    expect_error(ask(model, x, y, output = 1), "must end in a distribution", class = refused)
+  }
+})

@@ -59,6 +59,38 @@ test_that("a model with R functions is converted and pruned: no file is written"
   expect_equal(numbers(as_deterministic(prune(model, share = 0))(x)$mean()), loc)
 })
 
+test_that("a pruning curve is of the output that is meant, and takes targets from batches", {
+  skip_without_core()
+  x <- inputs_of_five()
+  y <- cos(1:5)
+  model <- model_of_three()
+  values <- cbind(y, -y)
+  ask <- function(x, y, ...) {
+    pruning_curve(model, x, y, "mean_squared_error", shares = c(0, 1), ...)
+  }
+  means <- as_deterministic(model)(x)$values$mean()
+  bias <- matrix(as_deterministic(model)(0 * x)$values$mean()$numpy()[1, ], 5, 2, byrow = TRUE)
+  expected <- c(mean((numbers(means) - values)^2), mean((bias - values)^2))
+  for (output in list("values", 2)) {
+    found <- ask(x, values, output = output)$mean_squared_error
+    expect_equal(found, expected, tolerance = 1e-5)
+  }
+  condition <- expect_error(ask(x, values), "`output`", class = "bayeslayers_argument_error")
+  expect_match(condition$rule, '"tensor", "values", "classes"')
+  pairs <- reticulate::py_run_string("
+def pairs(x, y):
+    for rows in (slice(0, 3), slice(3, 5)):
+        yield x[rows], y[rows]
+", local = TRUE)$pairs
+  found <- ask(pairs(x, values), NULL, output = "values")$mean_squared_error
+  expect_equal(found, expected, tolerance = 1e-5)
+  missing <- replace(values, 3, NA)
+  expect_error(
+    ask(x, missing, output = 2), "`y` must hold no missing",
+    class = "bayeslayers_argument_error"
+  )
+})
+
 test_that("callbacks are Keras's", {
   skip_without_core()
   model <- small_dense_model()
@@ -157,7 +189,7 @@ test_that("a missing argument is said in R's words, at the caller's line", {
     model = function() kl_divergence(),
     x = function() predict_draws(model),
     epochs = function() callback_kl_annealing(),
-    y = function() log_likelihood(model, matrix(1, 1, 3))
+    y = function() log_likelihood(noisy_model(), matrix(1, 1, 3))
   )
   for (argument in names(verbs)) {
     expect_error(verbs[[argument]](), sprintf("`%s` must be given", argument), fixed = TRUE)

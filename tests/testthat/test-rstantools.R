@@ -299,16 +299,6 @@ test_that("a model without a linear predictor says what to use", {
     rstantools::posterior_linpred(wrapped(plain_model()), newdata = x, draws = 3),
     "`object` must be a sequential or functional model", class = refused
   )
-  input <- keras()$Input(list(3L))
-  heads <- list(layer_dense_flipout(input, units = 1), layer_dense_flipout(input, units = 2))
-  two <- keras()$Model(input, heads)
-  expect_error(
-    rstantools::posterior_linpred(two, newdata = x), "`object` must have one output",
-    class = refused
-  )
-  expect_error(
-    rstantools::predictive_error(two, x, 1:5), "`object` must", class = refused
-  )
 })
 
 test_that("what the further generics lack is named, at the caller's line", {
@@ -344,5 +334,135 @@ test_that("what the further generics lack is named, at the caller's line", {
   expect_error(
     rstantools::posterior_interval(dense), "`object` must contain a layer with a posterior",
     class = refused
+  )
+})
+
+# The outputs by name in an order that is not that of the alphabet, by place with and without names.
+ways_to_ask <- function() {
+  named <- model_of_three()
+  list(
+    list(model = named, tensor = "tensor", values = "values", classes = "classes"),
+    list(model = named, tensor = 1, values = 2, classes = 3),
+    list(model = model_of_three(unname), tensor = 1L, values = 2L, classes = 3L)
+  )
+}
+
+test_that("an output of several is meant by its name or its place", {
+  skip_without_core()
+  x <- inputs_of_five()
+  y <- matrix(cos(1:10), 5, 2)
+  for (ask in ways_to_ask()) {
+    model <- ask$model
+    weights <- posterior_draws(model, draws = 7, seed = 1)
+    means <- by_hand(x, weights, "second")
+    outputs <- ask[c("tensor", "values")]
+    layers <- c(tensor = "first", values = "second")
+    for (which in names(outputs)) {
+      expected <- by_hand(x, weights, layers[[which]])
+      if (which == "tensor") expected <- expected[, , 1]
+      found <- rstantools::posterior_epred(
+        model, x, draws = 7, seed = 1, output = outputs[[which]]
+      )
+      expect_equal(found, expected, tolerance = 1e-5, label = which)
+      found <- rstantools::posterior_linpred(
+        model, newdata = x, draws = 7, seed = 1, output = outputs[[which]]
+      )
+      expect_equal(found, expected, tolerance = 1e-5, label = which)
+    }
+    logits <- by_hand(x, weights, "third")
+    found <- rstantools::posterior_linpred(
+      model, newdata = x, draws = 7, seed = 1, output = ask$classes
+    )
+    expect_equal(found, logits, tolerance = 1e-5)
+    p <- exp(logits) / as.vector(apply(exp(logits), 1:2, sum))
+    found <- rstantools::posterior_linpred(
+      model, transform = TRUE, newdata = x, draws = 7, seed = 1, output = ask$classes
+    )
+    expect_equal(found, p, tolerance = 1e-5)
+
+    drawn <- rstantools::posterior_predict(model, x, draws = 7, seed = 1, output = ask$values)
+    expect_identical(dim(drawn), c(7L, 5L, 2L))
+    errors <- rstantools::predictive_error(model, x, y, draws = 7, seed = 1, output = ask$values)
+    expect_equal(errors[3, , ], y - drawn[3, , ])
+    ends <- rstantools::predictive_interval(model, x, draws = 7, seed = 1, output = ask$values)
+    expect_equal(ends[4, 2, "95%"], quantile(drawn[, 4, 2], 0.95), ignore_attr = TRUE)
+
+    found <- rstantools::log_lik(model, x, y, draws = 7, seed = 1, output = ask$values)
+    expected <- dnorm(rep(y, each = 7), as.vector(means), 0.5, log = TRUE)
+    expect_equal(found, apply(array(expected, dim(means)), 1:2, sum), tolerance = 1e-5)
+    found <- rstantools::log_lik(model, x, rep(2, 5), draws = 7, seed = 1, output = ask$classes)
+    expect_equal(found, log(p[, , 3]), tolerance = 1e-5)
+    classes <- rstantools::posterior_predict(model, x, draws = 7, seed = 1, output = ask$classes)
+    expect_true(all(classes %in% 0:2))
+  }
+})
+
+test_that("without `output` all that can be drawn are returned, or the outputs are named", {
+  skip_without_core()
+  x <- inputs_of_five()
+  refused <- "bayeslayers_argument_error"
+  model <- model_of_three()
+  expected <- rstantools::posterior_epred(model, x, draws = 3, seed = 1)
+  expect_named(expected, c("tensor", "values", "classes"))
+  noisy <- model_of_three(function(outputs) outputs[c("values", "classes")])
+  drawn <- rstantools::posterior_predict(noisy, x, draws = 3, seed = 1)
+  expect_identical(lapply(drawn, dim), list(values = c(3L, 5L, 2L), classes = c(3L, 5L)))
+  all_of_them <- '3 outputs: "tensor", "values", "classes"'
+  for (ask in list(
+    function(...) rstantools::posterior_linpred(model, newdata = x, draws = 3, ...),
+    function(...) rstantools::predictive_error(model, x, 1:5, draws = 3, ...),
+    function(...) rstantools::log_lik(model, x, 1:5, draws = 3, ...)
+  )) {
+    condition <- expect_error(ask(), "`output` must be", class = refused)
+    expect_match(condition$rule, all_of_them)
+    expect_error(ask(output = "other"), 'output = "other"', class = refused)
+    expect_error(ask(output = 4), "output = 4", class = refused)
+    expect_error(ask(output = 0), "output = 0", class = refused)
+  }
+  condition <- expect_error(rstantools::posterior_predict(model, x), "`output`", class = refused)
+  expect_match(condition$rule, 'of a distribution: "values", "classes"')
+  for (output in list(NULL, "tensor", "classes", 3)) {
+    condition <- expect_error(
+      rstantools::predictive_interval(model, x, output = output), "`output`",
+      class = refused
+    )
+    expect_match(condition$rule, 'in an order, as classes have no intervals: "values"')
+  }
+  expect_error(
+    rstantools::predictive_error(model, x, 1:5, output = 1), "`output` must be",
+    class = refused
+  )
+})
+
+test_that("inputs and targets come in batches, also such as come only once", {
+  skip_without_core()
+  x <- inputs_of_five()
+  y <- cos(1:5)
+  model <- noisy_model()
+  pairs <- function(with_y) {
+    made <- reticulate::py_run_string("
+def batches(x, y, with_y):
+    for rows in (slice(0, 3), slice(3, 5)):
+        yield (x[rows], y[rows]) if with_y else (x[rows],)
+", local = TRUE)
+    made$batches(x, array(y), with_y)
+  }
+  found <- rstantools::log_lik(model, pairs(TRUE), draws = 7, seed = 1, verbose = 0)
+  expected <- rstantools::log_lik(model, x, y, draws = 7, seed = 1, verbose = 0)
+  expect_equal(found, expected, tolerance = 1e-6)
+  found <- rstantools::posterior_linpred(
+    model,
+    newdata = pairs(FALSE), draws = 7, seed = 1, verbose = 0
+  )
+  expected <- rstantools::posterior_linpred(model, newdata = x, draws = 7, seed = 1, verbose = 0)
+  expect_equal(found, expected, tolerance = 1e-6)
+  drawn <- rstantools::posterior_predict(model, pairs(FALSE), draws = 7, seed = 1, verbose = 0)
+  ends <- rstantools::predictive_interval(model, pairs(FALSE), draws = 7, seed = 1, verbose = 0)
+  expect_equal(unname(ends[, 2]), unname(apply(drawn, 2, quantile, 0.95)))
+  errors <- rstantools::predictive_error(model, pairs(TRUE), draws = 7, seed = 1, verbose = 0)
+  expect_equal(errors, matrix(y, 7, 5, byrow = TRUE) - drawn)
+  expect_error(
+    rstantools::log_lik(model, pairs(FALSE), draws = 7), "`y` must .* where `newdata`",
+    class = "bayeslayers_argument_error"
   )
 })

@@ -28,7 +28,7 @@ PYTHON_WORDS = {
     "dictionary": "dictionary",
     "factor": "pandas categorical",
     "levels": "categories",
-    "vector": "An array",
+    "vector": "an array",
     "generator": "the generator that `keras.utils.set_random_seed()` sets",
 }
 

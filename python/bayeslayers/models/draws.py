@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -11,7 +10,8 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.outputs import Outputs
+from bayeslayers.models.inputs import Inputs
+from bayeslayers.models.outputs import OutputKind, Outputs, listed
 from bayeslayers.models.statistics import Block, DrawsOfModel, Wanted
 
 if TYPE_CHECKING:
@@ -75,17 +75,19 @@ def predict_draws(
 ) -> np.ndarray:
     kind = checks.choice("kind", kind, _KINDS)
     of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
-    kinds = of_model.outputs.kinds if output is None else [of_model.outputs.only(output)]
-    _check_kind(kind, kinds)
+    outputs = of_model.outputs
+    kinds = outputs.kinds if output is None else (outputs.only(output),)
+    _check_kind(kind, kinds, outputs)
     found = all_draws(of_model, [(kind_of.place, kind) for kind_of in kinds])
-    return of_model.outputs.packed(found) if output is None else found[0]
+    return outputs.packed(found) if output is None else found[0]
 
 
-def _check_kind(kind: str, outputs: Any) -> None:
-    without_noise = [output for output in outputs if not output.is_distribution]
-    if kind == "sample" and without_noise:
+def _check_kind(kind: str, asked: tuple[OutputKind, ...], outputs: Outputs) -> None:
+    noisy = [each for each in outputs.kinds if each.is_distribution]
+    if kind == "sample" and not set(asked) <= set(noisy):
         rule = 'must be "mean" for a model whose output is a tensor, not a distribution'
-        raise ArgumentError("kind", rule, {"kind": kind})
+        hint = f"`output` picks one that is a distribution{listed(noisy)}." if noisy else None
+        raise ArgumentError("kind", rule, {"kind": kind}, hint)
 
 
 def all_draws(of_model: DrawsOfModel, wanted: Wanted) -> list[np.ndarray]:
@@ -145,9 +147,6 @@ class Results:
             whole[:, block.start : block.start + block.size] = value
 
 
-def outputs_of(model: keras.Model, x: Any) -> Outputs:
-    """Say what a model returns for inputs that are used again afterwards."""
-    if isinstance(x, Iterator):
-        rule = "must be inputs that can be gone through twice, as an array or a dataset can"
-        raise ArgumentError("x", rule, {"x": Described(f"a {type(x).__name__}")})
-    return DrawsOfModel(model, x, draws=1, seed=0).outputs
+def outputs_of(model: keras.Model, inputs: Inputs) -> Outputs:
+    """Say what a model returns for inputs, which can be gone through afterwards."""
+    return DrawsOfModel(model, inputs, draws=1, seed=0).outputs

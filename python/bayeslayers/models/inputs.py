@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,9 +121,46 @@ class Stream:
         return Batch(x, y, sizes.pop())
 
 
-def as_inputs(x: Any) -> Arrays | Stream:
-    """Return the inputs in one of the two forms, or refuse them."""
-    if isinstance(x, (Arrays, Stream)):
+class Kept:
+    """Batches of inputs that are there as a whole.
+
+    Args:
+        batches: At least one.
+    """
+
+    decides_batch_size = True
+
+    def __init__(self, batches: Sequence[Batch]) -> None:
+        self._batches = batches
+        self.first = batches[0]
+        self.count = sum(batch.size for batch in batches)
+
+    def steps(self, size: int | None) -> int:
+        """Return how many batches there are."""
+        del size
+        return len(self._batches)
+
+    def batches(self, size: int | None) -> Iterator[Batch]:
+        """Yield the batches, each time the same."""
+        del size
+        return iter(self._batches)
+
+
+Inputs = Arrays | Stream | Kept
+
+
+def repeatable(x: Any) -> Arrays | Kept:
+    """Return inputs that are the same each time that they are gone through.
+
+    Those of a generator come only once, and those of a dataset may be shuffled each time.
+    """
+    inputs = as_inputs(x)
+    return Kept(list(inputs.batches(None))) if isinstance(inputs, Stream) else inputs
+
+
+def as_inputs(x: Any) -> Inputs:
+    """Return the inputs in one of the forms, or refuse them."""
+    if isinstance(x, (Arrays, Stream, Kept)):
         return x
     if isinstance(x, keras.utils.PyDataset):
         steps = _ends(x, x.num_batches)

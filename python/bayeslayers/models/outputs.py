@@ -92,11 +92,16 @@ class Outputs:
         return y
 
     def _rule(self) -> str:
-        names = [f'"{kind.name}"' for kind in self.kinds if kind.name is not None]
-        listed = f": {', '.join(names)}" if names else ""
         return (
-            f"must be the name or the place of one of the model's {len(self.kinds)} outputs{listed}"
+            f"must be the name or the place of one of the model's {len(self.kinds)} outputs"
+            f"{listed(self.kinds)}"
         )
+
+
+def listed(kinds: Sequence[OutputKind]) -> str:
+    """Return the names of outputs as a rule lists them, behind a colon."""
+    names = [f'"{kind.name}"' for kind in kinds if kind.name is not None]
+    return f": {', '.join(names)}" if names else ""
 
 
 def describe(model: Any, specification: Any) -> Outputs:

@@ -14,8 +14,11 @@ from bayeslayers.layers.random_weight import RandomWeight
 from bayeslayers.layers.variational import VariationalLayer
 from bayeslayers.models.cloning import copy_of
 from bayeslayers.models.conversion import as_deterministic
-from bayeslayers.models.draws import outputs_of
-from bayeslayers.models.targets import class_numbers
+from bayeslayers.models.draws import Results
+from bayeslayers.models.inputs import Inputs, repeatable
+from bayeslayers.models.outputs import OutputKind
+from bayeslayers.models.statistics import Block, DrawsOfModel
+from bayeslayers.models.targets import Targets
 from bayeslayers.models.walk import diverging_layers
 
 if TYPE_CHECKING:
@@ -85,7 +88,10 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
     formula="metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))",
     details=(
         "For each share the model is pruned (see `prune()`) and evaluated at the means of its "
-        "posteriors, as in Blundell et al.",
+        "posteriors, as in Blundell et al. A distribution at the end of the model counts with its "
+        "mean, that of a class with the probabilities.",
+        "`y` may be {none} where the targets come with `x`. Inputs that come in batches are kept "
+        "in memory, as all shares go through the same.",
     ),
     returns="A data frame with the columns `share`, `snr` (the ratio below which weights were "
     "removed), `removed` (how many), and one named after the metric.",
@@ -107,37 +113,79 @@ pruning_curve(
 def pruning_curve(
     model: keras.Model,
     x: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None,
     metric: str,
     shares: tuple[float, ...] = SHARES,
+    output: str | int | None = None,
 ) -> pd.DataFrame:
     import pandas as pd
 
     shares = checks.probabilities("shares", shares)
-    if checks.is_categorical(y):
-        y = class_numbers(y, outputs_of(model, x).kinds[0].width)
+    found = _metric(metric)
+    of_model = DrawsOfModel(model, repeatable(x), draws=1, seed=0)
+    only = of_model.outputs.only(output)
+    # What the numbers mean, values or classes, is the metric's to say.
+    targets = of_model.targets(y, only, classes=only.width)
     ratios = np.sort(np.concatenate([_signal_to_noise(w).ravel() for w in _kernels(model)]))
     rows = []
     for share in shares:
         removed = _count(share, len(ratios))
         snr = ratios[removed] if removed < len(ratios) else np.inf
-        outputs = as_deterministic(prune(model, share=share)).predict(x, verbose=0)
-        rows.append((share, snr, removed, _evaluate(metric, y, outputs)))
+        twin = as_deterministic(prune(model, share=share))
+        figure = _evaluate(found, *_observed_and_mean(twin, of_model.inputs, only, targets))
+        rows.append((share, snr, removed, figure))
     name = metric if isinstance(metric, str) else "metric"
     return pd.DataFrame(rows, columns=["share", "snr", "removed", name])
 
 
-def _evaluate(metric: Any, y: Any, outputs: Any) -> float:
+def _metric(metric: Any) -> keras.Metric:
+    rule = "must be the name of a Keras metric, or a metric"
     try:
         found = keras.metrics.get(metric)
     except ValueError as error:
-        rule = "must be the name of a Keras metric, or a metric"
         raise ArgumentError("metric", rule, {"metric": metric}) from error
-    if not isinstance(found, keras.Metric):
-        found = keras.metrics.MeanMetricWrapper(found)
-    found.reset_state()
-    found.update_state(y, outputs)
-    return float(found.result())
+    if found is None:
+        raise ArgumentError("metric", rule, {"metric": metric})
+    is_metric = isinstance(found, keras.Metric)
+    return found if is_metric else keras.metrics.MeanMetricWrapper(found)
+
+
+def _observed_and_mean(
+    model: keras.Model, inputs: Inputs, output: OutputKind, targets: Targets
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the targets of an output, and what a deterministic model returns or expects."""
+    of_model = DrawsOfModel(model, inputs, draws=1, seed=0, verbose=0)
+    means = Results(1, inputs.count)
+    observed: list[np.ndarray] = []
+
+    def add(block: Block) -> None:
+        means.add(block)
+        observed.append(block.y)
+
+    of_model.reduce([(output.place, "mean")], add, targets, in_pieces=False)
+    return np.concatenate(observed), means.values()[0][0]
+
+
+def _evaluate(metric: keras.Metric, y: np.ndarray, outputs: np.ndarray) -> float:
+    _check_shape(y, outputs)
+    metric.reset_state()
+    metric.update_state(y, outputs)
+    return float(metric.result())
+
+
+def _check_shape(y: np.ndarray, outputs: np.ndarray) -> None:
+    """Raise an error where a metric would broadcast."""
+    of_target, *of_output = (
+        [size for size in shape if size != 1]
+        for shape in (y.shape[1:], outputs.shape[1:], outputs.shape[1:-1])
+    )
+    if of_target not in of_output:
+        rule = (
+            "must hold for each example a target of the output's shape, or of the shape without "
+            "the last dimension, which is that of classes"
+        )
+        received = Described(f"shape {y.shape} for outputs of shape {outputs.shape}")
+        raise ArgumentError("y", rule, {"y": received})
 
 
 def _kernels(model: keras.Model) -> list[RandomWeight]:

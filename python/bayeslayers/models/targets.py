@@ -12,9 +12,8 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.models.inputs import (
     FAILURES,
-    Arrays,
     Batch,
-    Stream,
+    Inputs,
     as_array,
     described,
     is_array,
@@ -37,7 +36,7 @@ class Targets:
 
     def __init__(
         self,
-        inputs: Arrays | Stream,
+        inputs: Inputs,
         y: Any,
         pick: Callable[[Any], Any],
         check: Callable[[np.ndarray], None],

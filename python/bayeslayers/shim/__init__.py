@@ -13,6 +13,8 @@ import numpy as np
 
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.models.draws import Results, outputs_of, predict_draws
+from bayeslayers.models.inputs import as_inputs
+from bayeslayers.models.outputs import OutputKind, Outputs, listed
 from bayeslayers.models.scores import check_labels_of
 from bayeslayers.models.statistics import Block, DrawsOfModel
 from bayeslayers.shim.linear_predictor import LinearPredictor
@@ -141,34 +143,52 @@ class NotAvailable:
         return "NA"
 
 
-def linear_predictors(model: Any, x: Any, **settings: Any) -> np.ndarray:
+def linear_predictors(model: Any, x: Any, output: Any, **settings: Any) -> np.ndarray:
     """Return draws of a model's linear predictor, (draws, n, ...).
 
     Args:
         model: A Keras model.
         x: Inputs.
+        output: Name or place of one of several outputs, or `None`.
         settings: The further arguments of `predict_draws()`.
     """
-    return predict_draws(LinearPredictor(model, x), x, **settings)
+    inputs = as_inputs(x)
+    predictor = LinearPredictor(model, outputs_of(model, inputs), output)
+    return predict_draws(predictor, inputs, **settings)
 
 
-def predictive_errors(model: Any, x: Any, y: Any, **settings: Any) -> np.ndarray:
+def outcomes(model: Any, x: Any, output: Any, *, in_order: bool, **settings: Any) -> Any:
+    """Return draws of the outcome, (draws, n, ...), or those of each output in a nest.
+
+    Args:
+        model: A Keras model.
+        x: Inputs.
+        output: Name or place of one of several outputs; `None` stands for all.
+        in_order: Whether outcomes must have an order, as intervals need it.
+        settings: The further arguments of `predict_draws()`.
+    """
+    inputs = as_inputs(x)
+    outputs = outputs_of(model, inputs)
+    asked = outputs.kinds if output is None else (outputs.only(output),)
+    _check_outcomes(model, outputs, asked, in_order=in_order)
+    return predict_draws(model, inputs, kind="sample", output=output, **settings)
+
+
+def predictive_errors(model: Any, x: Any, y: Any, output: Any, **settings: Any) -> np.ndarray:
     """Return what was observed minus draws of the outcome, (draws, n, ...).
 
     Args:
         model: A Keras model.
         x: Inputs.
-        y: Targets.
+        y: Targets, or `None` where they come with the inputs.
+        output: Name or place of one of several outputs, or `None`.
         settings: The further arguments of `predict_draws()`.
     """
-    check_outcomes(model, x, in_order=True)
     of_model = DrawsOfModel(model, x, **settings)
-    count = len(of_model.outputs.kinds)
-    if count != 1:
-        raise ArgumentError("model", "must have one output", {"outputs": count})
-    (output,) = of_model.outputs.kinds
-    check = functools.partial(check_labels_of, output)
-    targets = of_model.targets(y, output, check, output.width if output.classes else None)
+    only = of_model.outputs.only(output)
+    _check_outcomes(model, of_model.outputs, (only,), in_order=True)
+    check = functools.partial(check_labels_of, only)
+    targets = of_model.targets(y, only, check, only.width if only.classes else None)
     results = Results(of_model.draws, of_model.inputs.count)
 
     def subtract(block: Block) -> None:
@@ -177,27 +197,30 @@ def predictive_errors(model: Any, x: Any, y: Any, **settings: Any) -> np.ndarray
         results.add(Block(block.start, block.size, [observed - outcomes], None))
 
     # The log density is asked for because it takes targets of the outcome's shape alone.
-    wanted = [(output.place, name) for name in ("sample", "log_prob")]
+    wanted = [(only.place, name) for name in ("sample", "log_prob")]
     of_model.reduce(wanted, subtract, targets, in_pieces=False)
     return results.values()[0]
 
 
-def check_outcomes(model: Any, x: Any, *, in_order: bool) -> None:
-    """Raise an error unless outcomes can be drawn from a model.
-
-    Args:
-        model: A Keras model.
-        x: Inputs.
-        in_order: Whether outcomes must have an order, as intervals need it.
-    """
-    output = outputs_of(model, x).kinds[0]
-    if not output.is_distribution:
+def _check_outcomes(
+    model: Any, outputs: Outputs, asked: tuple[OutputKind, ...], *, in_order: bool
+) -> None:
+    """Raise an error unless outcomes can be drawn from the outputs that are asked for."""
+    hint = "`posterior_epred()` gives the draws of what the model returns."
+    kinds = [kind for kind in outputs.kinds if kind.is_distribution]
+    if not kinds:
         rule = "must end in a distribution, such as `layer_distribution_lambda()` gives"
-        hint = "`posterior_epred()` gives the draws of what the model returns."
         received = {"model": Described(f"{model.name!r}, which ends in a tensor")}
         raise ArgumentError("model", rule, received, hint)
-    if in_order and output.is_number_of_class:
-        rule = "must have outcomes in an order, as classes have no intervals"
+    if in_order:
         hint = "`posterior_epred()` gives the draws of their probabilities."
+        kinds = [kind for kind in kinds if not kind.is_number_of_class]
+    if not kinds:
+        rule = "must have outcomes in an order, as classes have no intervals"
         received = {"model": Described(f"{model.name!r}, which ends in classes")}
         raise ArgumentError("model", rule, received, hint)
+    if not set(asked) <= set(kinds):
+        order = " with outcomes in an order, as classes have no intervals" if in_order else ""
+        rule = f"must be the name or the place of a distribution{order}{listed(kinds)}"
+        received = asked[0].name if len(asked) == 1 else None
+        raise ArgumentError("output", rule, {"output": received})

@@ -10,7 +10,7 @@ import keras
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.layers import DenseVariational, DistributionLambda
 from bayeslayers.layers.linear import LinearLayer
-from bayeslayers.models.draws import outputs_of
+from bayeslayers.models.outputs import Outputs
 from bayeslayers.models.walk import all_layers
 
 # What a link function may be as a layer of its own.
@@ -46,13 +46,14 @@ class LinearPredictor(keras.Layer):
     """A model up to its linear predictor, whose draws of the weights are those of the model.
 
     Args:
-        model: A sequential or functional model of one output.
-        x: Inputs, with which a model is built that has not been built.
+        model: A sequential or functional model, which has been built.
+        outputs: What it returns.
+        output: Name or place of one of several outputs, or `None`.
     """
 
-    def __init__(self, model: keras.Model, x: Any) -> None:
+    def __init__(self, model: keras.Model, outputs: Outputs, output: Any) -> None:
         super().__init__(name=model.name)
-        layer, inputs = _last_linear_map(model, x)
+        layer, inputs = _last_linear_map(model, outputs, output)
         last = _without_activation(layer)
         # Past Keras, which would take over the layers: a layer's place among those of the model
         # tells its weights in a draw from those of others, and must stay.
@@ -72,18 +73,16 @@ class LinearPredictor(keras.Layer):
         return self.last(self.before(inputs, training=training))
 
 
-def _last_linear_map(model: keras.Model, x: Any) -> tuple[keras.Layer, Any]:
+def _last_linear_map(model: keras.Model, outputs: Outputs, output: Any) -> tuple[keras.Layer, Any]:
     """Return the last linear map before any link function, and what it was called on."""
-    count = len(outputs_of(model, x).kinds)
-    if count != 1:
-        rule = "must have one output"
-        raise ArgumentError("model", rule, {"outputs": count}, _INSTEAD)
-    outputs = getattr(model, "outputs", None)
-    if not outputs:
+    place = outputs.only(output).place
+    tensors = getattr(model, "outputs", None)
+    if not tensors:
         rule = "must be a sequential or functional model, whose last layer is known"
         received = Described(f"{model.name!r}, a {type(model).__name__}")
         raise ArgumentError("model", rule, {"model": received}, _INSTEAD)
-    layer, inputs = _step_back(outputs[0])
+    # Keras has the outputs of a dictionary in the order of their names.
+    layer, inputs = _step_back(tensors[keras.tree.flatten(outputs.structure).index(place)])
     while isinstance(layer, _LINKS):
         layer, inputs = _step_back(inputs[0])
     if not isinstance(layer, _LINEAR_MAPS) or len(inputs) != 1:
