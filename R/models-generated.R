@@ -149,7 +149,7 @@ callback_kl_annealing <- function(
 #' All draws are returned, and take as much memory as the array that holds them. Beside it there are those of one batch.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
 #' @param draws Positive whole number: how many draws.
 #' @param kind "mean" or "sample"; see above.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
@@ -198,7 +198,7 @@ predict_draws <- function(
 #' The examples are summarised batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, and as much again for their variances and for samples where there is noise.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
 #' @param draws Positive whole number: how many draws.
 #' @param probs Numbers from 0 to 1: the probabilities of the quantiles.
 #' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
@@ -243,7 +243,7 @@ predictive_summary <- function(
 #' The same `seed` stands for the same draws of the weights as in `predict_draws()`.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
 #' @param draws Positive whole number: how many draws.
 #' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
@@ -302,7 +302,7 @@ log_likelihood <- function(
 #' The examples are scored batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, twice for values, and one more for the log-likelihood of the example.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
 #' @param draws Positive whole number: how many draws.
 #' @param levels Numbers from 0 to 1: the probabilities of the central intervals.
@@ -362,7 +362,7 @@ predictive_scores <- function(
 #' The examples are scored batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, twice for values, and one more for the log-likelihood of the example.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
 #' @param draws Positive whole number: how many draws.
 #' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
@@ -578,13 +578,16 @@ prune <- function(
 #'
 #' \preformatted{metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))}
 #'
-#' For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors, as in Blundell et al.
+#' For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors, as in Blundell et al. A distribution at the end of the model counts with its mean, that of a class with the probabilities.
+#'
+#' `y` may be `NULL` where the targets come with `x`. Inputs that come in batches are kept in memory, as all shares go through the same.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where A vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
 #' @param metric Name of a Keras metric, such as "sparse_categorical_accuracy".
 #' @param shares Numbers from 0 to 1: the parts of the weights to remove.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
 #' @returns A data frame with the columns `share`, `snr` (the ratio below which weights were removed), `removed` (how many), and one named after the metric.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here; see also `prune()`.
@@ -604,7 +607,8 @@ pruning_curve <- function(
   x,
   y,
   metric,
-  shares = c(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
+  shares = c(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98),
+  output = NULL
 ) {
   result <- call_core("pruning_curve")
   as_data_frame(result)
