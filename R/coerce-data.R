@@ -34,10 +34,15 @@ as_array <- function(values) {
   array(numbers, size)
 }
 
-# The levels of a factor, in order, and the place of each value among them.
+# The levels of a factor, in order, and the place of each value among them. Newer versions of
+# reticulate would turn what pandas returns into a factor again.
 as_categories <- function(value) {
-  places <- array(places_of(value))
-  core()$shim$categories(places, as.list(levels_of(value)), is.ordered(value))
+  pandas <- reticulate::import("pandas", convert = FALSE)
+  pandas$Categorical$from_codes(
+    array(places_of(value)),
+    categories = as.list(levels_of(value)),
+    ordered = is.ordered(value)
+  )
 }
 
 # From 0, as classes are counted; -1 for what is missing.

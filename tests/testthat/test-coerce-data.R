@@ -80,6 +80,26 @@ test_that("a factor is refused as an input, alone and in a data frame", {
   skip_without_core()
   refused <- "bayeslayers_argument_error"
   message <- "`x` must hold numbers, and no categories"
+# As newer versions of reticulate have it for every version of pandas.
+local_factors_from_python <- function(env = parent.frame()) {
+  class <- class(reticulate::import("pandas", convert = FALSE)$Categorical(list()))[[1]]
+  methods <- get(".__S3MethodsTable__.", asNamespace("reticulate"))
+  method <- paste0("py_to_r.", class)
+  skip_if(exists(method, methods), "this reticulate has it")
+  registerS3method("py_to_r", class, function(x) factor("b"), asNamespace("reticulate"))
+  withr::defer(rm(list = method, envir = methods), env)
+}
+
+test_that("a factor reaches Python where reticulate makes a factor of what pandas has", {
+  skip_without_core()
+  local_factors_from_python()
+  answers <- factor(c("no", "yes", "yes", "no"))
+  found <- log_likelihood(binary_model(), matrix(cos(1:12), 4), answers, draws = 2, seed = 1)
+  numbers <- c(0, 1, 1, 0)
+  expected <- log_likelihood(binary_model(), matrix(cos(1:12), 4), numbers, draws = 2, seed = 1)
+  expect_identical(found, expected)
+})
+
   expect_error(predict_draws(vector_model(), factor(1:4), draws = 3), message, class = refused)
   frame <- data.frame(a = 1:4, b = factor(1:4), c = 1)
   expect_error(predict_draws(plain_model(), frame, draws = 3), message, class = refused)
