@@ -23,13 +23,16 @@ is_of_numbers <- function(value) {
   is.numeric(value) || is.logical(value)
 }
 
-# A vector of n numbers becomes an array of n examples; TRUE is 1, and what is missing NaN.
+# A vector of n numbers becomes an array of n examples; TRUE is 1, and what is missing NaN. R's own
+# `NA` is a NaN, too, of which NumPy warns.
 as_array <- function(values) {
   size <- if (is.null(dim(values))) length(values) else dim(values)
-  has_gaps <- !is.double(values) && anyNA(values)
-  numbers <- if (is.logical(values) && !has_gaps) as.integer(values) else values
-  if (has_gaps || is.object(values)) {
+  numbers <- if (is.logical(values)) as.integer(values) else values
+  if (is.object(values)) {
     numbers <- as.double(values)
+  }
+  if (anyNA(numbers)) {
+    numbers[is.na(numbers)] <- NaN
   }
   array(numbers, size)
 }

@@ -70,7 +70,11 @@ test_that("what is missing in x is no number in the outputs", {
   for (missing in list(NA_integer_, NA_real_)) {
     x <- matrix(c(1L, 2L), 2, 3)
     x[2, 3] <- missing
-    found <- predict_draws(plain_model(), x, draws = 3, seed = 1)
+    model <- plain_model()
+    warnings <- reticulate::py_capture_output(
+      found <- predict_draws(model, x, draws = 3, seed = 1, verbose = 0)
+    )
+    expect_identical(warnings, "")
     expect_false(anyNA(found[, 1, ]))
     expect_true(all(is.na(found[, 2, ])))
   }
