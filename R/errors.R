@@ -94,11 +94,13 @@ abort_argument <- function(condition, arguments, call, spelling) {
   )
 }
 
-# What the caller wrote, in R's spelling; what R did not send as a value is described by Python.
+# What the caller wrote, in R's spelling; objects of Python, and functions with what they returned,
+# are described by Python, which knows no other objects of R.
 received_texts <- function(received, arguments) {
   describe_in_r <- function(name, description) {
-    is_own <- name %in% names(arguments) && shows_as_code(arguments[[name]])
-    if (is_own) describe(arguments[[name]]) else description
+    value <- arguments[[name]]
+    is_own <- name %in% names(arguments) && !is_known_to_python(value)
+    if (is_own) describe(value) else in_r_spelling(description)
   }
   mapply(describe_in_r, names(received), received, SIMPLIFY = TRUE, USE.NAMES = TRUE)
 }
@@ -109,12 +111,20 @@ respelled <- function(names, spelling) {
   names
 }
 
-shows_as_code <- function(value) {
-  (is.atomic(value) || is.null(value) || is.list(value)) &&
-    !inherits(value, "python.builtin.object")
+# Of an argument that the caller left at its default.
+in_r_spelling <- function(description) {
+  spelling <- c(None = "NULL", True = "TRUE", False = "FALSE")
+  if (description %in% names(spelling)) spelling[[description]] else description
+}
+
+is_known_to_python <- function(value) {
+  inherits(value, "python.builtin.object") || is.function(value)
 }
 
 describe <- function(value) {
+  if (!is.atomic(value) && !is.list(value) && !is.null(value)) {
+    return(sprintf("an object of class %s", class(value)[[1]]))
+  }
   text <- paste(deparse(value, nlines = 2), collapse = " ")
   if (nchar(text) > 120) paste0(substr(text, 1, 117), "...") else text
 }

@@ -80,10 +80,6 @@ test_that("what is missing in x is no number in the outputs", {
   }
 })
 
-test_that("a factor is refused as an input, alone and in a data frame", {
-  skip_without_core()
-  refused <- "bayeslayers_argument_error"
-  message <- "`x` must hold numbers, and no categories"
 # As newer versions of reticulate have it for every version of pandas.
 local_factors_from_python <- function(env = parent.frame()) {
   class <- class(reticulate::import("pandas", convert = FALSE)$Categorical(list()))[[1]]
@@ -104,6 +100,10 @@ test_that("a factor reaches Python where reticulate makes a factor of what panda
   expect_identical(found, expected)
 })
 
+test_that("a factor is refused as an input, alone and in a data frame", {
+  skip_without_core()
+  refused <- "bayeslayers_argument_error"
+  message <- "`x` must hold numbers, and no categories"
   expect_error(predict_draws(vector_model(), factor(1:4), draws = 3), message, class = refused)
   frame <- data.frame(a = 1:4, b = factor(1:4), c = 1)
   expect_error(predict_draws(plain_model(), frame, draws = 3), message, class = refused)
@@ -234,4 +234,19 @@ test_that("a picture of classes takes a factor as well, or a logical", {
   of_two <- predictive_summary(binary_model(), x, draws = 3, seed = 1)
   truth <- c(TRUE, FALSE, TRUE, TRUE, FALSE)
   expect_identical(data_of(of_two, truth), data_of(of_two, as.numeric(truth)))
+})
+
+test_that("an object of R that is no data is named by its class", {
+  skip_without_core()
+  for (x in list(~a, methods::getClass("numeric"))) {
+    error <- expect_error(predict_draws(plain_model(), x), class = "bayeslayers_argument_error")
+    expect_match(conditionMessage(error), class(x)[[1]], fixed = TRUE)
+    expect_no_match(conditionMessage(error), "PyCapsule", fixed = TRUE)
+  }
+})
+
+test_that("an argument that was left at its default is shown as R writes it", {
+  skip_without_core()
+  error <- expect_error(prune(plain_model()), class = "bayeslayers_argument_error")
+  expect_identical(error$received, c(snr = "NULL", share = "NULL"))
 })
