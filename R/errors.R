@@ -66,10 +66,12 @@ has_text <- function(message, text) {
   grepl(trimws(as_words(substr(text, 1, 60))), as_words(message), fixed = TRUE)
 }
 
-# Without reticulate's advice on how to see the Python traceback, and without Keras's bold type.
+# Without reticulate's advice on how to see the Python traceback, without Keras's bold type, and
+# without the lines of Python in which TensorFlow's graph was made.
 python_message <- function(condition) {
   lines <- strsplit(cli::ansi_strip(conditionMessage(condition)), "\n")[[1]]
-  paste(lines[!grepl("py_last_error", lines)], collapse = "\n")
+  of_python <- "py_last_error|^ *File \"|^<[.]{3}truncated|^\\s*\\[\\[\\{\\{node"
+  paste(lines[!grepl(of_python, lines)], collapse = "\n")
 }
 
 abort_argument <- function(condition, arguments, call, spelling) {
