@@ -127,6 +127,7 @@ test_that("the levels of a factor, in their order, are the classes 0, 1, ...", {
     found <- log_likelihood(model, x, y, draws = 3, seed = 1)
     expect_equal(found, expected, tolerance = 1e-5)
     expect_identical(rstantools::log_lik(model, x, y, draws = 3, seed = 1), found)
+    expect_identical(log_likelihood(model, x, data.frame(y), draws = 3, seed = 1), found)
   }
   scores <- predictive_scores(model, x, y, draws = 3, seed = 1)
   mean_p <- apply(p, 2:3, mean)
