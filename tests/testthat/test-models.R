@@ -157,7 +157,7 @@ test_that("a missing argument is said in R's words, at the caller's line", {
     model = function() kl_divergence(),
     x = function() predict_draws(model),
     epochs = function() callback_kl_annealing(),
-    y = function() log_likelihood(model, matrix(1, 1, 3))
+    y = function() log_likelihood(noisy_model(), matrix(1, 1, 3))
   )
   for (argument in names(verbs)) {
     expect_error(verbs[[argument]](), sprintf("`%s` must be given", argument), fixed = TRUE)
