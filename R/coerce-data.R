@@ -23,21 +23,29 @@ is_of_numbers <- function(value) {
   is.numeric(value) || is.logical(value)
 }
 
-# A vector of n numbers becomes an array of n examples; TRUE is 1, and what is missing NaN.
+# A vector of n numbers becomes an array of n examples; TRUE is 1, and what is missing NaN. R's own
+# `NA` is a NaN, too, of which NumPy warns.
 as_array <- function(values) {
   size <- if (is.null(dim(values))) length(values) else dim(values)
-  has_gaps <- !is.double(values) && anyNA(values)
-  numbers <- if (is.logical(values) && !has_gaps) as.integer(values) else values
-  if (has_gaps || is.object(values)) {
+  numbers <- if (is.logical(values)) as.integer(values) else values
+  if (is.object(values)) {
     numbers <- as.double(values)
+  }
+  if (anyNA(numbers)) {
+    numbers[is.na(numbers)] <- NaN
   }
   array(numbers, size)
 }
 
-# The levels of a factor, in order, and the place of each value among them.
+# The levels of a factor, in order, and the place of each value among them. Newer versions of
+# reticulate would turn what pandas returns into a factor again.
 as_categories <- function(value) {
-  places <- array(places_of(value))
-  core()$shim$categories(places, as.list(levels_of(value)), is.ordered(value))
+  pandas <- reticulate::import("pandas", convert = FALSE)
+  pandas$Categorical$from_codes(
+    array(places_of(value)),
+    categories = as.list(levels_of(value)),
+    ordered = is.ordered(value)
+  )
 }
 
 # From 0, as classes are counted; -1 for what is missing.

@@ -66,10 +66,12 @@ has_text <- function(message, text) {
   grepl(trimws(as_words(substr(text, 1, 60))), as_words(message), fixed = TRUE)
 }
 
-# Without reticulate's advice on how to see the Python traceback, and without Keras's bold type.
+# Without reticulate's advice on how to see the Python traceback, without Keras's bold type, and
+# without the lines of Python in which TensorFlow's graph was made.
 python_message <- function(condition) {
   lines <- strsplit(cli::ansi_strip(conditionMessage(condition)), "\n")[[1]]
-  paste(lines[!grepl("py_last_error", lines)], collapse = "\n")
+  of_python <- "py_last_error|^ *File \"|^<[.]{3}truncated|^\\s*\\[\\[\\{\\{node"
+  paste(lines[!grepl(of_python, lines)], collapse = "\n")
 }
 
 abort_argument <- function(condition, arguments, call, spelling) {
@@ -94,11 +96,13 @@ abort_argument <- function(condition, arguments, call, spelling) {
   )
 }
 
-# What the caller wrote, in R's spelling; what R did not send as a value is described by Python.
+# What the caller wrote, in R's spelling; objects of Python, and functions with what they returned,
+# are described by Python, which knows no other objects of R.
 received_texts <- function(received, arguments) {
   describe_in_r <- function(name, description) {
-    is_own <- name %in% names(arguments) && shows_as_code(arguments[[name]])
-    if (is_own) describe(arguments[[name]]) else description
+    value <- arguments[[name]]
+    is_own <- name %in% names(arguments) && !is_known_to_python(value)
+    if (is_own) describe(value) else in_r_spelling(description)
   }
   mapply(describe_in_r, names(received), received, SIMPLIFY = TRUE, USE.NAMES = TRUE)
 }
@@ -121,12 +125,20 @@ respelled_text <- function(text, spelling) {
   text
 }
 
-shows_as_code <- function(value) {
-  (is.atomic(value) || is.null(value) || is.list(value)) &&
-    !inherits(value, "python.builtin.object")
+# Of an argument that the caller left at its default.
+in_r_spelling <- function(description) {
+  spelling <- c(None = "NULL", True = "TRUE", False = "FALSE")
+  if (description %in% names(spelling)) spelling[[description]] else description
+}
+
+is_known_to_python <- function(value) {
+  inherits(value, "python.builtin.object") || is.function(value)
 }
 
 describe <- function(value) {
+  if (!is.atomic(value) && !is.list(value) && !is.null(value)) {
+    return(sprintf("an object of class %s", class(value)[[1]]))
+  }
   text <- paste(deparse(value, nlines = 2), collapse = " ")
   if (nchar(text) > 120) paste0(substr(text, 1, 117), "...") else text
 }

@@ -42,9 +42,10 @@ def test_the_places_of_categories_are_the_classes(make):
 
 
 @pytest.mark.parametrize("verb", [bl.predictive_scores, bl.reliability_curve, bl.log_likelihood])
-def test_categories_count_like_numbers_in_every_verb(verb):
+@pytest.mark.parametrize("kind", [pd.Categorical, pd.Series, lambda y: pd.DataFrame({"y": y})])
+def test_categories_count_like_numbers_in_every_verb(verb, kind):
     model = classifier()
-    found = np.asarray(verb(model, X, NAMES, draws=3, seed=1))
+    found = np.asarray(verb(model, X, kind(NAMES), draws=3, seed=1))
     np.testing.assert_array_equal(found, np.asarray(verb(model, X, CLASSES, draws=3, seed=1)))
 
 
@@ -54,6 +55,7 @@ def test_categories_count_like_numbers_in_every_verb(verb):
     [
         (classifier, NAMES.remove_unused_categories(), "as many categories .* classes, 3"),
         (values, NAMES, "numbers for a model of values"),
+        (classifier, pd.DataFrame({"a": NAMES, "b": NAMES}), "categories in one column"),
         (classifier, NAMES.set_categories(["a", "c", "d"]), "no missing values"),
         (classifier, np.array([0.0, np.nan, 1.0, 2.0, 1.0]), "no missing values"),
         (values, np.array([0.0, np.nan, 1.0, 2.0, 1.0]), "no missing values"),

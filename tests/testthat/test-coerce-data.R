@@ -70,10 +70,34 @@ test_that("what is missing in x is no number in the outputs", {
   for (missing in list(NA_integer_, NA_real_)) {
     x <- matrix(c(1L, 2L), 2, 3)
     x[2, 3] <- missing
-    found <- predict_draws(plain_model(), x, draws = 3, seed = 1)
+    model <- plain_model()
+    warnings <- reticulate::py_capture_output(
+      found <- predict_draws(model, x, draws = 3, seed = 1, verbose = 0)
+    )
+    expect_identical(warnings, "")
     expect_false(anyNA(found[, 1, ]))
     expect_true(all(is.na(found[, 2, ])))
   }
+})
+
+# As newer versions of reticulate have it for every version of pandas.
+local_factors_from_python <- function(env = parent.frame()) {
+  class <- class(reticulate::import("pandas", convert = FALSE)$Categorical(list()))[[1]]
+  methods <- get(".__S3MethodsTable__.", asNamespace("reticulate"))
+  method <- paste0("py_to_r.", class)
+  skip_if(exists(method, methods), "this reticulate has it")
+  registerS3method("py_to_r", class, function(x) factor("b"), asNamespace("reticulate"))
+  withr::defer(rm(list = method, envir = methods), env)
+}
+
+test_that("a factor reaches Python where reticulate makes a factor of what pandas has", {
+  skip_without_core()
+  local_factors_from_python()
+  answers <- factor(c("no", "yes", "yes", "no"))
+  found <- log_likelihood(binary_model(), matrix(cos(1:12), 4), answers, draws = 2, seed = 1)
+  numbers <- c(0, 1, 1, 0)
+  expected <- log_likelihood(binary_model(), matrix(cos(1:12), 4), numbers, draws = 2, seed = 1)
+  expect_identical(found, expected)
 })
 
 test_that("a factor is refused as an input, alone and in a data frame", {
@@ -103,6 +127,7 @@ test_that("the levels of a factor, in their order, are the classes 0, 1, ...", {
     found <- log_likelihood(model, x, y, draws = 3, seed = 1)
     expect_equal(found, expected, tolerance = 1e-5)
     expect_identical(rstantools::log_lik(model, x, y, draws = 3, seed = 1), found)
+    expect_identical(log_likelihood(model, x, data.frame(y), draws = 3, seed = 1), found)
   }
   scores <- predictive_scores(model, x, y, draws = 3, seed = 1)
   mean_p <- apply(p, 2:3, mean)
@@ -210,4 +235,19 @@ test_that("a picture of classes takes a factor as well, or a logical", {
   of_two <- predictive_summary(binary_model(), x, draws = 3, seed = 1)
   truth <- c(TRUE, FALSE, TRUE, TRUE, FALSE)
   expect_identical(data_of(of_two, truth), data_of(of_two, as.numeric(truth)))
+})
+
+test_that("an object of R that is no data is named by its class", {
+  skip_without_core()
+  for (x in list(~a, methods::getClass("numeric"))) {
+    error <- expect_error(predict_draws(plain_model(), x), class = "bayeslayers_argument_error")
+    expect_match(conditionMessage(error), class(x)[[1]], fixed = TRUE)
+    expect_no_match(conditionMessage(error), "PyCapsule", fixed = TRUE)
+  }
+})
+
+test_that("an argument that was left at its default is shown as R writes it", {
+  skip_without_core()
+  error <- expect_error(prune(plain_model()), class = "bayeslayers_argument_error")
+  expect_identical(error$received, c(snr = "NULL", share = "NULL"))
 })

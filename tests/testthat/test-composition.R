@@ -45,12 +45,15 @@ test_that("any other object is refused at the caller's line", {
   inputs <- keras()$Input(reticulate::tuple(6L, 6L))
   functional <- keras()$Model(inputs, layer_conv_1d_flipout(inputs, 4, 3))
   build <- function(object) layer_conv_1d_flipout(object, filters = 4, kernel_size = 3)
-  for (object in list(functional, "model", 8, c(1, 2))) {
+  for (object in list(functional, "model", 8, c(1, 2), function(t) t)) {
     condition <- expect_error(build(object), class = "bayeslayers_argument_error")
     expect_identical(condition$argument, "object")
   }
   expect_error(build(functional), "pass its")
-  expect_error(build(8), "comes first")
+  for (object in list(8, "model", function(t) t)) {
+    expect_error(build(object), "comes first")
+  }
+  expect_error(build(function(t) t), "object = a function")
 })
 
 test_that("a model of Keras 2 is refused", {

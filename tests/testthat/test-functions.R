@@ -300,3 +300,15 @@ test_that("what the pages say of the columns of a tensor holds, whatever is load
   expect_equal(as.vector(numbers(t[, 1:2])), columns[, 2])
   expect_error(t[, 1, drop = FALSE])
 })
+
+test_that("an error in TensorFlow's graph comes without the lines of Python that made it", {
+  skip_without_core()
+  model <- keras()$Sequential() |>
+    layer_embedding_reparameterization(input_dim = 4, output_dim = 2, input_shape = 2)
+  error <- expect_error(
+    predict_draws(model, matrix(1:4, 2), draws = 3),
+    class = "bayeslayers_python_error"
+  )
+  expect_match(conditionMessage(error), "= 4 is not in [0, 4)", fixed = TRUE)
+  expect_no_match(conditionMessage(error), "File \"|truncated|node")
+})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
@@ -25,7 +26,8 @@ def check_object(target: Any) -> None:
         return
     kind = f"{type(target).__module__}.{type(target).__qualname__}"
     simple = isinstance(target, (str, int, float, bool))
-    received = Described(f"{target!r} ({kind})" if simple else f"a {kind}")
+    described = "a function" if inspect.isroutine(target) else f"a {kind}"
+    received = Described(f"{target!r} ({kind})" if simple else described)
     raise ArgumentError("object", _RULE, {"object": received}, _hint(target, kind))
 
 
@@ -58,6 +60,6 @@ def _hint(target: Any, kind: str) -> str | None:
         )
     if kind.startswith("tf_keras."):
         return "This model belongs to Keras 2 (`tf_keras`): build it with Keras 3."
-    if isinstance(target, (int, float)):
+    if isinstance(target, (int, float, str)) or inspect.isroutine(target):
         return "`object` comes first: pass the layer's own arguments by name."
     return None

@@ -106,6 +106,11 @@ def class_numbers(y: Any, classes: int) -> np.ndarray:
     """Return the places of categories in their order, of which there must be one for each class."""
     import pandas as pd
 
+    if isinstance(y, pd.DataFrame):
+        if y.shape[1] != 1:
+            received = {"columns": Described(str(y.shape[1]))}
+            raise ArgumentError("y", "must hold categories in one column", received)
+        y = y.iloc[:, 0]
     values = pd.Series(y).array
     levels = [str(level) for level in values.categories]
     if len(levels) != classes:

@@ -129,13 +129,6 @@ def columns(table: Any) -> dict[str, Any]:
     }
 
 
-def categories(places: np.ndarray, levels: list[str], ordered: bool) -> Any:
-    """Return an R factor as pandas has it: the place of each value among the levels, or -1."""
-    import pandas as pd
-
-    return pd.Categorical.from_codes(places, categories=levels, ordered=ordered)
-
-
 class NotAvailable:
     """R's `NA`, which reticulate would turn into `True` or a number; no rule accepts it."""
 
