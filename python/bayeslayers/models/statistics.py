@@ -32,7 +32,7 @@ from bayeslayers.models.outputs import (
     parameter_of_classes,
 )
 from bayeslayers.models.targets import Targets
-from bayeslayers.models.walk import check_model
+from bayeslayers.models.walk import all_layers, check_model
 
 DRAWS_AT_ONCE = 16
 # How many numbers of a statistic are summarised at once, in double precision.
@@ -95,7 +95,7 @@ class DrawsOfModel:
         seed: int | None = None,
         verbose: str | int = "auto",
     ) -> None:
-        self.model = check_model(model)
+        self.model = _without_states(check_model(model))
         self.draws = checks.positive_integer("draws", draws)
         if batch_size is not None:
             batch_size = checks.positive_integer("batch_size", batch_size)
@@ -196,6 +196,16 @@ class DrawsOfModel:
                 value[low:high] = part
             bar()
         return values
+
+
+def _without_states(model: keras.Model) -> keras.Model:
+    """Return the model, or refuse one in which a draw would go on from the state of another."""
+    stateful = [layer.name for layer in all_layers(model) if getattr(layer, "stateful", False)]
+    if stateful:
+        rule = "must have no stateful layers, whose state each draw would take from the one before"
+        hint = "A model of the same layers that are not stateful takes the same weights."
+        raise ArgumentError("model", rule, {"layers": stateful}, hint)
+    return model
 
 
 def _first_row(tensor: Any) -> Any:
