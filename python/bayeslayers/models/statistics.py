@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from bayeslayers.contract import checks
-from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.models.compiled import compiled_once
 from bayeslayers.models.inputs import (
     Batch,
@@ -238,7 +238,13 @@ def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
     if name == "mean" and is_number_of_class(output):
         # Which has no mean.
         return over_classes(output).probs_parameter()
-    return tf.convert_to_tensor(getattr(output, name)())
+    try:
+        return tf.convert_to_tensor(getattr(output, name)())
+    except NotImplementedError as error:
+        rule = f"must end in a distribution whose `{name}()` TensorFlow Probability knows"
+        received = Described(f"the distribution {output.name!r}")
+        hint = "`predict_draws()` has its samples, and `log_likelihood()` its log-probabilities."
+        raise ArgumentError("model", rule, {"model": received}, hint) from error
 
 
 def _log_prob(distribution: Any, targets: Any) -> Any:
