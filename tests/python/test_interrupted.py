@@ -394,3 +394,31 @@ def test_a_step_of_the_users_own(step, message, shown):
     if "kl_divergence" in found:
         np.testing.assert_allclose(found["kl_divergence"], full, rtol=1e-5)
     assert sorted(model.fit(X, Y, verbose=0).history) == [n for n in shown if n[:2] != "kl"]
+
+
+class BuiltLate(keras.Model):
+    """A model that has one of its layers from the start, and makes the other when it is built."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = layer_dense_flipout(units=4)
+
+    def build(self, shape):
+        self.second = layer_dense_reparameterization(units=1)
+        self.first.build(shape)
+        self.second.build((None, 4))
+        self.built = True
+
+    def call(self, inputs):
+        return self.second(self.first(inputs))
+
+
+@pytest.mark.parametrize("how", [{}, {"jit_compile": True}, {"run_eagerly": True}], ids=str)
+def test_layers_that_the_first_step_makes_are_annealed_with_the_others(how):
+    model = BuiltLate()
+    model.compile(keras.optimizers.SGD(0.0), lambda y, f: 0.0 * f, **how)
+    # The first epoch of the four has none of the divergence.
+    found = model.fit(X, Y, epochs=2, verbose=0, callbacks=[callback_kl_annealing(epochs=4)])
+    whole = N * exact(model)
+    np.testing.assert_allclose(found.history["loss"], [0.0, whole / 4], rtol=1e-5)
+    np.testing.assert_allclose(model.evaluate(X, Y, verbose=0), whole, rtol=1e-5)

@@ -7,8 +7,13 @@ from family import ROWS
 from statistical import assert_normal_moments, assert_uncorrelated
 
 import bayeslayers
-from bayeslayers import ArgumentError, predict_draws, tfp
-from bayeslayers.layers import DenseFlipout, DenseLocalReparameterization, DistributionLambda
+from bayeslayers import ArgumentError, predict_draws, predictive_summary, tfp
+from bayeslayers.layers import (
+    DenseFlipout,
+    DenseLocalReparameterization,
+    DistributionLambda,
+    LSTMFlipout,
+)
 
 X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
 
@@ -202,6 +207,31 @@ def test_subclassed_models_and_lower_precision():
             return self.dense(x)
 
     assert draws_of(Net()).shape == (8, 4, 2)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        LSTMFlipout(2, stateful=True, name="stateful"),
+        keras.layers.GRU(2, stateful=True, name="stateful"),
+        keras.layers.Bidirectional(LSTMFlipout(2, stateful=True, name="stateful"), name="around"),
+    ],
+    ids=["ours", "theirs", "wrapped"],
+)
+def test_a_state_that_one_draw_would_hand_to_the_next_is_refused(layer):
+    model = keras.Sequential([keras.Input((4, 3), batch_size=2), layer, DenseFlipout(1)])
+    with pytest.raises(ArgumentError, match=r"`model` must have no stateful layers.*stateful"):
+        draws_of(model, np.ones((2, 4, 3), "float32"))
+
+
+def test_what_a_distribution_does_not_know_is_said():
+    softplus, normal = tfp.bijectors.Softplus(), tfp.distributions.Normal
+    model = dense(units=1)
+    model.add(DistributionLambda(lambda t: softplus(normal(t, 1.0))))
+    for verb in (draws_of, predictive_summary):
+        with pytest.raises(ArgumentError, match=r"`model` must end in a distribution whose `mean"):
+            verb(model, X)
+    assert draws_of(model, kind="sample").min() > 0
 
 
 def test_no_examples_are_no_error():

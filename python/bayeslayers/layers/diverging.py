@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,28 @@ from bayeslayers.layers.seeded import SeededLayer
 from bayeslayers.tensorflow_ops import finite_when_trained_on, is_sparse
 
 _SCALE = "divergence_scale"
+
+_annealing: contextvars.ContextVar[float] = contextvars.ContextVar("annealing", default=1.0)
+
+
+@contextlib.contextmanager
+def annealing(layers: Callable[[], Iterable[DivergingLayer]], factor: float) -> Iterator[None]:
+    """Multiply the divergences of layers by a factor while the context lasts.
+
+    Args:
+        layers: Returns them, at the end with those that have been made meanwhile, as a model does
+            that is built by its first step.
+        factor: The factor.
+    """
+    token = _annealing.set(factor)
+    try:
+        for layer in layers():
+            layer.divergence_annealing.assign(factor)
+        yield
+    finally:
+        _annealing.reset(token)
+        for layer in layers():
+            layer.divergence_annealing.assign(1.0)
 
 
 def stddev_of(distribution: Any) -> Any:
@@ -74,7 +98,7 @@ class DivergingLayer(SeededLayer):
         # its own among the layer's weights. As precise as the most precise divergence.
         with tf.init_scope():
             self.divergence_scale = tf.Variable(1.0, False, name=_SCALE, dtype=tf.float64)
-            self.divergence_annealing = tf.Variable(1.0, False, dtype=tf.float64)
+            self.divergence_annealing = tf.Variable(_annealing.get(), False, dtype=tf.float64)
 
     @abstractmethod
     def divergences(self) -> dict[str, Divergence]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.layers.diverging import DivergingLayer
+from bayeslayers.layers.diverging import DivergingLayer, annealing
 from bayeslayers.models.steps import StepCallback, StepFunction, overridden
 from bayeslayers.models.walk import added_divergences, all_layers, diverging_layers
 
@@ -196,22 +196,20 @@ class KLAnnealing(StepCallback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._factor = self.factor(epoch)
-        self._layers = diverging_layers(self.model, built=False)
+        # Before it is built, a model may have layers yet to make.
+        self._layers = diverging_layers(self.model, built=False) if self.model.built else None
 
     @contextmanager
     def acting(self, kind: str, function: StepFunction) -> Iterator[StepFunction]:
         """See `StepCallback.acting`."""
         del kind
-        if self._factor == 1.0:
+        with annealing(self._found, self._factor) if self._factor != 1.0 else nullcontext():
             yield function
-            return
-        try:
-            for layer in self._layers:
-                layer.divergence_annealing.assign(self._factor)
-            yield function
-        finally:
-            for layer in self._layers:
-                layer.divergence_annealing.assign(1.0)
+
+    def _found(self) -> list[DivergingLayer]:
+        if self._layers is not None:
+            return self._layers
+        return [layer for layer in all_layers(self.model) if isinstance(layer, DivergingLayer)]
 
 
 def _linear(progress: float, cycles: int) -> float:

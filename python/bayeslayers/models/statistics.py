@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from bayeslayers.contract import checks
-from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.models.compiled import compiled_once
 from bayeslayers.models.inputs import (
     Batch,
@@ -32,7 +32,7 @@ from bayeslayers.models.outputs import (
     parameter_of_classes,
 )
 from bayeslayers.models.targets import Targets
-from bayeslayers.models.walk import check_model
+from bayeslayers.models.walk import all_layers, check_model
 
 DRAWS_AT_ONCE = 16
 # How many numbers of a statistic are summarised at once, in double precision.
@@ -95,7 +95,7 @@ class DrawsOfModel:
         seed: int | None = None,
         verbose: str | int = "auto",
     ) -> None:
-        self.model = check_model(model)
+        self.model = _without_states(check_model(model))
         self.draws = checks.positive_integer("draws", draws)
         if batch_size is not None:
             batch_size = checks.positive_integer("batch_size", batch_size)
@@ -198,6 +198,16 @@ class DrawsOfModel:
         return values
 
 
+def _without_states(model: keras.Model) -> keras.Model:
+    """Return the model, or refuse one in which a draw would go on from the state of another."""
+    stateful = [layer.name for layer in all_layers(model) if getattr(layer, "stateful", False)]
+    if stateful:
+        rule = "must have no stateful layers, whose state each draw would take from the one before"
+        hint = "A model of the same layers that are not stateful takes the same weights."
+        raise ArgumentError("model", rule, {"layers": stateful}, hint)
+    return model
+
+
 def _first_row(tensor: Any) -> Any:
     if isinstance(tensor, tf.SparseTensor):
         return tf.sparse.slice(tensor, [0] * tensor.shape.rank, [1, *tensor.shape[1:]])
@@ -228,7 +238,13 @@ def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
     if name == "mean" and is_number_of_class(output):
         # Which has no mean.
         return over_classes(output).probs_parameter()
-    return tf.convert_to_tensor(getattr(output, name)())
+    try:
+        return tf.convert_to_tensor(getattr(output, name)())
+    except NotImplementedError as error:
+        rule = f"must end in a distribution whose `{name}()` TensorFlow Probability knows"
+        received = Described(f"the distribution {output.name!r}")
+        hint = "`predict_draws()` has its samples, and `log_likelihood()` its log-probabilities."
+        raise ArgumentError("model", rule, {"model": received}, hint) from error
 
 
 def _log_prob(distribution: Any, targets: Any) -> Any:
