@@ -2398,7 +2398,7 @@ layer_variable <- function(
 #'
 #' The output is a TensorFlow Probability distribution, with all its methods, and also a tensor to every Keras layer, loss and metric that it meets: by default a draw. The tensor is made when it is first needed, and stays the same for that output; the draw of the next call is a new one.
 #'
-#' The methods of the output are the distribution's: `mean()` is its mean. Whatever else NumPy, Keras or an operator asks for, the tensor answers, also by an index, as in TensorFlow Probability; `==` compares objects, and `keras$ops$equal()` numbers.
+#' The methods of the output are the distribution's: `mean()` is its mean. All else that an operator, a layer or another library asks for, the tensor answers, also by an index, as in TensorFlow Probability; `==` compares objects, and `keras$ops$equal()` numbers.
 #'
 #' While a model is put together in the functional API, the output has the methods of the distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and `log_prob()`: each adds to the model a layer that calls it. Of the output of a model within a model, ask by the verbs: `tfd_mean()` and its like.
 #'

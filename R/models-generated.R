@@ -140,7 +140,7 @@ callback_kl_annealing <- function(
 #'
 #' \preformatted{f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws}
 #'
-#' Each draw is one function: one sample of every weight, the same for all inputs. So draws can be plotted as curves, and what is computed from a draw is a draw of what is computed. Whatever their estimator, layers take the sampled kernel once, which costs one linear map. Layers other than this package's do what they do in prediction.
+#' Each draw is one function: one sample of every weight, the same for all inputs. So draws can be plotted as curves, and what is computed from a draw is a draw of what is computed. Whatever their estimator, layers take the sampled kernel once, which costs one linear map. Layers other than this package's do what they do in prediction. Stateful layers are refused, in all verbs on predictions: each draw would go on from the state of another.
 #'
 #' Where the model ends in a distribution, `mean` is that distribution's mean under each draw of the weights, and `sample` a draw of the outcome from it, so that the "samples" hold the noise of the data as well. The mean of a distribution over classes is their probabilities. Where the model ends in a tensor, only `mean` is there: the outputs.
 #'
@@ -189,7 +189,7 @@ predict_draws <- function(
 #'
 #' For outputs that are values, a row for each example and each output, with the columns that the R package posterior gives to a summary of draws: `variable`, `mean`, `median`, `sd`, `mad` and a quantile for each of `probs` (`q5`, `q95`); and with the two parts of the spread, `sd_epistemic` (what the weights leave open) and `sd_aleatoric` (the noise of the data), whose squares add up to that of `sd`. Where the model ends in a tensor, the noise is not known: `sd_aleatoric` is not a number, and the other columns are those of the model's mean.
 #'
-#' Quantiles are those of the draws, as R and NumPy compute them by default: between two draws they interpolate. From the quantile at (1 - level) / 2 to that at (1 + level) / 2, ends included, is the central interval of a level, here and wherever there is one: in `predictive_scores()`, in `reliability_curve()` and in pictures.
+#' Quantiles are those of the draws, as R computes them by default (type 7): between two draws they interpolate. From the quantile at (1 - level) / 2 to that at (1 + level) / 2, ends included, is the central interval of a level, here and wherever there is one: in `predictive_scores()`, in `reliability_curve()` and in pictures.
 #'
 #' For a classifier, a row for each example: `class`, the most probable; `probability`, that class's; `entropy` of the mean probabilities, in nats; `mutual_information`, the part of the entropy that the weights leave open; and `p[...]`, the mean probability of each class. They are computed in double precision from the logits, where there are any. Several outcomes of 0 and 1 for each example are values.
 #'

@@ -36,7 +36,7 @@
 #' @param object A Keras 3 model, sequential, functional or subclassed.
 #' @param newdata Inputs: an array, a tensor or a data frame of numbers, or a list or named list of
 #'   them for a model of several inputs. A vector of n numbers stands for n examples. Or batches of
-#'   inputs, or of inputs and targets: a `tf.data.Dataset`, a `PyDataset`, a generator with an end.
+#'   inputs, or of inputs and targets: a `tf$data$Dataset`, a `PyDataset`, a generator with an end.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds
 #'   them for each output. Of classes also a factor: its levels, as many as the model has classes,
 #'   are the classes 0, 1, ... in this order. With `NULL` those that come with `newdata`.

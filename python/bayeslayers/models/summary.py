@@ -40,7 +40,7 @@ _MAD_OF_NORMAL = 1.482602218505602
         "the data), whose squares add up to that of `sd`. Where the model ends in a tensor, the "
         "noise is not known: `sd_aleatoric` is not a number, and the other columns are those of "
         "the model's mean.",
-        "Quantiles are those of the draws, as R and NumPy compute them by default: between two "
+        "Quantiles are those of the draws, as R computes them by default (type 7): between two "
         "draws they interpolate. From the quantile at (1 - level) / 2 to that at (1 + level) / 2, "
         "ends included, is the central interval of a level, here and wherever there is one: in "
         "`predictive_scores()`, in `reliability_curve()` and in pictures.",
