@@ -243,7 +243,7 @@ def test_several_classes_have_a_likelihood_alone():
     [
         ([[0.2, 0.8]] * 6, "a single 1"),
         ([[1, 1]] * 6, "a single 1"),
-        ([float("nan")] * 6, "from 0 to 1"),
+        ([float("nan")] * 6, "no missing values"),
     ],
 )
 def test_an_outcome_is_one_class(y, message):
