@@ -65,6 +65,7 @@ loo.keras.src.models.model.Model <- function( # nolint: object_name, object_leng
     output = output
   )
   found <- log_likelihoods(x, newdata, y, settings, call, loo_spelling)
+  check_several_draws(found, draws, call)
   # The draws are independent.
   loo::loo(found, r_eff = rep(1, ncol(found)), save_psis = save_psis, cores = cores)
 }
@@ -82,7 +83,14 @@ waic.keras.src.models.model.Model <- function( # nolint: object_name, object_len
     draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose,
     output = output
   )
-  loo::waic(log_likelihoods(x, newdata, y, settings, call, loo_spelling))
+  found <- log_likelihoods(x, newdata, y, settings, call, loo_spelling)
+  check_several_draws(found, draws, call)
+  loo::waic(found)
+}
+
+check_several_draws <- function(found, draws, call) {
+  rule <- "must be 2 or more, as both figures need the variance over the draws"
+  check_rule(nrow(found) > 1, "draws", draws, rule, call)
 }
 
 # What the generics of loo call the core's arguments.

@@ -131,8 +131,8 @@ posterior_linpred.keras.src.models.model.Model <- function( # nolint: object_nam
     object, transform = FALSE, newdata, draws = 1000, ...,
     batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
-  check_newdata(missing(newdata), call)
   check_true_or_false(transform, "transform", call)
+  check_newdata(missing(newdata), call)
   rlang::check_dots_empty(call = call)
   settings <- list(
     draws = draws, batch_size = batch_size, seed = seed, verbose = verbose, output = output

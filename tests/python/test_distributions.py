@@ -130,6 +130,22 @@ def test_the_verbs_are_the_methods():
     np.testing.assert_allclose(tfd_kl_divergence(q, p), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [2.5, (2, 2.5), -1, True, np.array(1.5)])
+def test_the_shape_of_a_sample_is_of_whole_numbers(shape):
+    """TensorFlow cuts off what is behind the point."""
+    with pytest.raises(ArgumentError, match="`sample_shape` must be a whole number from 0"):
+        tfd_sample(tfd.Normal(1.0, 2.0), shape)
+
+
+@pytest.mark.parametrize(
+    "shape", [3, (3,), [3], np.array(3), np.int64(3), tf.constant([3]), tf.TensorShape([3])]
+)
+def test_the_shape_of_a_sample_may_come_in_any_form(shape):
+    assert tfd_sample(tfd.Normal(1.0, 2.0), shape).shape == (3,)
+    sampled = tf.function(lambda size: tfd_sample(tfd.Normal(1.0, 2.0), size))
+    assert sampled(tf.constant(3)).shape == (3,)
+
+
 def test_the_handle_has_our_layers_and_their_distributions():
     assert handle.layers is layers
     assert handle.layers.util.default_mean_field_normal_fn is default_mean_field_normal_fn

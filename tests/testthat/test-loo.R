@@ -103,6 +103,17 @@ test_that("what loo() lacks is named, at the caller's line", {
   expect_error(loo::loo(model, x, 1:5, save_psis = 1), "`save_psis` must", class = refused)
 })
 
+test_that("a single draw has no cross-validation", {
+  skip_without_core()
+  for (verb in list(loo::loo, loo::waic)) {
+    expect_error(
+      verb(noisy_model(), inputs_of_five(), cos(1:5), draws = 1, verbose = 0),
+      "`draws` must be 2 or more",
+      class = "bayeslayers_argument_error"
+    )
+  }
+})
+
 test_that("loo() and waic() are of the output that is meant", {
   skip_without_core()
   x <- inputs_of_five()

@@ -127,6 +127,16 @@ def sizes(argument: str, value: Any) -> tuple[int, ...]:
     return _positive_list(argument, value, "must be a positive whole number, or a list of them")
 
 
+def sample_shape(argument: str, value: Any) -> Any:
+    """The shape of a sample: sizes that are known are whole numbers, of which there may be none."""
+    sizes = keras.tree.flatten(_listed(value))
+    # TensorFlow would cut off what is behind the point. What a graph computes is left to it.
+    if any(isinstance(n, numbers.Real) and not (_is_whole(n) and n >= 0) for n in sizes):
+        rule = "must be a whole number from 0, or a list of them"
+        raise ArgumentError(argument, rule, {argument: value})
+    return value
+
+
 def weight(argument: str, value: Any) -> float | None:
     """A number from zero."""
     if value is None:

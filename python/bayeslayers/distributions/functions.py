@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from bayeslayers.contract import checks
 from bayeslayers.contract.functions import distribution_function
 from bayeslayers.distributions.symbolic import ask
 
@@ -32,6 +33,7 @@ def tfd_kl_divergence(distribution: Any, other: Any, name: str = "kl_divergence"
 
 
 def tfd_sample(distribution: Any, sample_shape: Any = (), **kwargs: Any) -> Any:
+    sample_shape = checks.sample_shape("sample_shape", sample_shape)
     return _call("sample", distribution, sample_shape, **kwargs)
 
 
