@@ -5,7 +5,7 @@
 #'
 #' `loo()` estimates how well a model predicts data that it has not seen from those that it was
 #' trained on, without training it again: Pareto-smoothed importance sampling weighs the draws of
-#' the weights as if an example had been left out. Its diagnostic, Pareto k, says of which examples
+#' the weights as if an example had been left out. Its diagnostic, Pareto k, says for which examples
 #' that fails. `waic()` is an older approximation of the same. Both are what the package loo
 #' computes from the log-likelihood that `rstantools::log_lik()` has under the same `seed`;
 #' `loo::loo_compare()` compares models.
@@ -13,8 +13,8 @@
 #' `newdata` and `y` are the data of the training, as a Keras model keeps none. The draws come from
 #' the approximate posterior, and are taken as draws from the posterior itself; they are
 #' independent, so that their relative efficiency is 1. Where the model was trained on a divergence
-#' that is not scaled to the number of examples (see [scale_kl()]), its posterior is another, and
-#' so are the figures.
+#' that is not scaled to the number of examples (see [scale_kl()]), its posterior differs, and
+#' so do the figures.
 #'
 #' The package loo has to be installed.
 #'
@@ -23,8 +23,8 @@
 #' @param save_psis `TRUE` or `FALSE`: whether the smoothed weights are kept in the result.
 #' @param cores Positive whole number: on how many cores the package loo computes.
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted
-#'   from 1. With `NULL` a model of one output. Not to be confused with `outputs`, which says what
-#'   the numbers in it are.
+#'   from 1. With `NULL` the model must have one output. Not to be confused with `outputs`, which
+#'   says what the numbers in it are.
 #' @returns What `loo::loo()` and `loo::waic()` return for a matrix, draws x examples.
 #' @section Errors:
 #' If `newdata` is missing, or `y` where `newdata` does not hold the targets; if the model, or the

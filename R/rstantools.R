@@ -13,8 +13,8 @@
 #'
 #' A model that ends in a tensor has no model of the noise. `posterior_epred()` gives the draws of
 #' its outputs; `posterior_predict()`, `predictive_error()`, `predictive_interval()` and `log_lik()`
-#' need a distribution, such as [layer_distribution_lambda()] gives. `log_lik()` also takes classes,
-#' whose `outputs` are then named.
+#' need a distribution, such as [layer_distribution_lambda()] gives. `log_lik()` also takes a
+#' tensor of classes, if `outputs` says what its numbers are.
 #'
 #' An interval lies between two quantiles of the draws of the outcome, ends included: those of
 #' [predictive_summary()], and of the intervals whose coverage [predictive_scores()] counts.
@@ -38,14 +38,16 @@
 #'   them for a model of several inputs. A vector of n numbers stands for n examples. Or batches of
 #'   inputs, or of inputs and targets: a `tf$data$Dataset`, a `PyDataset`, a generator with an end.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds
-#'   them for each output. Of classes also a factor: its levels, as many as the model has classes,
-#'   are the classes 0, 1, ... in this order. With `NULL` those that come with `newdata`.
+#'   them for each output. Classes may also be a factor: its levels, as many as the model has
+#'   classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come
+#'   with `newdata`.
 #' @param draws Positive whole number: how many draws.
 #' @param prob Number above 0 and below 1: the probability of the central interval.
-#' @param transform `TRUE` or `FALSE`: whether the link function is undone.
+#' @param transform `TRUE` or `FALSE`: whether the link function is undone. It comes before
+#'   `newdata`, as in rstanarm and brms, so `newdata` is best given by name.
 #' @param ... Not used.
 #' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or
-#'   "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
+#'   "logits" of classes; "auto" stands for values. For a distribution, leave "auto".
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the
 #'   memory. With `NULL` as many as [predict_draws()] takes. Must be `NULL` where `newdata` comes in
 #'   batches.
@@ -53,7 +55,8 @@
 #'   the weights in all of these functions, in [predict_draws()] and in [posterior_draws()]. With
 #'   `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or
 #'   `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
+#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several
+#'   steps.
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted
 #'   from 1. With `NULL`, `posterior_epred()`, `posterior_predict()` and `predictive_interval()`
 #'   return all of them; the others need a model of one output. Not to be confused with `outputs`,
@@ -64,8 +67,8 @@
 #'   `predictive_interval()` returns a matrix with a row for each example and two columns, such as
 #'   "5%" and "95%"; for several values an example an array, examples x values x 2.
 #'   `posterior_interval()` returns such a matrix with a row for each number in a weight, named as
-#'   `posterior::as_draws()` names it: `out.kernel[1,2]`. All outputs of a model of several are in a
-#'   list, or in a named list where the model tells them apart by names.
+#'   `posterior::as_draws()` names it: `out.kernel[1,2]`. Several outputs come in a list, or in a
+#'   named list where the model has names for them.
 #' @section Errors:
 #' If `newdata` is missing, or `y` where `newdata` does not hold the targets; if the model, or the
 #' output that is meant, is a tensor where a distribution is needed, or classes where an interval or

@@ -34,6 +34,7 @@ R_WORDS = {
     "factor": "factor",
     "levels": "levels",
     "vector": "a vector",
+    "first": "1",
     "generator": (
         "Keras's generator, which `keras3::set_random_seed()` or `keras.utils.set_random_seed(1L)` "
         "sets; R's own, which `set.seed()` sets, has no effect on it"

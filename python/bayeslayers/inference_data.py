@@ -44,11 +44,11 @@ def as_inference_data(
         model: A Keras 3 model, sequential, functional or subclassed.
         x: Inputs in any form that `predict()` takes, or `None`.
         y: Targets, one for each example: an array or a tensor; or a list or dictionary that holds
-            them for each output. Of classes also categories of pandas, as many as the model has
-            classes. With `None` those that come with `x`, if there are any.
+            them for each output. Classes may also be a pandas categorical, with as many categories
+            as the model has classes. With `None` those that come with `x`, if there are any.
         draws: Positive whole number: how many draws.
         outputs: What the outputs are, where they are a tensor: "values", or "probabilities" or
-            "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
+            "logits" of classes; "auto" stands for values. For a distribution, leave "auto".
         batch_size: Positive whole number: how many examples are computed at once. With `None` as
             many as `predict_draws()` takes.
         seed: Whole number that the draws follow from, or `None`.

@@ -315,6 +315,9 @@ test_that("what the further generics lack is named, at the caller's line", {
     rstantools::posterior_linpred(model, transform = 1, newdata = x), "`transform` must be",
     class = refused
   )
+  expect_error(
+    rstantools::posterior_linpred(model, x), "`transform` must be", class = refused
+  )
   expect_error(rstantools::predictive_error(model, x), "`y` must be given", class = refused)
   expect_error(rstantools::predictive_error(model, x, 1:10), "`y` must be", class = refused)
   expect_error(

@@ -79,7 +79,7 @@ def _of_kernel(role: str, weight: str) -> dict[str, Argument]:
         text.format(weight=weight) for text in (_POSTERIOR, _PRIOR, _DIVERGENCE)
     )
     standard = (
-        " The default is the standard normal distribution; `trainable_normal_fn()`, beside it, "
+        " The default is the standard normal distribution; `tfp.layers.util.trainable_normal_fn()` "
         "makes a normal prior whose mean and scale are trained."
     )
     return {
@@ -191,8 +191,8 @@ LAYER_ARGUMENTS = {
         "steps and takes more memory."
     ),
     "zero_output_for_mask": Argument(
-        "{true} or {false}: whether the outputs of masked steps are zero, where those of all steps "
-        "are returned, or those of the step before."
+        "{true} or {false}: whether the outputs of masked steps are zero, or repeat those of the "
+        "step before. It matters where the outputs of all steps are returned."
     ),
     "output_padding": Argument(
         "Whole number below `strides`, or a list of {rank}: how many positions are "
@@ -455,6 +455,9 @@ DISTRIBUTION_ARGUMENTS = {
     ),
 }
 
+# A model of which a function makes a copy.
+COPIED_MODEL = "A Keras 3 model, sequential or functional."
+
 MODEL_ARGUMENTS = {
     "model": Argument("A Keras 3 model, sequential, functional or subclassed."),
     "num_examples": Argument(
@@ -473,17 +476,18 @@ MODEL_ARGUMENTS = {
         "one) or a data frame of numbers, where {vector} of n numbers stands for n examples; a "
         "list or {dictionary} of them for a model of several inputs; or batches of them: a "
         "`tf.data.Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may "
-        "hold pairs of inputs and targets, or these and weights, which are left out of account.",
+        "also hold targets, or targets and weights of examples; these weights are ignored.",
         Coercion.DATA,
     ),
     "draws": Argument("Positive whole number: how many draws.", Coercion.WHOLE),
-    "kind": Argument('"mean" or "sample"; see above.'),
+    "kind": Argument('"mean" for means of the outcome, "sample" for draws of it.'),
     "probs": Argument(
         "Numbers from 0 to 1: the probabilities of the quantiles.", r_default="c(0.05, 0.95)"
     ),
     "outputs": Argument(
         'What the numbers in an output are, where it is a tensor: "values", or "probabilities" or '
-        '"logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.'
+        '"logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to '
+        "be confused with `output`, which picks one of several outputs."
     ),
     "batch_size": Argument(
         "Positive whole number: how many examples are computed at once, which bounds the memory. "
@@ -492,16 +496,18 @@ MODEL_ARGUMENTS = {
         Coercion.WHOLE,
     ),
     "output": Argument(
-        "Which of several outputs of the model is meant: its name, or its place, counted from 0 in "
-        "Python and from 1 in R. With {none} a model of one output. Not to be confused with "
-        "`outputs`, which says what the numbers in it are.",
+        "Which of several outputs of the model is meant: its name, or its place, counted from "
+        "{first}. With {none}, `predict_draws()` returns all of them; the other functions need a "
+        "model of one output.",
         Coercion.PLACE,
     ),
     "seed": Argument(
         "Whole number that the draws follow from. With {none} it is drawn from {generator}.",
         Coercion.WHOLE,
     ),
-    "verbose": Argument('Whether to show progress: 0, 1, or "auto", where it takes several steps.'),
+    "verbose": Argument(
+        'Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.'
+    ),
     "estimator": Argument('"flipout", "reparameterization" or "local_reparameterization".'),
     "moped": Argument(
         "{true} or {false}: whether posteriors and priors are centred on the trained weights."
@@ -520,8 +526,9 @@ MODEL_ARGUMENTS = {
     "share": Argument("Number from 0 to 1: the part of the weights to remove, or {none}."),
     "y": Argument(
         "Targets, one for each example: an array or a tensor; or a list or {dictionary} that holds "
-        "them for each output. Of classes also a {factor}: its {levels}, as many as the model has "
-        "classes, are the classes 0, 1, ... in this order. With {none} those that come with `x`.",
+        "them for each output. Classes may also be a {factor}: its {levels}, as many as the model "
+        "has classes, are the classes 0, 1, ... in this order. With {none} the targets are those "
+        "that come with `x`.",
         Coercion.DATA,
     ),
     "levels": Argument(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bayeslayers.contract.arguments import (
@@ -29,6 +29,7 @@ PYTHON_WORDS = {
     "factor": "pandas categorical",
     "levels": "categories",
     "vector": "an array",
+    "first": "0",
     "generator": "the generator that `keras.utils.set_random_seed()` sets",
 }
 
@@ -165,10 +166,15 @@ def model_page(function: Callable[..., Any], **parts: Any) -> Page:
     """Put together the page of a verb of models; `parts` are the page's own."""
     # As text, where types are imported for type checkers alone.
     signature = inspect.signature(function)
+    own_prose = parts.pop("own_prose", {})
+    arguments = {name: MODEL_ARGUMENTS[name] for name in named(signature)}
     return Page(
         name=function.__name__,
         signature=signature,
-        arguments={name: MODEL_ARGUMENTS[name] for name in named(signature)},
+        arguments={
+            name: replace(spec, prose=own_prose.get(name, spec.prose))
+            for name, spec in arguments.items()
+        },
         error="ArgumentError",
         **{"further": "", **parts},
     )
@@ -206,7 +212,11 @@ def _wrap(text: str, indent: str = "", hanging: str | None = None) -> str:
     """Fill lines; those after the first are indented twice, unless it is said how."""
     further = indent * 2 if hanging is None else hanging
     return textwrap.fill(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=further, break_long_words=False
+        close(text),
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=further,
+        break_long_words=False,
     )
 
 

@@ -18,7 +18,7 @@ _PYTHON_SETTING = (
 )
 _R_SETTING = "normal <- tfp$distributions$Normal(loc = 1, scale = 2)\n"
 _IN_A_MODEL = (
-    "Of the output of a layer that returns a distribution, while a model is put together in the "
+    "For the output of a layer that returns a distribution, while a model is put together in the "
     "functional API, it adds to the model a layer that gives the result at each call."
 )
 _TYPE_ERROR = {"error": "TypeError", "raises": "If an argument is not one of the method's."}

@@ -223,8 +223,8 @@ class TrainableNormal(_NormalMaker):
     Training then fits the prior along with the posterior (empirical Bayes): the divergence is least
     where `loc` is the mean of the posterior's means m[i], and `scale`^2 the mean of
     (m[i] - loc)^2 + s[i]^2, s[i] being the posterior's scales. Each weight of each layer has a
-    prior of its own. It is not made one for each number of a weight: the best prior would be the
-    posterior itself, and the divergence nothing.
+    prior of its own. With one for each number in a weight, the best prior would be the
+    posterior itself, and the divergence would be zero.
 
     Args:
         is_centred: Whether the mean stays at zero, and only the scale is trained.

@@ -19,13 +19,13 @@ _DETAILS = (
     "to every Keras layer, loss and metric that it meets: by default a draw. The tensor is made "
     "when it is first needed, and stays the same for that output; the draw of the next call is a "
     "new one.",
-    "The methods of the output are the distribution's: `mean()` is its mean. All else that an "
-    "operator, a layer or another library asks for, the tensor answers, also by an index, as in "
-    "TensorFlow Probability; `==` compares objects, and `keras.ops.equal()` numbers.",
+    "The methods of the output are the distribution's: `mean()` is its mean. Operators, "
+    "indices, layers and other libraries see the tensor, as in TensorFlow Probability. But `==` "
+    "compares objects; `keras.ops.equal()` compares numbers.",
     "While a model is put together in the functional API, the output has the methods of the "
     "distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and "
-    "`log_prob()`: each adds to the model a layer that calls it. Of the output of a model within a "
-    "model, ask by the verbs: `tfd_mean()` and its like.",
+    "`log_prob()`: each adds to the model a layer that calls it. For the output of a model within "
+    "a model, use the functions: `tfd_mean()` and its like.",
     "An `activity_regularizer` receives the distribution, too: in a variational autoencoder the "
     "divergence of the encoder's output from the prior. Keras divides what it returns by the "
     "number of rows: return the sum over them, or one number for each, and the mean divergence of "

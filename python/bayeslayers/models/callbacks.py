@@ -287,9 +287,9 @@ def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
         "It acts on top of `scale_kl()`, in the steps of training and, so that their losses can be "
         "compared, in those of validation during `fit()`. Between steps, when training has ended "
         "and when it was interrupted, by the user or by an error, the model has all of its "
-        "divergence: so it has in other callbacks, where `kl_divergence()`, `evaluate()` and "
-        "`losses` know no factor. A callback that itself trains the model when a step begins must "
-        "stand before this one. It is not saved with the model.",
+        "divergence. In other callbacks, too, `kl_divergence()`, `evaluate()` and `losses` are "
+        "without the factor. A callback that itself trains the model when a step begins must stand "
+        "before this one. It is not saved with the model.",
     ),
     returns="A Keras callback.",
     raises="If `epochs` or `cycles` is not a positive whole number, or `schedule` not one of the "

@@ -10,6 +10,7 @@ import keras
 
 from bayeslayers import serialization
 from bayeslayers.contract import checks
+from bayeslayers.contract.arguments import COPIED_MODEL
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
 from bayeslayers.distributions.makers import NormalAround
@@ -31,10 +32,12 @@ from bayeslayers.models.walk import check_model, diverging_layers, held_layers
         "any layer that has them as arguments. The model that is passed stays as it is.",
         "Other layers are cloned with their weights and what they have learnt from data. Functions "
         "need not be registered, as no file is written. A distribution at the end of the model "
-        "stays there.",
+        "stays there: a file of such a model needs this package, and functions that are "
+        "registered.",
         "The outputs at the mean of the weights are not the mean of the outputs, and say nothing "
         "of what is uncertain: see `predict_draws()`.",
     ),
+    own_prose={"model": COPIED_MODEL},
     returns="A Keras model, not compiled.",
     raises="If `model` is not sequential or functional, or holds no built layer with a posterior; "
     "or if a posterior would remain, in a layer that another one makes by itself.",
@@ -81,12 +84,12 @@ _REPLACED = ("regularizer", "constraint")
         "The same architecture with this package's layers in the place of Keras's dense, "
         "convolution, recurrent and embedding layers, under the same names and wherever they are: "
         "in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as "
-        "arguments. Layers that the estimator is not there for take reparameterization. The model "
-        "that is passed stays as it is.",
+        "arguments. Layers that do not have the estimator get the reparameterization estimator. "
+        "The model that is passed stays as it is.",
         "Other layers are cloned with their weights and what they have learnt from data. A warning "
         "names those with kernels that stay plain, and says why: layers that another layer makes "
-        "by itself, as `MultiHeadAttention` does, and layers that there is no Bayesian one for, "
-        "such as the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.",
+        "by itself, as `MultiHeadAttention` does, and layers without a Bayesian counterpart, such "
+        "as the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.",
         "Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using "
         "a deterministic network) posteriors and priors of the kernels are centred on the trained "
         "weights w0, and biases start at theirs: training then finds out how sure each weight is, "
@@ -99,6 +102,7 @@ _REPLACED = ("regularizer", "constraint")
         "prior takes their place.",
     ),
     further="`kernel_prior_fn` and its like: arguments for all layers that are put in.",
+    own_prose={"model": COPIED_MODEL},
     returns="A Keras model, not compiled.",
     raises="If `model` is not sequential or functional, holds no layer that can be Bayesian, or "
     "holds one that is quantized; with MOPED, if a posterior function of your own does not take "

@@ -34,7 +34,8 @@ _REFERENCE = (
         "can be plotted as curves, and what is computed from a draw is a draw of what is computed. "
         "Whatever their estimator, layers take the sampled kernel once, which costs one linear "
         "map. Layers other than this package's do what they do in prediction. Stateful layers are "
-        "refused, in all verbs on predictions: each draw would go on from the state of another.",
+        "refused, here and in the other functions of predictions: each draw would go on from the "
+        "state of another.",
         "Where the model ends in a distribution, `mean` is that distribution's mean under each "
         'draw of the weights, and `sample` a draw of the outcome from it, so that the "samples" '
         "hold the noise of the data as well. The mean of a distribution over classes is their "

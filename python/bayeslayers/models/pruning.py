@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from bayeslayers.contract import checks
+from bayeslayers.contract.arguments import COPIED_MODEL
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
 from bayeslayers.layers.random_weight import RandomWeight
@@ -56,6 +57,7 @@ model <- keras$Sequential() |>
         "The copy is for prediction: the divergence of a weight that is all but certain is large, "
         "and training would revive it.",
     ),
+    own_prose={"model": COPIED_MODEL},
     returns="A Keras model of the same layers, not compiled.",
     raises="If not just one of `snr` and `share` is given, or breaks its rule; if a posterior is "
     "not the default; or if `model` is not sequential or functional.",
@@ -88,11 +90,12 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
     formula="metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))",
     details=(
         "For each share the model is pruned (see `prune()`) and evaluated at the means of its "
-        "posteriors, as in Blundell et al. A distribution at the end of the model counts with its "
-        "mean, that of a class with the probabilities.",
+        "posteriors, as in Blundell et al. A distribution at the end of the model is evaluated by "
+        "its mean, one over classes by the probabilities.",
         "`y` may be {none} where the targets come with `x`. Inputs that come in batches are kept "
         "in memory, as all shares go through the same.",
     ),
+    own_prose={"model": COPIED_MODEL},
     returns="A data frame with the columns `share`, `snr` (the ratio below which weights were "
     "removed), `removed` (how many), and one named after the metric.",
     raises="If an argument breaks a rule that is stated here; see also `prune()`.",

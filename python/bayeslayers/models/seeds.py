@@ -29,9 +29,9 @@ if TYPE_CHECKING:
         "Layers are told apart by their place in the model, not by their names: a model and its "
         "clone have the same noise under the same seed. The streams of layers, and of seeds next "
         "to each other, have nothing in common. Layers within layers and the `keras.layers` that "
-        "draw, such as `Dropout`, are included. Weights stay as they are; a layer's argument "
-        "`seed`, from which its first weights came, does too.",
-        "`predict_draws()` and the verbs that rest on it have seeds of their own, and need none of "
+        "draw, such as `Dropout`, are included. Weights stay as they are, and so does a "
+        "layer's argument `seed`, from which its first weights came.",
+        "`predict_draws()` and the functions that use it have seeds of their own, and need none of "
         "this.",
     ),
     returns="The model, with new streams.",
