@@ -6,7 +6,7 @@
 #'
 #' Without a seed the draw is new at every call.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param sample_shape Whole number, or several: the shape of the sample, in front of the distribution's own shape.
@@ -34,7 +34,7 @@ tfd_sample <- function(
 #'
 #' The closed form, where TensorFlow Probability has one for the pair.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param other The TensorFlow Probability distribution to compare with.
@@ -62,7 +62,7 @@ tfd_kl_divergence <- function(
 #'
 #' The density for continuous distributions, the probability for discrete ones.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
@@ -90,7 +90,7 @@ tfd_log_prob <- function(
 #'
 #' The density for continuous distributions, the probability for discrete ones.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
@@ -118,7 +118,7 @@ tfd_prob <- function(
 #'
 #' The probability of a draw that is at most `value`.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
@@ -146,7 +146,7 @@ tfd_cdf <- function(
 #'
 #' The inverse of `tfd_cdf()`; `value` is a probability.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
@@ -174,7 +174,7 @@ tfd_quantile <- function(
 #'
 #' The expectation, entry by entry.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
@@ -200,7 +200,7 @@ tfd_mean <- function(
 #'
 #' Entry by entry: the diagonal of the covariance.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
@@ -226,7 +226,7 @@ tfd_variance <- function(
 #'
 #' Entry by entry.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
@@ -252,7 +252,7 @@ tfd_stddev <- function(
 #'
 #' The most likely value.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
@@ -278,7 +278,7 @@ tfd_mode <- function(
 #'
 #' Shannon's entropy; the differential one for continuous distributions.
 #'
-#' Of the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
+#' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
 #' @param distribution A TensorFlow Probability distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.

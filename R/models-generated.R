@@ -107,7 +107,7 @@ callback_kl_history <- function(
 #'
 #' A callback for `fit()`, which multiplies the divergences of this package's layers by a factor a that goes from 0 to 1 while the first `epochs` pass, and stays there. With t the part of these epochs that is over, a = t for `linear`; a = 1 / (1 + exp(-10 (t - 1 / 2))) for `sigmoid`; for `cyclical` it rises from 0 to 1 in the first half of each of `cycles` cycles, and holds in the second.
 #'
-#' It acts on top of `scale_kl()`, in the steps of training and, so that their losses can be compared, in those of validation during `fit()`. Between steps, when training has ended and when it was interrupted, by the user or by an error, the model has all of its divergence: so it has in other callbacks, where `kl_divergence()`, `evaluate()` and `losses` know no factor. It is not saved with the model.
+#' It acts on top of `scale_kl()`, in the steps of training and, so that their losses can be compared, in those of validation during `fit()`. Between steps, when training has ended and when it was interrupted, by the user or by an error, the model has all of its divergence. In other callbacks, too, `kl_divergence()`, `evaluate()` and `losses` are without the factor. A callback that itself trains the model when a step begins must stand before this one. It is not saved with the model.
 #'
 #' @param epochs Positive whole number: how many epochs the warm-up takes.
 #' @param schedule "linear", "cyclical" or "sigmoid".
@@ -140,7 +140,7 @@ callback_kl_annealing <- function(
 #'
 #' \preformatted{f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws}
 #'
-#' Each draw is one function: one sample of every weight, the same for all inputs. So draws can be plotted as curves, and what is computed from a draw is a draw of what is computed. Whatever their estimator, layers take the sampled kernel once, which costs one linear map. Layers other than this package's do what they do in prediction. Stateful layers are refused, in all verbs on predictions: each draw would go on from the state of another.
+#' Each draw is one function: one sample of every weight, the same for all inputs. So draws can be plotted as curves, and what is computed from a draw is a draw of what is computed. Whatever their estimator, layers take the sampled kernel once, which costs one linear map. Layers other than this package's do what they do in prediction. Stateful layers are refused, here and in the other functions of predictions: each draw would go on from the state of another.
 #'
 #' Where the model ends in a distribution, `mean` is that distribution's mean under each draw of the weights, and `sample` a draw of the outcome from it, so that the "samples" hold the noise of the data as well. The mean of a distribution over classes is their probabilities. Where the model ends in a tensor, only `mean` is there: the outputs.
 #'
@@ -149,13 +149,13 @@ callback_kl_annealing <- function(
 #' All draws are returned, and take as much memory as the array that holds them. Beside it there are those of one batch.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param draws Positive whole number: how many draws.
-#' @param kind "mean" or "sample"; see above.
+#' @param kind "mean" for means of the outcome, "sample" for draws of it.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
-#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
+#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns An array of shape (draws, n, ...); for a model of several outputs, one for each, in a list or a named list as the model returns them.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here.
@@ -198,14 +198,14 @@ predict_draws <- function(
 #' The examples are summarised batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, and as much again for their variances and for samples where there is noise.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param draws Positive whole number: how many draws.
 #' @param probs Numbers from 0 to 1: the probabilities of the quantiles.
-#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to be confused with `output`, which picks one of several outputs.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
-#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
+#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns A data frame.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, the model has several outputs of which `output` names none, or it ends in several classes for each example, or in numbers that are not the probabilities that `outputs` says they are.
@@ -243,14 +243,14 @@ predictive_summary <- function(
 #' The same `seed` stands for the same draws of the weights as in `predict_draws()`.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
-#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
 #' @param draws Positive whole number: how many draws.
-#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to be confused with `output`, which picks one of several outputs.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
-#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
+#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns An array of shape (draws, n).
 #' @section Errors:
 #' If the model ends in a tensor of values, which leave no likelihood, or an argument breaks a rule that is stated here.
@@ -302,17 +302,17 @@ log_likelihood <- function(
 #' The examples are scored batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, twice for values, and one more for the log-likelihood of the example.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
-#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
 #' @param draws Positive whole number: how many draws.
 #' @param levels Numbers from 0 to 1: the probabilities of the central intervals.
-#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to be confused with `output`, which picks one of several outputs.
 #' @param bins Positive whole number: how many bins there are.
 #' @param by "model" for one row, "example" for a row for each.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
-#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
+#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns A data frame.
 #' @section Errors:
 #' If the model ends in a tensor of values, which say nothing of their noise; if `draws` is 1 and the outputs are values, as the CRPS needs two; if `y` holds what can't come from the model; or if an argument breaks a rule that is stated here.
@@ -362,15 +362,15 @@ predictive_scores <- function(
 #' The examples are scored batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, twice for values, and one more for the log-likelihood of the example.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
-#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
 #' @param draws Positive whole number: how many draws.
-#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. Of a distribution, "auto" knows it.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to be confused with `output`, which picks one of several outputs.
 #' @param bins Positive whole number: how many bins there are.
 #' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", where it takes several steps.
-#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
+#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns A data frame.
 #' @section Errors:
 #' As `predictive_scores()` does.
@@ -480,15 +480,15 @@ training_history <- function(
 #'
 #' \preformatted{w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)}
 #'
-#' The same architecture with this package's layers in the place of Keras's dense, convolution, recurrent and embedding layers, under the same names and wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. Layers that the estimator is not there for take reparameterization. The model that is passed stays as it is.
+#' The same architecture with this package's layers in the place of Keras's dense, convolution, recurrent and embedding layers, under the same names and wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. Layers that do not have the estimator get the reparameterization estimator. The model that is passed stays as it is.
 #'
-#' Other layers are cloned with their weights and what they have learnt from data. A warning names those with kernels that stay plain, and says why: layers that another layer makes by itself, as `MultiHeadAttention` does, and layers that there is no Bayesian one for, such as the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.
+#' Other layers are cloned with their weights and what they have learnt from data. A warning names those with kernels that stay plain, and says why: layers that another layer makes by itself, as `MultiHeadAttention` does, and layers without a Bayesian counterpart, such as the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.
 #'
-#' Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using a deterministic network) posteriors and priors of the kernels are centred on the trained weights w0, and biases start at theirs: training then finds out how sure each weight is, from where it stands. The standard deviation is delta |w0| for each weight; a zero counts as a weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence by the number of examples with `scale_kl()`.
+#' Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using a deterministic network) posteriors and priors of the kernels are centred on the trained weights w0, and biases start at theirs: training then finds out how sure each weight is, from where it stands. A prior function of your own keeps the mean that it gives, unless it takes it from a variable `<name>_loc`. The standard deviation is delta |w0| for each weight; a zero counts as a weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence by the number of examples with `scale_kl()`.
 #'
 #' Regularizers and constraints of kernels and biases are left out, with a warning: the prior takes their place.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential or functional.
 #' @param estimator "flipout", "reparameterization" or "local_reparameterization".
 #' @param moped `TRUE` or `FALSE`: whether posteriors and priors are centred on the trained weights.
 #' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value. A weight of exactly zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A posterior function of your own keeps its spread, unless it makes it of a variable named as the default's, `name` followed by `_untransformed_scale`.
@@ -519,11 +519,11 @@ as_bayesian <- function(
 #'
 #' The same architecture with Keras's own layers in the place of this package's, whose weights are the means of the posteriors ("mean") or one draw of them all ("sample"): for a file that needs nothing but Keras, for TensorFlow Lite, or for speed. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. The model that is passed stays as it is.
 #'
-#' Other layers are cloned with their weights and what they have learnt from data. Functions need not be registered, as no file is written. A distribution at the end of the model stays there.
+#' Other layers are cloned with their weights and what they have learnt from data. Functions need not be registered, as no file is written. A distribution at the end of the model stays there: a file of such a model needs this package, and functions that are registered.
 #'
 #' The outputs at the mean of the weights are not the mean of the outputs, and say nothing of what is uncertain: see `predict_draws()`.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential or functional.
 #' @param weights "mean" for the means of the posteriors, "sample" for one draw of all weights.
 #' @returns A Keras model, not compiled.
 #' @section Errors:
@@ -551,7 +551,7 @@ as_deterministic <- function(
 #'
 #' The copy is for prediction: the divergence of a weight that is all but certain is large, and training would revive it.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential or functional.
 #' @param snr Positive number: the ratio of mean to scale below which a weight is removed, or `NULL`.
 #' @param share Number from 0 to 1: the part of the weights to remove, or `NULL`.
 #' @returns A Keras model of the same layers, not compiled.
@@ -578,16 +578,16 @@ prune <- function(
 #'
 #' \preformatted{metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))}
 #'
-#' For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors, as in Blundell et al. A distribution at the end of the model counts with its mean, that of a class with the probabilities.
+#' For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors, as in Blundell et al. A distribution at the end of the model is evaluated by its mean, one over classes by the probabilities.
 #'
 #' `y` may be `NULL` where the targets come with `x`. Inputs that come in batches are kept in memory, as all shares go through the same.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may hold pairs of inputs and targets, or these and weights, which are left out of account.
-#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Of classes also a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` those that come with `x`.
+#' @param model A Keras 3 model, sequential or functional.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
 #' @param metric Name of a Keras metric, such as "sparse_categorical_accuracy".
 #' @param shares Numbers from 0 to 1: the parts of the weights to remove.
-#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 0 in Python and from 1 in R. With `NULL` a model of one output. Not to be confused with `outputs`, which says what the numbers in it are.
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns A data frame with the columns `share`, `snr` (the ratio below which weights were removed), `removed` (how many), and one named after the metric.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here; see also `prune()`.
@@ -620,9 +620,9 @@ pruning_curve <- function(
 #'
 #' Each layer that draws has a stream of random numbers. A file keeps how far it has come, so that training goes on from the file as it would have gone on without. The price is that a model that is loaded twice, or in several workers, makes the same noise in each. `reseed()` starts the streams of all layers anew: with another seed in each worker, the noise of the workers is independent, and with the same seed it is the same.
 #'
-#' Layers are told apart by their place in the model, not by their names: a model and its clone have the same noise under the same seed. The streams of layers, and of seeds next to each other, have nothing in common. Layers within layers and the `keras$layers` that draw, such as `Dropout`, are included. Weights stay as they are; a layer's argument `seed`, from which its first weights came, does too.
+#' Layers are told apart by their place in the model, not by their names: a model and its clone have the same noise under the same seed. The streams of layers, and of seeds next to each other, have nothing in common. Layers within layers and the `keras$layers` that draw, such as `Dropout`, are included. Weights stay as they are, and so does a layer's argument `seed`, from which its first weights came.
 #'
-#' `predict_draws()` and the verbs that rest on it have seeds of their own, and need none of this.
+#' `predict_draws()` and the functions that use it have seeds of their own, and need none of this.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
 #' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
