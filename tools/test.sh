@@ -24,6 +24,11 @@ test_r() {
   ' "$@"
 }
 
+# The Python tests in two processes: most of a test is one thread's work. A file stays in one.
+test_python() { # PYTHON
+  "$1" -m pytest --numprocesses 2 --dist loadfile tests/python
+}
+
 # run NAME COMMAND...
 run() {
   name=$1
@@ -38,10 +43,10 @@ left_out=
 for part in "$@"; do
   case $part in
     python)
-      run Python .venv/bin/python -m pytest tests/python
+      run Python test_python .venv/bin/python
       ;;
     oldest)
-      run "Python, oldest versions" .venv-oldest/bin/python -m pytest tests/python
+      run "Python, oldest versions" test_python .venv-oldest/bin/python
       ;;
     r)
       if r_ready; then run R test_r; else left_out=.Rlib/.ready; fi
