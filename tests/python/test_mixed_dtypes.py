@@ -46,7 +46,7 @@ def by_loop(model):
     return float(loss)
 
 
-@pytest.mark.parametrize("dtypes", itertools.combinations(DTYPES, 2), ids=str)
+@pytest.mark.parametrize("dtypes", list(itertools.combinations(DTYPES, 2)), ids=str)
 def test_layers_of_any_two_dtypes_train_together(dtypes):
     kinds = (layers.DenseFlipout, layers.DenseReparameterization)
     first, second = (kind(3, dtype=dtype) for kind, dtype in zip(kinds, dtypes, strict=True))

@@ -187,7 +187,9 @@ def test_weights_alone_can_always_be_saved(tmp_path, inputs):
         np.testing.assert_array_equal(before, after)
 
 
-@pytest.mark.parametrize("divergence", [registered_divergence, ScaledDivergence(0.5)], ids=repr)
+@pytest.mark.parametrize(
+    "divergence", [registered_divergence, ScaledDivergence(0.5)], ids=["function", "object"]
+)
 def test_what_is_registered_is_found_again(divergence, tmp_path):
     again = revived(conv(kernel_divergence_fn=divergence), tmp_path).kernel_divergence_fn
     assert type(again) is type(divergence)
