@@ -31,7 +31,7 @@ quieten_tensorflow <- function() {
 
 abort_without_core <- function(condition, call) {
   reason <- strsplit(conditionMessage(condition), "\n")[[1]][[1]]
-  if (inherits(condition, "bayeslayers._backend.BackendError")) {
+  if (inherits(condition, "bayeslayers.backend.choice.BackendError")) {
     advice <- "Set it with `Sys.setenv(KERAS_BACKEND = \"tensorflow\")`, and restart R."
   } else {
     advice <- "Run {.run bayeslayers::install_bayeslayers()}, and restart R."

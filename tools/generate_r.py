@@ -16,12 +16,10 @@ from typing import Any
 
 import bayeslayers
 from bayeslayers.contract import pages
-from bayeslayers.contract.arguments import (
-    DISTRIBUTION_ARGUMENTS,
-    LAYER_ARGUMENTS,
-    MODEL_ARGUMENTS,
-    Coercion,
-)
+from bayeslayers.contract.arguments import Coercion
+from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
+from bayeslayers.contract.layer_arguments import LAYER_ARGUMENTS
+from bayeslayers.contract.model_arguments import MODEL_ARGUMENTS
 from bayeslayers.contract.pages import Page
 
 R_FOLDER = Path(__file__).resolve().parents[1] / "R"

@@ -1,18 +1,14 @@
 """Bayesian neural-network layers for Keras 3, with one contract in Python and R."""
 
-from bayeslayers._backend import require_tensorflow
-
-require_tensorflow()
-
-from bayeslayers import layers, pictures, shim, tfp  # noqa: E402
-from bayeslayers._version import __version__  # noqa: E402
-from bayeslayers.contract.errors import ArgumentError  # noqa: E402
-from bayeslayers.contract.functions import layer_function  # noqa: E402
-from bayeslayers.distributions import constructors as _constructors  # noqa: E402
-from bayeslayers.distributions import functions as _distributions  # noqa: E402
-from bayeslayers.inference_data import as_inference_data  # noqa: E402
-from bayeslayers.models import FUNCTIONS as _MODEL_FUNCTIONS  # noqa: E402
-from bayeslayers.pictures import (  # noqa: E402
+from bayeslayers import layers, pictures, shim, tfp
+from bayeslayers._version import __version__
+from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.functions import layer_function
+from bayeslayers.distributions import constructors as _constructors
+from bayeslayers.distributions import verbs as _distributions
+from bayeslayers.models import FUNCTIONS as _MODEL_FUNCTIONS
+from bayeslayers.models.inference_data import as_inference_data
+from bayeslayers.pictures import (
     plot_bands,
     plot_posterior,
     plot_reliability,

@@ -81,7 +81,7 @@ def test_blocks_are_summarised_in_pieces(monkeypatch):
     table = predictive_summary(model, X, **arguments)
     scores = predictive_scores(model, X, Y, **arguments)
     # Of three examples each, as there are 100 numbers for an example.
-    monkeypatch.setattr("bayeslayers.models.statistics._NUMBERS_AT_ONCE", 300)
+    monkeypatch.setattr("bayeslayers.predictive.evaluation._NUMBERS_AT_ONCE", 300)
     pd.testing.assert_frame_equal(predictive_summary(model, X, **arguments), table)
     pd.testing.assert_frame_equal(predictive_scores(model, X, Y, **arguments), scores)
 

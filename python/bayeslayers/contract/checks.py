@@ -203,7 +203,7 @@ def rate(argument: str, value: Any) -> float:
 def conversion(argument: str, value: Any) -> str | Callable[[Any], Any]:
     """A function of a distribution that returns a tensor, or the name of one of its methods."""
     if callable(value) and getattr(value, "__qualname__", "").startswith("Distribution."):
-        from bayeslayers.distributions.coercible import method_name
+        from bayeslayers.backend.tensorflow.coercible import method_name
 
         return method_name(value)
     if callable(value) or value in CONVERSIONS:

@@ -13,12 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bayeslayers.contract.arguments import (
-    DISTRIBUTION_ARGUMENTS,
-    LAYER_ARGUMENTS,
-    MODEL_ARGUMENTS,
-    Argument,
-)
+from bayeslayers.contract.arguments import Argument
+from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
+from bayeslayers.contract.layer_arguments import LAYER_ARGUMENTS
+from bayeslayers.contract.model_arguments import MODEL_ARGUMENTS
 
 PYTHON_WORDS = {
     "none": "`None`",

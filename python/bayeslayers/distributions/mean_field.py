@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bayeslayers.tensorflow_ops import at_least_single
+from bayeslayers.backend.tensorflow.operations import at_least_single
 
 
 def smallest_scale(dtype: Any) -> Any:

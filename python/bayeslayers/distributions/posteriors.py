@@ -8,11 +8,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from bayeslayers.backend.tensorflow.noise import standard_normal
+from bayeslayers.backend.tensorflow.operations import at_least_single
+from bayeslayers.backend.tensorflow.stream import Stream
 from bayeslayers.distributions.mean_field import divergence_from_standard_normal, scale_of
-from bayeslayers.distributions.noise import standard_normal
 from bayeslayers.distributions.normal import centred_normal, normal
-from bayeslayers.distributions.stream import Stream
-from bayeslayers.tensorflow_ops import at_least_single
 
 
 class Posterior(ABC):

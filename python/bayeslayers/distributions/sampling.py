@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from bayeslayers.distributions.noise import standard_normal
-from bayeslayers.distributions.stream import Stream
+from bayeslayers.backend.tensorflow.noise import standard_normal
+from bayeslayers.backend.tensorflow.stream import Stream
 
 
 def with_seeds(distribution: Any, seeds: Stream) -> Any:

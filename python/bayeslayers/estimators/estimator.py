@@ -7,9 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from bayeslayers.backend.tensorflow.operations import (
+    has_gpu,
+    in_single,
+    saturating_cast,
+    within_range,
+)
+from bayeslayers.backend.tensorflow.stream import Stream
 from bayeslayers.distributions.normal import require_independent_normal
-from bayeslayers.distributions.stream import Stream
-from bayeslayers.tensorflow_ops import has_gpu, in_single, saturating_cast, within_range
 
 if TYPE_CHECKING:
     from bayeslayers.distributions.posteriors import Posterior

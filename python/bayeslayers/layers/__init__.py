@@ -1,5 +1,6 @@
 """The layers as Keras classes, under the names that TensorFlow Probability gave them."""
 
+from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.layers import (
     autoregressive,
     autoregressive_transform,
@@ -17,7 +18,6 @@ from bayeslayers.layers.util import (
     default_multivariate_normal_fn,
     trainable_normal_fn,
 )
-from bayeslayers.layers.variational import VariationalLayer
 
 FAMILY = {
     name: layer

@@ -12,11 +12,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from bayeslayers.base_layers import autoregressive_masks as masks
+from bayeslayers.base_layers.base_layer import FamilyLayer
+from bayeslayers.base_layers.distribution_maker import as_constraint, as_regularizer, freshly_seeded
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.layers import masks
-from bayeslayers.layers.family import FamilyLayer
-from bayeslayers.layers.variables import as_constraint, as_regularizer, freshly_seeded
 
 _ALL_LAYERS = "all_layers"
 _FIRST_LAYER = "first_layer"

@@ -6,10 +6,10 @@ from typing import Any
 
 import keras
 
+from bayeslayers.base_layers.stochastic_layer import SEED_OF_SAMPLES, SeededLayer
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.distributions.symbolic import SymbolicDistribution, find_symbolic
 from bayeslayers.layers.autoregressive import AutoregressiveNetwork
-from bayeslayers.layers.seeded import SEED_OF_SAMPLES, SeededLayer
 
 _SHIFT_AND_LOG_SCALE = 2
 _DETAILS = (
@@ -124,7 +124,7 @@ class AutoregressiveTransform(SeededLayer):
         from tensorflow_probability import bijectors as tfb
         from tensorflow_probability import distributions as tfd
 
-        from bayeslayers.distributions.coercible import inner, to_coercible
+        from bayeslayers.backend.tensorflow.coercible import inner, to_coercible
 
         distribution = inner(inputs)
         _check_distribution(distribution)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import keras
 
+from bayeslayers.base_layers.linear_layer import LinearLayer
 from bayeslayers.estimators import Flipout, LocalReparameterization, Reparameterization
 from bayeslayers.geometries import (
     Convolution1D,
@@ -20,7 +21,6 @@ from bayeslayers.geometries import (
     TransposedConvolution2D,
     TransposedConvolution3D,
 )
-from bayeslayers.layers.linear import LinearLayer
 
 
 @keras.saving.register_keras_serializable("bayeslayers")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import keras
 
+from bayeslayers.base_layers.linear_layer import LinearLayer
 from bayeslayers.estimators import Flipout, LocalReparameterization, Reparameterization
 from bayeslayers.geometries import Dense
-from bayeslayers.layers.linear import LinearLayer
 
 
 @keras.saving.register_keras_serializable("bayeslayers")

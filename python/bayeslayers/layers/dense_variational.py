@@ -11,13 +11,13 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from bayeslayers.backend.tensorflow.operations import at_least_single, saturating_cast, within_range
+from bayeslayers.base_layers.bayesian_layer import Divergence, DivergingLayer, stddev_of
+from bayeslayers.base_layers.weight_draw import CoherentDraw, coherent_draw
+from bayeslayers.compat import is_replaced
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Dense
-from bayeslayers.layers.coherent import CoherentDraw, coherent_draw
-from bayeslayers.layers.diverging import Divergence, DivergingLayer, stddev_of
-from bayeslayers.stateless import is_replaced
-from bayeslayers.tensorflow_ops import at_least_single, saturating_cast, within_range
 
 _FUNCTIONS = ("make_posterior_fn", "make_prior_fn", "activation")
 _DETAILS = (
@@ -286,7 +286,7 @@ class DenseVariational(DivergingLayer):
 
     def _distribution(self, argument: str, made: Callable[[Any], Any], inputs: Any) -> Any:
         # Slow to import: not before a distribution is needed.
-        from bayeslayers.distributions.coercible import to_coercible
+        from bayeslayers.backend.tensorflow.coercible import to_coercible
 
         self._refuse_replaced(argument)
         distribution = made(inputs)
@@ -314,7 +314,7 @@ class DenseVariational(DivergingLayer):
 
 
 def _exact_divergence(posterior: Any, prior: Any) -> Any:
-    from bayeslayers.distributions.coercible import inner
+    from bayeslayers.backend.tensorflow.coercible import inner
 
     posterior, prior = inner(posterior), inner(prior)
     try:

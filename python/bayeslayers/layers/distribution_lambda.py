@@ -8,10 +8,10 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from bayeslayers.base_layers.stochastic_layer import SEED_OF_SAMPLES, SeededLayer
 from bayeslayers.contract import checks
 from bayeslayers.distributions.makers import sample_posterior
 from bayeslayers.distributions.symbolic import SymbolicDistribution
-from bayeslayers.layers.seeded import SEED_OF_SAMPLES, SeededLayer
 
 _FUNCTIONS = ("make_distribution_fn", "convert_to_tensor_fn")
 _DETAILS = (
@@ -168,7 +168,7 @@ class DistributionLambda(SeededLayer):
     def call(self, inputs: Any) -> Any:
         """Return the distribution at these inputs."""
         # Slow to import: not before a distribution is needed.
-        from bayeslayers.distributions.coercible import to_coercible
+        from bayeslayers.backend.tensorflow.coercible import to_coercible
 
         distribution = self.make_distribution_fn(tree.map_structure(self._with_precision, inputs))
         checks.distribution("make_distribution_fn", distribution)

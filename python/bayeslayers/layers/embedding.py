@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 
+from bayeslayers.base_layers.linear_layer import LinearLayer
 from bayeslayers.estimators import Reparameterization
 from bayeslayers.geometries import Embedding
-from bayeslayers.layers.linear import LinearLayer
 
 
 @keras.saving.register_keras_serializable("bayeslayers")

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
+from bayeslayers.base_layers.base_layer import FamilyLayer
+from bayeslayers.base_layers.distribution_maker import as_constraint, as_regularizer, freshly_seeded
 from bayeslayers.contract import checks
-from bayeslayers.layers.family import FamilyLayer
-from bayeslayers.layers.variables import as_constraint, as_regularizer, freshly_seeded
 
 _FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
 _DETAILS = (

@@ -12,12 +12,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from bayeslayers.architecture.walk import added_divergences, all_layers, diverging_layers
+from bayeslayers.base_layers.bayesian_layer import DivergingLayer, annealing
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.layers.diverging import DivergingLayer, annealing
-from bayeslayers.models.steps import StepCallback, StepFunction, overridden
-from bayeslayers.models.walk import added_divergences, all_layers, diverging_layers
+from bayeslayers.training.steps import StepCallback, StepFunction, overridden
 
 LIKELIHOOD = "negative_log_likelihood"
 DIVERGENCE = "kl_divergence"

@@ -8,17 +8,17 @@ from typing import Any
 
 import keras
 
-from bayeslayers import serialization
+from bayeslayers.architecture.cloning import Pair, configuration, copy_of, in_one_line
+from bayeslayers.architecture.walk import check_model, diverging_layers, held_layers
+from bayeslayers.base_layers import serialization
+from bayeslayers.base_layers.bayesian_layer import DivergingLayer
+from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
-from bayeslayers.contract.arguments import COPIED_MODEL
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
+from bayeslayers.contract.model_arguments import COPIED_MODEL
 from bayeslayers.distributions.makers import NormalAround
 from bayeslayers.layers import FAMILY
-from bayeslayers.layers.diverging import DivergingLayer
-from bayeslayers.layers.variational import VariationalLayer
-from bayeslayers.models.cloning import Pair, configuration, copy_of, in_one_line
-from bayeslayers.models.walk import check_model, diverging_layers, held_layers
 
 
 @model_function(

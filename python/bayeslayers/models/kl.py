@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from bayeslayers.architecture.walk import all_layers, diverging_layers
+from bayeslayers.base_layers.bayesian_layer import Divergence
+from bayeslayers.base_layers.weight_draw import CoherentDraw, drawing
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import model_function
-from bayeslayers.layers.coherent import CoherentDraw, drawing
-from bayeslayers.layers.diverging import Divergence
-from bayeslayers.models.walk import all_layers, diverging_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,14 +11,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from bayeslayers.architecture.walk import all_layers, diverging_layers
+from bayeslayers.base_layers.weight_draw import CoherentDraw, drawing
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import model_function
-from bayeslayers.layers.coherent import CoherentDraw, drawing
-from bayeslayers.models.compiled import compiled_once
-from bayeslayers.models.statistics import DRAWS_AT_ONCE
 from bayeslayers.models.summary import indexed
-from bayeslayers.models.walk import all_layers, diverging_layers
+from bayeslayers.predictive.compiled import compiled_once
+from bayeslayers.predictive.evaluation import DRAWS_AT_ONCE
 
 if TYPE_CHECKING:
     import pandas as pd

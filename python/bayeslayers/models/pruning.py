@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from bayeslayers.architecture.cloning import copy_of
+from bayeslayers.architecture.walk import diverging_layers
+from bayeslayers.base_layers.random_weight import RandomWeight
+from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
-from bayeslayers.contract.arguments import COPIED_MODEL
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.layers.random_weight import RandomWeight
-from bayeslayers.layers.variational import VariationalLayer
-from bayeslayers.models.cloning import copy_of
+from bayeslayers.contract.model_arguments import COPIED_MODEL
 from bayeslayers.models.conversion import as_deterministic
-from bayeslayers.models.draws import Results
-from bayeslayers.models.inputs import Inputs, repeatable
-from bayeslayers.models.outputs import OutputKind
-from bayeslayers.models.statistics import Block, DrawsOfModel
-from bayeslayers.models.targets import Targets
-from bayeslayers.models.walk import diverging_layers
+from bayeslayers.predictive.evaluation import Block, DrawsOfModel
+from bayeslayers.predictive.inputs import Inputs, repeatable
+from bayeslayers.predictive.outputs import OutputKind
+from bayeslayers.predictive.results import Results
+from bayeslayers.predictive.targets import Targets
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,9 +14,6 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.draws import Results
-from bayeslayers.models.outputs import OutputKind
-from bayeslayers.models.statistics import Block, DrawsOfModel
 from bayeslayers.models.summary import (
     CLASSES,
     check_order,
@@ -26,6 +23,9 @@ from bayeslayers.models.summary import (
     quantiles_of_draws,
     rows_of_values,
 )
+from bayeslayers.predictive.evaluation import Block, DrawsOfModel
+from bayeslayers.predictive.outputs import OutputKind
+from bayeslayers.predictive.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from bayeslayers.architecture.walk import all_layers, check_model
+from bayeslayers.backend.tensorflow.stream import start_anew
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.distributions.stream import start_anew
-from bayeslayers.models.walk import all_layers, check_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.outputs import OutputKind
-from bayeslayers.models.statistics import Block, DrawsOfModel
+from bayeslayers.predictive.evaluation import Block, DrawsOfModel
+from bayeslayers.predictive.outputs import OutputKind
 
 if TYPE_CHECKING:
     import keras

@@ -12,11 +12,12 @@ import keras
 import numpy as np
 
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.models.draws import Results, outputs_of, predict_draws
-from bayeslayers.models.inputs import as_inputs
-from bayeslayers.models.outputs import OutputKind, Outputs, listed
+from bayeslayers.models.draws import predict_draws
 from bayeslayers.models.scores import check_labels_of
-from bayeslayers.models.statistics import Block, DrawsOfModel
+from bayeslayers.predictive.evaluation import Block, DrawsOfModel
+from bayeslayers.predictive.inputs import as_inputs
+from bayeslayers.predictive.outputs import OutputKind, Outputs, listed
+from bayeslayers.predictive.results import Results, outputs_of
 from bayeslayers.shim.linear_predictor import LinearPredictor
 
 _FLOATS = frozenset(("bfloat16", "float16", "float32", "float64"))

@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 
+from bayeslayers.architecture.walk import all_layers
+from bayeslayers.base_layers.linear_layer import LinearLayer
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.layers import DenseVariational, DistributionLambda
-from bayeslayers.layers.linear import LinearLayer
-from bayeslayers.models.outputs import Outputs
-from bayeslayers.models.walk import all_layers
+from bayeslayers.predictive.outputs import Outputs
 
 # What a link function may be as a layer of its own.
 _LINKS = (

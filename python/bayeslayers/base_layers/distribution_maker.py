@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from bayeslayers.base_layers.base_layer import as_loss
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions.makers import MeanFieldNormal, default_multivariate_normal_fn
-from bayeslayers.layers.family import as_loss
 
 _CONTRACT = ("dtype", "shape", "name", "trainable", "add_variable_fn")
 

@@ -15,9 +15,9 @@ from tensorflow_probability.python.layers.internal import (
     distribution_tensor_coercible as coercible,
 )
 
+from bayeslayers.backend.tensorflow.stream import Stream
 from bayeslayers.distributions.makers import sample_posterior
 from bayeslayers.distributions.sampling import with_seeds
-from bayeslayers.distributions.stream import Stream
 
 
 def _of_tensor(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,14 +13,14 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from bayeslayers import serialization
+from bayeslayers.backend.tensorflow.operations import finite_when_trained_on, is_sparse
+from bayeslayers.base_layers import serialization
+from bayeslayers.base_layers.base_layer import as_loss
+from bayeslayers.base_layers.forward_pass import ForwardPass
+from bayeslayers.base_layers.stochastic_layer import SeededLayer
+from bayeslayers.base_layers.weight_draw import CoherentDraw
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Geometry
-from bayeslayers.layers.coherent import CoherentDraw
-from bayeslayers.layers.family import as_loss
-from bayeslayers.layers.forward_pass import ForwardPass
-from bayeslayers.layers.seeded import SeededLayer
-from bayeslayers.tensorflow_ops import finite_when_trained_on, is_sparse
 
 _SCALE = "divergence_scale"
 

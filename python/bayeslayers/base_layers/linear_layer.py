@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from keras import ops
 
+from bayeslayers.backend.tensorflow.operations import add_bias, within_range
+from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.geometries import Chain
-from bayeslayers.layers.variational import VariationalLayer
-from bayeslayers.tensorflow_ops import add_bias, within_range
 
 
 class LinearLayer(VariationalLayer):

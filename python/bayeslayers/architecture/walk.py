@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 
+from bayeslayers.base_layers.base_layer import as_loss
+from bayeslayers.base_layers.bayesian_layer import DivergingLayer
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.layers.diverging import DivergingLayer
-from bayeslayers.layers.family import as_loss
 
 
 def check_model(model: Any) -> keras.Layer:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from bayeslayers import serialization
+from bayeslayers.base_layers import serialization
 from bayeslayers.contract import binding, checks, pages
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bayeslayers.stateless import in_stateless_scope
+from bayeslayers.compat import in_stateless_scope
 
 _PHILOX = 1
 # TensorFlow counts in blocks of so many numbers; a seed takes one block.

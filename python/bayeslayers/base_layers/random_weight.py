@@ -9,6 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from bayeslayers.backend.tensorflow.operations import at_least_single
+from bayeslayers.backend.tensorflow.stream import SeedStream, Stream
+from bayeslayers.base_layers.distribution_maker import DistributionMaker
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions.makers import (
@@ -18,9 +21,6 @@ from bayeslayers.distributions.makers import (
 from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 from bayeslayers.distributions.sampling import with_seeds
-from bayeslayers.distributions.stream import SeedStream, Stream
-from bayeslayers.layers.variables import DistributionMaker
-from bayeslayers.tensorflow_ops import at_least_single
 
 # The size of a weight of a kernel that is all zeros: that at which new posteriors start.
 _SIZE_OF_NO_WEIGHT = 0.1

@@ -18,8 +18,8 @@ from typing import Any
 
 import keras
 
+from bayeslayers.architecture.walk import all_layers, held_layers
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.models.walk import all_layers, held_layers
 
 _KEY = "bayeslayers_kept"
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from bayeslayers.architecture.walk import all_layers
+from bayeslayers.base_layers.weight_draw import CoherentDraw, drawing
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.layers.coherent import CoherentDraw, drawing
-from bayeslayers.models.compiled import kept
-from bayeslayers.models.walk import all_layers
+from bayeslayers.predictive.compiled import kept
 
 # How many numbers a layer's outputs may have for a batch, and how many the model's outputs: draws
 # of the latter are held for all examples of a batch until they are summarised.
@@ -197,7 +197,7 @@ def over_classes(distribution: Any) -> Any:
     # TensorFlow Probability is loaded where an output is a distribution, and not by this module.
     from tensorflow_probability import distributions as tfd
 
-    from bayeslayers.distributions.coercible import inner
+    from bayeslayers.backend.tensorflow.coercible import inner
 
     distribution = inner(distribution)
     while isinstance(distribution, tfd.Independent):

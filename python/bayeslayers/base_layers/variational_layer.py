@@ -13,6 +13,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from bayeslayers.backend.tensorflow.operations import saturating_cast
+from bayeslayers.base_layers.base_layer import join_signatures, keras_arguments
+from bayeslayers.base_layers.bayesian_layer import Divergence, DivergingLayer, stddev_of
+from bayeslayers.base_layers.random_weight import RandomWeight
+from bayeslayers.base_layers.weight_draw import CoherentDraw, coherent_draw
 from bayeslayers.contract import checks
 from bayeslayers.distributions.makers import (
     default_mean_field_normal_fn,
@@ -23,11 +28,6 @@ from bayeslayers.distributions.makers import (
 from bayeslayers.distributions.posteriors import Posterior
 from bayeslayers.estimators import Draw, Estimator, RandomMap
 from bayeslayers.geometries import Geometry, LinearMap
-from bayeslayers.layers.coherent import CoherentDraw, coherent_draw
-from bayeslayers.layers.diverging import Divergence, DivergingLayer, stddev_of
-from bayeslayers.layers.family import join_signatures, keras_arguments
-from bayeslayers.layers.random_weight import RandomWeight
-from bayeslayers.tensorflow_ops import saturating_cast
 
 _FUNCTIONS = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
 _DISTRIBUTIONS = ("posterior", "prior")

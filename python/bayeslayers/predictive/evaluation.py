@@ -12,16 +12,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from bayeslayers.architecture.walk import all_layers, check_model
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.models.compiled import compiled_once
-from bayeslayers.models.inputs import (
+from bayeslayers.predictive.compiled import compiled_once
+from bayeslayers.predictive.inputs import (
     Batch,
     as_inputs,
     common_specification,
     specification,
 )
-from bayeslayers.models.outputs import (
+from bayeslayers.predictive.outputs import (
     OutputKind,
     call_under,
     describe,
@@ -31,8 +32,7 @@ from bayeslayers.models.outputs import (
     over_classes,
     parameter_of_classes,
 )
-from bayeslayers.models.targets import Targets
-from bayeslayers.models.walk import all_layers, check_model
+from bayeslayers.predictive.targets import Targets
 
 DRAWS_AT_ONCE = 16
 # How many numbers of a statistic are summarised at once, in double precision.

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.models.inputs import (
+from bayeslayers.predictive.inputs import (
     FAILURES,
     Batch,
     Inputs,

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from bayeslayers.models.walk import all_layers
+from bayeslayers.architecture.walk import all_layers
 
 _kept: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from bayeslayers.tensorflow_ops import at_least_single
+from bayeslayers.backend.tensorflow.operations import at_least_single
 
 _PHILOX = 1
 # XLA makes one pass of many draws, where TensorFlow makes twenty; few draws are not worth its call,

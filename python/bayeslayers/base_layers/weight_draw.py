@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from bayeslayers.distributions.stream import FoldedStream, Stream, fold
+from bayeslayers.backend.tensorflow.stream import FoldedStream, Stream, fold
 
 
 class CoherentDraw:

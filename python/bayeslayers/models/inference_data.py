@@ -11,11 +11,11 @@ import numpy as np
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.models.draws import Results
 from bayeslayers.models.posterior import posterior_draws
 from bayeslayers.models.scores import check_labels_of, check_noise, likelihood_of_classes
-from bayeslayers.models.statistics import Block, DrawsOfModel
 from bayeslayers.models.summary import CLASSES, class_log_probabilities, kind_of_output
+from bayeslayers.predictive.evaluation import Block, DrawsOfModel
+from bayeslayers.predictive.results import Results
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

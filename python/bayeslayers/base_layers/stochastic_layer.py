@@ -6,13 +6,13 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from bayeslayers import serialization
+from bayeslayers.backend.tensorflow.stream import FoldedStream, SeedStream, Stream
+from bayeslayers.base_layers import serialization
+from bayeslayers.base_layers.base_layer import FamilyLayer
+from bayeslayers.base_layers.weight_draw import coherent_draw
+from bayeslayers.compat import in_stateless_scope
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.distributions.stream import FoldedStream, SeedStream, Stream
-from bayeslayers.layers.coherent import coherent_draw
-from bayeslayers.layers.family import FamilyLayer
-from bayeslayers.stateless import in_stateless_scope
 
 # Keras itself does not save the state of a layer's seed generator.
 _STREAM = "seed_generator_state"

@@ -1,0 +1,1 @@
+"""The layers that a model is made of: find them, and copy a model with others in their places."""

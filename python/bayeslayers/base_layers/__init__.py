@@ -1,0 +1,1 @@
+"""What the layers are built on: construction, draws, divergences, and what goes into a file."""

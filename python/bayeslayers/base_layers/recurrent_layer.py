@@ -1,0 +1,233 @@
+"""Layers that run a cell over a sequence, with one draw of the weights for all of its steps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from bayeslayers.backend.tensorflow.operations import within_range
+from bayeslayers.base_layers import serialization
+from bayeslayers.base_layers.variational_layer import VariationalLayer
+from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.geometries import Cell
+
+_WHOLE_BIAS = "unit_forget_bias_included"
+_HOW_TO_COMPLETE = (
+    "Let the function add the 1 itself, and load the weights into a layer that has "
+    "`unit_forget_bias=False`."
+)
+
+
+class _Step:
+    """What Keras's loop over a sequence needs to know of one step."""
+
+    def __init__(self, call: Callable[..., Any], state_size: list[int], dtype: str) -> None:
+        self.call = call
+        self.state_size = state_size
+        self.compute_dtype = dtype
+
+    def __call__(self, inputs: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        new_states = self.call(inputs, list(states))
+        return new_states[0], new_states
+
+
+@dataclass(frozen=True)
+class _State:
+    """The variables of a state that calls hand on; Keras does not count them among the weights."""
+
+    variables: tuple[keras.Variable, ...]
+
+
+class RecurrentLayer(VariationalLayer):
+    """A layer that runs a cell over sequences, its two linear maps drawn once for a call."""
+
+    geometry_type: ClassVar[type[Cell]]
+
+    def build(
+        self,
+        inputs_shape: tuple[int | None, ...],
+        initial_state_shape: Any = None,
+    ) -> None:
+        """Make the variables of posteriors and priors, and of the state that calls hand on."""
+        del initial_state_shape
+        cell = self.geometry
+        self.input_spec = cell.input_spec(inputs_shape)
+        self._build_kernel("kernel", cell.linear_map.kernel_shape(inputs_shape[-1]))
+        self._build_kernel("recurrent", cell.linear_map.kernel_shape(cell.units))
+        self._build_bias(cell.bias_shape, cell.bias_start)
+        self._state = _State(self._state_variables(inputs_shape[0]) if cell.stateful else ())
+
+    def call(
+        self, inputs: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Return one draw of the outputs, and add the divergences to the losses."""
+        cell = self.geometry
+        inputs = ops.cast(inputs, self.compute_dtype)
+        size, channels = ops.shape(inputs)[0], inputs.shape[-1]
+        drawn = []
+        of_inputs = self._draw_map("kernel", cell.linear_map, size, channels, drawn)
+        of_state = self._draw_map("recurrent", cell.linear_map, size, cell.units, drawn)
+        bias = self._draw_bias(drawn)
+        self._add_divergences_of(drawn)
+        input_bias, state_bias = (0, 0) if bias is None else cell.biases(bias)
+        keep_inputs = self._dropout((size, 1, channels), cell.dropout, training)
+        keep_state = self._dropout((size, cell.units), cell.recurrent_dropout, training)
+
+        def step(projected: Any, states: list[Any]) -> list[Any]:
+            return cell.step(
+                projected,
+                states,
+                lambda h: within_range(of_state.apply(h * keep_state) + state_bias),
+            )
+
+        projected = within_range(of_inputs.apply(inputs * keep_inputs) + input_bias)
+        states = self._initial_state(initial_state, size)
+        return self._run(step, projected, states, mask)
+
+    def compute_output_shape(
+        self, inputs_shape: tuple[int | None, ...], initial_state_shape: Any = None
+    ) -> Any:
+        """Return the shape of the outputs, and of the states where they are returned."""
+        del initial_state_shape
+        cell = self.geometry
+        cell.input_spec(inputs_shape)
+        batch, steps, _ = inputs_shape
+        outputs = (batch, steps, cell.units) if cell.return_sequences else (batch, cell.units)
+        if cell.return_state:
+            return (outputs, *[(batch, cell.units)] * cell.states)
+        return outputs
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the outputs: that of the inputs, where there are outputs for each."""
+        del inputs
+        mask = previous_mask if self.geometry.return_sequences else None
+        return [mask, *[None] * self.geometry.states] if self.geometry.return_state else mask
+
+    def reset_state(self) -> None:
+        """Set the state that a stateful layer hands on from call to call to zero."""
+        for state in self._state.variables:
+            state.assign(ops.zeros_like(state))
+
+    reset_states = reset_state
+    """Keras's other name."""
+
+    @property
+    def zero_output_for_mask(self) -> bool:
+        """Whether outputs of masked steps are zero; `Bidirectional` sets it on its layers."""
+        return self.geometry.zero_output_for_mask
+
+    @zero_output_for_mask.setter
+    def zero_output_for_mask(self, value: bool) -> None:
+        self.geometry.zero_output_for_mask = value
+
+    def _plain_arguments(self) -> dict[str, Any]:
+        arguments = super()._plain_arguments()
+        # TensorFlow draws no orthogonal kernel, Keras's default, in every half precision.
+        if self.variable_dtype in ("float16", "bfloat16"):
+            arguments["recurrent_initializer"] = "glorot_uniform"
+        return arguments
+
+    def _state_variables(self, batch_size: int | None) -> tuple[keras.Variable, ...]:
+        if batch_size is None:
+            rule = "must be false where the batch size is not known when the layer is built"
+            raise ArgumentError("stateful", rule, {"stateful": True, "batch size": None})
+        return tuple(
+            keras.Variable(
+                ops.zeros((batch_size, self.geometry.units)),
+                dtype=self.variable_dtype,
+                trainable=False,
+                name=f"state_{i}",
+            )
+            for i in range(self.geometry.states)
+        )
+
+    def _initial_state(self, given: Any, batch_size: Any) -> list[Any]:
+        cell = self.geometry
+        if given is None and cell.stateful:
+            given = self._state.variables
+        if given is None:
+            return [ops.zeros((batch_size, cell.units), self.compute_dtype)] * cell.states
+        states = list(given) if isinstance(given, (list, tuple)) else [given]
+        if len(states) != cell.states:
+            rule = f"must be {cell.states} tensor(s) of shape (batch, units)"
+            received = {"initial_state": Described(f"{len(states)} tensor(s)")}
+            raise ArgumentError("initial_state", rule, received)
+        return [ops.cast(state, self.compute_dtype) for state in states]
+
+    def _dropout(self, shape: tuple[Any, ...], rate: float, training: bool) -> Any:
+        """Draw what to multiply by, one number for each example and channel: 0, or 1 / kept."""
+        if not training or not rate:
+            return 1
+        return keras.random.dropout(
+            ops.ones(shape, self.compute_dtype), rate, seed=self.seed_generator
+        )
+
+    def _run(self, step: Callable[..., Any], projected: Any, states: list[Any], mask: Any) -> Any:
+        """Run the step over a sequence; return what the arguments ask for."""
+        cell = self.geometry
+        # Made for this call, so that calls in several threads do not share the draw in `step`.
+        loop = keras.layers.RNN(
+            _Step(step, [cell.units] * cell.states, self.compute_dtype),
+            return_sequences=cell.return_sequences,
+            return_state=True,
+            go_backwards=cell.go_backwards,
+            unroll=cell.unroll,
+            zero_output_for_mask=cell.zero_output_for_mask,
+            dtype=self.dtype_policy,
+            name=f"{self.name}_loop",
+        )
+        outputs, *states = loop(projected, initial_state=states, mask=mask)
+        if cell.stateful:
+            for variable, state in zip(self._state.variables, states, strict=True):
+                variable.assign(ops.cast(state, self.variable_dtype))
+        return (outputs, *states) if cell.return_state else outputs
+
+
+class LSTMLayer(RecurrentLayer):
+    """An LSTM, whose file says that the 1 of the forget gate is part of the bias.
+
+    Version 0.1.0 added it to the bias at each call, and its files say nothing.
+    """
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Save the variables, and what the bias of the forget gate means."""
+        super().save_own_variables(store)
+        store[_WHOLE_BIAS] = np.ones(())
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Load the variables; the bias of a file of version 0.1.0 with what was added to it."""
+        names = set(store.keys())
+        is_whole = _WHOLE_BIAS in names
+        if is_whole and serialization.saved_numbers(self, store, _WHOLE_BIAS, ()) != 1:
+            raise ArgumentError(_WHOLE_BIAS, "must be 1", {_WHOLE_BIAS: store[_WHOLE_BIAS]})
+        super().load_own_variables({name: store[name] for name in names - {_WHOLE_BIAS}})
+        if not is_whole:
+            self._complete_bias()
+
+    def _complete_bias(self) -> None:
+        """Add to the bias what version 0.1.0 added at each call."""
+        start, bias = self.geometry.bias_start, self.random_weights["bias"]
+        if start is None or not bias.exists:
+            return
+        before = bias.some_divergence()
+        if not bias.move(start):
+            rule = (
+                f"of layer '{self.name}' must draw from a location of its name and shape, for a "
+                "file of version 0.1.0, which added 1 to the bias of the forget gate at each call"
+            )
+            received = {"bias_posterior_fn": self.bias_posterior_fn}
+            raise ArgumentError("bias_posterior_fn", rule, received, _HOW_TO_COMPLETE)
+        is_same = before is None or np.isclose(bias.some_divergence(), before, rtol=1e-3)
+        if bias.is_restrained or not is_same:
+            warnings.warn(
+                f"Layer '{self.name}' comes from a file of version 0.1.0, which added 1 to the "
+                "bias of the forget gate at each call. The outputs are the same; prior, "
+                "regularizer and constraint of the bias now see the bias with the 1 in it.",
+                stacklevel=2,
+            )

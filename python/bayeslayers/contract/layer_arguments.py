@@ -1,0 +1,343 @@
+"""The arguments of layers."""
+
+from __future__ import annotations
+
+from bayeslayers.contract.arguments import Argument, Coercion
+
+_MEAN_FIELD = "tfp$layers$util$default_mean_field_normal_fn({arguments})"
+_SAMPLE = "function(d) d %>% tfd_sample()"
+_KL = "function(q, p, ignore) tfd_kl_divergence(q, p)"
+
+_POSTERIOR = (
+    "Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of "
+    "the {weight}, a TensorFlow Probability distribution over tensors of that shape. It makes its "
+    "variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, "
+    "trainable)`, and is called again whenever the posterior is used, with the same variables."
+)
+_TENSOR = (
+    "Function of a distribution that returns a tensor drawn from it. A sample that it "
+    "takes without "
+    "a seed comes from the layer's own stream of random numbers."
+)
+_PRIOR = (
+    "Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the "
+    "{weight}, a TensorFlow Probability distribution. With {{none}} there is no prior, and no "
+    "divergence is added to the losses."
+)
+_DIVERGENCE = (
+    "Function of `(posterior, prior, sample)` that returns a single number, which is added to the "
+    "layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The "
+    "default is the exact Kullback-Leibler divergence of the whole {weight}: where the loss is a "
+    "mean over examples, divide it by the number of training examples. With {{none}} nothing is "
+    "added."
+)
+
+_MAKER = (
+    "Function of `(kernel_size, bias_size, dtype)`, the numbers of weights in the kernel and in "
+    "the bias, that returns the {what}: a Keras model, a layer, or a function with variables, "
+    "which is called on the layer's inputs and returns a TensorFlow Probability distribution over "
+    "vectors of all `kernel_size + bias_size` weights, the kernel's first, row by row."
+)
+
+
+def _of_kernel(role: str, weight: str) -> dict[str, Argument]:
+    """Return the arguments of one kernel."""
+    posterior, prior, divergence = (
+        text.format(weight=weight) for text in (_POSTERIOR, _PRIOR, _DIVERGENCE)
+    )
+    standard = (
+        " The default is the standard normal distribution; `tfp.layers.util.trainable_normal_fn()` "
+        "makes a normal prior whose mean and scale are trained."
+    )
+    return {
+        f"{role}_posterior_fn": Argument(
+            posterior, Coercion.FUNCTION, _MEAN_FIELD.format(arguments="")
+        ),
+        f"{role}_posterior_tensor_fn": Argument(_TENSOR, Coercion.FUNCTION, _SAMPLE),
+        f"{role}_prior_fn": Argument(
+            prior + standard, Coercion.FUNCTION, "tfp$layers$util$default_multivariate_normal_fn"
+        ),
+        f"{role}_divergence_fn": Argument(divergence, Coercion.FUNCTION, _KL),
+    }
+
+
+def _of_bias(prose: str) -> str:
+    return prose.format(weight="bias")
+
+
+LAYER_ARGUMENTS = {
+    "object": Argument(
+        "What to compose the layer with. A Keras 3 `Sequential` model: the layer is "
+        "added to it and "
+        "the model is returned. A tensor, an array, or a list of them: the layer is "
+        "called on it and "
+        "its output is returned. Missing or {none}: the layer itself is returned."
+    ),
+    "filters": Argument(
+        "Positive whole number: how many output channels there are.", Coercion.WHOLE
+    ),
+    "kernel_size": Argument(
+        "Positive whole number, or a list of {rank}: how many positions the window has.",
+        Coercion.WHOLE,
+    ),
+    "strides": Argument(
+        "Positive whole number, or a list of {rank}: how far the window moves from one "
+        "output to the "
+        "next. Must be 1 where `dilation_rate` is above 1.",
+        Coercion.WHOLE,
+    ),
+    "padding": Argument(
+        'One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the '
+        'length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in '
+        "front, so that no output sees a later "
+        "input); in upper or lower case."
+    ),
+    "data_format": Argument(
+        'One of "channels_last" and "channels_first": where the channels stand in the shapes of '
+        "inputs and outputs. Both run on every device."
+    ),
+    "dilation_rate": Argument(
+        "Positive whole number, or a list of {rank}: the distance between the positions "
+        "of the window. "
+        "Must be 1 where `strides` is above 1.",
+        Coercion.WHOLE,
+    ),
+    "units": Argument("Positive whole number: how many output channels there are.", Coercion.WHOLE),
+    "depth_multiplier": Argument(
+        "Positive whole number: how many output channels each input channel has.", Coercion.WHOLE
+    ),
+    "input_dim": Argument(
+        "Positive whole number: how many members the vocabulary has.", Coercion.WHOLE
+    ),
+    "output_dim": Argument(
+        "Positive whole number: how many output channels there are.", Coercion.WHOLE
+    ),
+    "mask_zero": Argument(
+        "{true} or {false}: whether an input of 0 stands for nothing, which later layers are told "
+        "by a mask."
+    ),
+    "recurrent_activation": Argument(
+        "Name of a Keras activation, or a function of one tensor, applied to the gates. With "
+        "{none} there is none.",
+        Coercion.FUNCTION,
+    ),
+    "unit_forget_bias": Argument(
+        "{true} or {false}: whether the bias of the forget gate starts higher by 1, where there is "
+        "a bias: the mean of its posterior starts at its initializer plus 1. Posterior and prior "
+        "are those of the bias as it is used. A `bias_posterior_fn` of your own starts so where it "
+        "makes a variable of the shape of the bias with the name `name` followed by `_loc`; any "
+        "other starts where it says itself."
+    ),
+    "reset_after": Argument(
+        "{true} or {false}: whether the reset gate multiplies the map of the state, or the state "
+        "before it is mapped."
+    ),
+    "dropout": Argument(
+        "Number from 0 to below 1: the share of the input channels that is left out in training, "
+        "the same at all steps."
+    ),
+    "recurrent_dropout": Argument(
+        "Number from 0 to below 1: the share of the state's units that is left out in training "
+        "where the state is mapped, the same at all steps."
+    ),
+    "return_sequences": Argument(
+        "{true} or {false}: whether the outputs of all steps are returned, or that of the last."
+    ),
+    "return_state": Argument(
+        "{true} or {false}: whether the last state is returned, too: a list of outputs and states."
+    ),
+    "go_backwards": Argument(
+        "{true} or {false}: whether the steps are taken from the last to the first."
+    ),
+    "stateful": Argument(
+        "{true} or {false}: whether a call begins with the state that the call before left. Needs "
+        "a fixed batch size; `reset_state()` sets the state to zero."
+    ),
+    "unroll": Argument(
+        "{true} or {false}: whether the loop over steps is written out, which is faster for few "
+        "steps and takes more memory."
+    ),
+    "zero_output_for_mask": Argument(
+        "{true} or {false}: whether the outputs of masked steps are zero, or repeat those of the "
+        "step before. It matters where the outputs of all steps are returned."
+    ),
+    "output_padding": Argument(
+        "Whole number below `strides`, or a list of {rank}: how many positions are "
+        "added at the end "
+        "of the outputs. With {none} the length follows from the other arguments.",
+        Coercion.WHOLE,
+    ),
+    "groups": Argument(
+        "Positive whole number that divides `filters` and the number of input channels: "
+        "the channels "
+        "are split into so many groups, which are convolved apart.",
+        Coercion.WHOLE,
+    ),
+    "activation": Argument(
+        "Name of a Keras activation, or a function of one tensor, applied to the outputs. With "
+        "{none} there is none.",
+        Coercion.FUNCTION,
+    ),
+    "activity_regularizer": Argument(
+        "Keras regularizer, its name, or a function of one tensor that returns a number: a penalty "
+        "on the outputs, which Keras divides by the number of examples and adds to the losses. "
+        "With {none} there is none.",
+        Coercion.FUNCTION,
+    ),
+    "trainable": Argument(
+        "{true} or {false}: whether the variables of posteriors and priors are trained."
+    ),
+    **_of_kernel("kernel", "kernel"),
+    **_of_kernel("depthwise", "depthwise kernel"),
+    **_of_kernel("pointwise", "pointwise kernel"),
+    **_of_kernel("recurrent", "recurrent kernel"),
+    **_of_kernel("embeddings", "embeddings"),
+    "bias_posterior_fn": Argument(
+        _of_bias(_POSTERIOR)
+        + " The default puts all mass on one point, as in a deterministic layer. With {none} the "
+        "layer has no bias.",
+        Coercion.FUNCTION,
+        _MEAN_FIELD.format(arguments="is_singular = TRUE"),
+    ),
+    "bias_posterior_tensor_fn": Argument(
+        _TENSOR + " May be {none} where `bias_posterior_fn` is.", Coercion.FUNCTION, _SAMPLE
+    ),
+    "bias_prior_fn": Argument(
+        _of_bias(_PRIOR) + " The default is {none}.",
+        Coercion.FUNCTION,
+    ),
+    "bias_divergence_fn": Argument(_of_bias(_DIVERGENCE), Coercion.FUNCTION, _KL),
+    "params": Argument(
+        "Positive whole number, alone or as the only one of a list: how many parameters each "
+        "variable gets.",
+        Coercion.WHOLE,
+    ),
+    "event_shape": Argument(
+        "Positive whole number, alone or as the only size of a shape: how many variables there "
+        "are. With {none} the inputs say so.",
+        Coercion.WHOLE,
+    ),
+    "hidden_units": Argument(
+        "Positive whole numbers: how many units each hidden layer has. With {none} there is no "
+        "hidden layer.",
+        Coercion.WHOLE,
+    ),
+    "input_order": Argument(
+        'One of "left-to-right", "right-to-left" and "random", or the place of each variable in '
+        "the order, from 1: with (2, 1, 3) the second variable is the first.",
+        Coercion.WHOLE,
+    ),
+    "hidden_degrees": Argument(
+        'One of "equal" (spread evenly over the places) and "random", or a list that holds the '
+        "degree of each unit for each hidden layer: whole numbers from 0, which sees no variable, "
+        "to below the number of variables.",
+        Coercion.WHOLE,
+    ),
+    "use_bias": Argument("{true} or {false}: whether the layer has a bias."),
+    "validate_args": Argument(
+        "{true} or {false}. Changes nothing: the arguments are checked in any case."
+    ),
+    "conditional": Argument(
+        "{true} or {false}: whether the layer is called with a `conditional_input`."
+    ),
+    "conditional_event_shape": Argument(
+        "Positive whole number, alone or as the only size of a shape: the size of "
+        "`conditional_input`. Must be given where `conditional` is {true}.",
+        Coercion.WHOLE,
+    ),
+    "conditional_input_layers": Argument(
+        'One of "all_layers" (every layer sees `conditional_input`) and "first_layer" (the others '
+        "see it through the first; where no hidden unit has degree 0, the first variable in the "
+        "order then does not depend on it)."
+    ),
+    "kernel_initializer": Argument(
+        "Keras initializer of the kernels, its name, or a function of a shape and a dtype.",
+        Coercion.FUNCTION,
+    ),
+    "bias_initializer": Argument(
+        "Keras initializer of the biases, its name, or a function of a shape and a dtype.",
+        Coercion.FUNCTION,
+    ),
+    "kernel_regularizer": Argument(
+        "Keras regularizer of the kernels, its name, or a function of one tensor.",
+        Coercion.FUNCTION,
+    ),
+    "bias_regularizer": Argument(
+        "Keras regularizer of the biases, its name, or a function of one tensor.",
+        Coercion.FUNCTION,
+    ),
+    "kernel_constraint": Argument(
+        "Keras constraint on the kernels, its name, or a function of one tensor.",
+        Coercion.FUNCTION,
+    ),
+    "bias_constraint": Argument(
+        "Keras constraint on the biases, its name, or a function of one tensor.",
+        Coercion.FUNCTION,
+    ),
+    "shape": Argument(
+        "Positive whole number, or a list of them: the shape of the variable.", Coercion.WHOLE
+    ),
+    "initializer": Argument(
+        "Keras initializer of the variable, its name, or a function of a shape and a dtype.",
+        Coercion.FUNCTION,
+    ),
+    "regularizer": Argument(
+        "Keras regularizer, its name, or a function of one tensor that returns a number: a penalty "
+        "on the variable, added to the losses. With {none} there is none.",
+        Coercion.FUNCTION,
+    ),
+    "constraint": Argument(
+        "Keras constraint, its name, or a function of one tensor, applied to the variable after "
+        "each step of training. With {none} there is none.",
+        Coercion.FUNCTION,
+    ),
+    "make_distribution_fn": Argument(
+        "Function of the layer's inputs that returns a TensorFlow Probability distribution.",
+        Coercion.FUNCTION,
+    ),
+    "convert_to_tensor_fn": Argument(
+        "Function of a distribution that returns the tensor it stands for, or the name of a method "
+        'of distributions: "mean", "mode", "sample", "stddev" or "variance". A sample that it '
+        "takes without a seed comes from the layer's own stream of random numbers.",
+        Coercion.FUNCTION,
+        "tfp$distributions$Distribution$sample",
+    ),
+    "make_posterior_fn": Argument(
+        _MAKER.format(what="posterior"),
+        Coercion.FUNCTION,
+    ),
+    "make_prior_fn": Argument(
+        _MAKER.format(what="prior"),
+        Coercion.FUNCTION,
+    ),
+    "kl_weight": Argument(
+        "Number from 0 by which the divergence is multiplied: where the loss is a mean over "
+        "examples, one over the number of training examples. {none} is 1."
+    ),
+    "kl_use_exact": Argument(
+        "{true} or {false}: whether the divergence is the closed form, which not every pair of "
+        "distributions has, or estimated from the draw behind this call's outputs."
+    ),
+    "made": Argument(
+        "Layer of `layer_autoregressive()` with `params` of 2: the shift and the logarithm of the "
+        "scale of each variable, given those before it."
+    ),
+    "seed": Argument(
+        "Whole number from which the layer draws its initial variables and all its samples. With "
+        "{none} it is drawn from {generator}. A file keeps how far the samples have come, so that "
+        "a model that is loaded twice makes the same noise in both: see `reseed()`.",
+        Coercion.WHOLE,
+    ),
+    "name": Argument("Name of the layer, unique in its model. With {none} one is made up."),
+    "dtype": Argument(
+        'Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy '
+        "the linear maps are computed in the lower precision; the variables, the distributions and "
+        "the divergences keep the higher one. What the layer adds to the losses is cast to "
+        "`keras.config.floatx()`, the dtype of Keras's own losses, when it has been computed."
+    ),
+    "input_shape": Argument(
+        "Shape of one example, without the batch, for the first layer of a `Sequential` model: "
+        "sizes, or a shape of TensorFlow.",
+        Coercion.SHAPE,
+    ),
+}

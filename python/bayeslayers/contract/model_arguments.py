@@ -1,0 +1,100 @@
+"""The arguments of the verbs of models."""
+
+from __future__ import annotations
+
+from bayeslayers.contract.arguments import Argument, Coercion
+
+# A model of which a function makes a copy.
+COPIED_MODEL = "A Keras 3 model, sequential or functional."
+
+MODEL_ARGUMENTS = {
+    "model": Argument("A Keras 3 model, sequential, functional or subclassed."),
+    "num_examples": Argument(
+        "Positive number: how many examples there are in the training set.", Coercion.WHOLE
+    ),
+    "warn_above": Argument(
+        "Positive number: how many times the likelihood the divergence may be before a warning."
+    ),
+    "epochs": Argument("Positive whole number: how many epochs the warm-up takes.", Coercion.WHOLE),
+    "schedule": Argument('"linear", "cyclical" or "sigmoid".'),
+    "cycles": Argument(
+        "Positive whole number: how many cycles there are; for `cyclical` alone.", Coercion.WHOLE
+    ),
+    "x": Argument(
+        "Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged "
+        "one) or a data frame of numbers, where {vector} of n numbers stands for n examples; a "
+        "list or {dictionary} of them for a model of several inputs; or batches of them: a "
+        "`tf.data.Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may "
+        "also hold targets, or targets and weights of examples; these weights are ignored.",
+        Coercion.DATA,
+    ),
+    "draws": Argument("Positive whole number: how many draws.", Coercion.WHOLE),
+    "kind": Argument('"mean" for means of the outcome, "sample" for draws of it.'),
+    "probs": Argument(
+        "Numbers from 0 to 1: the probabilities of the quantiles.", r_default="c(0.05, 0.95)"
+    ),
+    "outputs": Argument(
+        'What the numbers in an output are, where it is a tensor: "values", or "probabilities" or '
+        '"logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to '
+        "be confused with `output`, which picks one of several outputs."
+    ),
+    "batch_size": Argument(
+        "Positive whole number: how many examples are computed at once, which bounds the memory. "
+        "With {none} at most 16384, and fewer where a layer has more than 256 outputs for an "
+        "example, or the model more than 4. Must be {none} where `x` comes in batches.",
+        Coercion.WHOLE,
+    ),
+    "output": Argument(
+        "Which of several outputs of the model is meant: its name, or its place, counted from "
+        "{first}. With {none}, `predict_draws()` returns all of them; the other functions need a "
+        "model of one output.",
+        Coercion.PLACE,
+    ),
+    "seed": Argument(
+        "Whole number that the draws follow from. With {none} it is drawn from {generator}.",
+        Coercion.WHOLE,
+    ),
+    "verbose": Argument(
+        'Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.'
+    ),
+    "estimator": Argument('"flipout", "reparameterization" or "local_reparameterization".'),
+    "moped": Argument(
+        "{true} or {false}: whether posteriors and priors are centred on the trained weights."
+    ),
+    "delta": Argument(
+        "Positive number: the standard deviation of a posterior under MOPED, as a part of the "
+        "weight's absolute value. A weight of exactly zero counts as one of the mean absolute "
+        "value of its kernel, or of 0.1 where all are zero. No standard deviation is below the "
+        "smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A "
+        "posterior function of your own keeps its spread, unless it makes it of a variable named "
+        "as the default's, `name` followed by `_untransformed_scale`."
+    ),
+    "snr": Argument(
+        "Positive number: the ratio of mean to scale below which a weight is removed, or {none}."
+    ),
+    "share": Argument("Number from 0 to 1: the part of the weights to remove, or {none}."),
+    "y": Argument(
+        "Targets, one for each example: an array or a tensor; or a list or {dictionary} that holds "
+        "them for each output. Classes may also be a {factor}: its {levels}, as many as the model "
+        "has classes, are the classes 0, 1, ... in this order. With {none} the targets are those "
+        "that come with `x`.",
+        Coercion.DATA,
+    ),
+    "levels": Argument(
+        "Numbers from 0 to 1: the probabilities of the central intervals.", r_default="c(0.5, 0.9)"
+    ),
+    "bins": Argument("Positive whole number: how many bins there are.", Coercion.WHOLE),
+    "by": Argument('"model" for one row, "example" for a row for each.'),
+    "history": Argument(
+        "What `fit()` returned, in Keras or in the R package keras3, or the figures by their names."
+    ),
+    "metric": Argument('Name of a Keras metric, such as "sparse_categorical_accuracy".'),
+    "shares": Argument(
+        "Numbers from 0 to 1: the parts of the weights to remove.",
+        r_default="c(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)",
+    ),
+    "weights": Argument(
+        '"mean" for the means of the posteriors, "sample" for one draw of all weights.'
+    ),
+}
+"""The arguments of the verbs of models."""

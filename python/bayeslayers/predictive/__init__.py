@@ -1,0 +1,1 @@
+"""A model's outputs under draws of its weights, for inputs in every form that `predict()` takes."""
