@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from bayeslayers.base_layers.base_layer import as_loss
-from bayeslayers.base_layers.bayesian_layer import DivergingLayer
+from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.contract.errors import ArgumentError, Described
 
 
@@ -34,7 +34,7 @@ def held_layers(layer: keras.Layer) -> list[keras.Layer]:
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
-def diverging_layers(model: Any, *, built: bool = True) -> list[DivergingLayer]:
+def bayesian_layers(model: Any, *, built: bool = True) -> list[BayesianLayer]:
     """Return the layers of a model that add divergences.
 
     Args:
@@ -44,7 +44,7 @@ def diverging_layers(model: Any, *, built: bool = True) -> list[DivergingLayer]:
     Raises:
         ArgumentError: If `model` is no model, has no such layer, or one is not built.
     """
-    found = [layer for layer in all_layers(check_model(model)) if isinstance(layer, DivergingLayer)]
+    found = [layer for layer in all_layers(check_model(model)) if isinstance(layer, BayesianLayer)]
     if not found:
         rule = "must contain a layer with a posterior, such as `layer_dense_flipout()`"
         raise ArgumentError("model", rule, {"model": Described(f"{model.name!r} without one")})
@@ -66,11 +66,11 @@ def added_divergences(model: keras.Layer) -> list[Any] | None:
     Returns:
         Numbers; `None` if no layer of the model has added any, or could.
     """
-    ours = [layer for layer in all_layers(model) if isinstance(layer, DivergingLayer)]
+    ours = [layer for layer in all_layers(model) if isinstance(layer, BayesianLayer)]
     others = [
         layer
         for layer in all_layers(model)
-        if not isinstance(layer, DivergingLayer) and layer.activity_regularizer is None
+        if not isinstance(layer, BayesianLayer) and layer.activity_regularizer is None
     ]
     added = [loss for layer in ours for loss in layer.added_divergences]
     for layer in others:

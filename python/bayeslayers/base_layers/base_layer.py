@@ -55,7 +55,7 @@ def as_loss(value: Any) -> Any:
 def _constructor(arguments: inspect.Signature) -> Callable[..., None]:
     """Return an `__init__` that binds these arguments, and says so when asked for its signature."""
 
-    def __init__(self: FamilyLayer, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+    def __init__(self: BaseLayer, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         self._construct(**binding.bind(arguments, args, kwargs))
 
     itself = inspect.Parameter("self", _POSITIONAL)
@@ -64,7 +64,7 @@ def _constructor(arguments: inspect.Signature) -> Callable[..., None]:
     return __init__
 
 
-class FamilyLayer(keras.Layer):
+class BaseLayer(keras.Layer):
     """A Keras layer with a function of the contract: one signature, one page, one set of errors.
 
     A subclass that names its `function_name` gets its constructor and its documentation from
@@ -141,7 +141,7 @@ class FamilyLayer(keras.Layer):
         return {**super().get_config(), **functions}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> FamilyLayer:
+    def from_config(cls, config: dict[str, Any]) -> BaseLayer:
         """Make the layer that `get_config` described.
 
         Raises:

@@ -17,8 +17,8 @@ from bayeslayers.backend.tensorflow.operations import finite_when_trained_on, is
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.base_layer import as_loss
 from bayeslayers.base_layers.forward_pass import ForwardPass
-from bayeslayers.base_layers.stochastic_layer import SeededLayer
-from bayeslayers.base_layers.weight_draw import CoherentDraw
+from bayeslayers.base_layers.stochastic_layer import StochasticLayer
+from bayeslayers.base_layers.weight_draw import WeightDraw
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Geometry
 
@@ -28,7 +28,7 @@ _annealing: contextvars.ContextVar[float] = contextvars.ContextVar("annealing", 
 
 
 @contextlib.contextmanager
-def annealing(layers: Callable[[], Iterable[DivergingLayer]], factor: float) -> Iterator[None]:
+def annealing(layers: Callable[[], Iterable[BayesianLayer]], factor: float) -> Iterator[None]:
     """Multiply the divergences of layers by a factor while the context lasts.
 
     Args:
@@ -68,7 +68,7 @@ class Divergence:
     is_exact: bool
 
 
-class DivergingLayer(SeededLayer):
+class BayesianLayer(StochasticLayer):
     """A layer with divergences, each times `divergence_scale` and `divergence_annealing`.
 
     The scale is part of the layer: it is saved and cloned with it. The annealing is part of a run
@@ -121,7 +121,7 @@ class DivergingLayer(SeededLayer):
         """Return what the plain layer's weights are: the posterior's "mean" or a "sample"."""
 
     @abstractmethod
-    def drawn_weights(self, draw: CoherentDraw) -> dict[str, Any]:
+    def drawn_weights(self, draw: WeightDraw) -> dict[str, Any]:
         """Return the weights in a draw of the whole model, by their names."""
 
     @abstractmethod
@@ -188,7 +188,7 @@ class DivergingLayer(SeededLayer):
         return {**super().get_config(), **({} if scale == 1.0 else {_SCALE: scale})}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DivergingLayer:
+    def from_config(cls, config: dict[str, Any]) -> BayesianLayer:
         """Make the layer that `get_config` described."""
         config = dict(config)
         scale = config.pop(_SCALE, 1.0)

@@ -8,8 +8,8 @@ from typing import Any
 
 from bayeslayers.backend.tensorflow.stream import FoldedStream, SeedStream, Stream
 from bayeslayers.base_layers import serialization
-from bayeslayers.base_layers.base_layer import FamilyLayer
-from bayeslayers.base_layers.weight_draw import coherent_draw
+from bayeslayers.base_layers.base_layer import BaseLayer
+from bayeslayers.base_layers.weight_draw import current_weight_draw
 from bayeslayers.compat import in_stateless_scope
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
@@ -25,7 +25,7 @@ SEED_OF_SAMPLES = (
 """The prose of `seed`, for layers that have no random variables to start with."""
 
 
-class SeededLayer(FamilyLayer):
+class StochasticLayer(BaseLayer):
     """A layer of the family with a `seed`, whose samples come from its `seed_generator`."""
 
     def _construct_stream(self, seed: int | None) -> None:
@@ -37,8 +37,8 @@ class SeededLayer(FamilyLayer):
     @property
     def stream(self) -> Stream:
         """Where samples come from: the layer's own, or that of a draw of the whole model."""
-        coherent = coherent_draw()
-        return self.seed_generator if coherent is None else coherent.stream
+        draw = current_weight_draw()
+        return self.seed_generator if draw is None else draw.stream
 
     @property
     def stream_of_outputs(self) -> Stream:
@@ -75,5 +75,5 @@ class SeededLayer(FamilyLayer):
         state.assign(saved)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; see `FamilyLayer.get_config`."""
+        """Return the arguments; see `BaseLayer.get_config`."""
         return {**super().get_config(), "seed": self.seed}

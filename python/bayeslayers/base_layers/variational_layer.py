@@ -15,9 +15,9 @@ from keras import ops
 
 from bayeslayers.backend.tensorflow.operations import saturating_cast
 from bayeslayers.base_layers.base_layer import join_signatures, keras_arguments
-from bayeslayers.base_layers.bayesian_layer import Divergence, DivergingLayer, stddev_of
+from bayeslayers.base_layers.bayesian_layer import BayesianLayer, Divergence, stddev_of
 from bayeslayers.base_layers.random_weight import RandomWeight
-from bayeslayers.base_layers.weight_draw import CoherentDraw, coherent_draw
+from bayeslayers.base_layers.weight_draw import WeightDraw, current_weight_draw
 from bayeslayers.contract import checks
 from bayeslayers.distributions.makers import (
     default_mean_field_normal_fn,
@@ -109,7 +109,7 @@ def _distribution(role: str, what: str) -> property:
     return property(get, doc=doc)
 
 
-class VariationalLayer(DivergingLayer):
+class VariationalLayer(BayesianLayer):
     """A layer whose weights follow posterior distributions that training fits.
 
     A subclass names its `geometry_type` and its `estimator_type`, and inherits everything else; its
@@ -192,7 +192,7 @@ class VariationalLayer(DivergingLayer):
         self._construct_divergences()
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; see `FamilyLayer.get_config`."""
+        """Return the arguments; see `BaseLayer.get_config`."""
         # The functions among the geometry's arguments are in the configuration by their names.
         return {**self.geometry.get_config(), **super().get_config()}
 
@@ -236,9 +236,9 @@ class VariationalLayer(DivergingLayer):
         random_map = RandomMap(
             linear_map, posterior, self.stream, self.compute_dtype, batch_size, channels
         )
-        coherent = coherent_draw()
-        if coherent is not None:
-            kernel = random_map.cast(self._coherent_value(coherent, role))
+        whole = current_weight_draw()
+        if whole is not None:
+            kernel = random_map.cast(self._weight_in_draw(whole, role))
             return Draw(lambda inputs: random_map.apply(inputs, kernel), lambda: kernel)
         draw = self.estimator.draw(random_map)
         drawn.append(_DrawnWeight(weight, posterior, draw.kernel))
@@ -249,18 +249,18 @@ class VariationalLayer(DivergingLayer):
         weight = self.random_weights.get("bias")
         if weight is None or not weight.exists:
             return None
-        coherent = coherent_draw()
-        if coherent is not None:
-            return saturating_cast(self._coherent_value(coherent, "bias"), self.compute_dtype)
+        whole = current_weight_draw()
+        if whole is not None:
+            return saturating_cast(self._weight_in_draw(whole, "bias"), self.compute_dtype)
         posterior = weight.in_call(self.stream)
         value = posterior.sample()
         drawn.append(_DrawnWeight(weight, posterior, lambda: value))
         return saturating_cast(value, self.compute_dtype)
 
-    def _coherent_value(self, coherent: CoherentDraw, role: str) -> Any:
+    def _weight_in_draw(self, whole: WeightDraw, role: str) -> Any:
         """Return the weight's value in a draw of the whole model."""
         weight = self.random_weights[role]
-        return coherent.once(self, role, lambda: weight.in_call(self.stream).sample())
+        return whole.once(self, role, lambda: weight.in_call(self.stream).sample())
 
     def _add_divergences_of(self, drawn: list[_DrawnWeight]) -> None:
         if drawn and self._adds_divergences():
@@ -268,7 +268,7 @@ class VariationalLayer(DivergingLayer):
             self._add_divergences({r: value for r, value in found.items() if value is not None})
 
     def divergences(self) -> dict[str, Divergence]:
-        """See `DivergingLayer.divergences`."""
+        """See `BayesianLayer.divergences`."""
         return {
             role: Divergence(
                 partial(self._estimate_divergence, weight), weight.has_exact_divergence
@@ -282,11 +282,11 @@ class VariationalLayer(DivergingLayer):
         return weight.divergence(posterior, posterior.sample_later())
 
     def size_of(self, weight: str) -> int:
-        """See `DivergingLayer.size_of`."""
+        """See `BayesianLayer.size_of`."""
         return math.prod(self.random_weights[weight].shape)
 
     def plain_layer(self) -> keras.Layer:
-        """See `DivergingLayer.plain_layer`."""
+        """See `BayesianLayer.plain_layer`."""
         # The name of a layer of the family is that of Keras's layer and that of the estimator.
         family = next(cls for cls in type(self).__mro__ if "function_name" in vars(cls))
         name = family.__name__.removesuffix(self.estimator_type.__name__)
@@ -303,19 +303,19 @@ class VariationalLayer(DivergingLayer):
         return self.geometry.get_config()
 
     def plain_weights(self, what: str) -> list[Any]:
-        """See `DivergingLayer.plain_weights`."""
+        """See `BayesianLayer.plain_weights`."""
         weights = [weight for weight in self.random_weights.values() if weight.exists]
         if what == "mean":
             return [ops.convert_to_numpy(weight.mean()) for weight in weights]
         return [ops.convert_to_numpy(weight.in_call(self.stream).sample()) for weight in weights]
 
-    def drawn_weights(self, draw: CoherentDraw) -> dict[str, Any]:
-        """See `DivergingLayer.drawn_weights`."""
+    def drawn_weights(self, draw: WeightDraw) -> dict[str, Any]:
+        """See `BayesianLayer.drawn_weights`."""
         roles = [role for role, weight in self.random_weights.items() if weight.exists]
-        return {role: self._coherent_value(draw, role) for role in roles}
+        return {role: self._weight_in_draw(draw, role) for role in roles}
 
     def posterior_moments(self) -> dict[str, tuple[Any, Any]]:
-        """See `DivergingLayer.posterior_moments`."""
+        """See `BayesianLayer.posterior_moments`."""
         return {
             role: (weight.mean(), stddev_of(weight.posterior))
             for role, weight in self.random_weights.items()
@@ -334,5 +334,5 @@ class VariationalLayer(DivergingLayer):
             weight.centre_on(value, delta)
 
     def has_own_divergence(self) -> bool:
-        """See `DivergingLayer.has_own_divergence`."""
+        """See `BayesianLayer.has_own_divergence`."""
         return any(weight.has_own_divergence for weight in self.random_weights.values())

@@ -11,7 +11,7 @@ from typing import Any
 from bayeslayers.backend.tensorflow.stream import FoldedStream, Stream, fold
 
 
-class CoherentDraw:
+class WeightDraw:
     """A draw of the weights of a whole model, during one call of it.
 
     Args:
@@ -47,18 +47,18 @@ class CoherentDraw:
         return FoldedStream(fold(fold(self._of_weights, place), zlib.crc32(role.encode()) >> 1))
 
 
-_current: contextvars.ContextVar[CoherentDraw | None] = contextvars.ContextVar(
-    "coherent_draw", default=None
+_current: contextvars.ContextVar[WeightDraw | None] = contextvars.ContextVar(
+    "current_weight_draw", default=None
 )
 
 
-def coherent_draw() -> CoherentDraw | None:
+def current_weight_draw() -> WeightDraw | None:
     """Return the draw of the whole model that is being made, or `None`."""
     return _current.get()
 
 
 @contextlib.contextmanager
-def drawing(draw: CoherentDraw) -> Iterator[None]:
+def drawing(draw: WeightDraw) -> Iterator[None]:
     """Let all layers that are called take their weights from a draw of the whole model."""
     token = _current.set(draw)
     try:

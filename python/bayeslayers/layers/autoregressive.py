@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from bayeslayers.base_layers import autoregressive_masks as masks
-from bayeslayers.base_layers.base_layer import FamilyLayer
+from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.distribution_maker import as_constraint, as_regularizer, freshly_seeded
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
@@ -115,7 +115,7 @@ def _network_arguments(
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
-class AutoregressiveNetwork(FamilyLayer):
+class AutoregressiveNetwork(BaseLayer):
     function_name = "layer_autoregressive"
     own_arguments = staticmethod(_network_arguments)
 
@@ -209,7 +209,7 @@ class AutoregressiveNetwork(FamilyLayer):
         return tuple(ops.convert_to_numpy(ops.convert_to_tensor(d)) for d in self._degrees)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; see `FamilyLayer.get_config`."""
+        """Return the arguments; see `BaseLayer.get_config`."""
         return {**super().get_config(), **{name: getattr(self, name) for name in _CHECKS}}
 
     @classmethod

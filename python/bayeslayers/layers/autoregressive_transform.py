@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from bayeslayers.base_layers.stochastic_layer import SEED_OF_SAMPLES, SeededLayer
+from bayeslayers.base_layers.stochastic_layer import SEED_OF_SAMPLES, StochasticLayer
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.distributions.symbolic import SymbolicDistribution, find_symbolic
 from bayeslayers.layers.autoregressive import AutoregressiveNetwork
@@ -80,7 +80,7 @@ def _check_distribution(distribution: Any) -> None:
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
-class AutoregressiveTransform(SeededLayer):
+class AutoregressiveTransform(StochasticLayer):
     function_name = "layer_autoregressive_transform"
     own_arguments = staticmethod(_transform_arguments)
 

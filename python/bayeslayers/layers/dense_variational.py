@@ -12,8 +12,8 @@ import tensorflow as tf
 from keras import ops
 
 from bayeslayers.backend.tensorflow.operations import at_least_single, saturating_cast, within_range
-from bayeslayers.base_layers.bayesian_layer import Divergence, DivergingLayer, stddev_of
-from bayeslayers.base_layers.weight_draw import CoherentDraw, coherent_draw
+from bayeslayers.base_layers.bayesian_layer import BayesianLayer, Divergence, stddev_of
+from bayeslayers.base_layers.weight_draw import WeightDraw, current_weight_draw
 from bayeslayers.compat import is_replaced
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -101,7 +101,7 @@ def _dense_arguments(
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
-class DenseVariational(DivergingLayer):
+class DenseVariational(BayesianLayer):
     function_name = "layer_dense_variational"
     own_arguments = staticmethod(_dense_arguments)
 
@@ -157,9 +157,9 @@ class DenseVariational(DivergingLayer):
     def call(self, inputs: Any) -> Any:
         """Return the outputs of one draw of the weights, and add the divergence to the losses."""
         inputs = ops.cast(inputs, self.compute_dtype)
-        coherent = coherent_draw()
-        if coherent is not None:
-            weights = self._coherent_weights(coherent, inputs)
+        draw = current_weight_draw()
+        if draw is not None:
+            weights = self._weights_in_draw(draw, inputs)
         else:
             posterior, weights = self._draw(inputs)
             if self._adds_divergences():
@@ -172,7 +172,7 @@ class DenseVariational(DivergingLayer):
         return self.activation(outputs)
 
     def divergences(self) -> dict[str, Divergence]:
-        """See `DivergingLayer.divergences`."""
+        """See `BayesianLayer.divergences`."""
         return {"weights": Divergence(self._estimate_divergence, self.kl_use_exact)}
 
     def _estimate_divergence(self) -> Any:
@@ -181,28 +181,28 @@ class DenseVariational(DivergingLayer):
         return self._divergence(posterior, weights, inputs)
 
     def size_of(self, weight: str) -> int:
-        """See `DivergingLayer.size_of`."""
+        """See `BayesianLayer.size_of`."""
         del weight
         return sum(self._sizes)
 
     def plain_layer(self) -> keras.Layer:
-        """See `DivergingLayer.plain_layer`."""
+        """See `BayesianLayer.plain_layer`."""
         arguments = {"activation": self.activation, "use_bias": self.use_bias}
         shared = {"name": self.name, "dtype": self.dtype_policy, "trainable": self.trainable}
         return keras.layers.Dense(self.units, **arguments, **shared)
 
     def plain_weights(self, what: str) -> list[Any]:
-        """See `DivergingLayer.plain_weights`."""
+        """See `BayesianLayer.plain_weights`."""
         posterior, drawn = self._draw(self._some_inputs())
         parts = self._parts(posterior.mean() if what == "mean" else drawn)
         return [ops.convert_to_numpy(part) for part in parts.values()]
 
-    def drawn_weights(self, draw: CoherentDraw) -> dict[str, Any]:
-        """See `DivergingLayer.drawn_weights`."""
-        return self._parts(self._coherent_weights(draw, self._some_inputs()))
+    def drawn_weights(self, draw: WeightDraw) -> dict[str, Any]:
+        """See `BayesianLayer.drawn_weights`."""
+        return self._parts(self._weights_in_draw(draw, self._some_inputs()))
 
     def posterior_moments(self) -> dict[str, tuple[Any, Any]]:
-        """See `DivergingLayer.posterior_moments`."""
+        """See `BayesianLayer.posterior_moments`."""
         posterior, _ = self._draw(self._some_inputs())
         means, stddev = self._parts(posterior.mean()), stddev_of(posterior)
         stddevs = dict.fromkeys(means) if stddev is None else self._parts(stddev)
@@ -219,16 +219,16 @@ class DenseVariational(DivergingLayer):
         kernel = ops.reshape(kernel, self._kernel_shape)
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
-    def _coherent_weights(self, draw: CoherentDraw, inputs: Any) -> Any:
+    def _weights_in_draw(self, draw: WeightDraw, inputs: Any) -> Any:
         return draw.once(self, "weights", lambda: self._draw(inputs)[1])
 
     def has_own_divergence(self) -> bool:
-        """See `DivergingLayer.has_own_divergence`."""
+        """See `BayesianLayer.has_own_divergence`."""
         return self.kl_weight is not None
 
     @property
     def own_scale(self) -> float:
-        """See `DivergingLayer.own_scale`."""
+        """See `BayesianLayer.own_scale`."""
         return 1.0 if self.kl_weight is None else self.kl_weight
 
     def _draw(self, inputs: Any) -> tuple[Any, Any]:
@@ -243,7 +243,7 @@ class DenseVariational(DivergingLayer):
         return self.geometry.output_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; see `FamilyLayer.get_config`."""
+        """Return the arguments; see `BaseLayer.get_config`."""
         return {
             **super().get_config(),
             **self.geometry.get_config(),

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from bayeslayers.base_layers.stochastic_layer import SEED_OF_SAMPLES, SeededLayer
+from bayeslayers.base_layers.stochastic_layer import SEED_OF_SAMPLES, StochasticLayer
 from bayeslayers.contract import checks
 from bayeslayers.distributions.makers import sample_posterior
 from bayeslayers.distributions.symbolic import SymbolicDistribution
@@ -131,7 +131,7 @@ def _distribution_arguments(
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
-class DistributionLambda(SeededLayer):
+class DistributionLambda(StochasticLayer):
     function_name = "layer_distribution_lambda"
     own_arguments = staticmethod(_distribution_arguments)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from bayeslayers.base_layers.base_layer import FamilyLayer
+from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.distribution_maker import as_constraint, as_regularizer, freshly_seeded
 from bayeslayers.contract import checks
 
@@ -52,7 +52,7 @@ def _variable_arguments(
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
-class VariableLayer(FamilyLayer):
+class VariableLayer(BaseLayer):
     function_name = "layer_variable"
     own_arguments = staticmethod(_variable_arguments)
 
@@ -103,7 +103,7 @@ class VariableLayer(FamilyLayer):
         return keras.KerasTensor(self.shape, dtype=self.variable_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; see `FamilyLayer.get_config`."""
+        """Return the arguments; see `BaseLayer.get_config`."""
         return {**super().get_config(), "shape": self.shape}
 
     @classmethod

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from bayeslayers.architecture.walk import added_divergences, all_layers, diverging_layers
-from bayeslayers.base_layers.bayesian_layer import DivergingLayer, annealing
+from bayeslayers.architecture.walk import added_divergences, all_layers, bayesian_layers
+from bayeslayers.base_layers.bayesian_layer import BayesianLayer, annealing
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
@@ -87,7 +87,7 @@ class KLHistory(StepCallback):
         )
 
     def _remedy(self) -> str:
-        ours = [layer for layer in all_layers(self.model) if isinstance(layer, DivergingLayer)]
+        ours = [layer for layer in all_layers(self.model) if isinstance(layer, BayesianLayer)]
         if not ours:
             return (
                 "Where the loss is a mean over examples, the layers must divide what they add to "
@@ -197,7 +197,7 @@ class KLAnnealing(StepCallback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._factor = self.factor(epoch)
         # Before it is built, a model may have layers yet to make.
-        self._layers = diverging_layers(self.model, built=False) if self.model.built else None
+        self._layers = bayesian_layers(self.model, built=False) if self.model.built else None
 
     @contextmanager
     def acting(self, kind: str, function: StepFunction) -> Iterator[StepFunction]:
@@ -206,10 +206,10 @@ class KLAnnealing(StepCallback):
         with annealing(self._found, self._factor) if self._factor != 1.0 else nullcontext():
             yield function
 
-    def _found(self) -> list[DivergingLayer]:
+    def _found(self) -> list[BayesianLayer]:
         if self._layers is not None:
             return self._layers
-        return [layer for layer in all_layers(self.model) if isinstance(layer, DivergingLayer)]
+        return [layer for layer in all_layers(self.model) if isinstance(layer, BayesianLayer)]
 
 
 def _linear(progress: float, cycles: int) -> float:

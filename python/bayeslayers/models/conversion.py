@@ -9,9 +9,9 @@ from typing import Any
 import keras
 
 from bayeslayers.architecture.cloning import Pair, configuration, copy_of, in_one_line
-from bayeslayers.architecture.walk import check_model, diverging_layers, held_layers
+from bayeslayers.architecture.walk import bayesian_layers, check_model, held_layers
 from bayeslayers.base_layers import serialization
-from bayeslayers.base_layers.bayesian_layer import DivergingLayer
+from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -59,11 +59,11 @@ as_deterministic(model)""",
 )
 def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     weights = checks.choice("weights", weights, ("mean", "sample"))
-    diverging_layers(model)
+    bayesian_layers(model)
     copy = copy_of(
-        model, lambda layer: layer.plain_layer() if isinstance(layer, DivergingLayer) else None
+        model, lambda layer: layer.plain_layer() if isinstance(layer, BayesianLayer) else None
     )
-    left = [_standing(pair) for pair in copy.kept if isinstance(pair.layer, DivergingLayer)]
+    left = [_standing(pair) for pair in copy.kept if isinstance(pair.layer, BayesianLayer)]
     if left:
         rule = "must have its layers with a posterior where plain ones can take their place"
         raise ArgumentError("model", rule, {"layers": Described("; ".join(left))})

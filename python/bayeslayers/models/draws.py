@@ -10,7 +10,7 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import model_function
-from bayeslayers.predictive.evaluation import DrawsOfModel
+from bayeslayers.predictive.evaluation import Evaluation
 from bayeslayers.predictive.outputs import OutputKind, Outputs, listed
 from bayeslayers.predictive.results import all_draws
 
@@ -76,11 +76,11 @@ def predict_draws(
     output: str | int | None = None,
 ) -> np.ndarray:
     kind = checks.choice("kind", kind, _KINDS)
-    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
-    outputs = of_model.outputs
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    outputs = evaluation.outputs
     kinds = outputs.kinds if output is None else (outputs.only(output),)
     _check_kind(kind, kinds, outputs)
-    found = all_draws(of_model, [(kind_of.place, kind) for kind_of in kinds])
+    found = all_draws(evaluation, [(kind_of.place, kind) for kind_of in kinds])
     return outputs.packed(found) if output is None else found[0]
 
 

@@ -14,7 +14,7 @@ from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.models.posterior import posterior_draws
 from bayeslayers.models.scores import check_labels_of, check_noise, likelihood_of_classes
 from bayeslayers.models.summary import CLASSES, class_log_probabilities, kind_of_output
-from bayeslayers.predictive.evaluation import Block, DrawsOfModel
+from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.results import Results
 
 if TYPE_CHECKING:
@@ -103,20 +103,20 @@ def _of_outcomes(
     output: str | int | None,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the groups that are about the outcome, computed in one pass through the inputs."""
-    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose=0)
-    only = of_model.outputs.only(output)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose=0)
+    only = evaluation.outputs.only(output)
     kind = kind_of_output(only, outputs)
-    has_targets = y is not None or of_model.inputs.first.y is not None
+    has_targets = y is not None or evaluation.inputs.first.y is not None
     check = functools.partial(check_labels_of, only) if kind == "values" else lambda _: None
     classes = None if kind == "values" else only.width
-    targets = of_model.targets(y, only, check, classes) if has_targets else None
+    targets = evaluation.targets(y, only, check, classes) if has_targets else None
     if kind == "values":
         check_noise(only, model)
         wanted = ("sample", "log_prob") if has_targets else ("sample",)
     else:
         wanted = ("sample", *CLASSES) if only.is_distribution else CLASSES
     numbers = np.random.default_rng(seed)
-    results = Results(of_model.draws, of_model.inputs.count)
+    results = Results(evaluation.draws, evaluation.inputs.count)
     observed: list[np.ndarray] = []
 
     def add(block: Block) -> None:
@@ -130,7 +130,7 @@ def _of_outcomes(
         if has_targets:
             observed.append(block.y)
 
-    of_model.reduce([(only.place, name) for name in wanted], add, targets, in_pieces=False)
+    evaluation.reduce([(only.place, name) for name in wanted], add, targets, in_pieces=False)
     groups = ("posterior_predictive", "log_likelihood")
     found = {name: {"y": value} for name, value in zip(groups, results.values(), strict=False)}
     if has_targets:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from bayeslayers.architecture.walk import all_layers, diverging_layers
+from bayeslayers.architecture.walk import all_layers, bayesian_layers
 from bayeslayers.base_layers.bayesian_layer import Divergence
-from bayeslayers.base_layers.weight_draw import CoherentDraw, drawing
+from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import model_function
 
@@ -104,7 +104,7 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
 
     draws = checks.positive_integer("draws", draws)
     given = checks.seed("seed", seed)
-    found = {layer: layer.divergences() for layer in diverging_layers(model)}
+    found = {layer: layer.divergences() for layer in bayesian_layers(model)}
     is_exact = [each.is_exact for of_layer in found.values() for each in of_layer.values()]
     if given is None and not all(is_exact):
         # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
@@ -121,15 +121,15 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
     return KLDivergence(float(table["divergence"].sum()), float(table["loss"].sum()), table)
 
 
-def _fresh_draws(model: keras.Model, seed: int) -> Iterator[CoherentDraw]:
+def _fresh_draws(model: keras.Model, seed: int) -> Iterator[WeightDraw]:
     """Yield draws of the whole model, each independent of those before."""
     layers = all_layers(model)
     for number in itertools.count():
-        yield CoherentDraw(tf.constant([seed, number]), tf.constant(0), layers)
+        yield WeightDraw(tf.constant([seed, number]), tf.constant(0), layers)
 
 
 def _mean_over_draws(
-    divergence: Divergence, fresh: Iterator[CoherentDraw], draws: int
+    divergence: Divergence, fresh: Iterator[WeightDraw], draws: int
 ) -> tuple[float, float]:
     """Return a divergence and its Monte Carlo standard error."""
 
@@ -177,7 +177,7 @@ True""",
 )
 def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
     num_examples = checks.positive_number("num_examples", num_examples)
-    layers = diverging_layers(model)
+    layers = bayesian_layers(model)
     own = [layer.name for layer in layers if layer.has_own_divergence()]
     if own:
         warnings.warn(

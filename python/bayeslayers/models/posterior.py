@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bayeslayers.architecture.walk import all_layers, diverging_layers
-from bayeslayers.base_layers.weight_draw import CoherentDraw, drawing
+from bayeslayers.architecture.walk import all_layers, bayesian_layers
+from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import model_function
@@ -61,7 +61,7 @@ model <- keras$Sequential() |>
 def posterior_draws(
     model: keras.Model, draws: int = 100, seed: int | None = None
 ) -> dict[str, np.ndarray]:
-    _check_names(diverging_layers(model))
+    _check_names(bayesian_layers(model))
     draws = checks.positive_integer("draws", draws)
     given = checks.seed("seed", seed)
     seed = random.randint(1, 10**9) if given is None else given
@@ -100,11 +100,11 @@ class _Draws:
 
     def _one(self, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         model = self.model()
-        draw = CoherentDraw(seed, 0, all_layers(model))
+        draw = WeightDraw(seed, 0, all_layers(model))
         with drawing(draw):
             return {
                 f"{layer.name}.{name}": tf.convert_to_tensor(weight)
-                for layer in diverging_layers(model)
+                for layer in bayesian_layers(model)
                 for name, weight in layer.drawn_weights(draw).items()
             }
 
@@ -137,7 +137,7 @@ def posterior_summary(model: keras.Model) -> pd.DataFrame:
 
     parts = [
         _summary_of_weight(layer.name, weight, *moments)
-        for layer in diverging_layers(model)
+        for layer in bayesian_layers(model)
         for weight, moments in layer.posterior_moments().items()
     ]
     return pd.concat(parts, ignore_index=True)

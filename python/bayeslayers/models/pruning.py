@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from bayeslayers.architecture.cloning import copy_of
-from bayeslayers.architecture.walk import diverging_layers
+from bayeslayers.architecture.walk import bayesian_layers
 from bayeslayers.base_layers.random_weight import RandomWeight
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
@@ -16,7 +16,7 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
 from bayeslayers.contract.model_arguments import COPIED_MODEL
 from bayeslayers.models.conversion import as_deterministic
-from bayeslayers.predictive.evaluation import Block, DrawsOfModel
+from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.inputs import Inputs, repeatable
 from bayeslayers.predictive.outputs import OutputKind
 from bayeslayers.predictive.results import Results
@@ -125,17 +125,17 @@ def pruning_curve(
 
     shares = checks.probabilities("shares", shares)
     found = _metric(metric)
-    of_model = DrawsOfModel(model, repeatable(x), draws=1, seed=0)
-    only = of_model.outputs.only(output)
+    evaluation = Evaluation(model, repeatable(x), draws=1, seed=0)
+    only = evaluation.outputs.only(output)
     # What the numbers mean, values or classes, is the metric's to say.
-    targets = of_model.targets(y, only, classes=only.width)
+    targets = evaluation.targets(y, only, classes=only.width)
     ratios = np.sort(np.concatenate([_signal_to_noise(w).ravel() for w in _kernels(model)]))
     rows = []
     for share in shares:
         removed = _count(share, len(ratios))
         snr = ratios[removed] if removed < len(ratios) else np.inf
         twin = as_deterministic(prune(model, share=share))
-        figure = _evaluate(found, *_observed_and_mean(twin, of_model.inputs, only, targets))
+        figure = _evaluate(found, *_observed_and_mean(twin, evaluation.inputs, only, targets))
         rows.append((share, snr, removed, figure))
     name = metric if isinstance(metric, str) else "metric"
     return pd.DataFrame(rows, columns=["share", "snr", "removed", name])
@@ -157,7 +157,7 @@ def _observed_and_mean(
     model: keras.Model, inputs: Inputs, output: OutputKind, targets: Targets
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the targets of an output, and what a deterministic model returns or expects."""
-    of_model = DrawsOfModel(model, inputs, draws=1, seed=0, verbose=0)
+    evaluation = Evaluation(model, inputs, draws=1, seed=0, verbose=0)
     means = Results(1, inputs.count)
     observed: list[np.ndarray] = []
 
@@ -165,7 +165,7 @@ def _observed_and_mean(
         means.add(block)
         observed.append(block.y)
 
-    of_model.reduce([(output.place, "mean")], add, targets, in_pieces=False)
+    evaluation.reduce([(output.place, "mean")], add, targets, in_pieces=False)
     return np.concatenate(observed), means.values()[0][0]
 
 
@@ -194,7 +194,7 @@ def _check_shape(y: np.ndarray, outputs: np.ndarray) -> None:
 def _kernels(model: keras.Model) -> list[RandomWeight]:
     """Return the random kernels of a model, whose posteriors must be the default."""
     kernels = []
-    for layer in diverging_layers(model):
+    for layer in bayesian_layers(model):
         weights = layer.random_weights.values() if isinstance(layer, VariationalLayer) else ()
         of_layer = [weight for weight in weights if weight.exists and weight.role != "bias"]
         if not of_layer or not all(weight.is_independent_normal for weight in of_layer):

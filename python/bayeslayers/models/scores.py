@@ -23,7 +23,7 @@ from bayeslayers.models.summary import (
     quantiles_of_draws,
     rows_of_values,
 )
-from bayeslayers.predictive.evaluation import Block, DrawsOfModel
+from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.outputs import OutputKind
 from bayeslayers.predictive.results import Results
 
@@ -114,10 +114,10 @@ def log_likelihood(
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> np.ndarray:
-    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
-    only = of_model.outputs.only(output)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    only = evaluation.outputs.only(output)
     kind = kind_of_output(only, outputs)
-    results = Results(of_model.draws, of_model.inputs.count)
+    results = Results(evaluation.draws, evaluation.inputs.count)
 
     def of_classes(block: Block, log_p: np.ndarray) -> None:
         likelihood = likelihood_of_classes(log_p, block.y)
@@ -126,10 +126,10 @@ def log_likelihood(
     if kind == "values":
         check_noise(only, model)
         wanted = [(only.place, "log_prob")]
-        targets = of_model.targets(y, only, functools.partial(check_labels_of, only))
-        of_model.reduce(wanted, results.add, targets, in_pieces=False)
+        targets = evaluation.targets(y, only, functools.partial(check_labels_of, only))
+        evaluation.reduce(wanted, results.add, targets, in_pieces=False)
     else:
-        _reduce_classes(of_model, only, kind, y, of_classes)
+        _reduce_classes(evaluation, only, kind, y, of_classes)
     return results.values()[0]
 
 
@@ -205,13 +205,13 @@ def predictive_scores(
     levels = checks.probabilities("levels", levels)
     bins = checks.positive_integer("bins", bins)
     by = checks.choice("by", by, _BY)
-    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
-    only = of_model.outputs.only(output)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    only = evaluation.outputs.only(output)
     kind = kind_of_output(only, outputs)
     if kind == "values":
         _check_pairs(draws)
-        return _scores_of_values(_outcomes(of_model, only, y, levels), levels, by)
-    return _scores_of_classes(*_mean_of_classes(of_model, only, kind, y), bins, by)
+        return _scores_of_values(_outcomes(evaluation, only, y, levels), levels, by)
+    return _scores_of_classes(*_mean_of_classes(evaluation, only, kind, y), bins, by)
 
 
 @model_function(
@@ -254,15 +254,15 @@ def reliability_curve(
     import pandas as pd
 
     bins = checks.positive_integer("bins", bins)
-    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
-    only = of_model.outputs.only(output)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    only = evaluation.outputs.only(output)
     kind = kind_of_output(only, outputs)
     if kind == "values":
         levels = tuple(np.arange(1, bins) / bins)
-        found = _outcomes(of_model, only, y, levels)
+        found = _outcomes(evaluation, only, y, levels)
         coverage = [inside.mean() for inside in np.moveaxis(found["covered"], -1, 0)]
         return pd.DataFrame({"level": levels, "coverage": coverage, "n": found["y"].size})
-    return _reliability_of_classes(*_mean_of_classes(of_model, only, kind, y), bins)
+    return _reliability_of_classes(*_mean_of_classes(evaluation, only, kind, y), bins)
 
 
 @dataclass(frozen=True)
@@ -311,11 +311,11 @@ class _Outcomes:
 
 
 def _outcomes(
-    of_model: DrawsOfModel, output: OutputKind, y: Any, levels: tuple[float, ...]
+    evaluation: Evaluation, output: OutputKind, y: Any, levels: tuple[float, ...]
 ) -> dict[str, np.ndarray]:
     """Return what scores are made from: numbers of each example, (n, ...), and no draws."""
-    check_noise(output, of_model.model)
-    check_order(of_model.model, output)
+    check_noise(output, evaluation.model)
+    check_order(evaluation.model, output)
 
     def of_block(block: Block) -> dict[str, np.ndarray]:
         means, samples, log_prob = (values.astype("float64") for values in block.values)
@@ -332,13 +332,13 @@ def _outcomes(
         }
 
     wanted = [(output.place, name) for name in ("mean", "sample", "log_prob")]
-    targets = of_model.targets(y, output, functools.partial(check_labels_of, output))
-    parts = of_model.reduce(wanted, of_block, targets)
+    targets = evaluation.targets(y, output, functools.partial(check_labels_of, output))
+    parts = evaluation.reduce(wanted, of_block, targets)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _reduce_classes(
-    of_model: DrawsOfModel,
+    evaluation: Evaluation,
     output: OutputKind,
     kind: str,
     y: Any,
@@ -346,22 +346,22 @@ def _reduce_classes(
 ) -> list[Any]:
     """Return what a function makes of one block after the other, and of its log-probabilities."""
     wanted = [(output.place, name) for name in CLASSES]
-    return of_model.reduce(
+    return evaluation.reduce(
         wanted,
         lambda block: function(block, class_log_probabilities(kind, *block.values)),
-        of_model.targets(y, output, classes=output.width),
+        evaluation.targets(y, output, classes=output.width),
     )
 
 
 def _mean_of_classes(
-    of_model: DrawsOfModel, output: OutputKind, kind: str, y: Any
+    evaluation: Evaluation, output: OutputKind, kind: str, y: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the log of the classes' mean probabilities, (n, classes), and each example's class."""
 
     def of_block(block: Block, log_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return log_mean_exp(log_p), _labels(block.y, log_p.shape[-1])
 
-    parts = _reduce_classes(of_model, output, kind, y, of_block)
+    parts = _reduce_classes(evaluation, output, kind, y, of_block)
     log_p, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
     return log_p, labels
 

@@ -10,7 +10,7 @@ import numpy as np
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
-from bayeslayers.predictive.evaluation import Block, DrawsOfModel
+from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.outputs import OutputKind
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def predictive_summary(
     import pandas as pd
 
     probs = checks.probabilities("probs", probs)
-    of_model = DrawsOfModel(model, x, draws, batch_size, seed, verbose)
-    only = of_model.outputs.only(output)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    only = evaluation.outputs.only(output)
     kind = kind_of_output(only, outputs)
     if kind == "values":
         check_order(model, only)
@@ -108,7 +108,7 @@ def predictive_summary(
         rows["example"] += block.start
         return rows
 
-    tables = of_model.reduce([(only.place, name) for name in statistics], table)
+    tables = evaluation.reduce([(only.place, name) for name in statistics], table)
     return pd.concat(tables, ignore_index=True)
 
 

@@ -74,7 +74,7 @@ class Block:
             yield Block(self.start + low, values[0].shape[1], values, y)
 
 
-class DrawsOfModel:
+class Evaluation:
     """What is asked of a model under draws of its weights.
 
     Args:

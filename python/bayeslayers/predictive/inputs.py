@@ -36,7 +36,7 @@ class Batch:
     size: int
 
 
-class Arrays:
+class ArrayInputs:
     """Inputs that are there as a whole, and are cut into batches.
 
     Args:
@@ -74,7 +74,7 @@ class Arrays:
         return Batch(x, None, _length(keras.tree.flatten(x)[0]))
 
 
-class Stream:
+class BatchStream:
     """Inputs that come in batches of a size of their own, and may come only once.
 
     Args:
@@ -121,7 +121,7 @@ class Stream:
         return Batch(x, y, sizes.pop())
 
 
-class Kept:
+class KeptBatches:
     """Batches of inputs that are there as a whole.
 
     Args:
@@ -146,33 +146,33 @@ class Kept:
         return iter(self._batches)
 
 
-Inputs = Arrays | Stream | Kept
+Inputs = ArrayInputs | BatchStream | KeptBatches
 
 
-def repeatable(x: Any) -> Arrays | Kept:
+def repeatable(x: Any) -> ArrayInputs | KeptBatches:
     """Return inputs that are the same each time that they are gone through.
 
     Those of a generator come only once, and those of a dataset may be shuffled each time.
     """
     inputs = as_inputs(x)
-    return Kept(list(inputs.batches(None))) if isinstance(inputs, Stream) else inputs
+    return KeptBatches(list(inputs.batches(None))) if isinstance(inputs, BatchStream) else inputs
 
 
 def as_inputs(x: Any) -> Inputs:
     """Return the inputs in one of the forms, or refuse them."""
-    if isinstance(x, (Arrays, Stream, Kept)):
+    if isinstance(x, (ArrayInputs, BatchStream, KeptBatches)):
         return x
     if isinstance(x, keras.utils.PyDataset):
         steps = _ends(x, x.num_batches)
-        return Stream((x[i] for i in range(steps)), steps, x)
+        return BatchStream((x[i] for i in range(steps)), steps, x)
     if isinstance(x, tf.data.Dataset):
         steps = int(x.cardinality())
         is_known = steps != tf.data.UNKNOWN_CARDINALITY
         is_endless = steps == tf.data.INFINITE_CARDINALITY
-        return Stream(x, _ends(x, None if is_endless else steps) if is_known else None, x)
+        return BatchStream(x, _ends(x, None if is_endless else steps) if is_known else None, x)
     if _is_iterable_of_batches(x):
-        return Stream(x, len(x) if hasattr(x, "__len__") else None, x)
-    return Arrays(x)
+        return BatchStream(x, len(x) if hasattr(x, "__len__") else None, x)
+    return ArrayInputs(x)
 
 
 def _ends(x: Any, steps: int | None) -> int:

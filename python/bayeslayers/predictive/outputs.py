@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from bayeslayers.architecture.walk import all_layers
-from bayeslayers.base_layers.weight_draw import CoherentDraw, drawing
+from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.compiled import kept
 
@@ -109,9 +109,9 @@ def describe(model: Any, specification: Any) -> Outputs:
     return kept(model, ("outputs", str(specification)), lambda: _described(model, specification))
 
 
-def call_under(model: Any, seed: Any, batch: Any, x: Any) -> tuple[Any, CoherentDraw]:
+def call_under(model: Any, seed: Any, batch: Any, x: Any) -> tuple[Any, WeightDraw]:
     """Call a model under one draw of its weights, and return the draw as well."""
-    draw = CoherentDraw(seed, batch, all_layers(model))
+    draw = WeightDraw(seed, batch, all_layers(model))
     with drawing(draw):
         return model(x, training=False), draw
 

@@ -6,23 +6,23 @@ import keras
 import numpy as np
 
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.predictive.evaluation import Block, DrawsOfModel, Wanted
+from bayeslayers.predictive.evaluation import Block, Evaluation, Wanted
 from bayeslayers.predictive.inputs import Inputs
 from bayeslayers.predictive.outputs import Outputs
 
 
-def all_draws(of_model: DrawsOfModel, wanted: Wanted) -> list[np.ndarray]:
+def all_draws(evaluation: Evaluation, wanted: Wanted) -> list[np.ndarray]:
     """Return the draws of statistics, (draws, n, ...) each.
 
     Beside them no more than one batch of draws is held at a time.
     """
-    results = Results(of_model.draws, of_model.inputs.count)
-    of_model.reduce(wanted, results.add, in_pieces=False)
+    results = Results(evaluation.draws, evaluation.inputs.count)
+    evaluation.reduce(wanted, results.add, in_pieces=False)
     return results.values()
 
 
 class Results:
-    """Arrays of draws, (draws, n, ...), that are filled from some examples to the next.
+    """ArrayInputs of draws, (draws, n, ...), that are filled from some examples to the next.
 
     Args:
         draws: The number of draws.
@@ -70,4 +70,4 @@ class Results:
 
 def outputs_of(model: keras.Model, inputs: Inputs) -> Outputs:
     """Say what a model returns for inputs, which can be gone through afterwards."""
-    return DrawsOfModel(model, inputs, draws=1, seed=0).outputs
+    return Evaluation(model, inputs, draws=1, seed=0).outputs

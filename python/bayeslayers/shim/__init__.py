@@ -14,7 +14,7 @@ import numpy as np
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.models.draws import predict_draws
 from bayeslayers.models.scores import check_labels_of
-from bayeslayers.predictive.evaluation import Block, DrawsOfModel
+from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.inputs import as_inputs
 from bayeslayers.predictive.outputs import OutputKind, Outputs, listed
 from bayeslayers.predictive.results import Results, outputs_of
@@ -178,12 +178,12 @@ def predictive_errors(model: Any, x: Any, y: Any, output: Any, **settings: Any) 
         output: Name or place of one of several outputs, or `None`.
         settings: The further arguments of `predict_draws()`.
     """
-    of_model = DrawsOfModel(model, x, **settings)
-    only = of_model.outputs.only(output)
-    _check_outcomes(model, of_model.outputs, (only,), in_order=True)
+    evaluation = Evaluation(model, x, **settings)
+    only = evaluation.outputs.only(output)
+    _check_outcomes(model, evaluation.outputs, (only,), in_order=True)
     check = functools.partial(check_labels_of, only)
-    targets = of_model.targets(y, only, check, only.width if only.classes else None)
-    results = Results(of_model.draws, of_model.inputs.count)
+    targets = evaluation.targets(y, only, check, only.width if only.classes else None)
+    results = Results(evaluation.draws, evaluation.inputs.count)
 
     def subtract(block: Block) -> None:
         outcomes = block.values[0].astype("float64")
@@ -192,7 +192,7 @@ def predictive_errors(model: Any, x: Any, y: Any, output: Any, **settings: Any) 
 
     # The log density is asked for because it takes targets of the outcome's shape alone.
     wanted = [(only.place, name) for name in ("sample", "log_prob")]
-    of_model.reduce(wanted, subtract, targets, in_pieces=False)
+    evaluation.reduce(wanted, subtract, targets, in_pieces=False)
     return results.values()[0]
 
 
