@@ -1,7 +1,7 @@
 """Bayesian neural-network layers for Keras 3, with one contract in Python and R."""
 
 # The backend first: it refuses a Keras that runs on another one.
-from bayeslayers import backend, layers, pictures, shim, tfp
+from bayeslayers import backend, layers, pictures, shim, tfp  # noqa: F401
 from bayeslayers._version import __version__
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import layer_function
@@ -38,7 +38,6 @@ __all__ = [
     "ArgumentError",
     "__version__",
     "as_inference_data",
-    "backend",
     "layers",
     "pictures",
     "plot_bands",
