@@ -16,9 +16,9 @@ from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import model_function
-from bayeslayers.models.summary import indexed
 from bayeslayers.predictive.compiled import compiled_once
 from bayeslayers.predictive.evaluation import DRAWS_AT_ONCE
+from bayeslayers.predictive.tables import indexed
 
 if TYPE_CHECKING:
     import pandas as pd

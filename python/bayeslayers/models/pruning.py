@@ -126,16 +126,16 @@ def pruning_curve(
     shares = checks.probabilities("shares", shares)
     found = _metric(metric)
     evaluation = Evaluation(model, repeatable(x), draws=1, seed=0)
-    only = evaluation.outputs.only(output)
+    selected = evaluation.outputs.select(output)
     # What the numbers mean, values or classes, is the metric's to say.
-    targets = evaluation.targets(y, only, classes=only.width)
+    targets = evaluation.targets(y, selected, classes=selected.width)
     ratios = np.sort(np.concatenate([_signal_to_noise(w).ravel() for w in _kernels(model)]))
     rows = []
     for share in shares:
         removed = _count(share, len(ratios))
         snr = ratios[removed] if removed < len(ratios) else np.inf
         twin = as_deterministic(prune(model, share=share))
-        figure = _evaluate(found, *_observed_and_mean(twin, evaluation.inputs, only, targets))
+        figure = _evaluate(found, *_observed_and_mean(twin, evaluation.inputs, selected, targets))
         rows.append((share, snr, removed, figure))
     name = metric if isinstance(metric, str) else "metric"
     return pd.DataFrame(rows, columns=["share", "snr", "removed", name])

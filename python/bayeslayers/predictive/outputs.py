@@ -66,7 +66,7 @@ class Outputs:
         """Return one value for each output in the nest that the model returns."""
         return _mapped(lambda place: values[place], self.structure)
 
-    def only(self, output: Any) -> OutputKind:
+    def select(self, output: Any) -> OutputKind:
         """Return the output of this name or place; `None` is that of a model of one."""
         if output is None and len(self.kinds) == 1:
             return self.kinds[0]
