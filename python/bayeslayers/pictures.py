@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.models.callbacks import DIVERGENCE, LIKELIHOOD
 from bayeslayers.models.history import training_history
+from bayeslayers.training.kl_history import DIVERGENCE, LIKELIHOOD
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,8 @@ from typing import Any
 
 import keras
 
-from bayeslayers.architecture.cloning import Pair, configuration, copy_of, in_one_line
+from bayeslayers.architecture.cloning import Pair, copy_of, in_one_line
+from bayeslayers.architecture.configurations import configuration
 from bayeslayers.architecture.walk import bayesian_layers, check_model, held_layers
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer
@@ -199,7 +200,7 @@ def _bayesian(
     layer: keras.Layer,
     kind: type[VariationalLayer],
     defaults: dict[str, Any],
-    further: dict[str, Any],
+    own: dict[str, Any],
 ) -> VariationalLayer:
     """Make the Bayesian layer that computes what a layer of Keras does."""
     if layer.quantization_mode is not None:
@@ -217,14 +218,14 @@ def _bayesian(
     if config.get("use_bias") is False:
         arguments["bias_posterior_fn"] = None
     # "kernel" stands for all kernels, however a layer calls them.
-    of_kernels = {
+    for_kernels = {
         name.replace("kernel", role, 1): value
-        for name, value in {**defaults, **further}.items()
+        for name, value in {**defaults, **own}.items()
         if name.startswith("kernel_")
         for role in kind.geometry_type.kernels
     }
-    others = {name: value for name, value in further.items() if not name.startswith("kernel_")}
-    return kind(**{**arguments, **of_kernels, **others})
+    others = {name: value for name, value in own.items() if not name.startswith("kernel_")}
+    return kind(**{**arguments, **for_kernels, **others})
 
 
 def _replaced_by_prior(layer: keras.Layer) -> list[str]:

@@ -78,7 +78,7 @@ def predict_draws(
     kind = checks.choice("kind", kind, _KINDS)
     evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
     outputs = evaluation.outputs
-    kinds = outputs.kinds if output is None else (outputs.only(output),)
+    kinds = outputs.kinds if output is None else (outputs.select(output),)
     _check_kind(kind, kinds, outputs)
     found = all_draws(evaluation, [(kind_of.place, kind) for kind_of in kinds])
     return outputs.packed(found) if output is None else found[0]

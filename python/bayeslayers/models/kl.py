@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from bayeslayers.architecture.walk import all_layers, bayesian_layers
 from bayeslayers.base_layers.bayesian_layer import Divergence
@@ -105,18 +105,18 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
     draws = checks.positive_integer("draws", draws)
     given = checks.seed("seed", seed)
     found = {layer: layer.divergences() for layer in bayesian_layers(model)}
-    is_exact = [each.is_exact for of_layer in found.values() for each in of_layer.values()]
+    is_exact = [each.is_exact for divergences in found.values() for each in divergences.values()]
     if given is None and not all(is_exact):
         # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
         given = random.randint(1, 10**9)
     fresh = _fresh_draws(model, given or 0)
     rows = []
-    for layer, of_layer in found.items():
+    for layer, divergences in found.items():
         scale = float(layer.divergence_factor) * layer.own_scale
-        for weight, divergence in of_layer.items():
+        for weight, divergence in divergences.items():
             value, mcse = _mean_over_draws(divergence, fresh, draws)
-            of_weight = (layer.name, weight, layer.size_of(weight))
-            rows.append((*of_weight, value, mcse, scale, scale * value))
+            names = (layer.name, weight, layer.size_of(weight))
+            rows.append((*names, value, mcse, scale, scale * value))
     table = pd.DataFrame(rows, columns=_COLUMNS)
     return KLDivergence(float(table["divergence"].sum()), float(table["loss"].sum()), table)
 
@@ -125,7 +125,7 @@ def _fresh_draws(model: keras.Model, seed: int) -> Iterator[WeightDraw]:
     """Yield draws of the whole model, each independent of those before."""
     layers = all_layers(model)
     for number in itertools.count():
-        yield WeightDraw(tf.constant([seed, number]), tf.constant(0), layers)
+        yield WeightDraw(ops.array([seed, number], "int32"), 0, layers)
 
 
 def _mean_over_draws(

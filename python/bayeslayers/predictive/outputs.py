@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import tensorflow as tf
-
+from bayeslayers import backend
 from bayeslayers.architecture.walk import all_layers
+from bayeslayers.backend.classes import ClassDistribution
 from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.compiled import kept
@@ -66,7 +67,7 @@ class Outputs:
         """Return one value for each output in the nest that the model returns."""
         return _mapped(lambda place: values[place], self.structure)
 
-    def only(self, output: Any) -> OutputKind:
+    def select(self, output: Any) -> OutputKind:
         """Return the output of this name or place; `None` is that of a model of one."""
         if output is None and len(self.kinds) == 1:
             return self.kinds[0]
@@ -135,19 +136,17 @@ def _mapped(function: Callable[[Any], Any], nest: Any) -> Any:
 def _described(model: Any, specification: Any) -> Outputs:
     found: list[Any] = []
 
-    def call(seed: Any, x: Any) -> list[Any]:
+    def call(seed: Any, x: Any) -> None:
         outputs, _ = call_under(model, seed, 0, x)
         found.append(_kinds(model, outputs))
-        return [tf.convert_to_tensor(o) for o in leaves(outputs) if not is_distribution(o)]
 
-    seed = tf.TensorSpec([2], tf.int32)
-    signature = [seed, specification]
-    traced = tf.function(call, input_signature=signature, autograph=False).get_concrete_function()
+    seed = backend.tensor_specification((2,), "int32")
+    shapes = backend.result_shapes(call, [seed, specification])
     kinds, structure, numbers = found[-1]
-    layer = max(map(_numbers_of_an_example, _results(traced.graph)), default=1)
-    of_layers = max(_SMALLEST_OF_LAYERS, _NUMBERS_OF_A_LAYER // max(layer, 1))
-    of_outputs = max(1, _NUMBERS_OF_OUTPUTS // max(numbers, 1))
-    return Outputs(kinds, structure, min(of_layers, of_outputs, _LARGEST))
+    layer = max(map(_numbers_of_an_example, shapes), default=1)
+    size_for_layers = max(_SMALLEST_OF_LAYERS, _NUMBERS_OF_A_LAYER // max(layer, 1))
+    size_for_outputs = max(1, _NUMBERS_OF_OUTPUTS // max(numbers, 1))
+    return Outputs(kinds, structure, min(size_for_layers, size_for_outputs, _LARGEST))
 
 
 def _kinds(model: Any, outputs: Any) -> tuple[tuple[OutputKind, ...], Any, int]:
@@ -157,7 +156,7 @@ def _kinds(model: Any, outputs: Any) -> tuple[tuple[OutputKind, ...], Any, int]:
     structure = _mapped(lambda _: next(places), outputs)
     names = _names(model, outputs, len(flat))
     kinds = tuple(map(_kind, range(len(flat)), names, flat))
-    return kinds, structure, sum(_numbers_of_an_example(output) for output in flat)
+    return kinds, structure, sum(map(_numbers_of_an_example, map(shape_of, flat)))
 
 
 def _names(model: Any, outputs: Any, count: int) -> list[str | None]:
@@ -171,19 +170,38 @@ def _names(model: Any, outputs: Any, count: int) -> list[str | None]:
 
 
 def _kind(place: int, name: str | None, output: Any) -> OutputKind:
-    has_noise = is_distribution(output)
-    if isinstance(output, tf.RaggedTensor):
+    if backend.is_ragged(output):
         rule = "must have outputs of one shape for all examples"
         received = Described("a ragged tensor among the outputs")
         raise ArgumentError("model", rule, {"model": received})
-    return OutputKind(
+    has_noise = is_distribution(output)
+    over_classes = backend.class_distribution(output) if has_noise else None
+    kind = OutputKind(
         place=place,
         name=name,
         is_distribution=has_noise,
-        classes=_classes(output) if has_noise else None,
-        count_of_classes=_count_of_classes(output) if has_noise else None,
-        is_number_of_class=has_noise and is_number_of_class(output),
-        width=_width(output),
+        classes=None,
+        count_of_classes=None,
+        is_number_of_class=False,
+        width=2 if has_noise else _width(output),
+    )
+    return kind if over_classes is None else _kind_over_classes(kind, over_classes)
+
+
+def _kind_over_classes(kind: OutputKind, over_classes: ClassDistribution) -> OutputKind:
+    """Return the kind of an output that is a distribution over classes."""
+    # One class decides nothing, but a column of binary outcomes holds the second of two.
+    decides = over_classes.outcome == "binary" or over_classes.count > 1
+    batch = _sizes(over_classes.batch_shape)
+    is_one = batch is not None and None not in batch[1:] and math.prod(batch[1:]) == 1
+    made_from = "logits" if over_classes.is_logits else "probabilities"
+    has_numbers = over_classes.outcome != "columns"
+    return dataclasses.replace(
+        kind,
+        classes=made_from if decides and is_one else None,
+        count_of_classes=over_classes.count if has_numbers else None,
+        is_number_of_class=over_classes.outcome == "numbers",
+        width=_width(over_classes.given),
     )
 
 
@@ -192,86 +210,24 @@ def is_distribution(output: Any) -> bool:
     return hasattr(output, "log_prob")
 
 
-def over_classes(distribution: Any) -> Any:
-    """Return the distribution over classes that an output is, or consists of; else `None`."""
-    # TensorFlow Probability is loaded where an output is a distribution, and not by this module.
-    from tensorflow_probability import distributions as tfd
-
-    from bayeslayers.backend import inner_distribution
-
-    distribution = inner_distribution(distribution)
-    while isinstance(distribution, tfd.Independent):
-        distribution = distribution.distribution
-    # Counts have a probability among their parameters, too.
-    kinds = (tfd.Categorical, tfd.OneHotCategorical, tfd.Bernoulli)
-    return distribution if isinstance(distribution, kinds) else None
+def shape_of(output: Any) -> Any:
+    """Return the shape of an output: of a distribution, that of its outcomes."""
+    return output.batch_shape + output.event_shape if is_distribution(output) else output.shape
 
 
-def is_number_of_class(distribution: Any) -> bool:
-    """Whether outcomes of a distribution are the numbers of classes."""
-    from tensorflow_probability import distributions as tfd
-
-    return isinstance(over_classes(distribution), tfd.Categorical)
-
-
-def _classes(distribution: Any) -> str | None:
-    """Say what a distribution over one class for each example was made from."""
-    from tensorflow_probability import distributions as tfd
-
-    made = over_classes(distribution)
-    if made is None or made.batch_shape[1:].num_elements() != 1:
-        return None
-    # What has a single class decides nothing; a single column is that of the second of two.
-    if not isinstance(made, tfd.Bernoulli) and parameter_of_classes(made).shape[-1] == 1:
-        return None
-    return "probabilities" if made.logits is None else "logits"
+def _width(numbers: Any) -> int:
+    """Return how many classes there are numbers for, where a single number stands for two."""
+    sizes = _sizes(getattr(numbers, "shape", None))
+    return 2 if not sizes or len(sizes) == 1 else max(sizes[-1] or 1, 2)
 
 
-def _count_of_classes(distribution: Any) -> int | None:
-    """Return how many numbers there are, from 0, that the outcome can be; where it is a class."""
-    from tensorflow_probability import distributions as tfd
-
-    made = over_classes(distribution)
-    if isinstance(made, tfd.Bernoulli):
-        return 2
-    return int(parameter_of_classes(made).shape[-1]) if isinstance(made, tfd.Categorical) else None
+def _sizes(shape: Any) -> tuple[int | None, ...] | None:
+    """Return a shape's sizes, `None` for those that are not known, or for all of them."""
+    return None if getattr(shape, "rank", shape) is None else tuple(shape)
 
 
-def parameter_of_classes(over_classes: Any) -> Any:
-    """Return the logits or the probabilities, as they were given: each loses some of the other."""
-    from tensorflow_probability import distributions as tfd
-
-    if over_classes.logits is not None:
-        return over_classes.logits
-    p = over_classes.probs
-    # Those of several classes need not add up to 1.
-    return p if isinstance(over_classes, tfd.Bernoulli) else p / tf.reduce_sum(p, -1, keepdims=True)
-
-
-def _width(output: Any) -> int:
-    """Return how many classes an output has numbers for, of which a single one stands for two."""
-    numbers = output
-    if is_distribution(output):
-        made = over_classes(output)
-        # Of other distributions, which have no classes, nothing is computed.
-        numbers = None if made is None else parameter_of_classes(made)
-    shape = tf.TensorShape(getattr(numbers, "shape", None))
-    return 2 if not shape.rank or shape.rank == 1 else max(shape[-1] or 1, 2)
-
-
-def _results(graph: Any) -> list[Any]:
-    """Return what is computed in a graph for each example: what is of as many rows as inputs."""
-    tensors = [tensor for operation in graph.get_operations() for tensor in operation.outputs]
-    is_of_examples = [t.shape.rank is not None and t.shape.rank > 0 for t in tensors]
-    found = [t for t, is_one in zip(tensors, is_of_examples, strict=True) if is_one]
-    return [tensor for tensor in found if tensor.shape[0] is None]
-
-
-def _numbers_of_an_example(output: Any) -> int:
-    """Return how many numbers an output or a layer's result has for an example."""
-    if is_distribution(output):
-        shape = output.batch_shape + output.event_shape
-    else:
-        shape = tf.TensorShape(output.shape)
+def _numbers_of_an_example(shape: Any) -> int:
+    """Return how many numbers there are for an example in a tensor of this shape."""
+    sizes = _sizes(shape)
     # A size that is not known, as that of a sequence, counts for one.
-    return 1 if shape.rank is None else math.prod(size or 1 for size in shape[1:])
+    return 1 if sizes is None else math.prod(size or 1 for size in sizes[1:])

@@ -55,9 +55,9 @@ class Targets:
             if inputs.count is not None:
                 _check_length(self._given, inputs.count)
         elif with_inputs:
-            self.of(inputs.first, 0)
+            self.of_batch(inputs.first, 0)
 
-    def of(self, batch: Batch, start: int) -> np.ndarray:
+    def of_batch(self, batch: Batch, start: int) -> np.ndarray:
         """Return the targets of a batch whose first example has this place among all."""
         if self._given is None:
             found = self._numbers(self._pick(batch.y))
@@ -69,7 +69,7 @@ class Targets:
 
     def _numbers(self, y: Any) -> np.ndarray:
         if not checks.is_categorical(y):
-            return _of_numbers(y)
+            return _as_numbers(y)
         if self._classes is None:
             rule = "must hold numbers for a model of values, and no categories"
             raise ArgumentError("y", rule, {"y": Described("categories")})
@@ -81,7 +81,7 @@ class Targets:
             _check_length(self._given, count)
 
 
-def _of_numbers(y: Any) -> np.ndarray:
+def _as_numbers(y: Any) -> np.ndarray:
     try:
         values = keras.ops.convert_to_numpy(as_array(y) if is_array(y) else y)
     except FAILURES as error:
