@@ -260,8 +260,11 @@ def layer_class(stub: Stub, layer: type[BaseLayer]) -> str:
 
 def members(stub: Stub, layer: type[BaseLayer]) -> Iterator[str]:
     """Yield the arguments that become attributes, and the properties."""
-    # Keras has properties for its own arguments, and the other two are used and not kept.
-    no_attributes = {*inspect.signature(keras.Layer.__init__).parameters, "seed", "input_shape"}
+    # What a constructor takes that is written out is seen where it is kept.
+    constructors = [base.__init__ for base in layer.__mro__[1:] if "__init__" in vars(base)]
+    seen = {name for each in constructors for name in inspect.signature(each).parameters}
+    # These two are used and not kept.
+    no_attributes = seen | {"seed", "input_shape"}
     for name, parameter in layer.arguments.parameters.items():
         if name not in no_attributes:
             yield f"{name}: {stub.annotation(parameter.annotation, layer.__module__)}"
