@@ -13,7 +13,7 @@ from bayeslayers.contract.functions import model_function
 if TYPE_CHECKING:
     import pandas as pd
 
-_OF_VALIDATION = "val_"
+_VALIDATION_PREFIX = "val_"
 
 
 @model_function(
@@ -39,7 +39,7 @@ def training_history(history: Any) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        (epoch, _data(name), name.removeprefix(_OF_VALIDATION), value)
+        (epoch, _data(name), name.removeprefix(_VALIDATION_PREFIX), value)
         for name, values in _figures(history).items()
         for epoch, value in enumerate(values, start=1)
     ]
@@ -59,7 +59,7 @@ def _figures(history: Any) -> dict[str, list[float]]:
 
 
 def _numbers(name: str, values: Any) -> list[float]:
-    """Return one number for each epoch, of which there may be a single one."""
+    """Return one number for each epoch; there may be a single epoch."""
     try:
         numbers = np.atleast_1d(values)
     except ValueError:  # lists of different lengths
@@ -70,4 +70,4 @@ def _numbers(name: str, values: Any) -> list[float]:
 
 
 def _data(name: str) -> str:
-    return "validation" if name.startswith(_OF_VALIDATION) else "training"
+    return "validation" if name.startswith(_VALIDATION_PREFIX) else "training"
