@@ -6,13 +6,14 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from bayeslayers.backend.tensorflow.stream import FoldedStream, SeedStream, Stream
+from bayeslayers.backend import SeedStream, Stream
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.weight_draw import current_weight_draw
 from bayeslayers.compat import in_stateless_scope
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.distributions.streams import FoldedStream
 
 # Keras itself does not save the state of a layer's seed generator.
 _STREAM = "seed_generator_state"

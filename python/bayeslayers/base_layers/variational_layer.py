@@ -13,18 +13,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from bayeslayers.backend.tensorflow.operations import saturating_cast
+from bayeslayers.backend import saturating_cast
 from bayeslayers.base_layers.base_layer import join_signatures, keras_arguments
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer, Divergence, stddev_of
 from bayeslayers.base_layers.random_weight import RandomWeight
 from bayeslayers.base_layers.weight_draw import WeightDraw, current_weight_draw
 from bayeslayers.contract import checks
-from bayeslayers.distributions.makers import (
-    default_mean_field_normal_fn,
-    default_multivariate_normal_fn,
-    exact_divergence,
-    sample_posterior,
-)
+from bayeslayers.distributions.defaults import exact_divergence, sample_posterior
+from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
+from bayeslayers.distributions.makers import default_mean_field_normal_fn
 from bayeslayers.distributions.posteriors import Posterior
 from bayeslayers.estimators import Draw, Estimator, RandomMap
 from bayeslayers.geometries import Geometry, LinearMap

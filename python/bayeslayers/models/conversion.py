@@ -18,7 +18,7 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
 from bayeslayers.contract.model_arguments import COPIED_MODEL
-from bayeslayers.distributions.makers import NormalAround
+from bayeslayers.distributions.fixed_priors import NormalAround
 from bayeslayers.layers import FAMILY
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import keras
 
 from bayeslayers.architecture.walk import all_layers, check_model
-from bayeslayers.backend.tensorflow.stream import start_anew
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import model_function
+from bayeslayers.distributions.streams import start_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

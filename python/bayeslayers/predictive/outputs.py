@@ -191,15 +191,14 @@ def _kind(place: int, name: str | None, output: Any) -> OutputKind:
 
 def _kind_over_classes(kind: OutputKind, over_classes: ClassDistribution) -> OutputKind:
     """Return the kind of an output that is a distribution over classes."""
-    # One class decides nothing, but a column of binary outcomes holds the second of two.
-    decides = over_classes.outcome == "binary" or over_classes.count > 1
     batch = _sizes(over_classes.batch_shape)
     is_one = batch is not None and None not in batch[1:] and math.prod(batch[1:]) == 1
     made_from = "logits" if over_classes.is_logits else "probabilities"
     has_numbers = over_classes.outcome != "columns"
     return dataclasses.replace(
         kind,
-        classes=made_from if decides and is_one else None,
+        # A single class decides nothing.
+        classes=made_from if is_one and over_classes.count != 1 else None,
         count_of_classes=over_classes.count if has_numbers else None,
         is_number_of_class=over_classes.outcome == "numbers",
         width=_width(over_classes.given),

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from bayeslayers.backend.classes import ClassDistribution
+from bayeslayers.backend.tensorflow.distributions import inner_distribution
 
 
 def sample_with(distribution: Any, seed: Any) -> Any:
@@ -39,9 +40,7 @@ def class_distribution(distribution: Any) -> ClassDistribution | None:
     # TensorFlow Probability is loaded where an output is a distribution, and not by this module.
     from tensorflow_probability import distributions as tfd
 
-    from bayeslayers.backend.tensorflow.coercible import inner
-
-    distribution = inner(distribution)
+    distribution = inner_distribution(distribution)
     while isinstance(distribution, tfd.Independent):
         distribution = distribution.distribution
     # Counts have a probability among their parameters, too.
