@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 import keras
@@ -58,8 +57,7 @@ def posterior_draws(
 ) -> dict[str, np.ndarray]:
     _check_names(bayesian_layers(model))
     draws = checks.positive_integer("draws", draws)
-    given = checks.seed("seed", seed)
-    seed = random.randint(1, 10**9) if given is None else given
+    seed = checks.seed_or_drawn("seed", seed)
     return draws_of_weights(model, draws, seed)
 
 
