@@ -55,22 +55,22 @@ INTERFACE = {
     "to_coercible": "A distribution that stands for a tensor wherever one is needed.",
     "inner_distribution": "The distribution alone, which stands for no tensor.",
     "tensor_of": "The tensor that a distribution stands for.",
-    # Distributions that a model ends in.
-    "sample_with": "A draw from a distribution, made with a seed.",
-    "log_prob_by_example": "The log-probability of each example's target, over all dimensions.",
-    "class_distribution": "The distribution over classes that a distribution is, or `None`.",
+    # Outcomes of the distribution that a model ends in.
+    "sample_with": "One draw from a distribution, from a seed.",
+    "log_prob_by_example": "The log-probability of each example's target, over its dimensions.",
+    "class_distribution": "The `ClassDistribution` that a distribution is, or consists of.",
     # Functions that call a model.
-    "compiled": "A function of a model, compiled once for arguments of these specifications.",
-    "map_draws": "What a function makes of each of many seeds, in one tensor.",
+    "compiled": "A function that is compiled once for all arguments of some specifications.",
+    "map_draws": "What a function makes of each seed, one after the other.",
     "result_shapes": "The shapes of all that a function would compute for each example.",
-    # Inputs.
-    "OPERATION_ERRORS": "What it raises where values can't become tensors.",
-    "is_ragged": "Whether a value is a tensor whose examples differ in their shapes.",
-    "sparse_entries": "Indices, values and shape of a sparse tensor, in NumPy's arrays.",
+    # What a model takes.
+    "OPERATION_ERRORS": "The errors of the framework where values can't become tensors.",
+    "is_ragged": "Whether a value is a ragged tensor.",
+    "sparse_entries": "Indices, values and shape of a sparse tensor.",
     "sparse_tensor": "The sparse tensor of indices, values and a shape.",
-    "tensor_specification": "The specification of a dense tensor of a shape and a dtype.",
-    "specification": "The specification of a tensor like this one, of any number of examples.",
-    "common_specification": "The specification that tensors of either of two specifications meet.",
+    "tensor_specification": "The specification of a dense tensor.",
+    "specification": "The specification of a tensor, of any number of examples.",
+    "common_specification": "The specification that tensors of two specifications meet.",
 }
 """Every name that a framework must have, and what it promises."""
 
