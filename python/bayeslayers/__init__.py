@@ -1,27 +1,19 @@
 """Bayesian neural-network layers for Keras 3, with one contract in Python and R."""
 
 # The backend first: it refuses a Keras that runs on another one.
-from bayeslayers import backend, layers, pictures, shim, tfp  # noqa: F401
+from bayeslayers import backend, layers, models, pictures, shim, tfp  # noqa: F401
 from bayeslayers._version import __version__
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.functions import PUBLIC as _PUBLIC
 from bayeslayers.contract.functions import layer_function
 from bayeslayers.distributions import constructors as _constructors
-from bayeslayers.distributions import verbs as _distributions
-from bayeslayers.models import FUNCTIONS as _MODEL_FUNCTIONS
-from bayeslayers.models.inference_data import as_inference_data
-from bayeslayers.pictures import (
-    plot_bands,
-    plot_posterior,
-    plot_reliability,
-    plot_training,
-)
+from bayeslayers.distributions import verbs as _verbs  # noqa: F401
 
-# `layer_conv_1d_flipout` and its kin: a function for every class of the family. `tfd_sample` and
-# its kin: the verbs of distributions. `predict_draws` and its kin: the verbs of models.
+# `layer_conv_1d_flipout` and its kin: a function for every class of the family. `tfd_sample`,
+# `predict_draws`, `plot_bands` and their kin: what the modules define with a docstring.
 _FUNCTIONS = {
     **{layer.function_name: layer_function(layer) for layer in layers.FAMILY.values()},
-    **_distributions.FUNCTIONS,
-    **_MODEL_FUNCTIONS,
+    **_PUBLIC,
 }
 globals().update(_FUNCTIONS)
 
@@ -37,13 +29,8 @@ def __getattr__(name: str) -> object:
 __all__ = [
     "ArgumentError",
     "__version__",
-    "as_inference_data",
     "layers",
     "pictures",
-    "plot_bands",
-    "plot_posterior",
-    "plot_reliability",
-    "plot_training",
     "shim",
     "tfp",
     *_FUNCTIONS,

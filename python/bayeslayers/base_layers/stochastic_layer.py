@@ -18,9 +18,9 @@ from bayeslayers.distributions.streams import FoldedStream
 _STREAM = "seed_generator_state"
 
 SEED_OF_SAMPLES = (
-    "Whole number from which the layer draws all its samples. With {none} it is drawn from "
-    "{generator}. A file keeps how far the samples have come, so that a model that is loaded twice "
-    "makes the same noise in both: see `reseed()`."
+    "Whole number from which the layer draws all its samples. With `None` it is drawn from "
+    "the generator that `keras.utils.set_random_seed()` sets. A file keeps how far the samples "
+    "have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`."
 )
 """The prose of `seed`, for layers that have no random variables to start with."""
 

@@ -130,9 +130,10 @@ class AutoregressiveNetwork(BaseLayer):
             "reference": _REFERENCE,
             "own_prose": {
                 "activation": "Name of a Keras activation, or a function of one tensor, applied to "
-                "the outputs of each hidden layer. With {none} there is none.",
+                "the outputs of each hidden layer. With `None` there is none.",
                 "seed": "Whole number from which the layer draws its initial variables, and the "
-                "order and the degrees that are random. With {none} it is drawn from {generator}.",
+                "order and the degrees that are random. With `None` it is drawn from the generator "
+                "that `keras.utils.set_random_seed()` sets.",
             },
             "python_example": _PYTHON_EXAMPLE,
             "r_example": _R_EXAMPLE,

@@ -118,7 +118,7 @@ _REFERENCE = (
 
 _ACTIVITY_REGULARIZER = (
     "Keras regularizer, its name, or a function of the distribution that returns a number: a "
-    "penalty, which Keras divides by the number of rows and adds to the losses. With {none} there "
+    "penalty, which Keras divides by the number of rows and adds to the losses. With `None` there "
     "is none."
 )
 

@@ -65,7 +65,7 @@ class VariableLayer(BaseLayer):
             "reference": _REFERENCE,
             "own_prose": {
                 "activation": "Name of a Keras activation, or a function of one tensor: f, applied "
-                "to the variable. With {none} there is none."
+                "to the variable. With `None` there is none."
             },
             "python_example": _PYTHON_EXAMPLE,
             "r_example": _R_EXAMPLE,

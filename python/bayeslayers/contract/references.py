@@ -1,0 +1,36 @@
+"""Sources that several docstrings name: a docstring has the short form, its page the long one."""
+
+from __future__ import annotations
+
+REFERENCES = {
+    "Blundell et al. (2015)": (
+        "Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty "
+        "in Neural Networks. International Conference on Machine Learning. "
+        "https://arxiv.org/abs/1505.05424"
+    ),
+    "Dillon et al. (2017)": (
+        "Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., "
+        "Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. "
+        "https://arxiv.org/abs/1711.10604"
+    ),
+    "Gneiting and Raftery (2007)": (
+        "Gneiting, T., and Raftery, A. E. (2007). Strictly Proper Scoring Rules, Prediction, and "
+        "Estimation. Journal of the American Statistical Association 102(477), 359-378. "
+        "https://doi.org/10.1198/016214506000001437"
+    ),
+    "Guo et al. (2017)": (
+        "Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern "
+        "Neural Networks. International Conference on Machine Learning. "
+        "https://arxiv.org/abs/1706.04599"
+    ),
+}
+
+
+def spelt_out(text: str) -> str:
+    """Put the long forms of sources into a text that has their short ones, each with a full stop.
+
+    "Guo et al. (2017)." stands for the whole entry.
+    """
+    for short, long in REFERENCES.items():
+        text = text.replace(f"{short}.", long)
+    return text
