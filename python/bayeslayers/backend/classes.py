@@ -37,6 +37,6 @@ class ClassDistribution:
         return self.given / ops.sum(self.given, axis=-1, keepdims=True)
 
     @property
-    def count(self) -> int:
-        """How many classes there are."""
-        return 2 if self.outcome == "binary" else int(self.given.shape[-1])
+    def count(self) -> int | None:
+        """How many classes there are; `None` where a graph does not know it."""
+        return 2 if self.outcome == "binary" else self.given.shape[-1]

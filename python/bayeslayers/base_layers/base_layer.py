@@ -10,9 +10,13 @@ from typing import Any, ClassVar
 import keras
 
 from bayeslayers.base_layers import serialization
+from bayeslayers.compat import raised_unchanged
 from bayeslayers.contract import binding, checks, pages
+from bayeslayers.contract.errors import ArgumentError
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+raised_unchanged(ArgumentError)
 
 
 def keras_arguments(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,8 +30,7 @@ class StochasticLayer(BaseLayer):
 
     def _construct_stream(self, seed: int | None) -> None:
         self.seed = checks.seed("seed", seed)
-        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
-        self._initial_seed = random.randint(1, 10**9) if seed is None else self.seed
+        self._initial_seed = checks.seed_or_drawn("seed", self.seed)
         self.seed_generator = SeedStream(self._initial_seed)
 
     @property

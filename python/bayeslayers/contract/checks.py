@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import random
 from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
@@ -117,6 +118,13 @@ def seed(argument: str, value: Any) -> int | None:
         rule = f"must be a whole number from 0 to {_LARGEST_SEED}, or left empty"
         raise ArgumentError(argument, rule, {argument: value})
     return int(value)
+
+
+def seed_or_drawn(argument: str, value: Any) -> int:
+    """A seed that every generator in use takes; where none is given, a random one."""
+    given = seed(argument, value)
+    # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
+    return random.randint(1, 10**9) if given is None else given
 
 
 def sizes(argument: str, value: Any) -> tuple[int, ...]:

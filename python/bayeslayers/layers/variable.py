@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -79,7 +78,7 @@ class VariableLayer(BaseLayer):
         self.shape = shape
         for name, value in functions.items():
             setattr(self, name, value)
-        seed = random.randint(1, 10**9)
+        seed = checks.seed_or_drawn("seed", None)
         self.variable = self.add_weight(
             name="variable",
             shape=shape,

@@ -80,7 +80,7 @@ def predict_draws(
     outputs = evaluation.outputs
     kinds = outputs.kinds if output is None else (outputs.select(output),)
     _check_kind(kind, kinds, outputs)
-    found = all_draws(evaluation, [(kind_of.place, kind) for kind_of in kinds])
+    found = all_draws(evaluation, [(output_kind.place, kind) for output_kind in kinds])
     return outputs.packed(found) if output is None else found[0]
 
 

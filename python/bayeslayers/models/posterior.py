@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import keras
@@ -54,8 +53,7 @@ def posterior_draws(
     """
     _check_names(bayesian_layers(model))
     draws = checks.positive_integer("draws", draws)
-    given = checks.seed("seed", seed)
-    seed = random.randint(1, 10**9) if given is None else given
+    seed = checks.seed_or_drawn("seed", seed)
     return draws_of_weights(model, draws, seed)
 
 

@@ -20,11 +20,12 @@ def class_log_probabilities(kind: str, values: np.ndarray) -> np.ndarray:
 
     Args:
         kind: "logits" or "probabilities".
-        values: Them, (draws, n, classes); a single column, or none, is the second class's.
+        values: The logits or probabilities, (draws, n, classes); a single column, or none, is that
+            of the second of two classes.
 
     Returns:
-        An array (draws, n, classes). What is unlikely keeps its logarithm, which a probability,
-        rounded to 0 or 1, has lost.
+        An array (draws, n, classes). What is unlikely keeps its logarithm, which would be lost in a
+        probability that is rounded to 0 or 1.
     """
     from scipy.special import log_softmax
 
@@ -44,11 +45,11 @@ def class_log_probabilities(kind: str, values: np.ndarray) -> np.ndarray:
 
 def _columns_of_classes(values: np.ndarray) -> np.ndarray:
     """Return draws of a model's output in the shape (draws, n, classes)."""
-    of_example = values.shape[2:]
-    classes = of_example[-1] if of_example else 1
-    if math.prod(of_example) != classes:
+    shape = values.shape[2:]
+    classes = shape[-1] if shape else 1
+    if math.prod(shape) != classes:
         rule = "must have an output for each class, of one class for each example"
-        received = Described(f"an output of shape {of_example} for each example")
+        received = Described(f"an output of shape {shape} for each example")
         raise ArgumentError("model", rule, {"model": received})
     return values.reshape(*values.shape[:2], classes)
 
@@ -78,13 +79,13 @@ def likelihood_of_classes(log_p: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def at_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return what an array (n, ..., classes) holds for each example's class, (n, ...)."""
+    """Return the entries (n, ...) of an array (n, ..., classes) at the class of each example."""
     index = labels.reshape(-1, *[1] * (values.ndim - 1))
     return np.take_along_axis(values, index, axis=-1)[..., 0]
 
 
 def as_labels(values: np.ndarray, classes: int) -> np.ndarray:
-    """Return targets as whole numbers from 0, whether they come so or in a column for each."""
+    """Return targets as whole numbers from 0; they may come in a column for each class."""
     columns = values.reshape(len(values), math.prod(values.shape[1:]))
     if columns.shape[1] == classes:
         is_one = columns == 1

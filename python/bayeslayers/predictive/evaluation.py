@@ -1,9 +1,8 @@
-"""Statistics of a model's outputs under draws of its weights, computed in batches of examples."""
+"""Statistics of a model's outputs under draws of its weights, computed batch by batch."""
 
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,11 +74,11 @@ class Block:
 
 
 class Evaluation:
-    """What is asked of a model under draws of its weights.
+    """A model that is evaluated under draws of its weights, batch by batch.
 
     Args:
         model: A Keras model.
-        x: Inputs in every form that `predict()` takes.
+        x: Inputs in any form that `predict()` takes.
         draws: The number of draws.
         batch_size: How many examples are computed at once, or `None`.
         seed: Whole number that the draws follow from, or `None`.
@@ -99,9 +98,7 @@ class Evaluation:
         self.draws = checks.positive_integer("draws", draws)
         if batch_size is not None:
             batch_size = checks.positive_integer("batch_size", batch_size)
-        given = checks.seed("seed", seed)
-        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
-        self.seed = random.randint(1, 10**9) if given is None else given
+        self.seed = checks.seed_or_drawn("seed", seed)
         self._verbose = _check_verbose(verbose)
         self.inputs = as_inputs(x)
         if batch_size is not None and self.inputs.decides_batch_size:
@@ -144,12 +141,12 @@ class Evaluation:
         *,
         in_pieces: bool = True,
     ) -> list[Any]:
-        """Return what a function makes of the statistics of some examples after the other.
+        """Return what a function makes of the statistics of one block of examples after the other.
 
-        All draws of no more than one batch are held at a time.
+        The draws of no more than one batch are held at a time.
 
         Args:
-            wanted: What is asked for.
+            wanted: The statistics that are asked for.
             function: Is called with each block of statistics, in the order of the examples.
             targets: The targets, without which there is no "log_prob".
             in_pieces: Whether the function is called with small pieces of a batch.
@@ -165,7 +162,7 @@ class Evaluation:
             block = Block(start, batch.size, values, y)
             results.extend(map(function, block.pieces() if in_pieces else [block]))
             start += batch.size
-            # Not kept while the next is computed.
+            # This batch is not kept while the next one is computed.
             del batch, values, block
         if targets is not None:
             targets.check_end(start)
@@ -183,13 +180,13 @@ class Evaluation:
         """Return the statistics of a batch under all draws, (draws, size, ...) each."""
         self._specification = common_specification(self._specification, specification(batch.x))
         needs_targets = y is not None and any(name == "log_prob" for _, name in wanted)
-        given = [ops.convert_to_tensor(y)] if needs_targets else []
-        function = _compiled(self.model, tuple(wanted), self._specification, given)
+        y_tensors = [ops.convert_to_tensor(y)] if needs_targets else []
+        function = _compiled(self.model, tuple(wanted), self._specification, y_tensors)
         values: list[np.ndarray] = []
         for low in chunks:
             high = min(low + DRAWS_AT_ONCE, self.draws)
             seeds = ops.array([(self.seed, draw) for draw in range(low, high)], "int32")
-            found = function(seeds, ops.array(number, "int32"), (batch.x, *given))
+            found = function(seeds, ops.array(number, "int32"), (batch.x, *y_tensors))
             found = [ops.convert_to_numpy(value) for value in found]
             if not values:
                 values = [np.empty((self.draws, *v.shape[1:]), v.dtype) for v in found]
@@ -200,7 +197,7 @@ class Evaluation:
 
 
 def _without_states(model: keras.Model) -> keras.Model:
-    """Return the model, or refuse one in which a draw would go on from the state of another."""
+    """Return the model; refuse one in which a draw would go on from the state of another draw."""
     stateful = [layer.name for layer in all_layers(model) if getattr(layer, "stateful", False)]
     if stateful:
         rule = "must have no stateful layers, whose state each draw would take from the one before"
@@ -216,7 +213,7 @@ def _call(
     x, *targets = inputs
     outputs, draw = call_under(model, seed, batch, x)
     outputs = leaves(outputs)
-    # One for each output, so that its noise is the same whichever others are asked for.
+    # A seed for each output, so that its noise is the same whichever others are asked for.
     seeds = [ops.cast(draw.stream.next(), "int32") for _ in outputs]
     return tuple(_statistic(outputs[i], name, seeds[i], *targets) for i, name in wanted)
 
@@ -295,8 +292,13 @@ def _check_verbose(verbose: str | int) -> str | int:
 
 
 def _progress_bar(verbose: str | int, steps: int | None) -> Callable[[], None]:
-    """Return what to call after each step, of which there are so many, if that is known."""
-    # What takes one step is over before a bar is drawn.
+    """Return a function that moves a progress bar on by a step.
+
+    Args:
+        verbose: Whether there is a bar; with "auto" there is, unless there is only one step.
+        steps: How many steps there are, or `None` where that is not known.
+    """
+    # A single step is over before a bar is drawn.
     if not verbose or (verbose == "auto" and steps == 1):
         return lambda: None
     bar = keras.utils.Progbar(steps, unit_name="step")

@@ -1,4 +1,4 @@
-"""What a model is asked about: inputs, in every form that `predict()` takes."""
+"""Inputs, in every form that `predict()` takes, and batches of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Batch:
 
 
 class ArrayInputs:
-    """Inputs that are there as a whole, and are cut into batches.
+    """Inputs that are there as a whole and are cut into batches.
 
     Args:
         x: An array, or a nest of arrays.
@@ -61,7 +61,7 @@ class ArrayInputs:
         try:
             self._x = _nest_of_arrays(x)
             sizes = {_length(leaf) for leaf in keras.tree.flatten(self._x)}
-            # Whether they can be tensors is said before anything is computed.
+            # So inputs that can't become tensors are refused before anything is computed.
             self.first = self._batch(0, 1)
         except FAILURES as error:
             raise refused("x", _RULE, x) from error
@@ -71,11 +71,11 @@ class ArrayInputs:
         self.y: Any = None
 
     def steps(self, size: int) -> int:
-        """Return how many batches of this size there are; of no examples there is one."""
+        """Return how many batches of this size there are; without examples, one empty batch."""
         return len(range(0, max(self.count, 1), size))
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Yield batches of this size, the last of what is left."""
+        """Yield batches of this size; the last one has the examples that are left."""
         for start in range(0, max(self.count, 1), size):
             yield self._batch(start, min(start + size, self.count))
 
@@ -114,7 +114,7 @@ class BatchStream:
     def batches(self, size: int | None) -> Iterator[Batch]:
         """Yield the batches as they come."""
         del size
-        # The first is not kept beside the one that is worked on.
+        # The first batch is not kept while later ones are worked on.
         self.first, remaining, self._all = None, self._all, iter(())
         return remaining
 
@@ -169,7 +169,7 @@ def repeatable(x: Any) -> ArrayInputs | KeptBatches:
 
 
 def as_inputs(x: Any) -> Inputs:
-    """Return the inputs in one of the forms, or refuse them."""
+    """Return the inputs in one of the three forms; refuse what can't be inputs."""
     if isinstance(x, (ArrayInputs, BatchStream, KeptBatches)):
         return x
     if isinstance(x, keras.utils.PyDataset):
@@ -233,7 +233,7 @@ def _coordinates(entries: Any) -> Any:
 
 
 def _nest_of_arrays(x: Any) -> Any:
-    """Return a nest in which every leaf can be cut into rows."""
+    """Return a nest of arrays, each of which can be cut into rows."""
     if isinstance(x, dict):
         return {name: _nest_of_arrays(value) for name, value in x.items()}
     if isinstance(x, (list, tuple)) and not _is_of_numbers(x):
@@ -242,7 +242,7 @@ def _nest_of_arrays(x: Any) -> Any:
 
 
 def _is_of_numbers(x: list | tuple) -> bool:
-    """Whether a list is an array that is written out."""
+    """Whether a list is an array that is written out in numbers."""
     return len(x) > 0 and all(
         _is_of_numbers(item)
         if isinstance(item, (list, tuple))
@@ -257,7 +257,7 @@ def is_array(x: Any) -> bool:
 
 
 def as_array(x: Any) -> Any:
-    """Return what may be cut into rows: a tensor, a NumPy array, or sparse rows."""
+    """Return an array that can be cut into rows: a tensor, a NumPy array, or sparse rows."""
     if backend.is_sparse(x) or hasattr(x, "tocoo"):
         return _SparseRows(x)
     if ops.is_tensor(x):
@@ -315,7 +315,7 @@ def specification(x: Any) -> Any:
 
 
 def common_specification(first: Any, second: Any) -> Any:
-    """Return the specifications that batches of either kind meet.
+    """Return the specifications that batches of both specifications meet.
 
     Raises:
         ArgumentError: If batches do not have as many inputs, of as many dimensions and one dtype.

@@ -1,4 +1,4 @@
-"""What a model returns: its outputs by name and place, and what kind each is of."""
+"""What a model returns: its outputs by name and place, and the kind of each."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.compiled import kept
 
-# How many numbers a layer's outputs may have for a batch, and how many the model's outputs: draws
-# of the latter are held for all examples of a batch until they are summarised.
-_NUMBERS_OF_A_LAYER = 2**22
-_NUMBERS_OF_OUTPUTS = 2**16
-_SMALLEST_OF_LAYERS, _LARGEST = 32, 2**14
+# How many numbers what a layer returns for a batch may have, and how many what the model returns,
+# of which all draws for a batch are held until they are summarised.
+_LAYER_NUMBERS = 2**22
+_OUTPUT_NUMBERS = 2**16
+# The batch size goes below the smallest for the model's outputs alone.
+_SMALLEST_BATCH, _LARGEST_BATCH = 32, 2**14
 
 
 @dataclass(frozen=True)
 class OutputKind:
-    """What one output of a model is.
+    """One output of a model, and what is known of it before it is computed.
 
     Args:
         place: Its place among the outputs, from 0.
@@ -33,11 +34,11 @@ class OutputKind:
         is_distribution: Whether it is a distribution, not a tensor.
         classes: "logits" or "probabilities", which it was made from, where it is a distribution
             over one class for each example.
-        count_of_classes: How many numbers, from 0, an outcome can be, where it is one of 0 and 1,
-            or the number of a class.
+        count_of_classes: How many whole numbers from 0 an outcome can be, where it is 0 or 1, or
+            the number of a class.
         is_number_of_class: Whether its outcomes are the numbers of classes, which have no order.
-        width: How many classes there are, if what it holds for each example is one of classes: a
-            number for each, or one that stands for two.
+        width: How many classes it tells apart, if it is about classes: it has a number for each
+            class, or a single number that stands for two classes.
     """
 
     place: int
@@ -56,7 +57,7 @@ class Outputs:
     Args:
         kinds: What each is, in their order.
         structure: The nest that the model returns, with places in it.
-        batch_size: For how many examples the model is computed at once where nobody says so.
+        batch_size: For how many examples the model is computed at once, unless the caller says.
     """
 
     kinds: tuple[OutputKind, ...]
@@ -64,21 +65,21 @@ class Outputs:
     batch_size: int
 
     def packed(self, values: Sequence[Any]) -> Any:
-        """Return one value for each output in the nest that the model returns."""
+        """Return the values, one for each output, in the nest that the model returns."""
         return _mapped(lambda place: values[place], self.structure)
 
     def select(self, output: Any) -> OutputKind:
-        """Return the output of this name or place; `None` is that of a model of one."""
+        """Return the output of this name or place; with `None`, a model's only output."""
         if output is None and len(self.kinds) == 1:
             return self.kinds[0]
-        is_one = isinstance(output, (str, numbers.Integral)) and not isinstance(output, bool)
-        found = [kind for kind in self.kinds if is_one and output in (kind.place, kind.name)]
+        is_key = isinstance(output, (str, numbers.Integral)) and not isinstance(output, bool)
+        found = [kind for kind in self.kinds if is_key and output in (kind.place, kind.name)]
         if len(found) != 1:
             raise ArgumentError("output", self._rule(), {"output": output})
         return found[0]
 
     def target_of(self, output: OutputKind, y: Any) -> Any:
-        """Take one output's targets out of those of all, where they are told apart."""
+        """Return the targets of one output, out of those of all where `y` tells them apart."""
         if isinstance(y, dict):
             if output.name not in y:
                 rule = f'must hold the targets of the output "{output.name}"'
@@ -100,13 +101,13 @@ class Outputs:
 
 
 def listed(kinds: Sequence[OutputKind]) -> str:
-    """Return the names of outputs as a rule lists them, behind a colon."""
+    """Return the names of outputs for the end of a sentence, behind a colon."""
     names = [f'"{kind.name}"' for kind in kinds if kind.name is not None]
     return f": {', '.join(names)}" if names else ""
 
 
 def describe(model: Any, specification: Any) -> Outputs:
-    """Say what a model returns for inputs like these, of which none are computed."""
+    """Return what a model returns for inputs of these specifications, without computing it."""
     return kept(model, ("outputs", str(specification)), lambda: _described(model, specification))
 
 
@@ -118,7 +119,7 @@ def call_under(model: Any, seed: Any, batch: Any, x: Any) -> tuple[Any, WeightDr
 
 
 def leaves(outputs: Any) -> list[Any]:
-    """Return the outputs in a list, those of a dictionary in its own order."""
+    """Return the outputs as a list; those of a dictionary come in its own order."""
     found: list[Any] = []
     _mapped(found.append, outputs)
     return found
@@ -144,13 +145,13 @@ def _described(model: Any, specification: Any) -> Outputs:
     shapes = backend.result_shapes(call, [seed, specification])
     kinds, structure, numbers = found[-1]
     layer = max(map(_numbers_of_an_example, shapes), default=1)
-    size_for_layers = max(_SMALLEST_OF_LAYERS, _NUMBERS_OF_A_LAYER // max(layer, 1))
-    size_for_outputs = max(1, _NUMBERS_OF_OUTPUTS // max(numbers, 1))
-    return Outputs(kinds, structure, min(size_for_layers, size_for_outputs, _LARGEST))
+    size_for_layers = max(_SMALLEST_BATCH, _LAYER_NUMBERS // max(layer, 1))
+    size_for_outputs = max(1, _OUTPUT_NUMBERS // max(numbers, 1))
+    return Outputs(kinds, structure, min(size_for_layers, size_for_outputs, _LARGEST_BATCH))
 
 
 def _kinds(model: Any, outputs: Any) -> tuple[tuple[OutputKind, ...], Any, int]:
-    """Return the kinds of outputs, their places in the nest, and how many numbers they have."""
+    """Return the kinds of outputs, their places in the nest, and their numbers for an example."""
     flat = leaves(outputs)
     places = iter(range(len(flat)))
     structure = _mapped(lambda _: next(places), outputs)
@@ -190,15 +191,14 @@ def _kind(place: int, name: str | None, output: Any) -> OutputKind:
 
 def _kind_over_classes(kind: OutputKind, over_classes: ClassDistribution) -> OutputKind:
     """Return the kind of an output that is a distribution over classes."""
-    # One class decides nothing, but a column of binary outcomes holds the second of two.
-    decides = over_classes.outcome == "binary" or over_classes.count > 1
     batch = _sizes(over_classes.batch_shape)
     is_one = batch is not None and None not in batch[1:] and math.prod(batch[1:]) == 1
     made_from = "logits" if over_classes.is_logits else "probabilities"
     has_numbers = over_classes.outcome != "columns"
     return dataclasses.replace(
         kind,
-        classes=made_from if decides and is_one else None,
+        # A single class decides nothing.
+        classes=made_from if is_one and over_classes.count != 1 else None,
         count_of_classes=over_classes.count if has_numbers else None,
         is_number_of_class=over_classes.outcome == "numbers",
         width=_width(over_classes.given),

@@ -1,4 +1,4 @@
-"""What was observed: numbers, or categories, whose places in their order are classes."""
+"""Targets: numbers, or categories, whose places in their order are the numbers of classes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RULE = "must be an array or a tensor that holds a target for each example"
 
 
 class Targets:
-    """What was observed: given beside the inputs, or coming with them.
+    """What was observed, which is given beside the inputs or comes with them.
 
     Args:
         inputs: The inputs.
@@ -103,7 +103,7 @@ def _check_length(y: np.ndarray, count: int) -> None:
 
 
 def class_numbers(y: Any, classes: int) -> np.ndarray:
-    """Return the places of categories in their order, of which there must be one for each class."""
+    """Return the places of categories in their order; there must be a category for each class."""
     import pandas as pd
 
     if isinstance(y, pd.DataFrame):

@@ -1,4 +1,4 @@
-"""What the R package needs from the Python core, and what nobody else does."""
+"""What the R package, and nobody else, needs from the Python core."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ class RClosure:
 
 def _text(error: Exception) -> str:
     """Return the text of an R error, or type and text of an error of Python."""
-    is_of_r = hasattr(error, "r_class")
-    return str(error) if is_of_r else "".join(traceback.format_exception_only(error)).strip()
+    comes_from_r = hasattr(error, "r_class")
+    return str(error) if comes_from_r else "".join(traceback.format_exception_only(error)).strip()
 
 
 def columns(table: Any) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def linear_predictors(model: Any, x: Any, output: Any, **settings: Any) -> np.nd
         model: A Keras model.
         x: Inputs.
         output: Name or place of one of several outputs, or `None`.
-        settings: The further arguments of `predict_draws()`.
+        settings: The other arguments of `predict_draws()`.
     """
     inputs = as_inputs(x)
     predictor = LinearPredictor(model, outputs_of(model, inputs), output)
@@ -159,7 +159,7 @@ def outcomes(model: Any, x: Any, output: Any, *, in_order: bool, **settings: Any
         x: Inputs.
         output: Name or place of one of several outputs; `None` stands for all.
         in_order: Whether outcomes must have an order, as intervals need it.
-        settings: The further arguments of `predict_draws()`.
+        settings: The other arguments of `predict_draws()`.
     """
     inputs = as_inputs(x)
     outputs = outputs_of(model, inputs)
@@ -176,7 +176,7 @@ def predictive_errors(model: Any, x: Any, y: Any, output: Any, **settings: Any) 
         x: Inputs.
         y: Targets, or `None` where they come with the inputs.
         output: Name or place of one of several outputs, or `None`.
-        settings: The further arguments of `predict_draws()`.
+        settings: The other arguments of `predict_draws()`.
     """
     evaluation = Evaluation(model, x, **settings)
     selected = evaluation.outputs.select(output)
