@@ -113,8 +113,8 @@ def as_bayesian(
     deterministic network) posteriors and priors of the kernels are centred on the trained weights
     w0, and biases start at theirs: training then finds out how sure each weight is, from where it
     stands. A prior function of your own keeps the mean that it gives, unless it takes it from a
-    variable `<name>_loc`. The standard deviation is delta |w0| for each weight; a zero counts as a
-    weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard
+    variable `<name>_loc`. The standard deviation is `delta |w0|` for each weight; a zero counts as
+    a weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard
     deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence
     by the number of examples with `scale_kl()`.
 
