@@ -46,8 +46,8 @@ def predict_draws(
     size; the first of many draws are those of few. The noise of a `sample` follows from the seed
     and from the batch that an example is in: it is the same where the batches are.
 
-    All draws are returned, and take as much memory as the array that holds them. Beside it there
-    are those of one batch.
+    All draws are returned, and take as much memory as the array that holds them. The draws of one
+    batch are held beside it.
 
     Returns:
         A NumPy array of shape (draws, n, ...); for a model of several outputs, one for each, in a

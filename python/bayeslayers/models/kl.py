@@ -58,9 +58,9 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
     single draw). `mcse` is 0 where no draw matters: for closed forms, which are computed once, and
     for functions of the caller's that give the same number for two draws.
 
-    `scale` is what the loss holds of it: what `scale_kl()` set, times a layer's own `kl_weight`,
-    times the factor of `callback_kl_annealing()` inside a step of that training. A divergence
-    function of the caller's is taken as it is.
+    `scale` is the factor under which the loss holds it: the one that `scale_kl()` set, times the
+    layer's own `kl_weight`, times the factor of `callback_kl_annealing()` inside a step of that
+    training. A divergence function of the caller's is taken as it is.
 
     The draws are not those of training, which goes on as if nothing had been drawn.
 

@@ -25,8 +25,8 @@ def posterior_draws(
         w_d ~ q,   d = 1, ..., draws
 
     Weights are named after their layer: `out.kernel`. The same `seed` gives the weights that
-    `predict_draws()` has under it, draw by draw: what a prediction and a weight have to do with one
-    another can be seen.
+    `predict_draws()` has under it, draw by draw, so that predictions can be compared with the
+    weights behind them.
 
     Returns:
         A dictionary of arrays (draws, ...), one for each weight.

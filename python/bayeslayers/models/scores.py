@@ -44,7 +44,7 @@ _MEMORY = (
 _LOGITS = (
     "Probabilities of classes are computed in double precision, and as logarithms, from the logits "
     "that the model returns or that its distribution was made from: however unlikely an outcome, "
-    "its log-likelihood is right to six digits. Of probabilities that the model returns, it is the "
+    "its log-likelihood is right to six digits. Where the model returns probabilities, it is their "
     "logarithm: minus infinity at exactly 0, to which rounding takes what is too small for "
     "their precision. So let a model return logits."
 )
@@ -66,8 +66,8 @@ def log_likelihood(
 
         log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws
 
-    What cross-validation and information criteria are computed from (WAIC, PSIS-LOO), and the log
-    score. The model ends in a distribution, or in the probabilities or logits of classes, which
+    Cross-validation and information criteria (WAIC, PSIS-LOO) are computed from it, and so is the
+    log score. The model ends in a distribution, or in the probabilities or logits of classes, which
     `outputs` then has to name; `y` holds classes counted from 0, as `fit()` takes them, or 0 and 1
     in a column for each class.
 
@@ -242,7 +242,7 @@ def reliability_curve(
         A data frame.
 
     Raises:
-        ArgumentError: As `predictive_scores()` does.
+        ArgumentError: In the same cases as `predictive_scores()`.
 
     Example:
         >>> import keras
