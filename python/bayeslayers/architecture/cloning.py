@@ -12,7 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import keras
 
@@ -127,6 +127,10 @@ class _Cloning:
         with self._configurations.reading(self.clone):
             return self.clone(layer)
 
+    @overload
+    def clone(self, operation: keras.Layer) -> keras.Layer: ...
+    @overload
+    def clone(self, operation: keras.Operation) -> keras.Operation: ...
     def clone(self, operation: keras.Operation) -> keras.Operation:
         """Return the clone of a layer or operation, the same at each call."""
         key = id(operation)
@@ -150,10 +154,11 @@ class _Cloning:
     def _clone_sequential(self, model: keras.Sequential) -> keras.Sequential:
         kind = _class_of(model, keras.Sequential)
         # Unlike `model.layers`, with that of the inputs.
-        layers = [self.clone(layer) for layer in keras.Model.layers.fget(model)]
+        layers = [self.clone(layer) for layer in super(keras.Sequential, model).layers]
         return kind(layers, name=model.name, trainable=model.trainable)
 
-    def _clone_functional(self, model: keras.Model) -> keras.Model:
+    # Keras has no public name for the class of functional models.
+    def _clone_functional(self, model: Any) -> keras.Model:
         # Keras compiles the clone of a compiled model, and writes the loss down for that.
         bare = keras.Model(model.input, model.output, name=model.name)
         clones = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import pandas as pd
@@ -110,9 +112,7 @@ def posterior_summary(model: keras.Model) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _summary_of_weight(
-    layer: str, weight: str, mean: keras.KerasTensor, sd: keras.KerasTensor | None
-) -> pd.DataFrame:
+def _summary_of_weight(layer: str, weight: str, mean: Any, sd: Any | None) -> pd.DataFrame:
     mean = keras.ops.convert_to_numpy(mean).astype("float64")
     if sd is None:
         sd = np.full(mean.shape, np.nan)

@@ -73,11 +73,11 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
         rule = "must be given, or `share`, and not both"
         raise ArgumentError("snr", rule, {"snr": snr, "share": share})
     if snr is not None:
-        snr = checks.positive_number("snr", snr)
+        limit = checks.positive_number("snr", snr)
     else:
-        (share,) = checks.probabilities("share", share)
+        (limit,) = checks.probabilities("share", share)
     ratios = [_signal_to_noise(weight) for weight in _kernels(model)]
-    keep = _largest(ratios, share) if snr is None else [ratio >= snr for ratio in ratios]
+    keep = _largest(ratios, limit) if snr is None else [ratio >= limit for ratio in ratios]
     pruned = copy_of(model).model
     for weight, kept in zip(_kernels(pruned), keep, strict=True):
         weight.keep_only(kept)

@@ -111,7 +111,7 @@ def class_numbers(y: Any, classes: int) -> np.ndarray:
             received = {"columns": Described(str(y.shape[1]))}
             raise ArgumentError("y", "must hold categories in one column", received)
         y = y.iloc[:, 0]
-    values = pd.Series(y).array
+    values: Any = pd.Series(y).array
     levels = [str(level) for level in values.categories]
     if len(levels) != classes:
         rule = f"must have as many categories (levels) as the model has classes, {classes}"
