@@ -20,7 +20,7 @@ __all__ = [
     "in_stateless_scope",
     "inputs_behind",
     "is_replaced",
-    "keep_initial_seed",
+    "keep_config_seed",
     "operation_behind",
     "own_losses",
     "raised_unchanged",
@@ -97,7 +97,7 @@ def own_losses(layer: keras.Layer) -> list[Any]:
     return layer._get_own_losses()
 
 
-# Variables: Keras's own layers set the value of a variable that takes over another's.
+# Variables: before Keras 3.10, a variable that is made from one of the framework's copies it.
 
 
 def share_value(variable: keras.Variable, value: Any) -> None:
@@ -108,7 +108,7 @@ def share_value(variable: keras.Variable, value: Any) -> None:
 # Seeds: the constructor of Keras's generator makes a state of its own.
 
 
-def keep_initial_seed(generator: keras.random.SeedGenerator, seed: int) -> None:
+def keep_config_seed(generator: keras.random.SeedGenerator, seed: int) -> None:
     """Let a generator made without Keras's constructor have the seed that its `get_config` asks."""
     generator._initial_seed = seed
 
