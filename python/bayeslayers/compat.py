@@ -73,7 +73,7 @@ def operation_behind(tensor: Any) -> tuple[Any, int] | None:
     return None if history is None else (history.operation, history.tensor_index)
 
 
-def inputs_behind(tensor: keras.KerasTensor) -> list[keras.KerasTensor]:
+def inputs_behind(tensor: Any) -> list[keras.KerasTensor]:
     """Return the symbolic tensors that the operation behind another was called on."""
     history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index].input_tensors
@@ -118,4 +118,4 @@ def keep_config_seed(generator: keras.random.SeedGenerator, seed: int) -> None:
 
 def raised_unchanged(error_class: type[Exception]) -> None:
     """Let errors of a class come out of a layer's `call` as they were raised, with all parts."""
-    error_class._keras_call_info_injected = True
+    error_class._keras_call_info_injected = True  # type: ignore[attr-defined]
