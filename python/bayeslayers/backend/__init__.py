@@ -11,6 +11,7 @@ require_tensorflow()
 
 import keras  # noqa: E402
 
+from bayeslayers.backend.classes import ClassDistribution  # noqa: E402, F401
 from bayeslayers.backend.common import (  # noqa: E402, F401
     Stream,
     at_least_single,

@@ -11,7 +11,7 @@ from typing import Any
 
 from bayeslayers import backend
 from bayeslayers.architecture.walk import all_layers
-from bayeslayers.backend.classes import ClassDistribution
+from bayeslayers.backend import ClassDistribution
 from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.compiled import kept
