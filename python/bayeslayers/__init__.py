@@ -1,37 +1,90 @@
 """Bayesian neural-network layers for Keras 3, with one contract in Python and R."""
 
 # The backend first: it refuses a Keras that runs on another one.
-from bayeslayers import backend, layers, pictures, shim, tfp  # noqa: F401
+from bayeslayers import backend, layers, pictures, shim, tfp
 from bayeslayers._version import __version__
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.contract.functions import layer_function
 from bayeslayers.distributions import constructors as _constructors
-from bayeslayers.distributions import verbs as _distributions
-from bayeslayers.models import FUNCTIONS as _MODEL_FUNCTIONS
-from bayeslayers.models.inference_data import as_inference_data
-from bayeslayers.pictures import (
-    plot_bands,
-    plot_posterior,
-    plot_reliability,
-    plot_training,
+from bayeslayers.distributions import verbs as _verbs
+from bayeslayers.layers.autoregressive import layer_autoregressive
+from bayeslayers.layers.autoregressive_transform import layer_autoregressive_transform
+from bayeslayers.layers.convolution import (
+    layer_conv_1d_flipout,
+    layer_conv_1d_local_reparameterization,
+    layer_conv_1d_reparameterization,
+    layer_conv_1d_transpose_flipout,
+    layer_conv_1d_transpose_reparameterization,
+    layer_conv_2d_flipout,
+    layer_conv_2d_local_reparameterization,
+    layer_conv_2d_reparameterization,
+    layer_conv_2d_transpose_flipout,
+    layer_conv_2d_transpose_reparameterization,
+    layer_conv_3d_flipout,
+    layer_conv_3d_local_reparameterization,
+    layer_conv_3d_reparameterization,
+    layer_conv_3d_transpose_flipout,
+    layer_conv_3d_transpose_reparameterization,
+    layer_depthwise_conv_1d_flipout,
+    layer_depthwise_conv_1d_reparameterization,
+    layer_depthwise_conv_2d_flipout,
+    layer_depthwise_conv_2d_reparameterization,
+    layer_separable_conv_1d_flipout,
+    layer_separable_conv_1d_reparameterization,
+    layer_separable_conv_2d_flipout,
+    layer_separable_conv_2d_reparameterization,
 )
+from bayeslayers.layers.dense import (
+    layer_dense_flipout,
+    layer_dense_local_reparameterization,
+    layer_dense_reparameterization,
+)
+from bayeslayers.layers.dense_variational import layer_dense_variational
+from bayeslayers.layers.distribution_lambda import layer_distribution_lambda
+from bayeslayers.layers.embedding import layer_embedding_reparameterization
+from bayeslayers.layers.recurrent import (
+    layer_gru_flipout,
+    layer_gru_reparameterization,
+    layer_lstm_flipout,
+    layer_lstm_reparameterization,
+)
+from bayeslayers.layers.variable import layer_variable
+from bayeslayers.models import FUNCTIONS as _MODEL_FUNCTIONS
+from bayeslayers.models import (
+    as_bayesian,
+    as_deterministic,
+    callback_kl_annealing,
+    callback_kl_history,
+    kl_divergence,
+    log_likelihood,
+    posterior_draws,
+    posterior_summary,
+    predict_draws,
+    predictive_scores,
+    predictive_summary,
+    prune,
+    pruning_curve,
+    reliability_curve,
+    reseed,
+    scale_kl,
+    training_history,
+)
+from bayeslayers.models.inference_data import as_inference_data
+from bayeslayers.pictures import plot_bands, plot_posterior, plot_reliability, plot_training
 
-# `layer_conv_1d_flipout` and its kin: a function for every class of the family. `tfd_sample` and
-# its kin: the verbs of distributions. `predict_draws` and its kin: the verbs of models.
-_FUNCTIONS = {
-    **{layer.function_name: layer_function(layer) for layer in layers.FAMILY.values()},
-    **_distributions.FUNCTIONS,
-    **_MODEL_FUNCTIONS,
-}
-globals().update(_FUNCTIONS)
+globals().update(_verbs.FUNCTIONS)
 
 
 def __getattr__(name: str) -> object:
-    """Make `tfd_normal` and its kin when first asked for, which takes an import of seconds."""
+    """Make `tfd_normal` and its like when first asked for, which takes an import of seconds."""
     if name not in _constructors.CONSTRUCTORS:
         raise AttributeError(f"module 'bayeslayers' has no attribute {name!r}")
     globals()[name] = _constructors.constructor(name)
     return globals()[name]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, those included that are made when first asked for."""
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [
@@ -46,6 +99,8 @@ __all__ = [
     "plot_training",
     "shim",
     "tfp",
-    *_FUNCTIONS,
+    *(layer.function_name for layer in layers.FAMILY.values()),
+    *_verbs.FUNCTIONS,
+    *_MODEL_FUNCTIONS,
     *_constructors.CONSTRUCTORS,
 ]

@@ -15,8 +15,7 @@ from keras import tree
 
 from bayeslayers.backend.tensorflow.operations import finite_when_trained_on, is_sparse
 from bayeslayers.base_layers import serialization
-from bayeslayers.base_layers.base_layer import as_loss
-from bayeslayers.base_layers.forward_pass import ForwardPass
+from bayeslayers.base_layers.keras_objects import as_loss
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.base_layers.weight_draw import WeightDraw
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -68,6 +67,20 @@ class Divergence:
     is_exact: bool
 
 
+class _ForwardPass:
+    """What a layer knows of the model's current forward pass: the divergences that it has added.
+
+    Keras clears the losses when a pass begins. While ours are among them, the layer is being called
+    once more in the same pass, and a divergence belongs to the weights, not to the call.
+    """
+
+    def __init__(self) -> None:
+        self.added: list[Any] = []
+
+    def has_added_to(self, losses: list[Any]) -> bool:
+        return any(loss is divergence for loss in losses for divergence in self.added)
+
+
 class BayesianLayer(StochasticLayer):
     """A layer with divergences, each times `divergence_scale` and `divergence_annealing`.
 
@@ -77,6 +90,15 @@ class BayesianLayer(StochasticLayer):
 
     geometry: Geometry
     """What the layer computes."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._forward_pass = _ForwardPass()
+        # Variables, so that a compiled step follows them; TensorFlow's own, as Keras would count
+        # its own among the layer's weights. As precise as the most precise divergence.
+        with tf.init_scope():
+            self.divergence_scale = tf.Variable(1.0, False, name=_SCALE, dtype=tf.float64)
+            self.divergence_annealing = tf.Variable(_annealing.get(), False, dtype=tf.float64)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer.
@@ -91,14 +113,6 @@ class BayesianLayer(StochasticLayer):
                 hint = "`keras.ops.convert_to_tensor(inputs, sparse=False)` makes them dense."
                 raise ArgumentError("inputs", rule, {"inputs": received}, hint)
         return super().__call__(*args, **kwargs)
-
-    def _construct_divergences(self) -> None:
-        self._forward_pass = ForwardPass()
-        # Variables, so that a compiled step follows them; TensorFlow's own, as Keras would count
-        # its own among the layer's weights. As precise as the most precise divergence.
-        with tf.init_scope():
-            self.divergence_scale = tf.Variable(1.0, False, name=_SCALE, dtype=tf.float64)
-            self.divergence_annealing = tf.Variable(_annealing.get(), False, dtype=tf.float64)
 
     @abstractmethod
     def divergences(self) -> dict[str, Divergence]:

@@ -17,18 +17,12 @@ from bayeslayers.contract.errors import ArgumentError
 # Keras itself does not save the state of a layer's seed generator.
 _STREAM = "seed_generator_state"
 
-SEED_OF_SAMPLES = (
-    "Whole number from which the layer draws all its samples. With {none} it is drawn from "
-    "{generator}. A file keeps how far the samples have come, so that a model that is loaded twice "
-    "makes the same noise in both: see `reseed()`."
-)
-"""The prose of `seed`, for layers that have no random variables to start with."""
-
 
 class StochasticLayer(BaseLayer):
     """A layer of the family with a `seed`, whose samples come from its `seed_generator`."""
 
-    def _construct_stream(self, seed: int | None) -> None:
+    def __init__(self, *, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.seed = checks.seed("seed", seed)
         # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
         self._initial_seed = random.randint(1, 10**9) if seed is None else self.seed
