@@ -1,11 +1,24 @@
 """Bayesian neural-network layers for Keras 3, with one contract in Python and R."""
 
 # The backend first: it refuses a Keras that runs on another one.
-from bayeslayers import backend, layers, pictures, shim, tfp
+from bayeslayers import backend, layers, models, pictures, shim, tfp
 from bayeslayers._version import __version__
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.functions import PUBLIC as _PUBLIC
 from bayeslayers.distributions import constructors as _constructors
-from bayeslayers.distributions import verbs as _verbs
+from bayeslayers.distributions.verbs import (
+    tfd_cdf,
+    tfd_entropy,
+    tfd_kl_divergence,
+    tfd_log_prob,
+    tfd_mean,
+    tfd_mode,
+    tfd_prob,
+    tfd_quantile,
+    tfd_sample,
+    tfd_stddev,
+    tfd_variance,
+)
 from bayeslayers.layers.autoregressive import layer_autoregressive
 from bayeslayers.layers.autoregressive_transform import layer_autoregressive_transform
 from bayeslayers.layers.convolution import (
@@ -48,10 +61,10 @@ from bayeslayers.layers.recurrent import (
     layer_lstm_reparameterization,
 )
 from bayeslayers.layers.variable import layer_variable
-from bayeslayers.models import FUNCTIONS as _MODEL_FUNCTIONS
 from bayeslayers.models import (
     as_bayesian,
     as_deterministic,
+    as_inference_data,
     callback_kl_annealing,
     callback_kl_history,
     kl_divergence,
@@ -68,10 +81,7 @@ from bayeslayers.models import (
     scale_kl,
     training_history,
 )
-from bayeslayers.models.inference_data import as_inference_data
 from bayeslayers.pictures import plot_bands, plot_posterior, plot_reliability, plot_training
-
-globals().update(_verbs.FUNCTIONS)
 
 
 def __getattr__(name: str) -> object:
@@ -90,17 +100,11 @@ def __dir__() -> list[str]:
 __all__ = [
     "ArgumentError",
     "__version__",
-    "as_inference_data",
     "layers",
     "pictures",
-    "plot_bands",
-    "plot_posterior",
-    "plot_reliability",
-    "plot_training",
     "shim",
     "tfp",
     *(layer.function_name for layer in layers.FAMILY.values()),
-    *_verbs.FUNCTIONS,
-    *_MODEL_FUNCTIONS,
+    *sorted(_PUBLIC),
     *_constructors.CONSTRUCTORS,
 ]

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.contract.functions import verb
 from bayeslayers.models.callbacks import DIVERGENCE, LIKELIHOOD
 from bayeslayers.models.history import training_history
 
-if TYPE_CHECKING:
-    import pandas as pd
+try:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import ArrayLike
+except ImportError:
+    # Only to name the types of arguments: a picture says what is missing.
+    Axes = Figure = Any
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 BLUE, SKY, ORANGE, GREEN, PURPLE, BLACK = (
@@ -37,6 +41,7 @@ _TITLES = {
 }
 
 
+@verb(checks_names=False)
 def plot_bands(
     summary: pd.DataFrame,
     x: ArrayLike | None = None,
@@ -95,6 +100,7 @@ def plot_bands(
     return _finished(ax)
 
 
+@verb(checks_names=False)
 def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Reliability diagram: what the model says against what comes true.
 
@@ -118,9 +124,7 @@ def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
         >>> axes = plot_reliability(curve)
 
     Reference:
-        Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern Neural
-            Networks. International Conference on Machine Learning.
-            https://arxiv.org/abs/1706.04599
+        Guo et al. (2017).
     """
     is_values = "level" in curve
     said, true = ("level", "coverage") if is_values else ("confidence", "accuracy")
@@ -136,6 +140,7 @@ def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return _finished(ax)
 
 
+@verb(checks_names=False)
 def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
     """Mean, standard deviation and signal-to-noise ratio of a posterior, as three histograms.
 
@@ -160,9 +165,7 @@ def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
         >>> figure = plot_posterior(posterior_summary(model))
 
     Reference:
-        Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in
-            Neural Networks. International Conference on Machine Learning.
-            https://arxiv.org/abs/1505.05424
+        Blundell et al. (2015).
     """
     columns = ("layer", "weight", "mean", "sd", "snr")
     _check_columns("summary", summary, columns, "posterior_summary()")
@@ -190,6 +193,7 @@ def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
     return figure
 
 
+@verb(checks_names=False)
 def plot_training(history: Any) -> Figure:
     """Loss, likelihood and KL divergence over the epochs of a training.
 
@@ -210,9 +214,7 @@ def plot_training(history: Any) -> Figure:
         >>> figure = plot_training({"loss": [2.0, 1.5], "val_loss": [2.5, 2.0]})
 
     Reference:
-        Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in
-            Neural Networks. International Conference on Machine Learning.
-            https://arxiv.org/abs/1505.05424
+        Blundell et al. (2015).
     """
     table = history if hasattr(history, "columns") else training_history(history)
     _check_columns("history", table, ("epoch", "data", "figure", "value"), "training_history()")

@@ -1,8 +1,20 @@
-"""Docstrings are taken apart as they are written."""
+"""Docstrings are taken apart as they are written, and made whole for both languages."""
+
+import importlib.util
+import inspect
+import re
+import typing
+from pathlib import Path
 
 import pytest
 
+import bayeslayers
+from bayeslayers.contract.arguments import Argument
 from bayeslayers.contract.docstrings import Docstring, parse
+from bayeslayers.contract.functions import PUBLIC, verb
+from bayeslayers.contract.references import REFERENCES
+
+FUNCTIONS = [name for name in bayeslayers.__all__ if inspect.isroutine(getattr(bayeslayers, name))]
 
 WHOLE = """Draw from a model's predictive distribution.
 
@@ -111,3 +123,122 @@ def test_the_parts_of_a_class_are_those_of_its_page():
 def test_a_mistake_is_refused(text):
     with pytest.raises(ValueError, match=r"A docstring has|An entry of a docstring"):
         parse(text)
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """The registry of public functions, which forgets what the test adds to it."""
+    monkeypatch.setattr("bayeslayers.contract.functions.PUBLIC", {})
+
+
+TABLE = {"x": Argument("Inputs."), "draws": Argument("How many."), "**kwargs": Argument("Others.")}
+
+
+def documented_function(x, draws=1, **kwargs):
+    """Draws of a function.
+
+    A paragraph.
+
+    Args:
+        draws: How many of them.
+
+    Returns:
+        An array.
+
+    Raises:
+        ArgumentError: If it is wrong.
+
+    Example:
+        >>> 1
+        1
+
+    R example:
+        1
+
+    R details:
+        For R alone.
+
+    Reference:
+        Guo et al. (2017).
+    """
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_docstring_is_completed_from_the_table_and_keeps_what_is_its_own():
+    decorated = verb(TABLE, notes=("A note.",))(documented_function)
+    lines = inspect.getdoc(decorated).splitlines()
+    assert lines[:6] == ["Draws of a function.", "", "A paragraph.", "", "A note.", ""]
+    assert lines[6:10] == [
+        "Args:",
+        "    x: Inputs.",
+        "    draws: How many of them.",
+        "    **kwargs: Others.",
+    ]
+    assert not [line for line in lines if "R example" in line or "R alone" in line]
+    assert decorated.page.r_details == ("For R alone.",)
+    assert decorated.page.reference == REFERENCES["Guo et al. (2017)"]
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("table", [{"x": TABLE["x"]}, {}])
+def test_an_argument_that_nothing_documents_is_refused(table):
+    with pytest.raises(ValueError, match="are not documented"):
+        verb(table)(documented_function)
+
+
+@pytest.mark.usefixtures("registered")
+def test_an_argument_that_the_function_does_not_have_is_refused():
+    def function(x):
+        """Title.
+
+        Args:
+            y: An argument of another function.
+        """
+
+    with pytest.raises(ValueError, match="names other arguments than"):
+        verb(TABLE)(function)
+
+
+@pytest.mark.usefixtures("registered")
+def test_without_docstrings_a_function_is_the_same_but_for_its_page():
+    def function(x):
+        return x
+
+    decorated = verb(TABLE)(function)
+    assert decorated(1) == 1
+    assert not hasattr(decorated, "page")
+
+
+def test_the_registry_holds_the_public_functions():
+    assert set(PUBLIC) <= set(bayeslayers.__all__)
+    assert {"predict_draws", "tfd_sample", "plot_bands", "as_inference_data"} <= set(PUBLIC)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_types_of_a_public_function_can_be_read(name):
+    function = getattr(bayeslayers, name)
+    hints = typing.get_type_hints(function)
+    if name in PUBLIC:
+        assert hints.keys() == {*inspect.signature(function).parameters, "return"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_documentation_is_in_words_and_names_every_argument(name):
+    function = getattr(bayeslayers, name)
+    text = inspect.getdoc(function)
+    assert not re.search(r"\{[a-z]+\}", text.split("Example:")[0])
+    found = re.search(r"^Args:\n(.*?)^Returns:", text, re.M | re.S)[1]
+    named = re.findall(r"^    ([\w*]+):", found, re.M)
+    of_signature = [f"{p}".split(":")[0] for p in inspect.signature(function).parameters.values()]
+    assert named == [argument.split("=")[0] for argument in of_signature]
+
+
+def test_every_phrase_that_r_says_in_its_own_words_is_in_a_page():
+    path = Path(__file__).parents[2] / "tools" / "generate_r.py"
+    spec = importlib.util.spec_from_file_location("generate_r", path)
+    generate_r = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate_r)
+    pages = [getattr(bayeslayers, name) for name in FUNCTIONS]
+    text = " ".join(inspect.getdoc(function) for function in pages)
+    unused = [phrase for phrase in generate_r.PHRASES if phrase not in " ".join(text.split())]
+    assert not unused

@@ -1,8 +1,8 @@
 """Every argument of the contract: its prose, its default as R spells it, and its coercion from R.
 
-Names, order and Python defaults are those of the Python signatures and stand nowhere else. In the
-prose, `{none}`, `{true}` and the other words of `contract/pages.py` become each language's own;
-`{rank}` is the number of spatial dimensions.
+Names, order and Python defaults are those of the Python signatures and stand nowhere else. The
+prose is in Python's words, in whose place R's documentation has its own; `{rank}` is the number of
+spatial dimensions.
 """
 
 from __future__ import annotations

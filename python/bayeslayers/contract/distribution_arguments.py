@@ -11,14 +11,17 @@ DISTRIBUTION_ARGUMENTS = {
         "distribution's own shape.",
         Coercion.SHAPE,
     ),
+    "**kwargs": Argument(
+        "Further arguments of the distribution's method of that name, such as `name`."
+    ),
     "value": Argument("A tensor, an array or a number: where to evaluate the distribution."),
     "other": Argument("The TensorFlow Probability distribution to compare with."),
     "name": Argument("Name in TensorFlow's graph."),
     "loc": Argument("Location: number, array or tensor."),
     "scale": Argument("Positive scale: number, array or tensor."),
     "df": Argument("Positive degrees of freedom: number, array or tensor."),
-    "atol": Argument("How far from `loc` still counts as `loc`. {none} is 0."),
-    "rtol": Argument("The same, relative to `loc`. {none} is 0."),
+    "atol": Argument("How far from `loc` still counts as `loc`. `None` is 0."),
+    "rtol": Argument("The same, relative to `loc`. `None` is 0."),
     "probs": Argument("Probabilities. Give either these or `logits`."),
     "logits": Argument(
         "Logarithms of odds, or of probabilities up to a constant; or give `probs`."
@@ -32,7 +35,7 @@ DISTRIBUTION_ARGUMENTS = {
         "Without `scale_diag` it is the standard deviation."
     ),
     "interpolate_nondiscrete": Argument(
-        "{true} or {false}: whether the formula is evaluated for numbers that are not whole, or "
+        "`True` or `False`: whether the formula is evaluated for numbers that are not whole, or "
         "their probability is 0."
     ),
     "batch_shape": Argument(
@@ -46,10 +49,10 @@ DISTRIBUTION_ARGUMENTS = {
         Coercion.WHOLE,
     ),
     "scale_tril": Argument(
-        "Lower triangular matrix with positive diagonal. {none} is the identity."
+        "Lower triangular matrix with positive diagonal. `None` is the identity."
     ),
     "reinterpreted_batch_ndims": Argument(
-        "How many of the last dimensions of the batch become one event. {none} is all but the "
+        "How many of the last dimensions of the batch become one event. `None` is all but the "
         "first.",
         Coercion.WHOLE,
     ),
@@ -57,29 +60,29 @@ DISTRIBUTION_ARGUMENTS = {
     "components_distribution": Argument(
         "Distribution whose last batch dimension runs over the components."
     ),
-    "reparameterize": Argument("{true} or {false}: whether gradients pass through samples."),
+    "reparameterize": Argument("`True` or `False`: whether gradients pass through samples."),
     "bijector": Argument("A TensorFlow Probability bijector."),
     "kwargs_split_fn": Argument(
-        "Function that splits further arguments between distribution and bijector. With {none} "
+        "Function that splits further arguments between distribution and bijector. With `None` "
         "TensorFlow Probability's own.",
         Coercion.FUNCTION,
     ),
-    "parameters": Argument("Named list of the arguments that a subclass was made with, or {none}."),
+    "parameters": Argument("Named list of the arguments that a subclass was made with, or `None`."),
     "shift_and_log_scale_fn": Argument(
         "Function of a tensor that returns shift and logarithm of the scale of each entry, from "
         "the entries before it; such as the layer of `layer_autoregressive()`.",
         Coercion.FUNCTION,
     ),
     "is_constant_jacobian": Argument(
-        "{true} or {false}: whether the Jacobian is the same everywhere, as without a log scale."
+        "`True` or `False`: whether the Jacobian is the same everywhere, as without a log scale."
     ),
-    "unroll_loop": Argument("{true} or {false}: whether the loop over entries is unrolled."),
+    "unroll_loop": Argument("`True` or `False`: whether the loop over entries is unrolled."),
     "event_ndims": Argument("Whole number: how many dimensions an event has.", Coercion.WHOLE),
     "dtype": Argument("Dtype of the samples."),
     "validate_args": Argument(
-        "{true} or {false}: whether arguments are checked at run time, which takes time."
+        "`True` or `False`: whether arguments are checked at run time, which takes time."
     ),
     "allow_nan_stats": Argument(
-        "{true} or {false}: whether a statistic that is not defined is NaN, rather than an error."
+        "`True` or `False`: whether a statistic that is not defined is NaN, rather than an error."
     ),
 }

@@ -1,17 +1,25 @@
-"""Make the public functions: a layer's from its class, with `object` first in the signature."""
+"""The public functions: those of layers, made from their classes, and those with a docstring."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 
 from bayeslayers.contract import binding, pages
+from bayeslayers.contract.arguments import Argument
 from bayeslayers.contract.composition import Tensor, check_object, compose
+from bayeslayers.contract.docstrings import parse
+from bayeslayers.contract.model_arguments import MODEL_ARGUMENTS
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+PUBLIC: dict[str, Callable[..., Any]] = {}
+"""The public functions that are not made from a class, by name, as modules define them."""
 
 _OBJECT = inspect.Parameter(
     "object",
@@ -46,36 +54,51 @@ def layer_function(layer_class: type) -> Callable[..., Any]:
     return documented(replace(layer_class.page, signature=signature), function)
 
 
-def distribution_function(**parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a verb of distributions with its documentation; `parts` are those of its page."""
+def verb(
+    table: Mapping[str, Argument] = MODEL_ARGUMENTS,
+    *,
+    notes: Sequence[str] = (),
+    r_result: str = "",
+    checks_names: bool = True,
+) -> Callable[[_Function], _Function]:
+    """Decorate a public function, whose docstring is the source of its page in both languages.
 
-    def document(function: Callable[..., Any]) -> Callable[..., Any]:
-        return documented(pages.distribution_page(function, **parts), function)
-
-    return document
-
-
-def model_function(**parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a verb of models with its documentation; `parts` are those of its page.
-
-    The verb says of an argument that is missing or unknown what layers say of theirs.
+    Args:
+        table: What is said of the arguments that the docstring leaves out.
+        notes: Paragraphs that the function shares with others, after those of the docstring.
+        r_result: The R function that the result goes through.
+        checks_names: Whether the function says of an argument that is missing or unknown what
+            layers say of theirs, or what Python says.
     """
 
-    def document(function: Callable[..., Any]) -> Callable[..., Any]:
-        signature = inspect.signature(function)
+    def decorate(function: _Function) -> _Function:
+        name, signature = function.__name__, inspect.signature(function)
+        decorated = _checking(function, signature) if checks_names else function
+        # `python -OO` leaves out docstrings.
+        if function.__doc__ is not None:
+            written = parse(function.__doc__)
+            whole = replace(written, details=(*written.details, *notes))
+            documented(pages.function_page(whole, name, signature, table, r_result), decorated)
+        PUBLIC[name] = decorated
+        return decorated
 
-        @functools.wraps(function)
-        def verb(*args: Any, **kwargs: Any) -> Any:
-            binding.check(signature, args, kwargs)
-            return function(*args, **kwargs)
-
-        return documented(pages.model_page(function, **parts), verb)
-
-    return document
+    return decorate
 
 
-def documented(page: pages.Page, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Attach a page to a function, and to Python's own help."""
-    function.page = page
+def _checking(function: _Function, signature: inspect.Signature) -> _Function:
+    """Return a function that checks the names of its arguments first."""
+
+    @functools.wraps(function)
+    def checking(*args: Any, **kwargs: Any) -> Any:
+        binding.check(signature, args, kwargs)
+        return function(*args, **kwargs)
+
+    return checking
+
+
+def documented(page: pages.Page, function: _Function) -> _Function:
+    """Attach a page to Python's own help, and to a function that R has too."""
+    if page.r_example:
+        function.page = page
     function.__doc__ = pages.docstring(page)
     return function

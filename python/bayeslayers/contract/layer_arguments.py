@@ -21,14 +21,14 @@ _TENSOR = (
 )
 _PRIOR = (
     "Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the "
-    "{weight}, a TensorFlow Probability distribution. With {{none}} there is no prior, and no "
+    "{weight}, a TensorFlow Probability distribution. With `None` there is no prior, and no "
     "divergence is added to the losses."
 )
 _DIVERGENCE = (
     "Function of `(posterior, prior, sample)` that returns a single number, which is added to the "
     "layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The "
     "default is the exact Kullback-Leibler divergence of the whole {weight}: where the loss is a "
-    "mean over examples, divide it by the number of training examples. With {{none}} nothing is "
+    "mean over examples, divide it by the number of training examples. With `None` nothing is "
     "added."
 )
 
@@ -71,7 +71,7 @@ LAYER_ARGUMENTS = {
         "added to it and "
         "the model is returned. A tensor, an array, or a list of them: the layer is "
         "called on it and "
-        "its output is returned. Missing or {none}: the layer itself is returned."
+        "its output is returned. Missing or `None`: the layer itself is returned."
     ),
     "filters": Argument(
         "Positive whole number: how many output channels there are.", Coercion.WHOLE
@@ -113,23 +113,23 @@ LAYER_ARGUMENTS = {
         "Positive whole number: how many output channels there are.", Coercion.WHOLE
     ),
     "mask_zero": Argument(
-        "{true} or {false}: whether an input of 0 stands for nothing, which later layers are told "
+        "`True` or `False`: whether an input of 0 stands for nothing, which later layers are told "
         "by a mask."
     ),
     "recurrent_activation": Argument(
         "Name of a Keras activation, or a function of one tensor, applied to the gates. With "
-        "{none} there is none.",
+        "`None` there is none.",
         Coercion.FUNCTION,
     ),
     "unit_forget_bias": Argument(
-        "{true} or {false}: whether the bias of the forget gate starts higher by 1, where there is "
+        "`True` or `False`: whether the bias of the forget gate starts higher by 1, where there is "
         "a bias: the mean of its posterior starts at its initializer plus 1. Posterior and prior "
         "are those of the bias as it is used. A `bias_posterior_fn` of your own starts so where it "
         "makes a variable of the shape of the bias with the name `name` followed by `_loc`; any "
         "other starts where it says itself."
     ),
     "reset_after": Argument(
-        "{true} or {false}: whether the reset gate multiplies the map of the state, or the state "
+        "`True` or `False`: whether the reset gate multiplies the map of the state, or the state "
         "before it is mapped."
     ),
     "dropout": Argument(
@@ -141,30 +141,30 @@ LAYER_ARGUMENTS = {
         "where the state is mapped, the same at all steps."
     ),
     "return_sequences": Argument(
-        "{true} or {false}: whether the outputs of all steps are returned, or that of the last."
+        "`True` or `False`: whether the outputs of all steps are returned, or that of the last."
     ),
     "return_state": Argument(
-        "{true} or {false}: whether the last state is returned, too: a list of outputs and states."
+        "`True` or `False`: whether the last state is returned, too: a list of outputs and states."
     ),
     "go_backwards": Argument(
-        "{true} or {false}: whether the steps are taken from the last to the first."
+        "`True` or `False`: whether the steps are taken from the last to the first."
     ),
     "stateful": Argument(
-        "{true} or {false}: whether a call begins with the state that the call before left. Needs "
+        "`True` or `False`: whether a call begins with the state that the call before left. Needs "
         "a fixed batch size; `reset_state()` sets the state to zero."
     ),
     "unroll": Argument(
-        "{true} or {false}: whether the loop over steps is written out, which is faster for few "
+        "`True` or `False`: whether the loop over steps is written out, which is faster for few "
         "steps and takes more memory."
     ),
     "zero_output_for_mask": Argument(
-        "{true} or {false}: whether the outputs of masked steps are zero, or repeat those of the "
+        "`True` or `False`: whether the outputs of masked steps are zero, or repeat those of the "
         "step before. It matters where the outputs of all steps are returned."
     ),
     "output_padding": Argument(
         "Whole number below `strides`, or a list of {rank}: how many positions are "
         "added at the end "
-        "of the outputs. With {none} the length follows from the other arguments.",
+        "of the outputs. With `None` the length follows from the other arguments.",
         Coercion.WHOLE,
     ),
     "groups": Argument(
@@ -175,17 +175,17 @@ LAYER_ARGUMENTS = {
     ),
     "activation": Argument(
         "Name of a Keras activation, or a function of one tensor, applied to the outputs. With "
-        "{none} there is none.",
+        "`None` there is none.",
         Coercion.FUNCTION,
     ),
     "activity_regularizer": Argument(
         "Keras regularizer, its name, or a function of one tensor that returns a number: a penalty "
         "on the outputs, which Keras divides by the number of examples and adds to the losses. "
-        "With {none} there is none.",
+        "With `None` there is none.",
         Coercion.FUNCTION,
     ),
     "trainable": Argument(
-        "{true} or {false}: whether the variables of posteriors and priors are trained."
+        "`True` or `False`: whether the variables of posteriors and priors are trained."
     ),
     **_of_kernel("kernel", "kernel"),
     **_of_kernel("depthwise", "depthwise kernel"),
@@ -194,16 +194,16 @@ LAYER_ARGUMENTS = {
     **_of_kernel("embeddings", "embeddings"),
     "bias_posterior_fn": Argument(
         _of_bias(_POSTERIOR)
-        + " The default puts all mass on one point, as in a deterministic layer. With {none} the "
+        + " The default puts all mass on one point, as in a deterministic layer. With `None` the "
         "layer has no bias.",
         Coercion.FUNCTION,
         _MEAN_FIELD.format(arguments="is_singular = TRUE"),
     ),
     "bias_posterior_tensor_fn": Argument(
-        _TENSOR + " May be {none} where `bias_posterior_fn` is.", Coercion.FUNCTION, _SAMPLE
+        _TENSOR + " May be `None` where `bias_posterior_fn` is.", Coercion.FUNCTION, _SAMPLE
     ),
     "bias_prior_fn": Argument(
-        _of_bias(_PRIOR) + " The default is {none}.",
+        _of_bias(_PRIOR) + " The default is `None`.",
         Coercion.FUNCTION,
     ),
     "bias_divergence_fn": Argument(_of_bias(_DIVERGENCE), Coercion.FUNCTION, _KL),
@@ -214,11 +214,11 @@ LAYER_ARGUMENTS = {
     ),
     "event_shape": Argument(
         "Positive whole number, alone or as the only size of a shape: how many variables there "
-        "are. With {none} the inputs say so.",
+        "are. With `None` the inputs say so.",
         Coercion.WHOLE,
     ),
     "hidden_units": Argument(
-        "Positive whole numbers: how many units each hidden layer has. With {none} there is no "
+        "Positive whole numbers: how many units each hidden layer has. With `None` there is no "
         "hidden layer.",
         Coercion.WHOLE,
     ),
@@ -233,16 +233,16 @@ LAYER_ARGUMENTS = {
         "to below the number of variables.",
         Coercion.WHOLE,
     ),
-    "use_bias": Argument("{true} or {false}: whether the layer has a bias."),
+    "use_bias": Argument("`True` or `False`: whether the layer has a bias."),
     "validate_args": Argument(
-        "{true} or {false}. Changes nothing: the arguments are checked in any case."
+        "`True` or `False`. Changes nothing: the arguments are checked in any case."
     ),
     "conditional": Argument(
-        "{true} or {false}: whether the layer is called with a `conditional_input`."
+        "`True` or `False`: whether the layer is called with a `conditional_input`."
     ),
     "conditional_event_shape": Argument(
         "Positive whole number, alone or as the only size of a shape: the size of "
-        "`conditional_input`. Must be given where `conditional` is {true}.",
+        "`conditional_input`. Must be given where `conditional` is `True`.",
         Coercion.WHOLE,
     ),
     "conditional_input_layers": Argument(
@@ -283,12 +283,12 @@ LAYER_ARGUMENTS = {
     ),
     "regularizer": Argument(
         "Keras regularizer, its name, or a function of one tensor that returns a number: a penalty "
-        "on the variable, added to the losses. With {none} there is none.",
+        "on the variable, added to the losses. With `None` there is none.",
         Coercion.FUNCTION,
     ),
     "constraint": Argument(
         "Keras constraint, its name, or a function of one tensor, applied to the variable after "
-        "each step of training. With {none} there is none.",
+        "each step of training. With `None` there is none.",
         Coercion.FUNCTION,
     ),
     "make_distribution_fn": Argument(
@@ -312,10 +312,10 @@ LAYER_ARGUMENTS = {
     ),
     "kl_weight": Argument(
         "Number from 0 by which the divergence is multiplied: where the loss is a mean over "
-        "examples, one over the number of training examples. {none} is 1."
+        "examples, one over the number of training examples. `None` is 1."
     ),
     "kl_use_exact": Argument(
-        "{true} or {false}: whether the divergence is the closed form, which not every pair of "
+        "`True` or `False`: whether the divergence is the closed form, which not every pair of "
         "distributions has, or estimated from the draw behind this call's outputs."
     ),
     "made": Argument(
@@ -324,11 +324,12 @@ LAYER_ARGUMENTS = {
     ),
     "seed": Argument(
         "Whole number from which the layer draws its initial variables and all its samples. With "
-        "{none} it is drawn from {generator}. A file keeps how far the samples have come, so that "
-        "a model that is loaded twice makes the same noise in both: see `reseed()`.",
+        "`None` it is drawn from the generator that `keras.utils.set_random_seed()` sets. A file "
+        "keeps how far the samples have come, so that a model that is loaded twice makes the same "
+        "noise in both: see `reseed()`.",
         Coercion.WHOLE,
     ),
-    "name": Argument("Name of the layer, unique in its model. With {none} one is made up."),
+    "name": Argument("Name of the layer, unique in its model. With `None` one is made up."),
     "dtype": Argument(
         'Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy '
         "the linear maps are computed in the lower precision; the variables, the distributions and "

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from bayeslayers.contract.arguments import Argument, Coercion
 
-# A model of which a function makes a copy.
-COPIED_MODEL = "A Keras 3 model, sequential or functional."
-
 MODEL_ARGUMENTS = {
     "model": Argument("A Keras 3 model, sequential, functional or subclassed."),
     "num_examples": Argument(
@@ -22,8 +19,8 @@ MODEL_ARGUMENTS = {
     ),
     "x": Argument(
         "Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged "
-        "one) or a data frame of numbers, where {vector} of n numbers stands for n examples; a "
-        "list or {dictionary} of them for a model of several inputs; or batches of them: a "
+        "one) or a data frame of numbers, where an array of n numbers stands for n examples; a "
+        "list or dictionary of them for a model of several inputs; or batches of them: a "
         "`tf.data.Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may "
         "also hold targets, or targets and weights of examples; these weights are ignored.",
         Coercion.DATA,
@@ -40,18 +37,19 @@ MODEL_ARGUMENTS = {
     ),
     "batch_size": Argument(
         "Positive whole number: how many examples are computed at once, which bounds the memory. "
-        "With {none} at most 16384, and fewer where a layer has more than 256 outputs for an "
-        "example, or the model more than 4. Must be {none} where `x` comes in batches.",
+        "With `None` at most 16384, and fewer where a layer has more than 256 outputs for an "
+        "example, or the model more than 4. Must be `None` where `x` comes in batches.",
         Coercion.WHOLE,
     ),
     "output": Argument(
         "Which of several outputs of the model is meant: its name, or its place, counted from "
-        "{first}. With {none}, `predict_draws()` returns all of them; the other functions need a "
+        "0. With `None`, `predict_draws()` returns all of them; the other functions need a "
         "model of one output.",
         Coercion.PLACE,
     ),
     "seed": Argument(
-        "Whole number that the draws follow from. With {none} it is drawn from {generator}.",
+        "Whole number that the draws follow from. With `None` it is drawn from the generator that "
+        "`keras.utils.set_random_seed()` sets.",
         Coercion.WHOLE,
     ),
     "verbose": Argument(
@@ -59,7 +57,7 @@ MODEL_ARGUMENTS = {
     ),
     "estimator": Argument('"flipout", "reparameterization" or "local_reparameterization".'),
     "moped": Argument(
-        "{true} or {false}: whether posteriors and priors are centred on the trained weights."
+        "`True` or `False`: whether posteriors and priors are centred on the trained weights."
     ),
     "delta": Argument(
         "Positive number: the standard deviation of a posterior under MOPED, as a part of the "
@@ -70,14 +68,14 @@ MODEL_ARGUMENTS = {
         "as the default's, `name` followed by `_untransformed_scale`."
     ),
     "snr": Argument(
-        "Positive number: the ratio of mean to scale below which a weight is removed, or {none}."
+        "Positive number: the ratio of mean to scale below which a weight is removed, or `None`."
     ),
-    "share": Argument("Number from 0 to 1: the part of the weights to remove, or {none}."),
+    "share": Argument("Number from 0 to 1: the part of the weights to remove, or `None`."),
     "y": Argument(
-        "Targets, one for each example: an array or a tensor; or a list or {dictionary} that holds "
-        "them for each output. Classes may also be a {factor}: its {levels}, as many as the model "
-        "has classes, are the classes 0, 1, ... in this order. With {none} the targets are those "
-        "that come with `x`.",
+        "Targets, one for each example: an array or a tensor; or a list or dictionary that holds "
+        "them for each output. Classes may also be a pandas categorical: its categories, as many "
+        "as the model has classes, are the classes 0, 1, ... in this order. With `None` the "
+        "targets are those that come with `x`.",
         Coercion.DATA,
     ),
     "levels": Argument(

@@ -1,35 +1,19 @@
 """The documentation of every public function, put together once for both languages.
 
-A page holds its text with words such as `{none}` and `{true}` still open; `docstring` closes them
-in Python's words, and the generator of the R half closes them in R's. It also turns the names of
-what stands in a module of Python, such as `keras.ops`, into those of R, `keras$ops`.
+A page is in Python's words; the generator of the R half puts R's in their place.
 """
 
 from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bayeslayers.contract.arguments import Argument
-from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
+from bayeslayers.contract.docstrings import Docstring
 from bayeslayers.contract.layer_arguments import LAYER_ARGUMENTS
-from bayeslayers.contract.model_arguments import MODEL_ARGUMENTS
-
-PYTHON_WORDS = {
-    "none": "`None`",
-    "true": "`True`",
-    "false": "`False`",
-    "array": "A NumPy array",
-    "dictionary": "dictionary",
-    "factor": "pandas categorical",
-    "levels": "categories",
-    "vector": "an array",
-    "first": "0",
-    "generator": "the generator that `keras.utils.set_random_seed()` sets",
-}
 
 _WIDTH = 96
 _INDENT = "    "
@@ -60,12 +44,6 @@ model <- keras$Sequential() |>
   )
 outputs <- model(array(1, c(32, {shape})))
 model$losses"""
-_TFP_REFERENCE = (
-    "Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., "
-    "Patton, B., Alemi, "
-    "A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. "
-    "https://arxiv.org/abs/1711.10604"
-)
 
 
 @dataclass(frozen=True)
@@ -74,37 +52,35 @@ class Page:
 
     Args:
         name: The function's name.
+        signature: The public signature, whose last `**kwargs` is R's `...`.
+        arguments: Prose and R spelling of each argument by name.
         title: One line.
         formula: What is computed; empty where there is nothing to write down.
         details: Paragraphs.
-        r_details: Further paragraphs, on what only users of R meet.
-        signature: The public signature, whose last `**kwargs` is R's `...`.
-        arguments: Prose and R spelling of each argument by name.
         further: The arguments that come through `**kwargs`; empty where there are none.
         returns: What comes back.
-        error: Python's class of the error.
-        raises: When it is raised.
+        raises: When an error is raised, by its class in Python.
         python_example: Lines of a Python session, with their output.
-        r_example: Lines of R.
+        r_example: Lines of R; empty where the function is for Python alone.
+        r_details: More paragraphs, on what only users of R meet.
         reference: The source.
         r_result: The R function that the result goes through; empty where it stays as it is.
     """
 
     name: str
-    title: str
-    formula: str
-    details: tuple[str, ...]
     signature: inspect.Signature
     arguments: Mapping[str, Argument]
-    further: str
-    returns: str
-    error: str
-    raises: str
-    python_example: str
-    r_example: str
-    reference: str
-    r_result: str = ""
+    title: str = ""
+    formula: str = ""
+    details: tuple[str, ...] = ()
+    further: str = ""
+    returns: str = ""
+    raises: Mapping[str, str] = field(default_factory=dict)
+    python_example: str = ""
+    r_example: str = ""
     r_details: tuple[str, ...] = ()
+    reference: str = ""
+    r_result: str = ""
 
 
 def layer_page(layer_class: type, parts: Mapping[str, Any]) -> Page:
@@ -137,44 +113,51 @@ def layer_page(layer_class: type, parts: Mapping[str, Any]) -> Page:
         "arguments": arguments,
         "further": " ".join(f"`{name}`: {arguments[name].prose}" for name in unnamed),
         "returns": _LAYER_RETURNS,
-        "error": "ArgumentError",
-        "raises": _LAYER_RAISES,
+        "raises": {"ArgumentError": _LAYER_RAISES},
         "python_example": _PYTHON_EXAMPLE.format(**example),
         "r_example": _R_EXAMPLE.format(**example).replace("=", " = "),
     }
     return Page(**{**page, **parts})
 
 
-def distribution_page(function: Callable[..., Any], **parts: Any) -> Page:
-    """Put together the page of a verb of distributions; `parts` are the page's own."""
-    signature = inspect.signature(function, eval_str=True)
+def function_page(
+    written: Docstring,
+    name: str,
+    signature: inspect.Signature,
+    table: Mapping[str, Argument],
+    r_result: str = "",
+) -> Page:
+    """Put together the page of a function from its docstring.
+
+    Args:
+        written: The docstring.
+        name: The function's name.
+        signature: Its signature.
+        table: What is said of the arguments where the docstring does not say it.
+        r_result: The R function that the result goes through.
+
+    Raises:
+        ValueError: If the docstring names an argument that the function does not have, or an
+            argument is documented nowhere.
+    """
+    names = [*named(signature), *_stars(signature)]
+    if not written.arguments.keys() <= set(names):
+        raise ValueError(f"The docstring of {name}() names other arguments than {names}")
+    missing = [each for each in names if each not in written.arguments and each not in table]
+    if missing:
+        raise ValueError(f"The arguments {missing} of {name}() are not documented")
+    arguments = {each: table.get(each, Argument("")) for each in names}
+    for each, prose in written.arguments.items():
+        arguments[each] = replace(arguments[each], prose=prose)
+    further = arguments.pop("**kwargs").prose if _stars(signature) else ""
+    parts = {part: value for part, value in vars(written).items() if part != "arguments"}
     return Page(
-        name=function.__name__,
+        name=name,
         signature=signature,
-        arguments={name: DISTRIBUTION_ARGUMENTS[name] for name in named(signature)},
-        further="Further arguments of the distribution's method of that name, such as `name`."
-        if len(named(signature)) < len(signature.parameters)
-        else "",
-        reference=_TFP_REFERENCE,
+        arguments=arguments,
+        further=further,
+        r_result=r_result,
         **parts,
-    )
-
-
-def model_page(function: Callable[..., Any], **parts: Any) -> Page:
-    """Put together the page of a verb of models; `parts` are the page's own."""
-    # As text, where types are imported for type checkers alone.
-    signature = inspect.signature(function)
-    own_prose = parts.pop("own_prose", {})
-    arguments = {name: MODEL_ARGUMENTS[name] for name in named(signature)}
-    return Page(
-        name=function.__name__,
-        signature=signature,
-        arguments={
-            name: replace(spec, prose=own_prose.get(name, spec.prose))
-            for name, spec in arguments.items()
-        },
-        error="ArgumentError",
-        **{"further": "", **parts},
     )
 
 
@@ -182,6 +165,11 @@ def named(signature: inspect.Signature) -> list[str]:
     """Return the names of the parameters that have one, in order."""
     variadic = inspect.Parameter.VAR_KEYWORD
     return [name for name, p in signature.parameters.items() if p.kind is not variadic]
+
+
+def _stars(signature: inspect.Signature) -> list[str]:
+    """Return `**kwargs`, as docstrings and tables name it, where there is one."""
+    return ["**kwargs"] if len(named(signature)) < len(signature.parameters) else []
 
 
 def docstring(page: Page) -> str:
@@ -195,11 +183,11 @@ def docstring(page: Page) -> str:
         *(_wrap(paragraph) for paragraph in page.details),
         _section("Args", *arguments),
         f"Returns:\n{_wrap(page.returns, _INDENT, _INDENT)}",
-        _section("Raises", f"{page.error}: {page.raises}"),
+        _section("Raises", *(f"{error}: {when}" for error, when in page.raises.items())),
         "Example:\n" + textwrap.indent(page.python_example, _INDENT),
         _section("Reference", page.reference),
     ]
-    return close("\n\n".join(part for part in parts if part.strip())) + "\n"
+    return "\n\n".join(part for part in parts if part.strip()) + "\n"
 
 
 def _section(title: str, *entries: str) -> str:
@@ -210,16 +198,9 @@ def _wrap(text: str, indent: str = "", hanging: str | None = None) -> str:
     """Fill lines; those after the first are indented twice, unless it is said how."""
     further = indent * 2 if hanging is None else hanging
     return textwrap.fill(
-        close(text),
+        text,
         _WIDTH,
         initial_indent=indent,
         subsequent_indent=further,
         break_long_words=False,
     )
-
-
-def close(text: str, words: Mapping[str, str] = PYTHON_WORDS) -> str:
-    """Put a language's words into a text."""
-    for name, word in words.items():
-        text = text.replace(f"{{{name}}}", word)
-    return text

@@ -13,6 +13,11 @@ REFERENCES = {
         "Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. "
         "https://arxiv.org/abs/1711.10604"
     ),
+    "Gneiting and Raftery (2007)": (
+        "Gneiting, T., and Raftery, A. E. (2007). Strictly Proper Scoring Rules, Prediction, and "
+        "Estimation. Journal of the American Statistical Association 102(477), 359-378. "
+        "https://doi.org/10.1198/016214506000001437"
+    ),
     "Guo et al. (2017)": (
         "Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern "
         "Neural Networks. International Conference on Machine Learning. "

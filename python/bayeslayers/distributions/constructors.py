@@ -14,8 +14,12 @@ from typing import Any
 import tensorflow as tf
 
 from bayeslayers.contract import binding, checks
+from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
+from bayeslayers.contract.docstrings import Docstring
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.contract.functions import distribution_function
+from bayeslayers.contract.functions import documented
+from bayeslayers.contract.pages import function_page
+from bayeslayers.contract.references import REFERENCES
 
 # Arguments that tfprobability does not have: younger than it, or marked as experimental.
 _LEFT_OUT = {
@@ -219,7 +223,8 @@ def constructor(name: str) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = name
     function.__module__ = "bayeslayers"
     function.__signature__ = signature
-    return distribution_function(**_page(name, spec))(function)
+    page = function_page(_documentation(name, spec), name, signature, DISTRIBUTION_ARGUMENTS)
+    return documented(page, function)
 
 
 def _class(path: str) -> type:
@@ -258,23 +263,23 @@ def _plain(default: Any) -> Any:
     return None if is_function else default
 
 
-def _page(name: str, spec: Constructor) -> dict[str, Any]:
+def _documentation(name: str, spec: Constructor) -> Docstring:
     imports = ["tfp", name, *(["layer_autoregressive"] if "layer_" in spec.arguments else [])]
     in_python = spec.arguments.format(tfp="tfp.", of=".")
     in_r = spec.arguments.format(tfp="tfp$", of="$")
     for python_word, r_word in (("=", " = "), ("[", "c("), ("]", ")")):
         in_r = in_r.replace(python_word, r_word)
-    return {
-        "title": spec.title,
-        "formula": spec.formula,
-        "details": (
+    return Docstring(
+        title=spec.title,
+        formula=spec.formula,
+        details=(
             "The same as the class of TensorFlow Probability, which checks the arguments. Those "
             "that are not given keep its defaults.",
         ),
-        "returns": f"An object of TensorFlow Probability: `tfp.{spec.path}`.",
-        "error": "ValueError",
-        "raises": "If TensorFlow Probability refuses an argument.",
-        "python_example": f">>> from bayeslayers import {', '.join(imports)}\n"
+        returns=f"An object of TensorFlow Probability: `tfp.{spec.path}`.",
+        raises={"ValueError": "If TensorFlow Probability refuses an argument."},
+        python_example=f">>> from bayeslayers import {', '.join(imports)}\n"
         f">>> made = {name}(\n...     {in_python}\n... )",
-        "r_example": f"made <- {name}(\n  {in_r}\n)",
-    }
+        r_example=f"made <- {name}(\n  {in_r}\n)",
+        reference=REFERENCES["Dillon et al. (2017)"],
+    )

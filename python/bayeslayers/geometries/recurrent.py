@@ -30,7 +30,7 @@ class Cell(Geometry):
     example_shape = (10, 3)
     example_arguments = "units=8"
     own_prose: ClassVar[dict[str, str]] = {
-        "activation": "Name of a Keras activation, or a function of one tensor. With {none} there "
+        "activation": "Name of a Keras activation, or a function of one tensor. With `None` there "
         "is none."
     }
     shapes = (

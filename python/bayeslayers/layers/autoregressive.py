@@ -75,9 +75,10 @@ class AutoregressiveNetwork(BaseLayer):
 
     Args:
         activation: Name of a Keras activation, or a function of one tensor, applied to the outputs
-            of each hidden layer. With {none} there is none.
+            of each hidden layer. With `None` there is none.
         seed: Whole number from which the layer draws its initial variables, and the order and the
-            degrees that are random. With {none} it is drawn from {generator}.
+            degrees that are random. With `None` it is drawn from the generator that
+            `keras.utils.set_random_seed()` sets.
 
     Example:
         >>> import keras

@@ -54,9 +54,10 @@ class AutoregressiveTransform(StochasticLayer):
     The variables of `made` are the layer's, and are trained and saved with it.
 
     Args:
-        seed: Whole number from which the layer draws all its samples. With {none} it is drawn from
-            {generator}. A file keeps how far the samples have come, so that a model that is loaded
-            twice makes the same noise in both: see `reseed()`.
+        seed: Whole number from which the layer draws all its samples. With `None` it is drawn from
+            the generator that `keras.utils.set_random_seed()` sets. A file keeps how far the
+            samples have come, so that a model that is loaded twice makes the same noise in both:
+            see `reseed()`.
 
     Example:
         >>> import keras

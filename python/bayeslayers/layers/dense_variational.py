@@ -51,8 +51,9 @@ class DenseVariational(BayesianLayer):
 
     Args:
         seed: Whole number from which the layer draws all its samples. A model or a layer that is
-            the posterior draws from its own seed. With {none} it is drawn from {generator}. A file
-            keeps how far the samples have come: see `reseed()`.
+            the posterior draws from its own seed. With `None` it is drawn from the generator that
+            `keras.utils.set_random_seed()` sets. A file keeps how far the samples have come: see
+            `reseed()`.
 
     Example:
         >>> import keras

@@ -57,12 +57,13 @@ class DistributionLambda(StochasticLayer):
     compile the model with `jit_compile` off.
 
     Args:
-        seed: Whole number from which the layer draws all its samples. With {none} it is drawn from
-            {generator}. A file keeps how far the samples have come, so that a model that is loaded
-            twice makes the same noise in both: see `reseed()`.
+        seed: Whole number from which the layer draws all its samples. With `None` it is drawn from
+            the generator that `keras.utils.set_random_seed()` sets. A file keeps how far the
+            samples have come, so that a model that is loaded twice makes the same noise in both:
+            see `reseed()`.
         activity_regularizer: Keras regularizer, its name, or a function of the distribution that
             returns a number: a penalty, which Keras divides by the number of rows and adds to the
-            losses. With {none} there is none.
+            losses. With `None` there is none.
 
     Example:
         >>> import keras

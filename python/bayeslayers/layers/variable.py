@@ -33,7 +33,7 @@ class VariableLayer(BaseLayer):
 
     Args:
         activation: Name of a Keras activation, or a function of one tensor: f, applied to the
-            variable. With {none} there is none.
+            variable. With `None` there is none.
 
     Example:
         >>> import keras

@@ -4,6 +4,7 @@ from bayeslayers.models.callbacks import callback_kl_annealing, callback_kl_hist
 from bayeslayers.models.conversion import as_bayesian, as_deterministic
 from bayeslayers.models.draws import predict_draws
 from bayeslayers.models.history import training_history
+from bayeslayers.models.inference_data import as_inference_data
 from bayeslayers.models.kl import kl_divergence, scale_kl
 from bayeslayers.models.posterior import posterior_draws, posterior_summary
 from bayeslayers.models.pruning import prune, pruning_curve
@@ -11,25 +12,23 @@ from bayeslayers.models.scores import log_likelihood, predictive_scores, reliabi
 from bayeslayers.models.seeds import reseed
 from bayeslayers.models.summary import predictive_summary
 
-FUNCTIONS = {
-    function.__name__: function
-    for function in (
-        kl_divergence,
-        scale_kl,
-        callback_kl_history,
-        callback_kl_annealing,
-        predict_draws,
-        predictive_summary,
-        log_likelihood,
-        predictive_scores,
-        reliability_curve,
-        posterior_draws,
-        posterior_summary,
-        training_history,
-        as_bayesian,
-        as_deterministic,
-        prune,
-        pruning_curve,
-        reseed,
-    )
-}
+__all__ = [
+    "as_bayesian",
+    "as_deterministic",
+    "as_inference_data",
+    "callback_kl_annealing",
+    "callback_kl_history",
+    "kl_divergence",
+    "log_likelihood",
+    "posterior_draws",
+    "posterior_summary",
+    "predict_draws",
+    "predictive_scores",
+    "predictive_summary",
+    "prune",
+    "pruning_curve",
+    "reliability_curve",
+    "reseed",
+    "scale_kl",
+    "training_history",
+]

@@ -15,49 +15,57 @@ from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.contract.functions import model_function
-from bayeslayers.contract.model_arguments import COPIED_MODEL
+from bayeslayers.contract.functions import verb
 from bayeslayers.distributions.makers import NormalAround
 from bayeslayers.layers import FAMILY
 
 
-@model_function(
-    title="Plain Keras model of a Bayesian one",
-    formula="w = E_q[w]   or   w ~ q",
-    details=(
-        "The same architecture with Keras's own layers in the place of this package's, whose "
-        'weights are the means of the posteriors ("mean") or one draw of them all ("sample"): '
-        "for a file that needs nothing but Keras, for TensorFlow Lite, or for speed. Layers are "
-        "replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in "
-        "any layer that has them as arguments. The model that is passed stays as it is.",
-        "Other layers are cloned with their weights and what they have learnt from data. Functions "
-        "need not be registered, as no file is written. A distribution at the end of the model "
-        "stays there: a file of such a model needs this package, and functions that are "
-        "registered.",
-        "The outputs at the mean of the weights are not the mean of the outputs, and say nothing "
-        "of what is uncertain: see `predict_draws()`.",
-    ),
-    own_prose={"model": COPIED_MODEL},
-    returns="A Keras model, not compiled.",
-    raises="If `model` is not sequential or functional, or holds no built layer with a posterior; "
-    "or if a posterior would remain, in a layer that another one makes by itself.",
-    python_example="""\
->>> import keras
->>> from bayeslayers import as_deterministic, layer_dense_flipout
->>> model = keras.Sequential([keras.Input((3,))])
->>> model = layer_dense_flipout(model, units=2)
->>> [type(layer).__name__ for layer in as_deterministic(model).layers]
-['Dense']""",
-    r_example="""\
-keras <- reticulate::import("keras")
-model <- keras$Sequential() |>
-  layer_dense_flipout(units = 2, input_shape = 3)
-as_deterministic(model)""",
-    reference="Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight "
-    "Uncertainty in Neural Networks. International Conference on Machine Learning. "
-    "https://arxiv.org/abs/1505.05424",
-)
+@verb()
 def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
+    """Plain Keras model of a Bayesian one.
+
+        w = E_q[w]   or   w ~ q
+
+    The same architecture with Keras's own layers in the place of this package's, whose weights are
+    the means of the posteriors ("mean") or one draw of them all ("sample"): for a file that needs
+    nothing but Keras, for TensorFlow Lite, or for speed. Layers are replaced wherever they are: in
+    nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments.
+    The model that is passed stays as it is.
+
+    Other layers are cloned with their weights and what they have learnt from data. Functions need
+    not be registered, as no file is written. A distribution at the end of the model stays there: a
+    file of such a model needs this package, and functions that are registered.
+
+    The outputs at the mean of the weights are not the mean of the outputs, and say nothing of what
+    is uncertain: see `predict_draws()`.
+
+    Args:
+        model: A Keras 3 model, sequential or functional.
+
+    Returns:
+        A Keras model, not compiled.
+
+    Raises:
+        ArgumentError: If `model` is not sequential or functional, or holds no built layer with a
+            posterior; or if a posterior would remain, in a layer that another one makes by itself.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import as_deterministic, layer_dense_flipout
+        >>> model = keras.Sequential([keras.Input((3,))])
+        >>> model = layer_dense_flipout(model, units=2)
+        >>> [type(layer).__name__ for layer in as_deterministic(model).layers]
+        ['Dense']
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 2, input_shape = 3)
+        as_deterministic(model)
+
+    Reference:
+        Blundell et al. (2015).
+    """
     weights = checks.choice("weights", weights, ("mean", "sample"))
     bayesian_layers(model)
     copy = copy_of(
@@ -77,51 +85,7 @@ _ESTIMATORS = ("flipout", "reparameterization", "local_reparameterization")
 _REPLACED = ("regularizer", "constraint")
 
 
-@model_function(
-    title="Bayesian model of a plain Keras one",
-    formula="w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)",
-    details=(
-        "The same architecture with this package's layers in the place of Keras's dense, "
-        "convolution, recurrent and embedding layers, under the same names and wherever they are: "
-        "in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as "
-        "arguments. Layers that do not have the estimator get the reparameterization estimator. "
-        "The model that is passed stays as it is.",
-        "Other layers are cloned with their weights and what they have learnt from data. A warning "
-        "names those with kernels that stay plain, and says why: layers that another layer makes "
-        "by itself, as `MultiHeadAttention` does, and layers without a Bayesian counterpart, such "
-        "as the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.",
-        "Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using "
-        "a deterministic network) posteriors and priors of the kernels are centred on the trained "
-        "weights w0, and biases start at theirs: training then finds out how sure each weight is, "
-        "from where it stands. A prior function of your own keeps the mean that it gives, unless "
-        "it takes it from a variable `<name>_loc`. The standard deviation is delta |w0| for each "
-        "weight; a zero counts as a weight of the mean absolute value of its kernel, or of 0.1 "
-        "where all are zero. No standard deviation is below the smallest step from 1 in the dtype "
-        "of the variables. Divide the divergence by the number of examples with `scale_kl()`.",
-        "Regularizers and constraints of kernels and biases are left out, with a warning: the "
-        "prior takes their place.",
-    ),
-    further="`kernel_prior_fn` and its like: arguments for all layers that are put in.",
-    own_prose={"model": COPIED_MODEL},
-    returns="A Keras model, not compiled.",
-    raises="If `model` is not sequential or functional, holds no layer that can be Bayesian, or "
-    "holds one that is quantized; with MOPED, if a posterior function of your own does not take "
-    "its mean from a variable `<name>_loc`; or if an argument breaks a rule that is stated here.",
-    python_example="""\
->>> import keras
->>> from bayeslayers import as_bayesian
->>> plain = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
->>> model = as_bayesian(plain, estimator="flipout", moped=True)
->>> [type(layer).__name__ for layer in model.layers]
-['DenseFlipout']""",
-    r_example="""\
-keras <- reticulate::import("keras")
-plain <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L)))
-as_bayesian(plain, estimator = "flipout", moped = TRUE)""",
-    reference="Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in "
-    "Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial "
-    "Intelligence. https://arxiv.org/abs/1906.05323",
-)
+@verb()
 def as_bayesian(
     model: keras.Model,
     estimator: str = "flipout",
@@ -129,6 +93,64 @@ def as_bayesian(
     delta: float = 0.1,
     **kwargs: Any,
 ) -> keras.Model:
+    """Bayesian model of a plain Keras one.
+
+        w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)
+
+    The same architecture with this package's layers in the place of Keras's dense, convolution,
+    recurrent and embedding layers, under the same names and wherever they are: in nested models, in
+    wrappers such as `Bidirectional`, and in any layer that has them as arguments. Layers that do
+    not have the estimator get the reparameterization estimator. The model that is passed stays as
+    it is.
+
+    Other layers are cloned with their weights and what they have learnt from data. A warning names
+    those with kernels that stay plain, and says why: layers that another layer makes by itself, as
+    `MultiHeadAttention` does, and layers without a Bayesian counterpart, such as the cells of
+    `RNN`. Low-rank updates (LoRA) are added to the kernels first.
+
+    Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using a
+    deterministic network) posteriors and priors of the kernels are centred on the trained weights
+    w0, and biases start at theirs: training then finds out how sure each weight is, from where it
+    stands. A prior function of your own keeps the mean that it gives, unless it takes it from a
+    variable `<name>_loc`. The standard deviation is delta |w0| for each weight; a zero counts as a
+    weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard
+    deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence
+    by the number of examples with `scale_kl()`.
+
+    Regularizers and constraints of kernels and biases are left out, with a warning: the prior takes
+    their place.
+
+    Args:
+        model: A Keras 3 model, sequential or functional.
+        **kwargs: `kernel_prior_fn` and its like: arguments for all layers that are put in.
+
+    Returns:
+        A Keras model, not compiled.
+
+    Raises:
+        ArgumentError: If `model` is not sequential or functional, holds no layer that can be
+            Bayesian, or holds one that is quantized; with MOPED, if a posterior function of your
+            own does not take its mean from a variable `<name>_loc`; or if an argument breaks a rule
+            that is stated here.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import as_bayesian
+        >>> plain = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        >>> model = as_bayesian(plain, estimator="flipout", moped=True)
+        >>> [type(layer).__name__ for layer in model.layers]
+        ['DenseFlipout']
+
+    R example:
+        keras <- reticulate::import("keras")
+        plain <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L)))
+        as_bayesian(plain, estimator = "flipout", moped = TRUE)
+
+    Reference:
+        Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep
+            Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence.
+            https://arxiv.org/abs/1906.05323
+    """
     estimator = checks.choice("estimator", estimator, _ESTIMATORS)
     moped, delta = checks.boolean("moped", moped), checks.positive_number("delta", delta)
     arguments = {"kernel_prior_fn": NormalAround()} if moped else {}

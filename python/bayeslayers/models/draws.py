@@ -2,69 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.contract.functions import model_function
+from bayeslayers.contract.functions import verb
 from bayeslayers.predictive.evaluation import Evaluation
 from bayeslayers.predictive.outputs import OutputKind, Outputs, listed
 from bayeslayers.predictive.results import all_draws
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
 _KINDS = ("mean", "sample")
 
-_REFERENCE = (
-    "Wilson, A. G., and Izmailov, P. (2020). Bayesian Deep Learning and a Probabilistic "
-    "Perspective of Generalization. Advances in Neural Information Processing Systems 33. "
-    "https://arxiv.org/abs/2002.08791"
-)
 
-
-@model_function(
-    title="Draw from a model's predictive distribution",
-    formula="f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws",
-    details=(
-        "Each draw is one function: one sample of every weight, the same for all inputs. So draws "
-        "can be plotted as curves, and what is computed from a draw is a draw of what is computed. "
-        "Whatever their estimator, layers take the sampled kernel once, which costs one linear "
-        "map. Layers other than this package's do what they do in prediction. Stateful layers are "
-        "refused, here and in the other functions of predictions: each draw would go on from the "
-        "state of another.",
-        "Where the model ends in a distribution, `mean` is that distribution's mean under each "
-        'draw of the weights, and `sample` a draw of the outcome from it, so that the "samples" '
-        "hold the noise of the data as well. The mean of a distribution over classes is their "
-        "probabilities. Where the model ends in a tensor, only `mean` is there: the outputs.",
-        "The same `seed` gives the same draws of the weights, and so the same `mean`, whatever the "
-        "batch size; the first of many draws are those of few. The noise of a `sample` follows "
-        "from the seed and from the batch that an example is in: it is the same where the batches "
-        "are.",
-        "All draws are returned, and take as much memory as the array that holds them. Beside it "
-        "there are those of one batch.",
-    ),
-    returns="{array} of shape (draws, n, ...); for a model of several outputs, one for each, in a "
-    "list or a {dictionary} as the model returns them.",
-    raises="If an argument breaks a rule that is stated here.",
-    python_example="""\
->>> import keras
->>> from bayeslayers import layer_dense_flipout, predict_draws
->>> model = keras.Sequential([keras.Input((3,))])
->>> model = layer_dense_flipout(model, units=2)
->>> predict_draws(model, keras.ops.ones((5, 3)), draws=10, verbose=0).shape
-(10, 5, 2)""",
-    r_example="""\
-keras <- reticulate::import("keras")
-model <- keras$Sequential() |>
-  layer_dense_flipout(units = 2, input_shape = 3)
-dim(predict_draws(model, array(1, c(5, 3)), draws = 10, verbose = 0))""",
-    reference=_REFERENCE,
-    r_result="as_predictive_draws",
-)
+@verb(r_result="as_predictive_draws")
 def predict_draws(
     model: keras.Model,
     x: ArrayLike,
@@ -75,6 +27,54 @@ def predict_draws(
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> np.ndarray:
+    """Draw from a model's predictive distribution.
+
+        f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws
+
+    Each draw is one function: one sample of every weight, the same for all inputs. So draws can be
+    plotted as curves, and what is computed from a draw is a draw of what is computed. Whatever
+    their estimator, layers take the sampled kernel once, which costs one linear map. Layers other
+    than this package's do what they do in prediction. Stateful layers are refused, here and in the
+    other functions of predictions: each draw would go on from the state of another.
+
+    Where the model ends in a distribution, `mean` is that distribution's mean under each draw of
+    the weights, and `sample` a draw of the outcome from it, so that the "samples" hold the noise of
+    the data as well. The mean of a distribution over classes is their probabilities. Where the
+    model ends in a tensor, only `mean` is there: the outputs.
+
+    The same `seed` gives the same draws of the weights, and so the same `mean`, whatever the batch
+    size; the first of many draws are those of few. The noise of a `sample` follows from the seed
+    and from the batch that an example is in: it is the same where the batches are.
+
+    All draws are returned, and take as much memory as the array that holds them. Beside it there
+    are those of one batch.
+
+    Returns:
+        A NumPy array of shape (draws, n, ...); for a model of several outputs, one for each, in a
+        list or a dictionary as the model returns them.
+
+    Raises:
+        ArgumentError: If an argument breaks a rule that is stated here.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_flipout, predict_draws
+        >>> model = keras.Sequential([keras.Input((3,))])
+        >>> model = layer_dense_flipout(model, units=2)
+        >>> predict_draws(model, keras.ops.ones((5, 3)), draws=10, verbose=0).shape
+        (10, 5, 2)
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 2, input_shape = 3)
+        dim(predict_draws(model, array(1, c(5, 3)), draws = 10, verbose = 0))
+
+    Reference:
+        Wilson, A. G., and Izmailov, P. (2020). Bayesian Deep Learning and a Probabilistic
+            Perspective of Generalization. Advances in Neural Information Processing Systems 33.
+            https://arxiv.org/abs/2002.08791
+    """
     kind = checks.choice("kind", kind, _KINDS)
     evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
     outputs = evaluation.outputs

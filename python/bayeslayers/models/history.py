@@ -3,41 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.contract.functions import model_function
-
-if TYPE_CHECKING:
-    import pandas as pd
+from bayeslayers.contract.functions import verb
 
 _OF_VALIDATION = "val_"
 
 
-@model_function(
-    title="The history of a training as a table",
-    formula="loss = negative_log_likelihood + kl_divergence",
-    details=(
-        "A row for each epoch and figure: `epoch`, counted from 1; `data`, which is `training` or "
-        "`validation`; `figure`, its name, without `val_`; and `value`. With "
-        "`callback_kl_history()`, likelihood and divergence are among the figures.",
-    ),
-    returns="A data frame.",
-    raises="If `history` is not what `fit()` returned.",
-    python_example="""\
->>> from bayeslayers import training_history
->>> table = training_history({"loss": [2.0, 1.5], "val_loss": [2.5, 2.0]})
->>> list(table["data"])
-['training', 'training', 'validation', 'validation']""",
-    r_example="training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2)))",
-    reference="Chollet, F. and others (2015). Keras. https://keras.io",
-    r_result="as_training_history",
-)
+@verb(r_result="as_training_history")
 def training_history(history: Any) -> pd.DataFrame:
-    import pandas as pd
+    """The history of a training as a table.
 
+        loss = negative_log_likelihood + kl_divergence
+
+    A row for each epoch and figure: `epoch`, counted from 1; `data`, which is `training` or
+    `validation`; `figure`, its name, without `val_`; and `value`. With `callback_kl_history()`,
+    likelihood and divergence are among the figures.
+
+    Returns:
+        A data frame.
+
+    Raises:
+        ArgumentError: If `history` is not what `fit()` returned.
+
+    Example:
+        >>> from bayeslayers import training_history
+        >>> table = training_history({"loss": [2.0, 1.5], "val_loss": [2.5, 2.0]})
+        >>> list(table["data"])
+        ['training', 'training', 'validation', 'validation']
+
+    R example:
+        training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2)))
+
+    Reference:
+        Chollet, F. and others (2015). Keras. https://keras.io
+    """
     rows = [
         (epoch, _data(name), name.removeprefix(_OF_VALIDATION), value)
         for name, values in _figures(history).items()

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import functools
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.functions import verb
 from bayeslayers.models.posterior import posterior_draws
 from bayeslayers.models.scores import check_labels_of, check_noise, likelihood_of_classes
 from bayeslayers.models.summary import CLASSES, class_log_probabilities, kind_of_output
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.results import Results
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
-
+@verb(checks_names=False)
 def as_inference_data(
     model: keras.Model,
     x: ArrayLike | None = None,
@@ -41,18 +41,7 @@ def as_inference_data(
     array `constant_data`; with `y` as well, `log_likelihood` and `observed_data`.
 
     Args:
-        model: A Keras 3 model, sequential, functional or subclassed.
         x: Inputs in any form that `predict()` takes, or `None`.
-        y: Targets, one for each example: an array or a tensor; or a list or dictionary that holds
-            them for each output. Classes may also be a pandas categorical, with as many categories
-            as the model has classes. With `None` those that come with `x`, if there are any.
-        draws: Positive whole number: how many draws.
-        outputs: What the outputs are, where they are a tensor: "values", or "probabilities" or
-            "logits" of classes; "auto" stands for values. For a distribution, leave "auto".
-        batch_size: Positive whole number: how many examples are computed at once. With `None` as
-            many as `predict_draws()` takes.
-        seed: Whole number that the draws follow from, or `None`.
-        output: Which of several outputs of the model is meant: its name, or its place from 0.
 
     Returns:
         ArviZ's InferenceData, which from ArviZ 1.0 on is a DataTree of xarray.

@@ -6,41 +6,19 @@ import itertools
 import math
 import random
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from bayeslayers.architecture.walk import all_layers, bayesian_layers
 from bayeslayers.base_layers.bayesian_layer import Divergence
 from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
 from bayeslayers.contract import checks
-from bayeslayers.contract.functions import model_function
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import keras
-    import pandas as pd
-
-_BLUNDELL = (
-    "Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in "
-    "Neural Networks. International Conference on Machine Learning. "
-    "https://arxiv.org/abs/1505.05424"
-)
-_PYTHON_MODEL = """\
->>> import keras
->>> from bayeslayers import layer_dense_flipout, {name}
->>> model = keras.Sequential([keras.Input((3,))])
->>> model = layer_dense_flipout(model, units=4)
-"""
-_R_MODEL = """\
-keras <- reticulate::import("keras")
-model <- keras$Sequential() |>
-  layer_dense_flipout(units = 4, input_shape = 3)
-"""
-
+from bayeslayers.contract.functions import verb
 
 _COLUMNS = ["layer", "weight", "parameters", "divergence", "mcse", "scale", "loss"]
 
@@ -68,40 +46,54 @@ class KLDivergence:
     __repr__ = __str__
 
 
-@model_function(
-    title="Kullback-Leibler divergence of a model",
-    formula="KL = sum over weights of KL(q(w) || p(w))",
-    details=(
-        "The divergence at the variables' current values, of each weight that has a posterior, a "
-        "prior and a divergence function. A divergence without a closed form is estimated: it is "
-        "the mean over `draws` draws of the weight, and `mcse` is the Monte Carlo standard error "
-        "of that mean (the standard deviation over draws, divided by the square root of their "
-        "number; not defined for a single draw). `mcse` is 0 where no draw matters: for closed "
-        "forms, which are computed once, and for functions of the caller's that give the same "
-        "number for two draws.",
-        "`scale` is what the loss holds of it: what `scale_kl()` set, times a layer's own "
-        "`kl_weight`, times the factor of `callback_kl_annealing()` inside a step of that "
-        "training. A divergence function of the caller's is taken as it is.",
-        "The draws are not those of training, which goes on as if nothing had been drawn.",
-    ),
-    returns="An object with `total` and `loss`, in nats, and `table`, a data frame with a row for "
-    "each weight.",
-    raises="If `model` is no Keras 3 model, or has no layer with a posterior that is built, or if "
-    "`draws` or `seed` breaks its rule.",
-    python_example=_PYTHON_MODEL.format(name="kl_divergence")
-    + """\
->>> kl = kl_divergence(model)
->>> list(kl.table.columns)
-['layer', 'weight', 'parameters', 'divergence', 'mcse', 'scale', 'loss']
->>> kl.total == float(kl.table["divergence"].sum())
-True""",
-    r_example=_R_MODEL + "kl_divergence(model)\nkl_divergence(model)$table",
-    reference=_BLUNDELL,
-    r_result="as_kl_divergence",
-)
+@verb(r_result="as_kl_divergence")
 def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None) -> KLDivergence:
-    import pandas as pd
+    """Kullback-Leibler divergence of a model.
 
+        KL = sum over weights of KL(q(w) || p(w))
+
+    The divergence at the variables' current values, of each weight that has a posterior, a prior
+    and a divergence function. A divergence without a closed form is estimated: it is the mean over
+    `draws` draws of the weight, and `mcse` is the Monte Carlo standard error of that mean (the
+    standard deviation over draws, divided by the square root of their number; not defined for a
+    single draw). `mcse` is 0 where no draw matters: for closed forms, which are computed once, and
+    for functions of the caller's that give the same number for two draws.
+
+    `scale` is what the loss holds of it: what `scale_kl()` set, times a layer's own `kl_weight`,
+    times the factor of `callback_kl_annealing()` inside a step of that training. A divergence
+    function of the caller's is taken as it is.
+
+    The draws are not those of training, which goes on as if nothing had been drawn.
+
+    Returns:
+        An object with `total` and `loss`, in nats, and `table`, a data frame with a row for each
+        weight.
+
+    Raises:
+        ArgumentError: If `model` is no Keras 3 model, or has no layer with a posterior that is
+            built, or if `draws` or `seed` breaks its rule.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_flipout, kl_divergence
+        >>> model = keras.Sequential([keras.Input((3,))])
+        >>> model = layer_dense_flipout(model, units=4)
+        >>> kl = kl_divergence(model)
+        >>> list(kl.table.columns)
+        ['layer', 'weight', 'parameters', 'divergence', 'mcse', 'scale', 'loss']
+        >>> kl.total == float(kl.table["divergence"].sum())
+        True
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 4, input_shape = 3)
+        kl_divergence(model)
+        kl_divergence(model)$table
+
+    Reference:
+        Blundell et al. (2015).
+    """
     draws = checks.positive_integer("draws", draws)
     given = checks.seed("seed", seed)
     found = {layer: layer.divergences() for layer in bayesian_layers(model)}
@@ -152,30 +144,47 @@ def _mean_over_draws(
         return float(np.mean(values)), float(np.std(values, ddof=1) / math.sqrt(draws))
 
 
-@model_function(
-    title="Scale the divergence of a model for a loss that is a mean over examples",
-    formula="loss = mean over examples of -log p(y | x, w) + KL / num_examples",
-    details=(
-        "Every divergence that the model's layers add to its losses is divided by `num_examples`. "
-        "Keras's losses are means over examples, and the divergence is one number for the whole "
-        "training set: without the scale it drowns the likelihood.",
-        "The scale belongs to the layers: it is saved with the model and cloned with it, holds "
-        "under a loss that has been compiled already, and is set anew by another call. 1 is where "
-        "it starts. A loss that is a sum over a batch of b examples needs `num_examples` / b.",
-    ),
-    returns="The model, with its layers scaled.",
-    raises="If `num_examples` is missing or not a positive number, or `model` has no layer with a "
-    "posterior.",
-    python_example=_PYTHON_MODEL.format(name="kl_divergence, scale_kl")
-    + """\
->>> model = scale_kl(model, num_examples=1000)
->>> kl = kl_divergence(model)
->>> abs(kl.loss - kl.total / 1000) < 1e-6
-True""",
-    r_example=_R_MODEL + "model |> scale_kl(num_examples = 1000)\nkl_divergence(model)",
-    reference=_BLUNDELL,
-)
+@verb()
 def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
+    """Scale the divergence of a model for a loss that is a mean over examples.
+
+        loss = mean over examples of -log p(y | x, w) + KL / num_examples
+
+    Every divergence that the model's layers add to its losses is divided by `num_examples`. Keras's
+    losses are means over examples, and the divergence is one number for the whole training set:
+    without the scale it drowns the likelihood.
+
+    The scale belongs to the layers: it is saved with the model and cloned with it, holds under a
+    loss that has been compiled already, and is set anew by another call. 1 is where it starts. A
+    loss that is a sum over a batch of b examples needs `num_examples` / b.
+
+    Returns:
+        The model, with its layers scaled.
+
+    Raises:
+        ArgumentError: If `num_examples` is missing or not a positive number, or `model` has no
+            layer with a posterior.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_flipout, kl_divergence, scale_kl
+        >>> model = keras.Sequential([keras.Input((3,))])
+        >>> model = layer_dense_flipout(model, units=4)
+        >>> model = scale_kl(model, num_examples=1000)
+        >>> kl = kl_divergence(model)
+        >>> abs(kl.loss - kl.total / 1000) < 1e-6
+        True
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 4, input_shape = 3)
+        model |> scale_kl(num_examples = 1000)
+        kl_divergence(model)
+
+    Reference:
+        Blundell et al. (2015).
+    """
     num_examples = checks.positive_number("num_examples", num_examples)
     layers = bayesian_layers(model)
     own = [layer.name for layer in layers if layer.has_own_divergence()]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from bayeslayers.architecture.cloning import copy_of
 from bayeslayers.architecture.walk import bayesian_layers
@@ -13,8 +15,7 @@ from bayeslayers.base_layers.random_weight import RandomWeight
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.contract.functions import model_function
-from bayeslayers.contract.model_arguments import COPIED_MODEL
+from bayeslayers.contract.functions import verb
 from bayeslayers.models.conversion import as_deterministic
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.inputs import Inputs, repeatable
@@ -22,54 +23,52 @@ from bayeslayers.predictive.outputs import OutputKind
 from bayeslayers.predictive.results import Results
 from bayeslayers.predictive.targets import Targets
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import ArrayLike
-
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
-_REFERENCE = (
-    "Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in "
-    "Neural Networks. International Conference on Machine Learning. "
-    "https://arxiv.org/abs/1505.05424"
-)
-_PYTHON_MODEL = """\
->>> import keras
->>> from bayeslayers import layer_dense_flipout, {name}
->>> model = keras.Sequential([keras.Input((3,))])
->>> model = layer_dense_flipout(model, units=4)
-"""
-_R_MODEL = """\
-keras <- reticulate::import("keras")
-model <- keras$Sequential() |>
-  layer_dense_flipout(units = 4, input_shape = 3)
-"""
 
 
-@model_function(
-    title="Prune a Bayesian model by signal-to-noise ratio",
-    formula="w[i] = 0   where   |loc[i]| / scale[i] < snr",
-    details=(
-        "A copy of the model in which the weights that the posterior is least sure of are zero: "
-        "their mean is zero, and their scale the smallest there is, 1e-7 in single precision. "
-        "Give either the ratio `snr`, or the `share` of all random weights to remove. Biases and "
-        "the model that is passed stay as they are. Functions need not be registered, as no file "
-        "is written.",
-        "The copy is for prediction: the divergence of a weight that is all but certain is large, "
-        "and training would revive it.",
-    ),
-    own_prose={"model": COPIED_MODEL},
-    returns="A Keras model of the same layers, not compiled.",
-    raises="If not just one of `snr` and `share` is given, or breaks its rule; if a posterior is "
-    "not the default; or if `model` is not sequential or functional.",
-    python_example=_PYTHON_MODEL.format(name="prune")
-    + """\
->>> pruned = prune(model, share=0.5)
->>> int((pruned.layers[0].kernel_posterior.mean().numpy() == 0).sum())
-6""",
-    r_example=_R_MODEL + "pruned <- prune(model, share = 0.5)\npruned$layers[[1]]$kernel_posterior",
-    reference=_REFERENCE,
-)
+@verb()
 def prune(model: keras.Model, snr: float | None = None, share: float | None = None) -> keras.Model:
+    """Prune a Bayesian model by signal-to-noise ratio.
+
+        w[i] = 0   where   |loc[i]| / scale[i] < snr
+
+    A copy of the model in which the weights that the posterior is least sure of are zero: their
+    mean is zero, and their scale the smallest there is, 1e-7 in single precision. Give either the
+    ratio `snr`, or the `share` of all random weights to remove. Biases and the model that is passed
+    stay as they are. Functions need not be registered, as no file is written.
+
+    The copy is for prediction: the divergence of a weight that is all but certain is large, and
+    training would revive it.
+
+    Args:
+        model: A Keras 3 model, sequential or functional.
+
+    Returns:
+        A Keras model of the same layers, not compiled.
+
+    Raises:
+        ArgumentError: If not just one of `snr` and `share` is given, or breaks its rule; if a
+            posterior is not the default; or if `model` is not sequential or functional.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_flipout, prune
+        >>> model = keras.Sequential([keras.Input((3,))])
+        >>> model = layer_dense_flipout(model, units=4)
+        >>> pruned = prune(model, share=0.5)
+        >>> int((pruned.layers[0].kernel_posterior.mean().numpy() == 0).sum())
+        6
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 4, input_shape = 3)
+        pruned <- prune(model, share = 0.5)
+        pruned$layers[[1]]$kernel_posterior
+
+    Reference:
+        Blundell et al. (2015).
+    """
     if (snr is None) == (share is None):
         rule = "must be given, or `share`, and not both"
         raise ArgumentError("snr", rule, {"snr": snr, "share": share})
@@ -85,34 +84,7 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
     return pruned
 
 
-@model_function(
-    title="What pruning costs: a metric against the share of weights removed",
-    formula="metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))",
-    details=(
-        "For each share the model is pruned (see `prune()`) and evaluated at the means of its "
-        "posteriors, as in Blundell et al. A distribution at the end of the model is evaluated by "
-        "its mean, one over classes by the probabilities.",
-        "`y` may be {none} where the targets come with `x`. Inputs that come in batches are kept "
-        "in memory, as all shares go through the same.",
-    ),
-    own_prose={"model": COPIED_MODEL},
-    returns="A data frame with the columns `share`, `snr` (the ratio below which weights were "
-    "removed), `removed` (how many), and one named after the metric.",
-    raises="If an argument breaks a rule that is stated here; see also `prune()`.",
-    python_example=_PYTHON_MODEL.format(name="pruning_curve")
-    + """\
->>> x, y = keras.ops.ones((8, 3)), keras.ops.ones((8, 4))
->>> list(pruning_curve(model, x, y, metric="mean_squared_error", shares=(0.0, 0.5)))
-['share', 'snr', 'removed', 'mean_squared_error']""",
-    r_example=_R_MODEL
-    + """\
-pruning_curve(
-  model, array(1, c(8, 3)), array(1, c(8, 4)),
-  metric = "mean_squared_error", shares = c(0, 0.5)
-)""",
-    reference=_REFERENCE,
-    r_result="as_data_frame",
-)
+@verb(r_result="as_data_frame")
 def pruning_curve(
     model: keras.Model,
     x: ArrayLike,
@@ -121,8 +93,48 @@ def pruning_curve(
     shares: tuple[float, ...] = SHARES,
     output: str | int | None = None,
 ) -> pd.DataFrame:
-    import pandas as pd
+    """What pruning costs: a metric against the share of weights removed.
 
+        metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))
+
+    For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors,
+    as in Blundell et al. A distribution at the end of the model is evaluated by its mean, one over
+    classes by the probabilities.
+
+    `y` may be `None` where the targets come with `x`. Inputs that come in batches are kept in
+    memory, as all shares go through the same.
+
+    Args:
+        model: A Keras 3 model, sequential or functional.
+
+    Returns:
+        A data frame with the columns `share`, `snr` (the ratio below which weights were removed),
+        `removed` (how many), and one named after the metric.
+
+    Raises:
+        ArgumentError: If an argument breaks a rule that is stated here; see also `prune()`.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_flipout, pruning_curve
+        >>> model = keras.Sequential([keras.Input((3,))])
+        >>> model = layer_dense_flipout(model, units=4)
+        >>> x, y = keras.ops.ones((8, 3)), keras.ops.ones((8, 4))
+        >>> list(pruning_curve(model, x, y, metric="mean_squared_error", shares=(0.0, 0.5)))
+        ['share', 'snr', 'removed', 'mean_squared_error']
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 4, input_shape = 3)
+        pruning_curve(
+          model, array(1, c(8, 3)), array(1, c(8, 4)),
+          metric = "mean_squared_error", shares = c(0, 0.5)
+        )
+
+    Reference:
+        Blundell et al. (2015).
+    """
     shares = checks.probabilities("shares", shares)
     found = _metric(metric)
     evaluation = Evaluation(model, repeatable(x), draws=1, seed=0)

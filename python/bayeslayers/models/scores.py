@@ -6,14 +6,16 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.contract.functions import model_function
+from bayeslayers.contract.functions import verb
 from bayeslayers.models.summary import (
     CLASSES,
     check_order,
@@ -27,36 +29,8 @@ from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.outputs import OutputKind
 from bayeslayers.predictive.results import Results
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import ArrayLike
-
 LEVELS = (0.5, 0.9)
 _BY = ("model", "example")
-_GNEITING = (
-    "Gneiting, T., and Raftery, A. E. (2007). Strictly Proper Scoring Rules, Prediction, and "
-    "Estimation. Journal of the American Statistical Association 102(477), 359-378. "
-    "https://doi.org/10.1198/016214506000001437"
-)
-_GUO = (
-    "Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern Neural "
-    "Networks. International Conference on Machine Learning. https://arxiv.org/abs/1706.04599"
-)
-_PYTHON_MODEL = """\
->>> import keras
->>> from bayeslayers import layer_dense_flipout, layer_distribution_lambda, {name}, tfp
->>> model = layer_dense_flipout(keras.Sequential([keras.Input((3,))]), units=1)
->>> model = layer_distribution_lambda(model, lambda t: tfp.distributions.Normal(t, 0.5))
->>> x, y = keras.ops.ones((8, 3)), keras.ops.ones((8, 1))
-"""
-_R_MODEL = """\
-keras <- reticulate::import("keras")
-model <- keras$Sequential() |>
-  layer_dense_flipout(units = 1, input_shape = 3) |>
-  layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
-x <- array(1, c(8, 3))
-y <- array(1, c(8, 1))
-"""
 
 
 _INTERVAL = (
@@ -80,29 +54,7 @@ _LOGITS = (
 )
 
 
-@model_function(
-    title="Log-likelihood of observations under each draw of the weights",
-    formula="log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws",
-    details=(
-        "What cross-validation and information criteria are computed from (WAIC, PSIS-LOO), and "
-        "the log score. The model ends in a distribution, or in the probabilities or logits of "
-        "classes, which `outputs` then has to name; `y` holds classes counted from 0, as `fit()` "
-        "takes them, or 0 and 1 in a column for each class.",
-        _LOGITS,
-        "The same `seed` stands for the same draws of the weights as in `predict_draws()`.",
-    ),
-    returns="{array} of shape (draws, n).",
-    raises="If the model ends in a tensor of values, which leave no likelihood, or an argument "
-    "breaks a rule that is stated here.",
-    python_example=_PYTHON_MODEL.format(name="log_likelihood")
-    + """\
->>> log_likelihood(model, x, y, draws=10, verbose=0).shape
-(10, 8)""",
-    r_example=_R_MODEL + "dim(log_likelihood(model, x, y, draws = 10, verbose = 0))",
-    reference="Vehtari, A., Gelman, A., and Gabry, J. (2017). Practical Bayesian Model Evaluation "
-    "Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432. "
-    "https://doi.org/10.1007/s11222-016-9696-4",
-)
+@verb(notes=(_LOGITS,))
 def log_likelihood(
     model: keras.Model,
     x: ArrayLike,
@@ -114,6 +66,48 @@ def log_likelihood(
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> np.ndarray:
+    """Log-likelihood of observations under each draw of the weights.
+
+        log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws
+
+    What cross-validation and information criteria are computed from (WAIC, PSIS-LOO), and the log
+    score. The model ends in a distribution, or in the probabilities or logits of classes, which
+    `outputs` then has to name; `y` holds classes counted from 0, as `fit()` takes them, or 0 and 1
+    in a column for each class.
+
+    The same `seed` stands for the same draws of the weights as in `predict_draws()`.
+
+    Returns:
+        A NumPy array of shape (draws, n).
+
+    Raises:
+        ArgumentError: If the model ends in a tensor of values, which leave no likelihood, or an
+            argument breaks a rule that is stated here.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_flipout, layer_distribution_lambda
+        >>> from bayeslayers import log_likelihood, tfp
+        >>> model = layer_dense_flipout(keras.Sequential([keras.Input((3,))]), units=1)
+        >>> model = layer_distribution_lambda(model, lambda t: tfp.distributions.Normal(t, 0.5))
+        >>> x, y = keras.ops.ones((8, 3)), keras.ops.ones((8, 1))
+        >>> log_likelihood(model, x, y, draws=10, verbose=0).shape
+        (10, 8)
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 1, input_shape = 3) |>
+          layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+        x <- array(1, c(8, 3))
+        y <- array(1, c(8, 1))
+        dim(log_likelihood(model, x, y, draws = 10, verbose = 0))
+
+    Reference:
+        Vehtari, A., Gelman, A., and Gabry, J. (2017). Practical Bayesian Model Evaluation Using
+            Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432.
+            https://doi.org/10.1007/s11222-016-9696-4
+    """
     evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
     only = evaluation.outputs.only(output)
     kind = kind_of_output(only, outputs)
@@ -143,51 +137,7 @@ def likelihood_of_classes(log_p: np.ndarray, y: np.ndarray) -> np.ndarray:
     return _of_labels(np.moveaxis(log_p, 0, 1), _labels(y, log_p.shape[-1])).T
 
 
-@model_function(
-    title="Scores of a model's predictive distribution",
-    formula="log_score = log E_w[p(y | x, w)]\n"
-    "crps = E|Y - y| - E|Y - Y'| / 2\n"
-    "pit = P(Y < y) + P(Y = y) / 2\n"
-    "covered = quantile((1 - level) / 2) <= y <= quantile((1 + level) / 2)\n"
-    "brier = sum over classes k of (P(k) - [y = k])^2",
-    details=(
-        "Y and Y' are independent draws of the outcome: of the weights, and of the noise under "
-        "them. E and P are means over the draws, and those over Y and Y' are over pairs of two "
-        "different draws, so that `crps` is without bias for any number of draws from 2 on; of few "
-        "draws, that of a single example may be below zero.",
-        "For values, by example: a row for each example and each output, with the outcome `y`, the "
-        "probability integral transform `pit`, which is uniform where the model is calibrated, "
-        "the continuous ranked probability score `crps`, in the units of `y`, the `log_score` of "
-        "the example (all its outputs together), and for each of `levels` whether the central "
-        "interval of that probability `covered` the outcome. By model: one row with `n`, the root "
-        "mean squared error `rmse` of the predictive mean, and the means of the others, of which "
-        "`coverage_90` is the share of outcomes in the interval of 90 %.",
-        _INTERVAL,
-        "For classes, by example: `y`, counted from 0 as `fit()` takes it, the `probability` of "
-        "that class, whether the most probable class was `correct`, `brier` and `log_score`. By "
-        "model: `n`, `accuracy`, `brier`, `log_score`, and the expected `calibration_error` over "
-        "`bins` of equal width.",
-        _LOGITS,
-        "Higher is better for `log_score`, lower for `crps`, `rmse`, `brier` and "
-        "`calibration_error`.",
-        _MEMORY,
-    ),
-    returns="A data frame.",
-    raises="If the model ends in a tensor of values, which say nothing of their noise; if `draws` "
-    "is 1 and the outputs are values, as the CRPS needs two; if `y` holds what can't come from the "
-    "model; or if an argument breaks a rule that is stated here.",
-    python_example=_PYTHON_MODEL.format(name="predictive_scores")
-    + """\
->>> scores = predictive_scores(model, x, y, draws=100, verbose=0)
->>> list(scores)
-['n', 'rmse', 'crps', 'log_score', 'coverage_50', 'coverage_90']""",
-    r_example=_R_MODEL
-    + """\
-predictive_scores(model, x, y, draws = 100, verbose = 0)
-predictive_scores(model, x, y, draws = 100, by = "example", verbose = 0)""",
-    reference=_GNEITING + " " + _GUO,
-    r_result="as_scores",
-)
+@verb(notes=(_INTERVAL, _LOGITS, _MEMORY), r_result="as_scores")
 def predictive_scores(
     model: keras.Model,
     x: ArrayLike,
@@ -202,6 +152,66 @@ def predictive_scores(
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> pd.DataFrame:
+    """Scores of a model's predictive distribution.
+
+        log_score = log E_w[p(y | x, w)]
+        crps = E|Y - y| - E|Y - Y'| / 2
+        pit = P(Y < y) + P(Y = y) / 2
+        covered = quantile((1 - level) / 2) <= y <= quantile((1 + level) / 2)
+        brier = sum over classes k of (P(k) - [y = k])^2
+
+    Y and Y' are independent draws of the outcome: of the weights, and of the noise under them. E
+    and P are means over the draws, and those over Y and Y' are over pairs of two different draws,
+    so that `crps` is without bias for any number of draws from 2 on; of few draws, that of a single
+    example may be below zero.
+
+    For values, by example: a row for each example and each output, with the outcome `y`, the
+    probability integral transform `pit`, which is uniform where the model is calibrated, the
+    continuous ranked probability score `crps`, in the units of `y`, the `log_score` of the example
+    (all its outputs together), and for each of `levels` whether the central interval of that
+    probability `covered` the outcome. By model: one row with `n`, the root mean squared error
+    `rmse` of the predictive mean, and the means of the others, of which `coverage_90` is the share
+    of outcomes in the interval of 90 %.
+
+    For classes, by example: `y`, counted from 0 as `fit()` takes it, the `probability` of that
+    class, whether the most probable class was `correct`, `brier` and `log_score`. By model: `n`,
+    `accuracy`, `brier`, `log_score`, and the expected `calibration_error` over `bins` of equal
+    width.
+
+    Higher is better for `log_score`, lower for `crps`, `rmse`, `brier` and `calibration_error`.
+
+    Returns:
+        A data frame.
+
+    Raises:
+        ArgumentError: If the model ends in a tensor of values, which say nothing of their noise; if
+            `draws` is 1 and the outputs are values, as the CRPS needs two; if `y` holds what can't
+            come from the model; or if an argument breaks a rule that is stated here.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_flipout, layer_distribution_lambda
+        >>> from bayeslayers import predictive_scores, tfp
+        >>> model = layer_dense_flipout(keras.Sequential([keras.Input((3,))]), units=1)
+        >>> model = layer_distribution_lambda(model, lambda t: tfp.distributions.Normal(t, 0.5))
+        >>> x, y = keras.ops.ones((8, 3)), keras.ops.ones((8, 1))
+        >>> scores = predictive_scores(model, x, y, draws=100, verbose=0)
+        >>> list(scores)
+        ['n', 'rmse', 'crps', 'log_score', 'coverage_50', 'coverage_90']
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 1, input_shape = 3) |>
+          layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+        x <- array(1, c(8, 3))
+        y <- array(1, c(8, 1))
+        predictive_scores(model, x, y, draws = 100, verbose = 0)
+        predictive_scores(model, x, y, draws = 100, by = "example", verbose = 0)
+
+    Reference:
+        Gneiting and Raftery (2007). Guo et al. (2017).
+    """
     levels = checks.probabilities("levels", levels)
     bins = checks.positive_integer("bins", bins)
     by = checks.choice("by", by, _BY)
@@ -214,31 +224,7 @@ def predictive_scores(
     return _scores_of_classes(*_mean_of_classes(evaluation, only, kind, y), bins, by)
 
 
-@model_function(
-    title="Reliability curve: what a model says against what comes true",
-    formula="values:   coverage(level) = share of outcomes in the central interval of this level\n"
-    "classes:  accuracy(bin) against confidence(bin) = mean probability of the class chosen",
-    details=(
-        "For values, a row for each of the levels 1 / `bins`, 2 / `bins`, ... below 1, with the "
-        "columns `level`, `coverage` and `n`, how many outcomes there were.",
-        _INTERVAL,
-        "For classes, the examples are put into `bins` of equal width by the probability of the "
-        "most probable class: `lower`, `upper`, `n`, `confidence`, `accuracy`. Bins without "
-        "examples are left out.",
-        "A calibrated model stays near the diagonal. Above it, it is less sure than it could be, "
-        "below it surer than it should be.",
-        _MEMORY,
-    ),
-    returns="A data frame.",
-    raises="As `predictive_scores()` does.",
-    python_example=_PYTHON_MODEL.format(name="reliability_curve")
-    + """\
->>> list(reliability_curve(model, x, y, draws=100, verbose=0))
-['level', 'coverage', 'n']""",
-    r_example=_R_MODEL + "reliability_curve(model, x, y, draws = 100, verbose = 0)",
-    reference=_GUO,
-    r_result="as_reliability",
-)
+@verb(notes=(_INTERVAL, _MEMORY), r_result="as_reliability")
 def reliability_curve(
     model: keras.Model,
     x: ArrayLike,
@@ -251,8 +237,49 @@ def reliability_curve(
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> pd.DataFrame:
-    import pandas as pd
+    """Reliability curve: what a model says against what comes true.
 
+        values:   coverage(level) = share of outcomes in the central interval of this level
+        classes:  accuracy(bin) against confidence(bin) = mean probability of the class chosen
+
+    For values, a row for each of the levels 1 / `bins`, 2 / `bins`, ... below 1, with the columns
+    `level`, `coverage` and `n`, how many outcomes there were.
+
+    For classes, the examples are put into `bins` of equal width by the probability of the most
+    probable class: `lower`, `upper`, `n`, `confidence`, `accuracy`. Bins without examples are left
+    out.
+
+    A calibrated model stays near the diagonal. Above it, it is less sure than it could be, below it
+    surer than it should be.
+
+    Returns:
+        A data frame.
+
+    Raises:
+        ArgumentError: As `predictive_scores()` does.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_flipout, layer_distribution_lambda
+        >>> from bayeslayers import reliability_curve, tfp
+        >>> model = layer_dense_flipout(keras.Sequential([keras.Input((3,))]), units=1)
+        >>> model = layer_distribution_lambda(model, lambda t: tfp.distributions.Normal(t, 0.5))
+        >>> x, y = keras.ops.ones((8, 3)), keras.ops.ones((8, 1))
+        >>> list(reliability_curve(model, x, y, draws=100, verbose=0))
+        ['level', 'coverage', 'n']
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 1, input_shape = 3) |>
+          layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+        x <- array(1, c(8, 3))
+        y <- array(1, c(8, 1))
+        reliability_curve(model, x, y, draws = 100, verbose = 0)
+
+    Reference:
+        Guo et al. (2017).
+    """
     bins = checks.positive_integer("bins", bins)
     evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
     only = evaluation.outputs.only(output)

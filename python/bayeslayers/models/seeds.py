@@ -11,52 +11,62 @@ from bayeslayers.architecture.walk import all_layers, check_model
 from bayeslayers.backend.tensorflow.stream import start_anew
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.contract.functions import model_function
+from bayeslayers.contract.functions import verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@model_function(
-    title="Give a model new streams of random numbers",
-    formula="stream of layer i = hash(seed, i)",
-    details=(
-        "Each layer that draws has a stream of random numbers. A file keeps how far it has come, "
-        "so that training goes on from the file as it would have gone on without. The price is "
-        "that a model that is loaded twice, or in several workers, makes the same noise in each. "
-        "`reseed()` starts the streams of all layers anew: with another seed in each worker, the "
-        "noise of the workers is independent, and with the same seed it is the same.",
-        "Layers are told apart by their place in the model, not by their names: a model and its "
-        "clone have the same noise under the same seed. The streams of layers, and of seeds next "
-        "to each other, have nothing in common. Layers within layers and the `keras.layers` that "
-        "draw, such as `Dropout`, are included. Weights stay as they are, and so does a "
-        "layer's argument `seed`, from which its first weights came.",
-        "`predict_draws()` and the functions that use it have seeds of their own, and need none of "
-        "this.",
-    ),
-    returns="The model, with new streams.",
-    raises="If `seed` breaks its rule, or `model` is no Keras 3 model or has no layer that draws.",
-    python_example="""\
->>> import keras
->>> from bayeslayers import layer_dense_flipout, reseed
->>> model = keras.Sequential([keras.Input((3,))])
->>> model = layer_dense_flipout(model, units=1)
->>> x = keras.ops.ones((2, 3))
->>> first = reseed(model, seed=1)(x)
->>> bool(keras.ops.all(reseed(model, seed=1)(x) == first))
-True
->>> bool(keras.ops.any(reseed(model, seed=2)(x) == first))
-False""",
-    r_example="""\
-keras <- reticulate::import("keras")
-model <- keras$Sequential() |>
-  layer_dense_flipout(units = 1, input_shape = 3)
-model |> reseed(seed = 1)
-model(array(1, c(2, 3)))""",
-    reference="Salmon, J. K., Moraes, M. A., Dror, R. O., and Shaw, D. E. (2011). Parallel Random "
-    "Numbers: As Easy as 1, 2, 3. SC11. https://doi.org/10.1145/2063384.2063405",
-)
+@verb()
 def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
+    """Give a model new streams of random numbers.
+
+        stream of layer i = hash(seed, i)
+
+    Each layer that draws has a stream of random numbers. A file keeps how far it has come, so that
+    training goes on from the file as it would have gone on without. The price is that a model that
+    is loaded twice, or in several workers, makes the same noise in each. `reseed()` starts the
+    streams of all layers anew: with another seed in each worker, the noise of the workers is
+    independent, and with the same seed it is the same.
+
+    Layers are told apart by their place in the model, not by their names: a model and its clone
+    have the same noise under the same seed. The streams of layers, and of seeds next to each other,
+    have nothing in common. Layers within layers and the `keras.layers` that draw, such as
+    `Dropout`, are included. Weights stay as they are, and so does a layer's argument `seed`, from
+    which its first weights came.
+
+    `predict_draws()` and the functions that use it have seeds of their own, and need none of this.
+
+    Returns:
+        The model, with new streams.
+
+    Raises:
+        ArgumentError: If `seed` breaks its rule, or `model` is no Keras 3 model or has no layer
+            that draws.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_flipout, reseed
+        >>> model = keras.Sequential([keras.Input((3,))])
+        >>> model = layer_dense_flipout(model, units=1)
+        >>> x = keras.ops.ones((2, 3))
+        >>> first = reseed(model, seed=1)(x)
+        >>> bool(keras.ops.all(reseed(model, seed=1)(x) == first))
+        True
+        >>> bool(keras.ops.any(reseed(model, seed=2)(x) == first))
+        False
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 1, input_shape = 3)
+        model |> reseed(seed = 1)
+        model(array(1, c(2, 3)))
+
+    Reference:
+        Salmon, J. K., Moraes, M. A., Dror, R. O., and Shaw, D. E. (2011). Parallel Random Numbers:
+            As Easy as 1, 2, 3. SC11. https://doi.org/10.1145/2063384.2063405
+    """
     given = checks.seed("seed", seed)
     generators = list(_generators(check_model(model)))
     if not generators:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.contract.functions import model_function
+from bayeslayers.contract.functions import verb
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.outputs import OutputKind
-
-if TYPE_CHECKING:
-    import keras
-    import pandas as pd
-    from numpy.typing import ArrayLike
 
 OUTPUTS = ("auto", "values", "probabilities", "logits")
 # What classes are computed from: of a tensor itself, of a distribution its parameter.
@@ -27,56 +25,7 @@ _ROUNDING = 0.01
 _MAD_OF_NORMAL = 1.482602218505602
 
 
-@model_function(
-    title="Summary of a model's predictive distribution",
-    formula="Var[y | x] = E_w[Var(y | x, w)] + Var_w[E(y | x, w)]\n"
-    "                aleatoric          epistemic\n"
-    "H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)",
-    details=(
-        "For outputs that are values, a row for each example and each output, with the columns "
-        "that the R package posterior gives to a summary of draws: `variable`, `mean`, `median`, "
-        "`sd`, `mad` and a quantile for each of `probs` (`q5`, `q95`); and with the two parts of "
-        "the spread, `sd_epistemic` (what the weights leave open) and `sd_aleatoric` (the noise of "
-        "the data), whose squares add up to that of `sd`. Where the model ends in a tensor, the "
-        "noise is not known: `sd_aleatoric` is not a number, and the other columns are those of "
-        "the model's mean.",
-        "Quantiles are those of the draws, as R computes them by default (type 7): between two "
-        "draws they interpolate. From the quantile at (1 - level) / 2 to that at (1 + level) / 2, "
-        "ends included, is the central interval of a level, here and wherever there is one: in "
-        "`predictive_scores()`, in `reliability_curve()` and in pictures.",
-        "For a classifier, a row for each example: `class`, the most probable; `probability`, "
-        "that class's; `entropy` of the mean probabilities, in nats; `mutual_information`, the "
-        "part of the entropy that the weights leave open; and `p[...]`, the mean probability of "
-        "each class. They are computed in double precision from the logits, where there are any. "
-        "Several outcomes of 0 and 1 for each example are values.",
-        '"auto" takes a model that ends in a categorical or Bernoulli distribution for a '
-        "classifier, and all others for values.",
-        "The examples are summarised batch by batch. The draws of one batch are held in memory: "
-        "`draws` times `batch_size` numbers for each number that the model returns, in single "
-        "precision, and as much again for their variances and for samples where there is noise.",
-    ),
-    returns="A data frame.",
-    raises="If an argument breaks a rule that is stated here, the model has several outputs of "
-    "which `output` names none, or it ends in several classes for each example, or in numbers that "
-    "are not the probabilities that `outputs` says they are.",
-    python_example="""\
->>> import keras
->>> from bayeslayers import layer_dense_flipout, predictive_summary
->>> model = keras.Sequential([keras.Input((3,))])
->>> model = layer_dense_flipout(model, units=1)
->>> list(predictive_summary(model, keras.ops.ones((5, 3)), draws=10, verbose=0))
-['example', 'variable', 'mean', 'median', 'sd', 'mad', 'q5', 'q95', 'sd_epistemic', 'sd_aleatoric']
-""".rstrip(),
-    r_example="""\
-keras <- reticulate::import("keras")
-model <- keras$Sequential() |>
-  layer_dense_flipout(units = 1, input_shape = 3)
-predictive_summary(model, array(1, c(5, 3)), draws = 10, verbose = 0)""",
-    reference="Depeweg, S., Hernandez-Lobato, J. M., Doshi-Velez, F., and Udluft, S. (2018). "
-    "Decomposition of Uncertainty in Bayesian Deep Learning for Efficient and Risk-sensitive "
-    "Learning. International Conference on Machine Learning. https://arxiv.org/abs/1710.07283",
-    r_result="as_summary",
-)
+@verb(r_result="as_summary")
 def predictive_summary(
     model: keras.Model,
     x: ArrayLike,
@@ -88,8 +37,64 @@ def predictive_summary(
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> pd.DataFrame:
-    import pandas as pd
+    """Summary of a model's predictive distribution.
 
+        Var[y | x] = E_w[Var(y | x, w)] + Var_w[E(y | x, w)]
+                        aleatoric          epistemic
+        H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)
+
+    For outputs that are values, a row for each example and each output, with the columns that the R
+    package posterior gives to a summary of draws: `variable`, `mean`, `median`, `sd`, `mad` and a
+    quantile for each of `probs` (`q5`, `q95`); and with the two parts of the spread, `sd_epistemic`
+    (what the weights leave open) and `sd_aleatoric` (the noise of the data), whose squares add up
+    to that of `sd`. Where the model ends in a tensor, the noise is not known: `sd_aleatoric` is not
+    a number, and the other columns are those of the model's mean.
+
+    Quantiles are those of the draws, as R computes them by default (type 7): between two draws they
+    interpolate. From the quantile at (1 - level) / 2 to that at (1 + level) / 2, ends included, is
+    the central interval of a level, here and wherever there is one: in `predictive_scores()`, in
+    `reliability_curve()` and in pictures.
+
+    For a classifier, a row for each example: `class`, the most probable; `probability`, that
+    class's; `entropy` of the mean probabilities, in nats; `mutual_information`, the part of the
+    entropy that the weights leave open; and `p[...]`, the mean probability of each class. They are
+    computed in double precision from the logits, where there are any. Several outcomes of 0 and 1
+    for each example are values.
+
+    "auto" takes a model that ends in a categorical or Bernoulli distribution for a classifier, and
+    all others for values.
+
+    The examples are summarised batch by batch. The draws of one batch are held in memory: `draws`
+    times `batch_size` numbers for each number that the model returns, in single precision, and as
+    much again for their variances and for samples where there is noise.
+
+    Returns:
+        A data frame.
+
+    Raises:
+        ArgumentError: If an argument breaks a rule that is stated here, the model has several
+            outputs of which `output` names none, or it ends in several classes for each example, or
+            in numbers that are not the probabilities that `outputs` says they are.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_flipout, predictive_summary
+        >>> model = keras.Sequential([keras.Input((3,))])
+        >>> model = layer_dense_flipout(model, units=1)
+        >>> list(predictive_summary(model, keras.ops.ones((5, 3)), draws=10, verbose=0))
+        ['example', 'variable', 'mean', 'median', 'sd', 'mad', 'q5', 'q95', 'sd_epistemic', 'sd_aleatoric']
+
+    R example:
+        keras <- reticulate::import("keras")
+        model <- keras$Sequential() |>
+          layer_dense_flipout(units = 1, input_shape = 3)
+        predictive_summary(model, array(1, c(5, 3)), draws = 10, verbose = 0)
+
+    Reference:
+        Depeweg, S., Hernandez-Lobato, J. M., Doshi-Velez, F., and Udluft, S. (2018). Decomposition
+            of Uncertainty in Bayesian Deep Learning for Efficient and Risk-sensitive Learning.
+            International Conference on Machine Learning. https://arxiv.org/abs/1710.07283
+    """  # noqa: E501
     probs = checks.probabilities("probs", probs)
     evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
     only = evaluation.outputs.only(output)
