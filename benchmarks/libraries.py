@@ -151,7 +151,7 @@ class Deterministic(KerasLike):
         """See `Library.normals`."""
         import tensorflow as tf
 
-        from bayeslayers.backend.tensorflow.noise import standard_normal
+        from bayeslayers.backend import standard_normal
 
         seed, shape = tf.constant([1, 2]), (count,)
         ways = {

@@ -1,15 +1,121 @@
-"""Calls that may change nothing: `stateless_call()`, a `keras.StatelessScope`, a symbolic call."""
+"""Names of Keras that are not public: each in one function, with its reason and its test.
+
+Keras may move them at any time. All are there in Keras 3.7 to 3.15. `tests/python/test_compat.py`
+pins what we rely on, and fails when a public way makes one of them needless. Those of TensorFlow
+and TensorFlow Probability stand in `backend/tensorflow/compat.py`.
+"""
 
 from __future__ import annotations
 
-import keras
+from collections.abc import Iterator
+from typing import Any
 
-# Keras has no public name for the two.
+import keras
 from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
 
-__all__ = ["in_stateless_scope", "is_replaced"]
+__all__ = [
+    "HeldLayers",
+    "copy_of_operation",
+    "flat_layers",
+    "in_stateless_scope",
+    "inputs_behind",
+    "is_replaced",
+    "keep_initial_seed",
+    "operation_behind",
+    "own_losses",
+    "raised_unchanged",
+    "share_value",
+]
+
+
+# Stateless scopes: Keras has the class, and no public way to ask whether one is open.
 
 
 def is_replaced(variable: keras.Variable) -> bool:
     """Whether the caller has given another value to compute with than the variable's own."""
     return in_stateless_scope() and get_stateless_scope().get_current_value(variable) is not None
+
+
+# Layers in layers: Keras has `layers` of models, and no public way to those of other layers.
+
+
+def flat_layers(layer: keras.Layer, *, direct: bool = False) -> list[keras.Layer]:
+    """Return a layer and every layer in it, however deep, each once.
+
+    Args:
+        layer: A model or layer.
+        direct: Whether to return only the layers directly inside it.
+    """
+    if direct:
+        return list(layer._flatten_layers(include_self=False, recursive=False))
+    return list(layer._flatten_layers())
+
+
+class HeldLayers(keras.Layer):
+    """A layer that says itself which layers are in it, in `held_layers`, and in which order."""
+
+    held_layers: list[keras.Layer]
+
+    def _flatten_layers(self, *args: Any, **kwargs: Any) -> Iterator[keras.Layer]:
+        del args, kwargs
+        return iter(self.held_layers)
+
+
+# The graph of a functional model: Keras draws it and saves it, and gives no way to walk it.
+
+
+def operation_behind(tensor: Any) -> tuple[Any, int] | None:
+    """Return the operation that a symbolic tensor is an output of, and its place among them.
+
+    `None`: the tensor is no output of an operation.
+    """
+    history = getattr(tensor, "_keras_history", None)
+    return None if history is None else (history.operation, history.tensor_index)
+
+
+def inputs_behind(tensor: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """Return the symbolic tensors that the operation behind another was called on."""
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index].input_tensors
+
+
+def copy_of_operation(operation: keras.Operation) -> keras.Operation:
+    """Return the same operation without its place in a graph: it has no state.
+
+    Its configuration may leave arguments out.
+    """
+    copy = object.__new__(type(operation))
+    vars(copy).update({**vars(operation), "_inbound_nodes": [], "_outbound_nodes": []})
+    return copy
+
+
+# Losses: the public `losses` has those of all layers within, and the penalties on weights.
+
+
+def own_losses(layer: keras.Layer) -> list[Any]:
+    """Return what a layer itself has added by `add_loss()` since they were last cleared."""
+    return layer._get_own_losses()
+
+
+# Variables: Keras's own layers set the value of a variable that takes over another's.
+
+
+def share_value(variable: keras.Variable, value: Any) -> None:
+    """Let a Keras variable have one of the framework's variables as its value, and no copy."""
+    variable._value = value
+
+
+# Seeds: the constructor of Keras's generator makes a state of its own.
+
+
+def keep_initial_seed(generator: keras.random.SeedGenerator, seed: int) -> None:
+    """Let a generator made without Keras's constructor have the seed that its `get_config` asks."""
+    generator._initial_seed = seed
+
+
+# Errors: from inside `call`, Keras raises a new error of the same class, with a message alone.
+
+
+def raised_unchanged(error_class: type[Exception]) -> None:
+    """Let errors of a class come out of a layer's `call` as they were raised, with all parts."""
+    error_class._keras_call_info_injected = True

@@ -9,18 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from bayeslayers import layers
+from bayeslayers.backend import distribution_library
 
 
 def __getattr__(name: str) -> Any:
-    import tensorflow_probability
-
-    return getattr(tensorflow_probability, name)
+    return getattr(distribution_library(), name)
 
 
 def __dir__() -> list[str]:
-    import tensorflow_probability
-
-    return sorted({*dir(tensorflow_probability), "layers"})
+    return sorted({*dir(distribution_library()), "layers"})
 
 
 __all__ = ["layers"]

@@ -167,6 +167,6 @@ def test_a_posterior_that_is_not_normal_is_refused_in_both_languages(r):
 
 def test_an_unsupplied_default_stays_in_python(r):
     layer = r.python_object("layer_conv_1d_flipout(filters = 4, kernel_size = 3)")
-    makers = bayeslayers.distributions.makers
-    assert layer.kernel_posterior_tensor_fn is makers.sample_posterior
-    assert layer.kernel_divergence_fn is makers.exact_divergence
+    defaults = bayeslayers.distributions.defaults
+    assert layer.kernel_posterior_tensor_fn is defaults.sample_posterior
+    assert layer.kernel_divergence_fn is defaults.exact_divergence

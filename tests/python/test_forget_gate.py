@@ -10,7 +10,7 @@ from posteriors import fixed_normal, fixed_value
 from tensorflow_probability import distributions as tfd
 
 from bayeslayers import layer_lstm_flipout, layer_lstm_reparameterization
-from bayeslayers.distributions.makers import NormalAround
+from bayeslayers.distributions.fixed_priors import NormalAround
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
 
 # Keras's own way of copying a variable into the file.

@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy import stats
 from statistical import ERROR_RATE
 
-from bayeslayers.backend.tensorflow.noise import random_signs, standard_normal
+from bayeslayers.backend import random_signs, standard_normal
 
 SIZES = [999, 200_001]  # drawn as they are, and compiled
 

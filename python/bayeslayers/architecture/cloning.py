@@ -19,6 +19,7 @@ from typing import Any
 import keras
 
 from bayeslayers.architecture.walk import all_layers, held_layers
+from bayeslayers.compat import copy_of_operation
 from bayeslayers.contract.errors import ArgumentError, Described
 
 _KEY = "bayeslayers_kept"
@@ -191,7 +192,7 @@ class _Cloning:
 
     def _clone(self, operation: keras.Operation) -> keras.Operation:
         if not isinstance(operation, keras.Layer):
-            return _copy_operation(operation)
+            return copy_of_operation(operation)
         replacement = self._replacement(operation)
         if replacement is not None:
             self._replacements[id(operation)] = replacement
@@ -370,14 +371,6 @@ def _failure(layer: keras.Layer, cloning: _Cloning) -> Exception | None:
 def _class_of(model: keras.Model, kind: type[keras.Model]) -> type[keras.Model]:
     """Return the class of a model where its constructor is that of Keras's class."""
     return type(model) if type(model).__init__ is kind.__init__ else kind
-
-
-def _copy_operation(operation: keras.Operation) -> keras.Operation:
-    """Return the same operation without its place in a graph: it has no state."""
-    copy = object.__new__(type(operation))
-    # Its configuration would leave arguments out, and there is no public way to a copy.
-    vars(copy).update({**vars(operation), "_inbound_nodes": [], "_outbound_nodes": []})
-    return copy
 
 
 def _like(value: list | tuple, items: list[Any]) -> list | tuple:

@@ -8,6 +8,7 @@ import keras
 
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.base_layers.keras_objects import as_loss
+from bayeslayers.compat import flat_layers, own_losses
 from bayeslayers.contract.errors import ArgumentError, Described
 
 
@@ -22,16 +23,14 @@ def check_model(model: Any) -> keras.Layer:
 
 def all_layers(model: keras.Layer) -> list[keras.Layer]:
     """Return the model and every layer in it, however deep, each once."""
-    # Keras walks through models and layers that hold layers, and through a shared one but once.
-    return list(model._flatten_layers())
+    return flat_layers(model)
 
 
 def held_layers(layer: keras.Layer) -> list[keras.Layer]:
     """Return the layers directly inside a model or layer, in an order that its copies share."""
     if isinstance(layer, (keras.Sequential, keras.Function)):
         return layer.layers
-    # Keras has no public way to the layers of a layer, in any version.
-    return list(layer._flatten_layers(include_self=False, recursive=False))
+    return flat_layers(layer, direct=True)
 
 
 def bayesian_layers(model: Any, *, built: bool = True) -> list[BayesianLayer]:
@@ -75,5 +74,5 @@ def added_divergences(model: keras.Layer) -> list[Any] | None:
     added = [loss for layer in ours for loss in layer.added_divergences]
     for layer in others:
         # What Keras itself does with a loss that is no single number of its own dtype.
-        added += [as_loss(keras.ops.sum(loss)) for loss in layer._get_own_losses()]
+        added += [as_loss(keras.ops.sum(loss)) for loss in own_losses(layer)]
     return added if added or ours else None

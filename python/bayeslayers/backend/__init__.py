@@ -1,5 +1,62 @@
-"""What a framework below Keras does faster, safer or only in its own way, chosen at import."""
+"""The framework below Keras, chosen once at import: all else is written in `keras.ops`.
+
+No other room imports TensorFlow. A framework is a package of this room that has every name of
+`INTERFACE`; which modules it keeps them in is its own affair. A name comes in where `keras.ops` has
+no such operation, or has one that is slower or less safe.
+"""
 
 from bayeslayers.backend.choice import require_tensorflow
 
 require_tensorflow()
+
+import keras  # noqa: E402
+
+from bayeslayers.backend.common import (  # noqa: E402, F401
+    Stream,
+    at_least_single,
+    in_single,
+    within_range,
+)
+
+INTERFACE = {
+    # Operations.
+    "add_bias": "Add a number per channel, the last dimension.",
+    "saturating_cast": "Cast, with the largest number of the dtype in place of larger ones.",
+    "finite_when_trained_on": "Refuse to take the gradient of a value that is not finite.",
+    "is_sparse": "Whether a value is a sparse tensor, or stands for one in the functional API.",
+    "has_gpu": "Whether there is a device that sums float16 in single precision.",
+    # Dtypes.
+    "native_dtype": "The framework's own dtype of a name, which users' functions are handed.",
+    "dtype_name": "The name of one of the framework's dtypes; `None` for everything else.",
+    # Random numbers.
+    "fold_in": "The seed that follows from a seed and a whole number.",
+    "standard_normal": "Standard normal draws of a shape and a dtype, from a seed.",
+    "random_signs": "Draws of +1 and -1 of a shape and a dtype, from a seed.",
+    "SeedStream": "A generator of seeds that threads and replicas share without a collision.",
+    # Variables.
+    "state_holder": "A number that compiled steps follow, and that Keras counts among no weights.",
+    "lasting_variables": "Context in which variables are made that outlive a graph being traced.",
+    "native_variable": "What the distribution library follows as the value of a Keras variable.",
+    "variables_read_by": "The framework's trainable variables that a function reads.",
+    "as_keras_variable": "A Keras variable that shares one of the framework's variables.",
+    # Distributions. The library is imported when one of these is first called.
+    "distribution_library": "TensorFlow Probability, as the framework has it.",
+    "independent_normal": "Independent normals of a mean and a scale, in that many dimensions.",
+    "independent_point": "All mass on one value, in that many independent dimensions.",
+    "normal": "The normal distribution of a mean and a scale.",
+    "is_independent_normal": "Whether a distribution is of the kind `independent_normal` makes.",
+    "normal_parameters": "Mean and scale of independent normals, as tensors.",
+    "computed_from": "What a function returns of a variable, computed whenever it is read.",
+    "kl_divergence": "The divergence of a pair of distributions that has a closed form.",
+    "variables_of": "The framework's variables that a distribution is a function of.",
+    "distribution_method": "The method of that name that all distributions have.",
+    "with_seeds": "A distribution whose `sample` takes its seeds from a stream.",
+    # Distributions that stand for a tensor.
+    "to_coercible": "A distribution that stands for a tensor wherever one is needed.",
+    "inner_distribution": "The distribution alone, which stands for no tensor.",
+    "tensor_of": "The tensor that a distribution stands for.",
+}
+"""Every name that a framework must have, and what it promises."""
+
+if keras.backend.backend() == "tensorflow":
+    from bayeslayers.backend.tensorflow import *  # noqa: F403

@@ -11,8 +11,12 @@ import keras
 
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.keras_objects import as_loss
+from bayeslayers.compat import raised_unchanged
 from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.pages import Page
+
+raised_unchanged(ArgumentError)
 
 
 class BaseLayer(keras.Layer):

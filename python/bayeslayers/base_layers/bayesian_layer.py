@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import tensorflow as tf
-from keras import tree
+from keras import ops, tree
 
-from bayeslayers.backend.tensorflow.operations import finite_when_trained_on, is_sparse
+from bayeslayers.backend import finite_when_trained_on, is_sparse, state_holder
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.keras_objects import as_loss
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
@@ -94,11 +93,9 @@ class BayesianLayer(StochasticLayer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._forward_pass = _ForwardPass()
-        # Variables, so that a compiled step follows them; TensorFlow's own, as Keras would count
-        # its own among the layer's weights. As precise as the most precise divergence.
-        with tf.init_scope():
-            self.divergence_scale = tf.Variable(1.0, False, name=_SCALE, dtype=tf.float64)
-            self.divergence_annealing = tf.Variable(_annealing.get(), False, dtype=tf.float64)
+        # As precise as the most precise divergence.
+        self.divergence_scale = state_holder(1.0, _SCALE)
+        self.divergence_annealing = state_holder(_annealing.get())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer.
@@ -173,7 +170,8 @@ class BayesianLayer(StochasticLayer):
         factor = self.divergence_factor
         self._forward_pass.added = [
             as_loss(
-                tf.cast(factor, value.dtype) * finite_when_trained_on(value, self._overflow(weight))
+                ops.cast(factor, value.dtype)
+                * finite_when_trained_on(value, self._overflow(weight))
             )
             for weight, value in divergences.items()
         ]
@@ -189,7 +187,7 @@ class BayesianLayer(StochasticLayer):
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Save the variables, and the scale of the divergences."""
         super().save_own_variables(store)
-        store[_SCALE] = self.divergence_scale.numpy()
+        store[_SCALE] = ops.convert_to_numpy(self.divergence_scale)
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the variables, and the scale of the divergences."""
@@ -198,7 +196,7 @@ class BayesianLayer(StochasticLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, and the scale of the divergences where there is one."""
-        scale = float(self.divergence_scale.numpy())
+        scale = float(ops.convert_to_numpy(self.divergence_scale))
         return {**super().get_config(), **({} if scale == 1.0 else {_SCALE: scale})}
 
     @classmethod

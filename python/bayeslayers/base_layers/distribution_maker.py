@@ -8,13 +8,14 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
+from bayeslayers.backend import native_dtype, native_variable, variables_of
 from bayeslayers.base_layers.keras_objects import as_constraint, as_regularizer, freshly_seeded
-from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.distributions.makers import MeanFieldNormal, default_multivariate_normal_fn
+from bayeslayers.distributions import checks
+from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
+from bayeslayers.distributions.makers import MeanFieldNormal
 
 _CONTRACT = ("dtype", "shape", "name", "trainable", "add_variable_fn")
 
@@ -91,7 +92,7 @@ class DistributionMaker:
         return variable if is_location else None
 
     def _call(self, function: Callable[..., Any]) -> Any:
-        dtype = tf.as_dtype(self._layer.variable_dtype)
+        dtype = native_dtype(self._layer.variable_dtype)
         self._unnamed = 0
         try:
             # Always trainable: a layer that is not keeps all its variables still, until it is
@@ -110,7 +111,7 @@ class DistributionMaker:
         regularizer: Any = None,
         constraint: Any = None,
         trainable: bool = True,
-    ) -> tf.Variable:
+    ) -> Any:
         """What the function is handed as `add_variable_fn`."""
         if name is None:
             name = f"{self.name}_{self._unnamed}"
@@ -124,7 +125,7 @@ class DistributionMaker:
             self._variables[name] = self._layer.add_weight(
                 name=name,
                 shape=shape,
-                dtype=tf.as_dtype(dtype or self._layer.variable_dtype).name,
+                dtype=keras.backend.standardize_dtype(dtype or self._layer.variable_dtype),
                 initializer=initializer,
                 regularizer=as_regularizer(regularizer, dtype or self._layer.variable_dtype),
                 constraint=as_constraint(constraint),
@@ -132,8 +133,7 @@ class DistributionMaker:
                 # Parameters of a distribution keep their precision under mixed precision.
                 autocast=False,
             )
-        # TensorFlow Probability follows tf.Variable, and would freeze a Keras variable.
-        return self._variables[name].value
+        return native_variable(self._variables[name])
 
     def _refuse_other_arguments(self, error: TypeError) -> None:
         """Raise an error that says so if the function does not take the contract's arguments.
@@ -161,8 +161,8 @@ class DistributionMaker:
 
     def _check(self, distribution: Any) -> None:
         checks.distribution(self.argument, distribution)
-        known = {id(variable.value) for variable in self._variables.values()}
-        foreign = [v.name for v in distribution.variables if id(v) not in known]
+        known = {id(native_variable(variable)) for variable in self._variables.values()}
+        foreign = [v.name for v in variables_of(distribution) if id(v) not in known]
         if foreign:
             rule = "must make its variables with `add_variable_fn`, or they would not be trained"
             received = {self.argument: Described(f"a distribution on the variables {foreign}")}

@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 
 def as_loss(value: Any) -> Any:
@@ -44,7 +43,9 @@ def as_regularizer(value: Any, dtype: Any) -> Any:
         dtype: The variable's dtype. Keras adds what a regularizer returns to losses of `floatx`.
     """
     is_keras_own = value is None or isinstance(value, (str, keras.regularizers.Regularizer))
-    if is_keras_own and (value is None or tf.as_dtype(dtype) == keras.config.floatx()):
+    if is_keras_own and (
+        value is None or keras.backend.standardize_dtype(dtype) == keras.config.floatx()
+    ):
         return value
     return _Regularizer(keras.regularizers.get(value))
 

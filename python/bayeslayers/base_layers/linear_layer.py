@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from keras import ops
 
-from bayeslayers.backend.tensorflow.operations import add_bias, within_range
+from bayeslayers.backend import add_bias, within_range
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.geometries import Chain

@@ -9,20 +9,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from bayeslayers.backend.tensorflow.operations import at_least_single
-from bayeslayers.backend.tensorflow.stream import SeedStream, Stream
+from bayeslayers.backend import SeedStream, Stream, at_least_single, with_seeds
 from bayeslayers.base_layers.distribution_maker import DistributionMaker
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.distributions.makers import (
-    default_mean_field_normal_fn,
-    default_multivariate_normal_fn,
-    exact_divergence,
-    sample_posterior,
-)
+from bayeslayers.distributions.defaults import exact_divergence, sample_posterior
+from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
+from bayeslayers.distributions.makers import default_mean_field_normal_fn
 from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
-from bayeslayers.distributions.sampling import with_seeds
 
 # The size of a weight of a kernel that is all zeros: that at which new posteriors start.
 _SIZE_OF_NO_WEIGHT = 0.1
@@ -137,7 +132,7 @@ class RandomWeight:
             if maker is not None:
                 maker.move(by)
         # To half of the digits: the sums are not taken in the same order.
-        rounding = float(smallest_scale(self._dtype)) ** 0.5
+        rounding = smallest_scale(self._dtype) ** 0.5
         return np.allclose(self._fixed_draw(), before + by, rtol=rounding, atol=rounding)
 
     @property
@@ -259,11 +254,11 @@ class RandomWeight:
             received = "None" if value is None else f"a tensor of shape {tuple(ops.shape(value))}"
             rule = "must return a single number"
             raise ArgumentError(argument, rule, {argument: Described(received)})
-        return ops.convert_to_tensor(value, dtype=at_least_single(self._dtype).name)
+        return ops.convert_to_tensor(value, dtype=at_least_single(self._dtype))
 
     def _check_mean(self, value: np.ndarray) -> None:
         """Refuse a posterior of a caller's that could not be centred on a value."""
-        rounding = float(smallest_scale(self._dtype)) ** 0.5
+        rounding = smallest_scale(self._dtype) ** 0.5
         try:
             mean = ops.convert_to_numpy(ops.cast(self.mean(), "float64"))
         except NotImplementedError:

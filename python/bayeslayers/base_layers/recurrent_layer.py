@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from bayeslayers.backend.tensorflow.operations import within_range
+from bayeslayers.backend import within_range
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract.errors import ArgumentError, Described

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from typing import Any
 
-from bayeslayers.backend.tensorflow.stream import FoldedStream, SeedStream, Stream
+from bayeslayers.backend import SeedStream, Stream
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.weight_draw import current_weight_draw
 from bayeslayers.compat import in_stateless_scope
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.distributions.streams import FoldedStream
 
 # Keras itself does not save the state of a layer's seed generator.
 _STREAM = "seed_generator_state"
@@ -24,8 +24,7 @@ class StochasticLayer(BaseLayer):
     def __init__(self, *, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = checks.seed("seed", seed)
-        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
-        self._initial_seed = random.randint(1, 10**9) if seed is None else self.seed
+        self._initial_seed = checks.seed_or_drawn("seed", self.seed)
         self.seed_generator = SeedStream(self._initial_seed)
 
     @property

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from bayeslayers.backend.tensorflow.operations import saturating_cast
+from bayeslayers.backend import saturating_cast
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer, Divergence, stddev_of
 from bayeslayers.base_layers.random_weight import (
     WEIGHT_FUNCTIONS,

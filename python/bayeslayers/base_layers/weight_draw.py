@@ -8,7 +8,8 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from bayeslayers.backend.tensorflow.stream import FoldedStream, Stream, fold
+from bayeslayers.backend import Stream, fold_in
+from bayeslayers.distributions.streams import FoldedStream
 
 
 class WeightDraw:
@@ -24,8 +25,8 @@ class WeightDraw:
 
     def __init__(self, seed: Any, batch: Any, layers: Sequence[Any]) -> None:
         # The two never meet: batches are counted from 1, and 0 stands for the weights.
-        self._seed_of_weights = fold(seed, 0)
-        self._stream_of_examples = FoldedStream(fold(seed, batch + 1))
+        self._seed_of_weights = fold_in(seed, 0)
+        self._stream_of_examples = FoldedStream(fold_in(seed, batch + 1))
         self.stream: Stream = self._stream_of_examples
         self._places = {id(layer): place for place, layer in enumerate(layers)}
         self._values: dict[tuple[int, str], Any] = {}
@@ -45,7 +46,7 @@ class WeightDraw:
         # A layer that Keras does not know of comes behind those that it does.
         place = self._places.setdefault(id(layer), len(self._places))
         return FoldedStream(
-            fold(fold(self._seed_of_weights, place), zlib.crc32(role.encode()) >> 1)
+            fold_in(fold_in(self._seed_of_weights, place), zlib.crc32(role.encode()) >> 1)
         )
 
 

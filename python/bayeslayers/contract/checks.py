@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,9 +13,6 @@ import keras
 from bayeslayers.contract.errors import ArgumentError, Described
 
 _LARGEST_SEED = 2**31 - 1
-
-CONVERSIONS = ("mean", "mode", "sample", "stddev", "variance")
-"""Methods of distributions that make a tensor."""
 
 
 def _is_whole(value: Any) -> bool:
@@ -122,6 +120,13 @@ def seed(argument: str, value: Any) -> int | None:
     return int(value)
 
 
+def seed_or_drawn(argument: str, value: Any) -> int:
+    """A seed that every generator in use takes; where none is given, a random one."""
+    given = seed(argument, value)
+    # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
+    return random.randint(1, 10**9) if given is None else given
+
+
 def sizes(argument: str, value: Any) -> tuple[int, ...]:
     """The shape of a variable, of which all sizes are known; a single number is a shape."""
     return _positive_list(argument, value, "must be a positive whole number, or a list of them")
@@ -198,42 +203,6 @@ def rate(argument: str, value: Any) -> float:
     if not is_number or not 0 <= value < 1:
         raise ArgumentError(argument, "must be a number from 0 to below 1", {argument: value})
     return float(value)
-
-
-def conversion(argument: str, value: Any) -> str | Callable[[Any], Any]:
-    """A function of a distribution that returns a tensor, or the name of one of its methods."""
-    if callable(value) and getattr(value, "__qualname__", "").startswith("Distribution."):
-        from bayeslayers.backend.tensorflow.coercible import method_name
-
-        return method_name(value)
-    if callable(value) or value in CONVERSIONS:
-        return value
-    named = ", ".join(f'"{item}"' for item in CONVERSIONS)
-    rule = f"must be a function of a distribution, or one of {named}"
-    raise ArgumentError(argument, rule, {argument: value})
-
-
-def distribution(argument: str, value: Any) -> None:
-    """What a function returned that makes distributions."""
-    if not all(hasattr(value, name) for name in ("sample", "batch_shape", "event_shape")):
-        rule = "must return a TensorFlow Probability distribution"
-        raise ArgumentError(argument, rule, {argument: value})
-
-
-def shape_of_draw(argument: str, shape: Any, expected: tuple[int, ...]) -> None:
-    """The shape of what is drawn from the distribution that a function returned."""
-    if not shape.is_compatible_with(expected):
-        rule = f"must return a distribution over tensors of shape {expected}"
-        raise ArgumentError(argument, rule, {"shape": tuple(shape)})
-
-
-def without_variables(argument: str, distribution: Any) -> None:
-    """A distribution made of tensors, where no layer would train its variables."""
-    foreign = [variable.name for variable in distribution.trainable_variables]
-    if foreign:
-        rule = "must make its distribution from its inputs, or variables would not be trained"
-        received = {argument: Described(f"a distribution on the variables {foreign}")}
-        raise ArgumentError(argument, rule, received)
 
 
 def name(argument: str, value: Any) -> str | None:

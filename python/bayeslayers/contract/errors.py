@@ -21,9 +21,6 @@ class ArgumentError(ValueError):
         hint: A further sentence, such as the name that was probably meant.
     """
 
-    # From inside `call`, Keras would raise a new error with the message alone, and lose the parts.
-    _keras_call_info_injected = True
-
     def __init__(
         self, argument: str, rule: str, received: Mapping[str, Any], hint: str | None = None
     ) -> None:

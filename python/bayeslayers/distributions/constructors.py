@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import tensorflow as tf
+import keras
+from keras import ops
 
+from bayeslayers.backend import distribution_library, dtype_name, native_dtype
 from bayeslayers.contract import binding, checks
 from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
 from bayeslayers.contract.docstrings import Docstring
@@ -54,8 +56,7 @@ def _shaped(
     distribution: Any, batch_shape: Any = None, event_shape: Any = None, **others: Any
 ) -> dict[str, Any]:
     """Draw `event_shape` numbers from a distribution of one, and that `batch_shape` times."""
-    from tensorflow_probability import distributions as tfd
-
+    tfd = distribution_library().distributions
     event_shape = _given_shape("event_shape", event_shape, distribution.event_shape)
     batch_shape = _given_shape("batch_shape", batch_shape, distribution.batch_shape)
     if event_shape:
@@ -65,9 +66,9 @@ def _shaped(
     return {"distribution": distribution, **others}
 
 
-def _given_shape(argument: str, value: Any, present: tf.TensorShape) -> tuple[int, ...]:
+def _given_shape(argument: str, value: Any, present: Any) -> tuple[int, ...]:
     """Return the shape that is given, which must not meet one that is there."""
-    value = value.as_list() if isinstance(value, tf.TensorShape) else value
+    value = value.as_list() if hasattr(value, "as_list") else value
     sizes = () if value is None else checks.sizes(argument, value)
     if sizes and present.rank != 0:
         rule = "must be left empty where the distribution has such a shape of its own"
@@ -84,10 +85,17 @@ def _scaled(
         if sizes is None:
             rule = "must be given where all standard deviations are `scale_identity_multiplier`"
             raise ArgumentError("loc", rule, {"loc": loc})
-        sizes = tf.convert_to_tensor(sizes, dtype_hint=tf.float32)
-        base = tf.zeros_like(sizes) if scale_diag is None else sizes
-        scale_diag = base + tf.cast(scale_identity_multiplier, base.dtype)[..., tf.newaxis]
+        base = _as_floats(sizes)
+        base = ops.zeros_like(base) if scale_diag is None else base
+        scale_diag = base + ops.cast(scale_identity_multiplier, base.dtype)[..., None]
     return {"loc": loc, "scale_diag": scale_diag, **others}
+
+
+def _as_floats(values: Any) -> Any:
+    """Return numbers as a tensor; whole ones in single precision."""
+    values = ops.convert_to_tensor(values)
+    is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(values.dtype))
+    return values if is_float else ops.cast(values, "float32")
 
 
 def _on_whole_numbers(interpolate_nondiscrete: bool = True, **others: Any) -> dict[str, Any]:
@@ -215,7 +223,7 @@ def constructor(name: str) -> Callable[..., Any]:
     def function(*args: Any, **kwargs: Any) -> Any:
         given = binding.given(signature, args, kwargs)
         if isinstance(given.get("dtype"), str):
-            given["dtype"] = tf.as_dtype(given["dtype"])
+            given["dtype"] = native_dtype(given["dtype"])
         if spec.former and not spec.former.defaults.keys().isdisjoint(given):
             given = spec.former.translate(**given)
         return target(**given)
@@ -228,10 +236,8 @@ def constructor(name: str) -> Callable[..., Any]:
 
 
 def _class(path: str) -> type:
-    import tensorflow_probability
-
     module, name = path.split(".")
-    return getattr(getattr(tensorflow_probability, module), name)
+    return getattr(getattr(distribution_library(), module), name)
 
 
 def _signature(target: type, former: Former | None) -> inspect.Signature:
@@ -257,8 +263,8 @@ def _place(name: str) -> int:
 
 def _plain(default: Any) -> Any:
     """Replace a default that R can't spell; what a caller does not give is not passed on."""
-    if isinstance(default, tf.DType):
-        return default.name
+    if dtype_name(default):
+        return dtype_name(default)
     is_function = callable(default) and default is not inspect.Parameter.empty
     return None if is_function else default
 

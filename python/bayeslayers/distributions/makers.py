@@ -1,4 +1,7 @@
-"""Makers of posteriors and priors: `fn(dtype, shape, name, trainable, add_variable_fn)`."""
+"""Makers of normal posteriors and priors whose parameters are trained.
+
+Each is a function of `(dtype, shape, name, trainable, add_variable_fn)`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,14 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
-import tensorflow as tf
+from keras import ops
 
+from bayeslayers.backend import (
+    computed_from,
+    independent_normal,
+    independent_point,
+    native_dtype,
+)
 from bayeslayers.contract import checks
 from bayeslayers.distributions.mean_field import scale_of
 
@@ -17,41 +26,6 @@ PACKAGE = "bayeslayers"
 
 # Softplus of it is 1.
 _UNTRANSFORMED_ONE = math.log(math.expm1(1.0))
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class NormalAround:
-    """Maker of independent normal priors around fixed values, which training does not move.
-
-    p(w) = product over i of Normal(w[i]; loc[i], scale)
-
-    Args:
-        scale: The standard deviation.
-    """
-
-    def __init__(self, scale: float = 1.0) -> None:
-        self.scale = checks.positive_number("scale", scale)
-
-    def __call__(
-        self, dtype: Any, shape: Any, name: str, trainable: bool, add_variable_fn: Any
-    ) -> Any:
-        """Make the prior."""
-        from tensorflow_probability import distributions as tfd
-
-        del trainable
-        loc = add_variable_fn(
-            name=f"{name}_loc", shape=shape, dtype=dtype, initializer="zeros", trainable=False
-        )
-        return tfd.Independent(tfd.Normal(loc, self.scale), len(shape))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, for saving."""
-        return {"scale": self.scale}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> NormalAround:
-        """Make the maker that `get_config` described."""
-        return cls(**config)
 
 
 class _NormalMaker:
@@ -158,33 +132,27 @@ class MeanFieldNormal(_NormalMaker):
 
     def __call__(
         self,
-        dtype: tf.DType,
+        dtype: Any,
         shape: tuple[int, ...],
         name: str,
         trainable: bool,
         add_variable_fn: Callable[..., Any],
     ) -> Any:
-        from tensorflow_probability import distributions as tfd
-        from tensorflow_probability import util as tfp_util
-
         loc, untransformed = self.parameters(dtype, shape, name, trainable, add_variable_fn)
         if untransformed is None:
-            return tfd.Independent(tfd.Deterministic(loc), len(shape))
-        # Deferred, so that a distribution in a caller's hands follows later updates of its
-        # variables.
-        scale = tfp_util.DeferredTensor(untransformed, scale_of)
-        return tfd.Independent(tfd.Normal(loc, scale), len(shape))
+            return independent_point(loc, len(shape))
+        return independent_normal(loc, computed_from(untransformed, scale_of), len(shape))
 
     def parameters(
         self,
-        dtype: tf.DType,
+        dtype: Any,
         shape: tuple[int, ...],
         name: str,
         trainable: bool,
         add_variable_fn: Callable[..., Any],
     ) -> tuple[Any, Any]:
         """Return the variables: the mean, and the scale before softplus or `None`."""
-        dtype = tf.as_dtype(dtype)
+        dtype = native_dtype(dtype)
         loc = add_variable_fn(
             name=f"{name}_loc",
             shape=shape,
@@ -278,15 +246,12 @@ class TrainableNormal(_NormalMaker):
 
     def __call__(
         self,
-        dtype: tf.DType,
+        dtype: Any,
         shape: tuple[int, ...],
         name: str,
         trainable: bool,
         add_variable_fn: Callable[..., Any],
     ) -> Any:
-        from tensorflow_probability import distributions as tfd
-        from tensorflow_probability import util as tfp_util
-
         untransformed_scale = add_variable_fn(
             name=f"{name}_untransformed_scale",
             shape=(),
@@ -297,7 +262,7 @@ class TrainableNormal(_NormalMaker):
             constraint=self.untransformed_scale_constraint,
             trainable=trainable,
         )
-        loc = tf.zeros(shape, dtype)
+        loc = ops.zeros(shape, dtype)
         if not self.is_centred:
             mean = add_variable_fn(
                 name=f"{name}_loc",
@@ -308,85 +273,8 @@ class TrainableNormal(_NormalMaker):
                 constraint=self.loc_constraint,
                 trainable=trainable,
             )
-            # Deferred, as in `MeanFieldNormal`.
-            loc = tfp_util.DeferredTensor(mean, lambda m: tf.broadcast_to(m, shape), shape=shape)
-        scale = tfp_util.DeferredTensor(untransformed_scale, scale_of)
-        return tfd.Independent(tfd.Normal(loc, scale), len(shape))
+            loc = computed_from(mean, lambda m: ops.broadcast_to(m, shape), shape)
+        return independent_normal(loc, computed_from(untransformed_scale, scale_of), len(shape))
 
 
 trainable_normal_fn = TrainableNormal
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-def default_multivariate_normal_fn(
-    dtype: tf.DType,
-    shape: tuple[int, ...],
-    name: str,
-    trainable: bool,
-    add_variable_fn: Callable[..., Any],
-) -> Any:
-    """Make the standard normal distribution: p(w) = product over i of Normal(w[i]; 0, 1).
-
-    Args:
-        dtype: TensorFlow dtype of the distribution.
-        shape: Shape of one draw.
-        name: Unused: the distribution has no variables.
-        trainable: Unused.
-        add_variable_fn: Unused.
-
-    Returns:
-        An `Independent(Normal)` distribution of that shape.
-
-    Raises:
-        TypeError: If `dtype` is not one of TensorFlow's.
-
-    Example:
-        >>> layer = layer_conv_1d_flipout(
-        ...     filters=8, kernel_size=5, kernel_prior_fn=default_multivariate_normal_fn
-        ... )
-
-    Reference:
-        Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in
-        Neural Networks. International Conference on Machine Learning.
-        https://arxiv.org/abs/1505.05424
-    """
-    del name, trainable, add_variable_fn
-    from tensorflow_probability import distributions as tfd
-
-    dtype = tf.as_dtype(dtype)
-    standard = tfd.Normal(tf.zeros(shape, dtype), tf.ones([], dtype))
-    return tfd.Independent(standard, len(shape))
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-def sample_posterior(distribution: Any) -> Any:
-    """Draw one value: the default of `kernel_posterior_tensor_fn` and `bias_posterior_tensor_fn`.
-
-    Args:
-        distribution: The distribution to draw from.
-
-    Returns:
-        A tensor of the distribution's shape.
-    """
-    return distribution.sample()
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-def exact_divergence(q: Any, p: Any, ignore: Any) -> Any:
-    """Kullback-Leibler divergence KL(q || p) in closed form: the default of `*_divergence_fn`.
-
-    Args:
-        q: The posterior.
-        p: The prior.
-        ignore: The draw behind this call's outputs, which a closed form does not need.
-
-    Returns:
-        A scalar tensor, in nats.
-
-    Raises:
-        NotImplementedError: If TensorFlow Probability has no closed form for the pair.
-    """
-    del ignore
-    from tensorflow_probability import distributions as tfd
-
-    return tfd.kl_divergence(q, p)

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
-from bayeslayers.backend.tensorflow.operations import at_least_single
+from bayeslayers.backend import at_least_single
+
+# How many binary digits the numbers of a dtype have behind the point. `np.finfo` does not know all.
+_BINARY_DIGITS = {"float16": 10, "bfloat16": 7, "float32": 23, "float64": 52}
 
 
-def smallest_scale(dtype: Any) -> Any:
+def smallest_scale(dtype: Any) -> float:
     """Return what every scale is larger than: the smallest step from 1 in its dtype."""
-    # Not `np.finfo`, which does not know bfloat16.
-    return np.spacing(np.ones((), tf.as_dtype(dtype).as_numpy_dtype))
+    return 2.0 ** -_BINARY_DIGITS[keras.backend.standardize_dtype(dtype)]
 
 
 def scale_of(untransformed: Any) -> Any:
@@ -25,7 +28,7 @@ def scale_of(untransformed: Any) -> Any:
     Args:
         untransformed: Tensor or variable, of any shape.
     """
-    return smallest_scale(untransformed.dtype) + tf.math.softplus(untransformed)
+    return smallest_scale(untransformed.dtype) + ops.softplus(untransformed)
 
 
 def untransformed_of(scale: np.ndarray, dtype: Any) -> np.ndarray:
@@ -37,7 +40,7 @@ def untransformed_of(scale: np.ndarray, dtype: Any) -> np.ndarray:
         scale: Standard deviations, from 0 on, of any shape.
         dtype: The dtype of the variable that they are meant for.
     """
-    smallest = float(smallest_scale(dtype))
+    smallest = smallest_scale(dtype)
     scale = np.asarray(scale, "float64")
     softplus = np.maximum(scale - smallest, smallest / 1000)
     # log(exp(s) - 1), which neither loses the digits of a small s nor overflows at a large one.
@@ -57,16 +60,18 @@ def divergence_from_standard_normal(loc: Any, scale: Any) -> Any:
         A scalar in no less than single precision: the sum over a kernel soon leaves float16.
     """
     dtype = at_least_single(scale.dtype)
-    return _divergence(tf.cast(loc, dtype), tf.cast(scale, dtype))
+    return _divergence(ops.cast(loc, dtype), ops.cast(scale, dtype))
 
 
-@tf.custom_gradient
+@ops.custom_gradient
 def _divergence(loc: Any, scale: Any) -> Any:
     """Return the divergence, whose gradient takes fewer passes than the automatic one."""
     # One sum over all, which XLA makes one pass of.
-    total = tf.reduce_sum(0.5 * (loc * loc + scale * scale - 1.0) - tf.math.log(scale))
+    total = ops.sum(0.5 * (loc * loc + scale * scale - 1.0) - ops.log(scale))
 
-    def gradient(upstream: Any) -> tuple[Any, Any]:
+    # Frameworks differ in how they hand over what comes from above.
+    def gradient(*above: Any, upstream: Any = None) -> tuple[Any, Any]:
+        upstream = above[-1] if upstream is None else upstream
         return upstream * loc, upstream * (scale - 1.0 / scale)
 
     return total, gradient

@@ -6,13 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-import tensorflow as tf
+from keras import ops
 
-from bayeslayers.backend.tensorflow.noise import standard_normal
-from bayeslayers.backend.tensorflow.operations import at_least_single
-from bayeslayers.backend.tensorflow.stream import Stream
+from bayeslayers.backend import (
+    Stream,
+    at_least_single,
+    normal,
+    normal_parameters,
+    standard_normal,
+)
 from bayeslayers.distributions.mean_field import divergence_from_standard_normal, scale_of
-from bayeslayers.distributions.normal import centred_normal, normal
 
 
 class Posterior(ABC):
@@ -55,15 +58,15 @@ class GeneralPosterior(Posterior):
         return self._sample(self.distribution)
 
     def perturbation(self) -> tuple[Any, Any]:
-        inner = self.distribution.distribution
-        return tf.convert_to_tensor(inner.loc), self._sample(centred_normal(inner))
+        loc, scale = self.moments()
+        return loc, self._sample(normal(ops.zeros_like(loc), scale))
 
     def moments(self) -> tuple[Any, Any]:
-        inner = self.distribution.distribution
-        return tf.convert_to_tensor(inner.loc), tf.convert_to_tensor(inner.scale)
+        return normal_parameters(self.distribution)
 
     def sample_outputs(self, mean: Any, stddev: Any) -> Any:
-        return self._sample(normal(mean, stddev, self.distribution.dtype))
+        dtype = self.distribution.dtype
+        return self._sample(normal(ops.cast(mean, dtype), ops.cast(stddev, dtype)))
 
     def sample_later(self) -> Callable[[], Any]:
         drawn = self.sample()
@@ -83,10 +86,10 @@ class MeanFieldPosterior(Posterior):
 
     def __init__(self, loc: Any, untransformed_scale: Any, seeds: Stream) -> None:
         dtype = at_least_single(loc.dtype)
-        self._loc = tf.cast(loc, dtype)
+        self._loc = ops.cast(loc, dtype)
         self._scale = None
         if untransformed_scale is not None:
-            self._scale = tf.cast(scale_of(untransformed_scale), dtype)
+            self._scale = ops.cast(scale_of(untransformed_scale), dtype)
         self._seeds = seeds
 
     def sample(self) -> Any:
@@ -99,8 +102,8 @@ class MeanFieldPosterior(Posterior):
         return self._loc, self._scale
 
     def sample_outputs(self, mean: Any, stddev: Any) -> Any:
-        mean, stddev = (tf.cast(value, self._loc.dtype) for value in (mean, stddev))
-        return mean + stddev * self._noise(tf.shape(mean))
+        mean, stddev = (ops.cast(value, self._loc.dtype) for value in (mean, stddev))
+        return mean + stddev * self._noise(ops.shape(mean))
 
     def sample_later(self) -> Callable[[], Any]:
         seed = self._seeds.next()

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from bayeslayers.backend import distribution_method
+from bayeslayers.compat import operation_behind
 from bayeslayers.contract.errors import ArgumentError
 
 # The methods of distributions that return a tensor, with what they take besides whole numbers.
@@ -121,10 +123,8 @@ def find_symbolic(tensor: Any) -> SymbolicDistribution | None:
     if isinstance(tensor, SymbolicDistribution):
         return tensor
     # Keras describes the outputs of a model within a model by their shapes alone.
-    history = getattr(tensor, "_keras_history", None)
-    if history is not None and isinstance(history.operation, keras.Model):
-        return find_symbolic(history.operation.outputs[history.tensor_index])
-    return None
+    operation, place = operation_behind(tensor) or (None, 0)
+    return find_symbolic(operation.outputs[place]) if isinstance(operation, keras.Model) else None
 
 
 def _checked(argument: str, tensor: Any) -> SymbolicDistribution:
@@ -144,11 +144,8 @@ def ask(distribution: Any, method: str, *args: Any, **kwargs: Any) -> Any:
     Raises:
         ArgumentError: If it will not be a distribution.
     """
-    # Slow to import: not before a distribution is needed.
-    from tensorflow_probability import distributions as tfd
-
     _checked("distribution", distribution)
-    signature = inspect.signature(getattr(tfd.Distribution, method))
+    signature = inspect.signature(distribution_method(method))
     arguments = signature.bind(distribution, *args, **kwargs).arguments
     arguments = {**arguments, **arguments.pop("kwargs", {})}
     operands = [arguments.pop("self")]

@@ -7,13 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bayeslayers.backend.tensorflow.operations import (
-    has_gpu,
-    in_single,
-    saturating_cast,
-    within_range,
-)
-from bayeslayers.backend.tensorflow.stream import Stream
+from bayeslayers.backend import Stream, has_gpu, in_single, saturating_cast, within_range
 from bayeslayers.distributions.normal import require_independent_normal
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bayeslayers.backend.tensorflow.noise import random_signs
+from bayeslayers.backend import random_signs
 from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -160,8 +159,7 @@ class AutoregressiveNetwork(BaseLayer):
         self._check_number_of_degrees()
         if self.event_shape is not None:
             self._check_event_size()
-        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
-        self._initial_seed = random.randint(1, 10**9) if self.seed is None else self.seed
+        self._initial_seed = checks.seed_or_drawn("seed", self.seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Fix the degrees of all units, and make the kernels and biases."""

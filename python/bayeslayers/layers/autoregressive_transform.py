@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from bayeslayers.backend import distribution_library, inner_distribution, to_coercible
 from bayeslayers.base_layers.public_layer import public_layer
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.contract.errors import ArgumentError
@@ -115,15 +116,11 @@ class AutoregressiveTransform(StochasticLayer):
         Raises:
             ArgumentError: If `inputs` is no distribution over vectors.
         """
-        # Slow to import: not before a distribution is needed.
-        from tensorflow_probability import bijectors as tfb
-        from tensorflow_probability import distributions as tfd
-
-        from bayeslayers.backend.tensorflow.coercible import inner, to_coercible
-
-        distribution = inner(inputs)
+        distribution = inner_distribution(inputs)
         _check_distribution(distribution)
-        flow = tfd.TransformedDistribution(distribution, tfb.MaskedAutoregressiveFlow(self.made))
+        library = distribution_library()
+        bijector = library.bijectors.MaskedAutoregressiveFlow(self.made)
+        flow = library.distributions.TransformedDistribution(distribution, bijector)
         return to_coercible(flow, self.stream_of_outputs)
 
     def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:

@@ -7,10 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
-from bayeslayers.backend.tensorflow.operations import at_least_single, saturating_cast, within_range
+from bayeslayers.backend import (
+    as_keras_variable,
+    at_least_single,
+    inner_distribution,
+    lasting_variables,
+    native_dtype,
+    native_variable,
+    saturating_cast,
+    tensor_of,
+    to_coercible,
+    variables_read_by,
+    within_range,
+)
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer, Divergence, stddev_of
 from bayeslayers.base_layers.public_layer import public_layer
 from bayeslayers.base_layers.weight_draw import WeightDraw, current_weight_draw
@@ -18,6 +29,7 @@ from bayeslayers.compat import is_replaced
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import layer_function
+from bayeslayers.distributions import checks as distribution_checks
 from bayeslayers.geometries import Dense
 
 _FUNCTIONS = ("make_posterior_fn", "make_prior_fn", "activation")
@@ -223,8 +235,8 @@ class DenseVariational(BayesianLayer):
     def _draw(self, inputs: Any) -> tuple[Any, Any]:
         """Return the posterior, and a draw of the weights from it."""
         posterior = self._distribution("make_posterior_fn", self.posterior, inputs)
-        weights = ops.convert_to_tensor(tf.convert_to_tensor(posterior), self.variable_dtype)
-        checks.shape_of_draw("make_posterior_fn", weights.shape, (sum(self._sizes),))
+        weights = ops.convert_to_tensor(tensor_of(posterior), self.variable_dtype)
+        distribution_checks.shape_of_draw("make_posterior_fn", weights.shape, (sum(self._sizes),))
         return posterior, weights
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -247,9 +259,9 @@ class DenseVariational(BayesianLayer):
 
     def _make(self, argument: str, input_shape: tuple[int | None, ...]) -> Callable[[Any], Any]:
         """Call a maker, and make the variables of what it returns the layer's own."""
-        dtype = tf.as_dtype(self.variable_dtype)
+        dtype = native_dtype(self.variable_dtype)
         # Variables that a function makes for itself must outlive the graph that we may be in.
-        with tf.init_scope():
+        with lasting_variables():
             made = getattr(self, argument)(*self._sizes, dtype)
         rule = "must return a model, a layer or a function of the inputs"
         if not callable(made):
@@ -263,23 +275,22 @@ class DenseVariational(BayesianLayer):
 
     def _adopt_variables(self, argument: str, made: Callable[[Any], Any], channels: int) -> None:
         """Let Keras train and save the variables that a function uses."""
-        with tf.GradientTape() as tape:
-            inputs = tf.zeros((1, channels), self.compute_dtype)
+
+        def use() -> None:
+            inputs = ops.zeros((1, channels), self.compute_dtype)
             distribution = self._distribution(argument, made, inputs)
-            distribution.log_prob(tf.convert_to_tensor(distribution))
-        known = {id(variable.value) for variable in self._adopted}
-        for variable in tape.watched_variables():
+            distribution.log_prob(tensor_of(distribution))
+
+        known = {id(native_variable(variable)) for variable in self._adopted}
+        for variable in variables_read_by(use):
             if id(variable) not in known:
-                self._adopted.append(_keras_variable(variable))
+                self._adopted.append(as_keras_variable(variable))
                 self._adopters.append(argument)
 
     def _distribution(self, argument: str, made: Callable[[Any], Any], inputs: Any) -> Any:
-        # Slow to import: not before a distribution is needed.
-        from bayeslayers.backend.tensorflow.coercible import to_coercible
-
         self._refuse_replaced(argument)
         distribution = made(inputs)
-        checks.distribution(argument, distribution)
+        distribution_checks.distribution(argument, distribution)
         return to_coercible(distribution, self.stream)
 
     def _refuse_replaced(self, argument: str) -> None:
@@ -299,27 +310,17 @@ class DenseVariational(BayesianLayer):
             divergence = _exact_divergence(posterior, prior)
         else:
             divergence = posterior.log_prob(weights) - prior.log_prob(weights)
-        return ops.sum(ops.cast(divergence, at_least_single(self.variable_dtype).name))
+        return ops.sum(ops.cast(divergence, at_least_single(self.variable_dtype)))
 
 
 def _exact_divergence(posterior: Any, prior: Any) -> Any:
-    from bayeslayers.backend.tensorflow.coercible import inner
-
-    posterior, prior = inner(posterior), inner(prior)
+    posterior, prior = inner_distribution(posterior), inner_distribution(prior)
     try:
         return posterior.kl_divergence(prior)
     except NotImplementedError as error:
         rule = "must be false where the divergence has no closed form"
         pair = Described(f"{type(posterior).__name__} and {type(prior).__name__}")
         raise ArgumentError("kl_use_exact", rule, {"posterior and prior": pair}) from error
-
-
-def _keras_variable(variable: tf.Variable) -> keras.Variable:
-    """Wrap a TensorFlow variable, so that a step of training changes that very variable."""
-    wrapper = keras.Variable(variable, dtype=variable.dtype.name, autocast=False)
-    # As Keras itself does in the layers that take over the variables of others.
-    wrapper._value = variable
-    return wrapper
 
 
 layer_dense_variational = layer_function(DenseVariational)

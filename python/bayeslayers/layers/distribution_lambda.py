@@ -8,11 +8,13 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from bayeslayers.backend import to_coercible
 from bayeslayers.base_layers.public_layer import public_layer
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import layer_function
-from bayeslayers.distributions.makers import sample_posterior
+from bayeslayers.distributions import checks as distribution_checks
+from bayeslayers.distributions.defaults import sample_posterior
 from bayeslayers.distributions.symbolic import SymbolicDistribution
 
 _FUNCTIONS = ("make_distribution_fn", "convert_to_tensor_fn")
@@ -150,7 +152,9 @@ class DistributionLambda(StochasticLayer):
         self.make_distribution_fn = checks.function(
             "make_distribution_fn", make_distribution_fn, optional=False
         )
-        self.convert_to_tensor_fn = checks.conversion("convert_to_tensor_fn", convert_to_tensor_fn)
+        self.convert_to_tensor_fn = distribution_checks.conversion(
+            "convert_to_tensor_fn", convert_to_tensor_fn
+        )
         # Parameters of a distribution keep their precision under mixed precision.
         self.autocast = False
 
@@ -159,13 +163,12 @@ class DistributionLambda(StochasticLayer):
 
     def call(self, inputs: Any) -> Any:
         """Return the distribution at these inputs."""
-        # Slow to import: not before a distribution is needed.
-        from bayeslayers.backend.tensorflow.coercible import to_coercible
-
         distribution = self.make_distribution_fn(tree.map_structure(self._with_precision, inputs))
-        checks.distribution("make_distribution_fn", distribution)
-        checks.without_variables("make_distribution_fn", distribution)
-        return to_coercible(distribution, self.stream_of_outputs, self.convert_to_tensor_fn)
+        distribution_checks.distribution("make_distribution_fn", distribution)
+        distribution_checks.without_variables("make_distribution_fn", distribution)
+        convert = self.convert_to_tensor_fn
+        to_tensor = None if convert is sample_posterior else convert
+        return to_coercible(distribution, self.stream_of_outputs, to_tensor)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Describe the outputs: a tensor, with the methods of a distribution."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,7 +72,7 @@ class VariableLayer(BaseLayer):
         self.initializer = checks.initializer("initializer", initializer)
         self.regularizer = checks.regularizer("regularizer", regularizer)
         self.constraint = checks.constraint("constraint", constraint)
-        seed = random.randint(1, 10**9)
+        seed = checks.seed_or_drawn("seed", None)
         self.variable = self.add_weight(
             name="variable",
             shape=self.shape,

@@ -16,7 +16,7 @@ from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import verb
-from bayeslayers.distributions.makers import NormalAround
+from bayeslayers.distributions.fixed_priors import NormalAround
 from bayeslayers.layers import FAMILY
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import random
 from typing import Any
 
 import keras
@@ -65,8 +64,7 @@ def as_inference_data(
             exploratory analysis of Bayesian models in Python. Journal of Open Source Software
             4(33), 1143. https://doi.org/10.21105/joss.01143
     """
-    given = checks.seed("seed", seed)
-    seed = random.randint(1, 10**9) if given is None else given
+    seed = checks.seed_or_drawn("seed", seed)
     if x is None and y is not None:
         raise ArgumentError("x", "must be given where `y` is", {"x": x})
     groups = {"posterior": posterior_draws(model, draws, seed)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import random
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,13 +94,12 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
         Blundell et al. (2015).
     """
     draws = checks.positive_integer("draws", draws)
-    given = checks.seed("seed", seed)
+    seed = checks.seed("seed", seed)
     found = {layer: layer.divergences() for layer in bayesian_layers(model)}
     is_exact = [each.is_exact for of_layer in found.values() for each in of_layer.values()]
-    if given is None and not all(is_exact):
-        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
-        given = random.randint(1, 10**9)
-    fresh = _fresh_draws(model, given or 0)
+    if not all(is_exact):
+        seed = checks.seed_or_drawn("seed", seed)
+    fresh = _fresh_draws(model, seed or 0)
     rows = []
     for layer, of_layer in found.items():
         scale = float(layer.divergence_factor) * layer.own_scale

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,8 +57,7 @@ def posterior_draws(
     """
     _check_names(bayesian_layers(model))
     draws = checks.positive_integer("draws", draws)
-    given = checks.seed("seed", seed)
-    seed = random.randint(1, 10**9) if given is None else given
+    seed = checks.seed_or_drawn("seed", seed)
     signature = [tf.TensorSpec([None, 2], tf.int32)]
     function = compiled_once(model, "weights", _Draws, signature)
     weights: dict[str, np.ndarray] = {}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 import keras
 
 from bayeslayers.architecture.walk import all_layers, check_model
-from bayeslayers.backend.tensorflow.stream import start_anew
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import verb
+from bayeslayers.distributions.streams import start_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,13 +66,12 @@ def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
         Salmon, J. K., Moraes, M. A., Dror, R. O., and Shaw, D. E. (2011). Parallel Random Numbers:
             As Easy as 1, 2, 3. SC11. https://doi.org/10.1145/2063384.2063405
     """
-    given = checks.seed("seed", seed)
+    seed = checks.seed("seed", seed)
     generators = list(_generators(check_model(model)))
     if not generators:
         rule = "must contain a layer that draws"
         raise ArgumentError("model", rule, {"model": Described(f"{model.name!r} without one")})
-    # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
-    seed = random.randint(1, 10**9) if given is None else given
+    seed = checks.seed_or_drawn("seed", seed)
     for place, generator in enumerate(generators):
         start_anew(generator, seed, place)
     return model

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,9 +98,7 @@ class Evaluation:
         self.draws = checks.positive_integer("draws", draws)
         if batch_size is not None:
             batch_size = checks.positive_integer("batch_size", batch_size)
-        given = checks.seed("seed", seed)
-        # Keras draws its default seeds from the same generator, which `set_random_seed` sets.
-        self.seed = random.randint(1, 10**9) if given is None else given
+        self.seed = checks.seed_or_drawn("seed", seed)
         self._verbose = _check_verbose(verbose)
         self.inputs = as_inputs(x)
         if batch_size is not None and self.inputs.decides_batch_size:

@@ -197,9 +197,9 @@ def over_classes(distribution: Any) -> Any:
     # TensorFlow Probability is loaded where an output is a distribution, and not by this module.
     from tensorflow_probability import distributions as tfd
 
-    from bayeslayers.backend.tensorflow.coercible import inner
+    from bayeslayers.backend import inner_distribution
 
-    distribution = inner(distribution)
+    distribution = inner_distribution(distribution)
     while isinstance(distribution, tfd.Independent):
         distribution = distribution.distribution
     # Counts have a probability among their parameters, too.

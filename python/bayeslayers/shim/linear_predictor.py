@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 
 from bayeslayers.architecture.walk import all_layers
 from bayeslayers.base_layers.linear_layer import LinearLayer
+from bayeslayers.compat import HeldLayers, inputs_behind, operation_behind
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.layers import DenseVariational, DistributionLambda
 from bayeslayers.predictive.outputs import Outputs
@@ -42,7 +42,7 @@ _LINEAR_MAPS = (
 _INSTEAD = "`posterior_epred()` gives the draws of what the model returns."
 
 
-class LinearPredictor(keras.Layer):
+class LinearPredictor(HeldLayers):
     """A model up to its linear predictor, whose draws of the weights are those of the model.
 
     Args:
@@ -60,13 +60,9 @@ class LinearPredictor(keras.Layer):
         vars(self).update(
             before=keras.Model(model.inputs, inputs),
             last=last,
-            in_order=[last if each is layer else each for each in all_layers(model)],
+            held_layers=[last if each is layer else each for each in all_layers(model)],
         )
         self.built = True
-
-    def _flatten_layers(self, *args: Any, **kwargs: Any) -> Iterator[keras.Layer]:
-        del args, kwargs
-        return iter(self.in_order)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the linear predictor."""
@@ -94,8 +90,8 @@ def _last_linear_map(model: keras.Model, outputs: Outputs, output: Any) -> tuple
 
 def _step_back(tensor: Any) -> tuple[Any, list[Any]]:
     """Return what a symbolic tensor comes from: a layer or another operation, and its inputs."""
-    history = tensor._keras_history
-    return history.operation, history.operation._inbound_nodes[history.node_index].input_tensors
+    operation, _ = operation_behind(tensor)
+    return operation, inputs_behind(tensor)
 
 
 def _without_activation(layer: keras.Layer) -> keras.Layer:

@@ -1,1 +1,36 @@
-"""TensorFlow."""
+"""TensorFlow: the names of `bayeslayers.backend.INTERFACE`."""
+
+from bayeslayers.backend.tensorflow.distributions import (
+    computed_from,
+    distribution_library,
+    distribution_method,
+    independent_normal,
+    independent_point,
+    inner_distribution,
+    is_independent_normal,
+    kl_divergence,
+    normal,
+    normal_parameters,
+    tensor_of,
+    to_coercible,
+    variables_of,
+    with_seeds,
+)
+from bayeslayers.backend.tensorflow.operations import (
+    add_bias,
+    dtype_name,
+    finite_when_trained_on,
+    has_gpu,
+    is_sparse,
+    native_dtype,
+    saturating_cast,
+)
+from bayeslayers.backend.tensorflow.random import random_signs, standard_normal
+from bayeslayers.backend.tensorflow.seeds import SeedStream, fold_in
+from bayeslayers.backend.tensorflow.variables import (
+    as_keras_variable,
+    lasting_variables,
+    native_variable,
+    state_holder,
+    variables_read_by,
+)

@@ -9,22 +9,23 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from keras import tree
-from tensorflow.python.util import dispatch
-from tensorflow_probability import distributions as tfd
-from tensorflow_probability.python.layers.internal import (
-    distribution_tensor_coercible as coercible,
-)
 
-from bayeslayers.backend.tensorflow.stream import Stream
-from bayeslayers.distributions.makers import sample_posterior
-from bayeslayers.distributions.sampling import with_seeds
+from bayeslayers.backend.tensorflow.compat import (
+    TensorCoercible,
+    is_coercible,
+    register_for_dispatch,
+    tensor_behind,
+)
+from bayeslayers.backend.tensorflow.distributions import inner_distribution
+
+__all__ = ["CoercibleDistribution", "is_coercible"]
 
 
 def _of_tensor(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method that applies the function to the tensor."""
 
     def method(self: CoercibleDistribution, *args: Any, **kwargs: Any) -> Any:
-        return function(self._value(), *args, **kwargs)
+        return function(tensor_behind(self), *args, **kwargs)
 
     return method
 
@@ -48,8 +49,8 @@ def _at_value(name: str) -> Callable[..., Any]:
 
 
 # TensorFlow's dispatch passes over classes that are not registered.
-@dispatch.register_dispatchable_type
-class CoercibleDistribution(coercible._TensorCoercible):
+@register_for_dispatch
+class CoercibleDistribution(TensorCoercible):
     """A distribution that TensorFlow and Keras take for a tensor.
 
     Keras turns what is no tensor into one before a loss function sees it, and casts and reshapes
@@ -67,7 +68,7 @@ class CoercibleDistribution(coercible._TensorCoercible):
     """
 
     def __init__(self, distribution: Any, to_tensor: Callable[[Any], Any] | None = None) -> None:
-        super().__init__(distribution, to_tensor or sample_posterior)
+        super().__init__(distribution, to_tensor or _draw)
         # The shape of a draw is known without drawing, which XLA can't do from every distribution.
         self._is_draw = to_tensor is None and distribution.batch_shape.rank is not None
 
@@ -76,7 +77,7 @@ class CoercibleDistribution(coercible._TensorCoercible):
         """Shape of the tensor."""
         if self._is_draw:
             return self.batch_shape + self.event_shape
-        return self._value().shape
+        return tensor_behind(self).shape
 
     @property
     def dtype(self) -> tf.DType:
@@ -84,7 +85,7 @@ class CoercibleDistribution(coercible._TensorCoercible):
         # The distribution's own constructor asks before there is a value.
         if vars(self).get("_is_draw", True):
             return self.tensor_distribution.dtype
-        return self._value().dtype
+        return tensor_behind(self).dtype
 
     def is_tensor_like(self) -> bool:
         """Tell `tf.is_tensor`, which looks for this method, that this is a tensor."""
@@ -106,7 +107,7 @@ class CoercibleDistribution(coercible._TensorCoercible):
             # Names with an underscore are looked for on any object, and no use of the tensor.
             if name.startswith("_") or not hasattr(tf.Tensor, name):
                 raise
-            return getattr(self._value(), name)
+            return getattr(tensor_behind(self), name)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
@@ -117,7 +118,7 @@ class CoercibleDistribution(coercible._TensorCoercible):
         return function(*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = np.asarray(self._value(), dtype)
+        array = np.asarray(tensor_behind(self), dtype)
         return array.copy() if copy else array
 
     log_prob = _at_value("log_prob")
@@ -141,49 +142,19 @@ class CoercibleDistribution(coercible._TensorCoercible):
 CoercibleDistribution.__bool__ = _of_tensor(bool)
 
 
-def to_coercible(
-    distribution: Any,
-    seeds: Stream,
-    to_tensor: str | Callable[[Any], Any] = sample_posterior,
-) -> Any:
-    """Return the distribution as the tensor that `to_tensor` makes of it, sampling from `seeds`.
-
-    One that converts to a tensor already stays as it is.
-    """
-    if isinstance(distribution, coercible._TensorCoercible):
-        return distribution
-    distribution = with_seeds(distribution, seeds)
-    if to_tensor is sample_posterior or to_tensor == tfd.Distribution.sample.__name__:
-        return CoercibleDistribution(distribution)
-    if isinstance(to_tensor, str):
-        return CoercibleDistribution(distribution, lambda d: getattr(d, to_tensor)())
-    return CoercibleDistribution(distribution, to_tensor)
-
-
-def inner(distribution: Any) -> Any:
-    """Return the distribution alone, which no longer converts to a tensor."""
-    return getattr(distribution, "tensor_distribution", distribution)
-
-
-def method_name(function: Any) -> Any:
-    """Return the name of a method of all distributions, such as `Distribution.sample`.
-
-    By its name it is found again in a saved file, and is each distribution's own: called on one, it
-    takes its seeds from the layer. All else comes back as it is.
-    """
-    name = getattr(function, "__name__", "")
-    return name if getattr(tfd.Distribution, name, None) is function else function
+def _draw(distribution: Any) -> Any:
+    return distribution.sample()
 
 
 def _tensor_of(value: Any) -> Any:
     """Return the tensor that a distribution stands for, and everything else as it is."""
-    return value._value() if isinstance(value, CoercibleDistribution) else value
+    return tensor_behind(value) if isinstance(value, CoercibleDistribution) else value
 
 
 def _to_tensor(
     value: CoercibleDistribution, dtype: Any = None, name: str | None = None, as_ref: bool = False
 ) -> Any:
-    tensor = value._value(dtype, name, as_ref)
+    tensor = tensor_behind(value, dtype, name, as_ref)
     if dtype is not None and not dtype.is_compatible_with(tensor.dtype):
         # As a tensor of another dtype does: TensorFlow then goes on without the dtype it prefers.
         raise ValueError(f"The tensor is of dtype {tensor.dtype.name}, not {dtype.name}.")
@@ -196,7 +167,9 @@ tf.register_tensor_conversion_function(CoercibleDistribution, _to_tensor, priori
 
 @tf.experimental.dispatch_for_api(tf.cast, {"x": CoercibleDistribution})
 def _cast(x: CoercibleDistribution, dtype: Any, name: str | None = None) -> CoercibleDistribution:
-    return CoercibleDistribution(inner(x), lambda _: tf.cast(x._value(), dtype, name))
+    return CoercibleDistribution(
+        inner_distribution(x), lambda _: tf.cast(tensor_behind(x), dtype, name)
+    )
 
 
 @tf.experimental.dispatch_for_api(tf.expand_dims, {"input": CoercibleDistribution})
@@ -207,7 +180,9 @@ def _expand_dims(
 ) -> CoercibleDistribution:
     # Keras appends an axis to predictions of one dimension where the targets are one column. The
     # batch of numbers becomes a column too; a single event is compared with every row as it is.
-    distribution = inner(input)
+    distribution = inner_distribution(input)
     if distribution.batch_shape.rank == 1 and distribution.event_shape.rank == 0:
         distribution = distribution[..., tf.newaxis]
-    return CoercibleDistribution(distribution, lambda _: tf.expand_dims(input._value(), axis, name))
+    return CoercibleDistribution(
+        distribution, lambda _: tf.expand_dims(tensor_behind(input), axis, name)
+    )

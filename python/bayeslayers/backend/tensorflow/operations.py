@@ -12,19 +12,23 @@ def add_bias(values: Any, bias: Any) -> Any:
     return tf.nn.bias_add(values, bias)
 
 
-def at_least_single(dtype: Any) -> tf.DType:
-    """Return a dtype of no less than single precision, in which sums are taken."""
-    return tf.float64 if tf.as_dtype(dtype) == tf.float64 else tf.float32
-
-
 def saturating_cast(values: Any, dtype: Any) -> Any:
     """Cast, and take the largest number of the dtype for larger ones: float16 ends at 65504."""
     return tf.saturate_cast(values, tf.as_dtype(dtype))
 
 
-def in_single(values: Any) -> Any:
-    """Return floats in single precision, whole numbers as they are."""
-    return tf.cast(values, tf.float32) if values.dtype.is_floating else values
+def native_dtype(dtype: Any) -> tf.DType:
+    """Return TensorFlow's dtype of a name.
+
+    Raises:
+        TypeError: If TensorFlow does not know it.
+    """
+    return tf.as_dtype(dtype)
+
+
+def dtype_name(value: Any) -> str | None:
+    """Return the name of a dtype of TensorFlow's, and `None` for everything else."""
+    return value.name if isinstance(value, tf.DType) else None
 
 
 def is_sparse(value: Any) -> bool:
@@ -35,14 +39,6 @@ def is_sparse(value: Any) -> bool:
 def has_gpu() -> bool:
     """Whether there is a device with a faster float16, which it sums in single precision."""
     return bool(tf.config.list_logical_devices("GPU"))
-
-
-def within_range(values: Any) -> Any:
-    """Return float16 values with the largest number for infinite ones, others as they are."""
-    # The other dtypes reach as far as single precision.
-    if values.dtype != tf.float16:
-        return values
-    return tf.clip_by_value(values, tf.float16.min, tf.float16.max)
 
 
 def finite_when_trained_on(value: Any, message: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from bayeslayers.backend.tensorflow.operations import at_least_single
+from bayeslayers.backend.common import at_least_single
 
 _PHILOX = 1
 # XLA makes one pass of many draws, where TensorFlow makes twenty; few draws are not worth its call,
@@ -28,7 +28,7 @@ _COSINE = tuple((-1) ** n / math.factorial(2 * n) for n in (5, 4, 3, 2, 1, 0))
 _BITS = {tf.float32: (tf.int32, 31), tf.float64: (tf.int64, 63)}
 
 
-def standard_normal(shape: Any, dtype: tf.DType, seed: Any) -> Any:
+def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
     """Draw independent standard normals: z = sqrt(-2 log u) (sin v, cos v).
 
     With u uniform on (0, 1] and v uniform on [-pi, pi], both coordinates are normal and independent
@@ -43,7 +43,7 @@ def standard_normal(shape: Any, dtype: tf.DType, seed: Any) -> Any:
         A tensor of this shape and dtype.
     """
     dtype = tf.as_dtype(dtype)
-    precise = at_least_single(dtype)
+    precise = tf.as_dtype(at_least_single(dtype))
     count = _product(shape)
     if isinstance(count, int) and count >= _WORTH_COMPILING:
         draws = _compiled(count, precise)(seed)
@@ -71,7 +71,7 @@ def _compiled(count: int, precise: tf.DType) -> Any:
     return tf.function(draw, jit_compile=True, autograph=False)
 
 
-def random_signs(shape: Any, dtype: tf.DType, seed: Any) -> Any:
+def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
     """Draw independent signs, +1 or -1 with equal probability.
 
     Args:

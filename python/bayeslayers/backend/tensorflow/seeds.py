@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from bayeslayers.compat import in_stateless_scope
+from bayeslayers.compat import in_stateless_scope, keep_initial_seed
 
 _PHILOX = 1
 # TensorFlow counts in blocks of so many numbers; a seed takes one block.
 _BLOCK = 256
 
 
-class Stream(Protocol):
-    """Random seeds, one after the other."""
-
-    def next(self) -> Any:
-        """Return the next seed, a tensor of two whole numbers."""
-
-
-class FoldedStream:
-    """Seeds that follow from one: the same ones whenever the same model is called with it.
-
-    Args:
-        seed: Tensor of two int32.
-    """
-
-    def __init__(self, seed: Any) -> None:
-        self._seed = seed
-        self._count = 0
-
-    def next(self) -> Any:
-        """Return the next seed, a tensor of two int32."""
-        self._count += 1
-        return fold(self._seed, self._count)
-
-
-def fold(seed: Any, number: Any) -> Any:
-    """Return a seed that follows from a seed and a number."""
+def fold_in(seed: Any, number: Any) -> Any:
+    """Return the seed that follows from a seed and a whole number."""
     return tf.random.experimental.stateless_fold_in(seed, number)
 
 
@@ -59,7 +34,8 @@ class SeedStream(keras.random.SeedGenerator):
     def __init__(self, seed: int) -> None:
         # Not Keras's own constructor: the state that it makes is another, and its first versions
         # make none on replicas.
-        self.name, self._initial_seed = "seed_generator", seed
+        self.name = "seed_generator"
+        keep_initial_seed(self, seed)
         self.state = keras.Variable(
             lambda shape, dtype: tf.constant([0, 0, seed], dtype),
             shape=(3,),
@@ -79,6 +55,10 @@ class SeedStream(keras.random.SeedGenerator):
         before = self._read_and_move_on()
         return _of_replica(tf.cast(tf.stack([before[2], before[0] // _BLOCK]), tf.int32))
 
+    def start_at(self, seed: int, place: int) -> None:
+        """Go on as the stream of another seed, from the seed that is at that place of it."""
+        self.state.assign([place * _BLOCK, 0, seed])
+
     def _read_and_move_on(self) -> Any:
         if in_stateless_scope():
             # Nothing may change in place, not even a variable that stands for the state: the scope
@@ -92,24 +72,6 @@ class SeedStream(keras.random.SeedGenerator):
             for variable in _local(self.state.value)
         ]
         return before[0]
-
-
-def start_anew(generator: keras.random.SeedGenerator, seed: int, place: int) -> None:
-    """Let a generator, ours or Keras's, go on as that of another seed.
-
-    Streams that begin at random places of random seeds hardly ever meet: two of ours would need
-    equal seeds of 31 bits, and begin at places of 31 bits closer to each other than they are long.
-
-    Args:
-        generator: The generator.
-        seed: Whole number from 0 that stands for the whole model.
-        place: Number from 0 that tells this generator from the model's others.
-    """
-    key, start = (int(n) for n in np.random.SeedSequence([seed, place]).generate_state(2) >> 1)
-    if isinstance(generator, SeedStream):
-        generator.state.assign([start * _BLOCK, 0, key])
-    else:
-        generator.state.assign([key, start])
 
 
 def _local(variable: tf.Variable) -> list[tf.Variable]:
@@ -126,4 +88,4 @@ def _of_replica(seed: Any) -> Any:
     if context is None or context.num_replicas_in_sync == 1:
         return seed
     replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
-    return fold(seed, replica)
+    return fold_in(seed, replica)

@@ -1,0 +1,176 @@
+"""Distributions of TensorFlow Probability, which is imported when one of these is first called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from bayeslayers.backend.tensorflow.random import standard_normal
+
+if TYPE_CHECKING:
+    from bayeslayers.backend.common import Stream
+
+
+def distribution_library() -> ModuleType:
+    """Return TensorFlow Probability, whose import takes seconds and some 50 MB."""
+    import tensorflow_probability
+
+    return tensorflow_probability
+
+
+def normal(loc: Any, scale: Any) -> Any:
+    """Return the normal distribution of a mean and a scale."""
+    from tensorflow_probability import distributions as tfd
+
+    return tfd.Normal(loc, scale)
+
+
+def independent_normal(loc: Any, scale: Any, rank: int) -> Any:
+    """Return independent normals of a mean and a scale, in the last `rank` dimensions."""
+    from tensorflow_probability import distributions as tfd
+
+    return tfd.Independent(tfd.Normal(loc, scale), rank)
+
+
+def independent_point(loc: Any, rank: int) -> Any:
+    """Return the distribution with all mass on one value of `rank` dimensions."""
+    from tensorflow_probability import distributions as tfd
+
+    return tfd.Independent(tfd.Deterministic(loc), rank)
+
+
+def computed_from(variable: Any, function: Callable[[Any], Any], shape: Any = None) -> Any:
+    """Return what a function makes of a variable, computed anew whenever it is read.
+
+    So a distribution in a caller's hands follows later updates of the variable.
+
+    Args:
+        variable: One of TensorFlow's variables.
+        function: A function of its value.
+        shape: The shape of what it returns. `None`: that of the variable.
+    """
+    from tensorflow_probability import util
+
+    known = {} if shape is None else {"shape": shape}
+    return util.DeferredTensor(variable, function, **known)
+
+
+def is_independent_normal(distribution: Any) -> bool:
+    """Whether a distribution is Independent(Normal)."""
+    from tensorflow_probability import distributions as tfd
+
+    inner = getattr(distribution, "distribution", None)
+    return isinstance(distribution, tfd.Independent) and isinstance(inner, tfd.Normal)
+
+
+def normal_parameters(distribution: Any) -> tuple[Any, Any]:
+    """Return mean and scale of an Independent(Normal), as tensors."""
+    inner = distribution.distribution
+    return tf.convert_to_tensor(inner.loc), tf.convert_to_tensor(inner.scale)
+
+
+def kl_divergence(q: Any, p: Any) -> Any:
+    """Return the divergence KL(q || p).
+
+    Raises:
+        NotImplementedError: If TensorFlow Probability has no closed form for the pair.
+    """
+    from tensorflow_probability import distributions as tfd
+
+    return tfd.kl_divergence(q, p)
+
+
+def variables_of(distribution: Any, *, trainable: bool = False) -> tuple[tf.Variable, ...]:
+    """Return the variables that a distribution is a function of, or the trainable ones alone."""
+    return distribution.trainable_variables if trainable else distribution.variables
+
+
+def distribution_method(name: str) -> Callable[..., Any] | None:
+    """Return the method of that name that all distributions have, or `None`."""
+    from tensorflow_probability import distributions as tfd
+
+    return getattr(tfd.Distribution, name, None)
+
+
+def with_seeds(distribution: Any, seeds: Stream) -> Any:
+    """Return the distribution with a `sample` that takes its seed from `seeds`, unless given one.
+
+    A caller's `function(d) d.sample()` is so repeatable from the layer's seed, never shares noise
+    with another layer, and compiles under XLA, which refuses TensorFlow's stateful generators.
+    """
+    unseeded = distribution.sample
+
+    def sample(
+        sample_shape: Any = (), seed: Any = None, name: str = "sample", **kwargs: Any
+    ) -> Any:
+        if seed is not None:
+            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
+        seed = tf.cast(seeds.next(), tf.int32)
+        normal = _normal_inside(distribution)
+        if normal is None or kwargs:
+            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
+        return _sample_normal(normal, sample_shape, seed)
+
+    # A shallow copy: the caller's own distribution stays as it is. `copy.copy` would construct
+    # anew.
+    seeded = object.__new__(type(distribution))
+    vars(seeded).update(vars(distribution))
+    seeded.sample = sample
+    return seeded
+
+
+def _normal_inside(distribution: Any) -> Any:
+    """Return the normal distribution that this one is, or is independent draws of; or `None`."""
+    from tensorflow_probability import distributions as tfd
+
+    if type(distribution) is tfd.Independent:
+        distribution = distribution.distribution
+    return distribution if type(distribution) is tfd.Normal else None
+
+
+def _sample_normal(normal: Any, sample_shape: Any, seed: Any) -> Any:
+    """Draw as `standard_normal` does, which is faster than TensorFlow Probability's own way."""
+    of_batch = normal.batch_shape
+    if not of_batch.is_fully_defined():
+        of_batch = normal.batch_shape_tensor()
+    of_sample = tf.reshape(tf.convert_to_tensor(sample_shape, tf.int32), [-1])
+    shape = tf.concat([of_sample, tf.convert_to_tensor(of_batch, tf.int32)], axis=0)
+    return normal.loc + normal.scale * standard_normal(shape, normal.dtype, seed)
+
+
+def to_coercible(
+    distribution: Any, seeds: Stream, to_tensor: str | Callable[[Any], Any] | None = None
+) -> Any:
+    """Return the distribution as a tensor that is made of it when it is first needed.
+
+    One that converts to a tensor already stays as it is.
+
+    Args:
+        distribution: The distribution.
+        seeds: The stream that its samples take their seeds from.
+        to_tensor: A function of the distribution, or the name of one of its methods. `None`: a
+            draw.
+    """
+    from bayeslayers.backend.tensorflow.coercible import CoercibleDistribution, is_coercible
+
+    if is_coercible(distribution):
+        return distribution
+    distribution = with_seeds(distribution, seeds)
+    if to_tensor in (None, "sample"):
+        return CoercibleDistribution(distribution)
+    if isinstance(to_tensor, str):
+        return CoercibleDistribution(distribution, lambda d: getattr(d, to_tensor)())
+    return CoercibleDistribution(distribution, to_tensor)
+
+
+def inner_distribution(distribution: Any) -> Any:
+    """Return the distribution alone, which no longer converts to a tensor."""
+    return getattr(distribution, "tensor_distribution", distribution)
+
+
+def tensor_of(distribution: Any) -> Any:
+    """Return the tensor that a distribution stands for."""
+    return tf.convert_to_tensor(distribution)

@@ -1,0 +1,48 @@
+"""TensorFlow's own variables, beside those of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from bayeslayers.compat import share_value
+
+
+def lasting_variables() -> AbstractContextManager[None]:
+    """Return a context in which variables are made that outlive a graph that is being traced."""
+    return tf.init_scope()
+
+
+def state_holder(value: float, name: str | None = None) -> tf.Variable:
+    """Return a number in double precision that compiled steps follow, and that is no weight.
+
+    Keras would count a variable of its own among the weights of the layer that holds it.
+    """
+    with lasting_variables():
+        return tf.Variable(value, False, name=name, dtype=tf.float64)
+
+
+def native_variable(variable: keras.Variable) -> tf.Variable:
+    """Return the variable behind one of Keras's.
+
+    TensorFlow Probability follows it, and would freeze the Keras variable.
+    """
+    return variable.value
+
+
+def variables_read_by(function: Callable[[], Any]) -> tuple[tf.Variable, ...]:
+    """Return the trainable variables that a function reads when it is called."""
+    with tf.GradientTape() as tape:
+        function()
+    return tape.watched_variables()
+
+
+def as_keras_variable(variable: tf.Variable) -> keras.Variable:
+    """Wrap a TensorFlow variable, so that a step of training changes that very variable."""
+    wrapper = keras.Variable(variable, dtype=variable.dtype.name, autocast=False)
+    share_value(wrapper, variable)
+    return wrapper

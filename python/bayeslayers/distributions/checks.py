@@ -1,0 +1,56 @@
+"""The rules about distributions, as `contract/checks.py` has those about all other values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bayeslayers.backend import distribution_method, variables_of
+from bayeslayers.contract.errors import ArgumentError, Described
+
+CONVERSIONS = ("mean", "mode", "sample", "stddev", "variance")
+"""Methods of distributions that make a tensor."""
+
+
+def conversion(argument: str, value: Any) -> str | Callable[[Any], Any]:
+    """A function of a distribution that returns a tensor, or the name of one of its methods."""
+    if callable(value) and getattr(value, "__qualname__", "").startswith("Distribution."):
+        return method_name(value)
+    if callable(value) or value in CONVERSIONS:
+        return value
+    named = ", ".join(f'"{item}"' for item in CONVERSIONS)
+    rule = f"must be a function of a distribution, or one of {named}"
+    raise ArgumentError(argument, rule, {argument: value})
+
+
+def method_name(function: Any) -> Any:
+    """Return the name of a method of all distributions, such as `Distribution.sample`.
+
+    By its name it is found again in a saved file, and is each distribution's own: called on one, it
+    takes its seeds from the layer. All else comes back as it is.
+    """
+    name = getattr(function, "__name__", "")
+    return name if distribution_method(name) is function else function
+
+
+def distribution(argument: str, value: Any) -> None:
+    """What a function returned that makes distributions."""
+    if not all(hasattr(value, name) for name in ("sample", "batch_shape", "event_shape")):
+        rule = "must return a TensorFlow Probability distribution"
+        raise ArgumentError(argument, rule, {argument: value})
+
+
+def shape_of_draw(argument: str, shape: Any, expected: tuple[int, ...]) -> None:
+    """The shape of what is drawn from the distribution that a function returned."""
+    if not shape.is_compatible_with(expected):
+        rule = f"must return a distribution over tensors of shape {expected}"
+        raise ArgumentError(argument, rule, {"shape": tuple(shape)})
+
+
+def without_variables(argument: str, distribution: Any) -> None:
+    """A distribution made of tensors, where no layer would train its variables."""
+    foreign = [variable.name for variable in variables_of(distribution, trainable=True)]
+    if foreign:
+        rule = "must make its distribution from its inputs, or variables would not be trained"
+        received = {argument: Described(f"a distribution on the variables {foreign}")}
+        raise ArgumentError(argument, rule, received)
