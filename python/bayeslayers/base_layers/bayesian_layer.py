@@ -171,14 +171,14 @@ class BayesianLayer(StochasticLayer):
         self._forward_pass.added = [
             as_loss(
                 ops.cast(factor, value.dtype)
-                * finite_when_trained_on(value, self._overflow(weight))
+                * finite_when_trained_on(value, self._overflow_message(weight))
             )
             for weight, value in divergences.items()
         ]
         for divergence in self._forward_pass.added:
             self.add_loss(divergence)
 
-    def _overflow(self, weight: str) -> str:
+    def _overflow_message(self, weight: str) -> str:
         return (
             f"The divergence of `{weight}` in layer '{self.name}' has no finite value: mean or "
             "scale of the posterior are beyond what it can be computed for."
