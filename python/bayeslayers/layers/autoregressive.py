@@ -156,9 +156,9 @@ class AutoregressiveNetwork(BaseLayer):
         self.bias_constraint = checks.constraint("bias_constraint", bias_constraint)
         self.seed = checks.seed("seed", seed)
         self._check_conditional_event_shape()
-        self._check_number_of_degrees()
+        masks.check_units(self.hidden_degrees, self.hidden_units)
         if self.event_shape is not None:
-            self._check_event_size()
+            self._check_places()
         self._initial_seed = checks.seed_or_drawn("seed", self.seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -322,31 +322,13 @@ class AutoregressiveNetwork(BaseLayer):
                 rule = "must be given where the inputs leave the size of their last axis open"
                 raise ArgumentError("event_shape", rule, received)
             self.event_shape = (size,)
-            self._check_event_size()
+            self._check_places()
         elif size not in (None, *self.event_shape):
             rule = "must be the size of the last axis of the inputs"
             raise ArgumentError("event_shape", rule, received)
 
-    def _check_event_size(self) -> None:
-        """Check what `input_order` and `hidden_degrees` say against the number of variables."""
-        size = self.event_shape[0]
-        if not isinstance(self.input_order, str) and len(self.input_order) != size:
-            rule = "must have one place for each variable"
-            received = {"input_order": self.input_order, "event_shape": self.event_shape}
-            raise ArgumentError("input_order", rule, received)
-        degrees = () if isinstance(self.hidden_degrees, str) else self.hidden_degrees
-        if any(degree >= size for of_layer in degrees for degree in of_layer):
-            rule = "must be below the number of variables"
-            received = {"hidden_degrees": self.hidden_degrees, "event_shape": self.event_shape}
-            raise ArgumentError("hidden_degrees", rule, received)
-
-    def _check_number_of_degrees(self) -> None:
-        if isinstance(self.hidden_degrees, str):
-            return
-        if tuple(map(len, self.hidden_degrees)) != self.hidden_units:
-            rule = "must list one degree for each of the `hidden_units`, layer by layer"
-            received = {"hidden_degrees": self.hidden_degrees, "hidden_units": self.hidden_units}
-            raise ArgumentError("hidden_degrees", rule, received)
+    def _check_places(self) -> None:
+        masks.check_places(self.input_order, self.hidden_degrees, self.event_shape)
 
     def _check_conditional_event_shape(self) -> None:
         if self.conditional == (self.conditional_event_shape is not None):
