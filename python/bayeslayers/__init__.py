@@ -1,29 +1,100 @@
 """Bayesian neural-network layers for Keras 3, with one contract in Python and R."""
 
 # The backend first: it refuses a Keras that runs on another one.
-from bayeslayers import backend, layers, models, pictures, shim, tfp  # noqa: F401
+from bayeslayers import backend, layers, models, pictures, shim, tfp
 from bayeslayers._version import __version__
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import PUBLIC as _PUBLIC
-from bayeslayers.contract.functions import layer_function
 from bayeslayers.distributions import constructors as _constructors
-from bayeslayers.distributions import verbs as _verbs  # noqa: F401
-
-# `layer_conv_1d_flipout` and its kin: a function for every class of the family. `tfd_sample`,
-# `predict_draws`, `plot_bands` and their kin: what the modules define with a docstring.
-_FUNCTIONS = {
-    **{layer.function_name: layer_function(layer) for layer in layers.FAMILY.values()},
-    **_PUBLIC,
-}
-globals().update(_FUNCTIONS)
+from bayeslayers.distributions.verbs import (
+    tfd_cdf,
+    tfd_entropy,
+    tfd_kl_divergence,
+    tfd_log_prob,
+    tfd_mean,
+    tfd_mode,
+    tfd_prob,
+    tfd_quantile,
+    tfd_sample,
+    tfd_stddev,
+    tfd_variance,
+)
+from bayeslayers.layers.autoregressive import layer_autoregressive
+from bayeslayers.layers.autoregressive_transform import layer_autoregressive_transform
+from bayeslayers.layers.convolution import (
+    layer_conv_1d_flipout,
+    layer_conv_1d_local_reparameterization,
+    layer_conv_1d_reparameterization,
+    layer_conv_1d_transpose_flipout,
+    layer_conv_1d_transpose_reparameterization,
+    layer_conv_2d_flipout,
+    layer_conv_2d_local_reparameterization,
+    layer_conv_2d_reparameterization,
+    layer_conv_2d_transpose_flipout,
+    layer_conv_2d_transpose_reparameterization,
+    layer_conv_3d_flipout,
+    layer_conv_3d_local_reparameterization,
+    layer_conv_3d_reparameterization,
+    layer_conv_3d_transpose_flipout,
+    layer_conv_3d_transpose_reparameterization,
+    layer_depthwise_conv_1d_flipout,
+    layer_depthwise_conv_1d_reparameterization,
+    layer_depthwise_conv_2d_flipout,
+    layer_depthwise_conv_2d_reparameterization,
+    layer_separable_conv_1d_flipout,
+    layer_separable_conv_1d_reparameterization,
+    layer_separable_conv_2d_flipout,
+    layer_separable_conv_2d_reparameterization,
+)
+from bayeslayers.layers.dense import (
+    layer_dense_flipout,
+    layer_dense_local_reparameterization,
+    layer_dense_reparameterization,
+)
+from bayeslayers.layers.dense_variational import layer_dense_variational
+from bayeslayers.layers.distribution_lambda import layer_distribution_lambda
+from bayeslayers.layers.embedding import layer_embedding_reparameterization
+from bayeslayers.layers.recurrent import (
+    layer_gru_flipout,
+    layer_gru_reparameterization,
+    layer_lstm_flipout,
+    layer_lstm_reparameterization,
+)
+from bayeslayers.layers.variable import layer_variable
+from bayeslayers.models import (
+    as_bayesian,
+    as_deterministic,
+    as_inference_data,
+    callback_kl_annealing,
+    callback_kl_history,
+    kl_divergence,
+    log_likelihood,
+    posterior_draws,
+    posterior_summary,
+    predict_draws,
+    predictive_scores,
+    predictive_summary,
+    prune,
+    pruning_curve,
+    reliability_curve,
+    reseed,
+    scale_kl,
+    training_history,
+)
+from bayeslayers.pictures import plot_bands, plot_posterior, plot_reliability, plot_training
 
 
 def __getattr__(name: str) -> object:
-    """Make `tfd_normal` and its kin when first asked for, which takes an import of seconds."""
+    """Make `tfd_normal` and its like when first asked for, which takes an import of seconds."""
     if name not in _constructors.CONSTRUCTORS:
         raise AttributeError(f"module 'bayeslayers' has no attribute {name!r}")
     globals()[name] = _constructors.constructor(name)
     return globals()[name]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, those included that are made when first asked for."""
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [
@@ -33,6 +104,7 @@ __all__ = [
     "pictures",
     "shim",
     "tfp",
-    *_FUNCTIONS,
+    *(layer.function_name for layer in layers.FAMILY.values()),
+    *sorted(_PUBLIC),
     *_constructors.CONSTRUCTORS,
 ]

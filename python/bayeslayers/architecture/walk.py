@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from bayeslayers.base_layers.base_layer import as_loss
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer
+from bayeslayers.base_layers.keras_objects import as_loss
 from bayeslayers.compat import flat_layers, own_losses
 from bayeslayers.contract.errors import ArgumentError, Described
 

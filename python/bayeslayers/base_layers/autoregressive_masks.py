@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from bayeslayers.contract.errors import ArgumentError
+
 LEFT_TO_RIGHT = "left-to-right"
 RIGHT_TO_LEFT = "right-to-left"
 RANDOM = "random"
@@ -65,3 +67,36 @@ def mask(below: Any, above: Any, *, strict: bool, dtype: str) -> Any:
     """Return the matrix of ones where a unit above may see a unit below, and zeros elsewhere."""
     sees = ops.less if strict else ops.less_equal
     return ops.cast(sees(ops.expand_dims(below, 1), ops.expand_dims(above, 0)), dtype)
+
+
+def check_units(degrees: str | Sequence[Sequence[int]], hidden_units: Sequence[int]) -> None:
+    """Refuse degrees that are not one for each hidden unit.
+
+    Raises:
+        ArgumentError: If they are listed, and do not fit the units.
+    """
+    if not isinstance(degrees, str) and tuple(map(len, degrees)) != tuple(hidden_units):
+        rule = "must list one degree for each of the `hidden_units`, layer by layer"
+        received = {"hidden_degrees": degrees, "hidden_units": hidden_units}
+        raise ArgumentError("hidden_degrees", rule, received)
+
+
+def check_places(
+    order: str | Sequence[int],
+    degrees: str | Sequence[Sequence[int]],
+    event_shape: tuple[int, ...],
+) -> None:
+    """Refuse an order or degrees that do not fit the number of variables.
+
+    Raises:
+        ArgumentError: If they are listed, and do not fit.
+    """
+    (size,) = event_shape
+    if not isinstance(order, str) and len(order) != size:
+        rule = "must have one place for each variable"
+        raise ArgumentError("input_order", rule, {"input_order": order, "event_shape": event_shape})
+    listed = () if isinstance(degrees, str) else degrees
+    if any(degree >= size for of_layer in listed for degree in of_layer):
+        rule = "must be below the number of variables"
+        received = {"hidden_degrees": degrees, "event_shape": event_shape}
+        raise ArgumentError("hidden_degrees", rule, received)

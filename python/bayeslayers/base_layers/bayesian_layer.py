@@ -14,8 +14,7 @@ from keras import ops, tree
 
 from bayeslayers.backend import finite_when_trained_on, is_sparse, state_holder
 from bayeslayers.base_layers import serialization
-from bayeslayers.base_layers.base_layer import as_loss
-from bayeslayers.base_layers.forward_pass import ForwardPass
+from bayeslayers.base_layers.keras_objects import as_loss
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.base_layers.weight_draw import WeightDraw
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -67,6 +66,20 @@ class Divergence:
     is_exact: bool
 
 
+class _ForwardPass:
+    """What a layer knows of the model's current forward pass: the divergences that it has added.
+
+    Keras clears the losses when a pass begins. While ours are among them, the layer is being called
+    once more in the same pass, and a divergence belongs to the weights, not to the call.
+    """
+
+    def __init__(self) -> None:
+        self.added: list[Any] = []
+
+    def has_added_to(self, losses: list[Any]) -> bool:
+        return any(loss is divergence for loss in losses for divergence in self.added)
+
+
 class BayesianLayer(StochasticLayer):
     """A layer with divergences, each times `divergence_scale` and `divergence_annealing`.
 
@@ -76,6 +89,13 @@ class BayesianLayer(StochasticLayer):
 
     geometry: Geometry
     """What the layer computes."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._forward_pass = _ForwardPass()
+        # As precise as the most precise divergence.
+        self.divergence_scale = state_holder(1.0, _SCALE)
+        self.divergence_annealing = state_holder(_annealing.get())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer.
@@ -90,12 +110,6 @@ class BayesianLayer(StochasticLayer):
                 hint = "`keras.ops.convert_to_tensor(inputs, sparse=False)` makes them dense."
                 raise ArgumentError("inputs", rule, {"inputs": received}, hint)
         return super().__call__(*args, **kwargs)
-
-    def _construct_divergences(self) -> None:
-        self._forward_pass = ForwardPass()
-        # As precise as the most precise divergence.
-        self.divergence_scale = state_holder(1.0, _SCALE)
-        self.divergence_annealing = state_holder(_annealing.get())
 
     @abstractmethod
     def divergences(self) -> dict[str, Divergence]:
@@ -157,14 +171,14 @@ class BayesianLayer(StochasticLayer):
         self._forward_pass.added = [
             as_loss(
                 ops.cast(factor, value.dtype)
-                * finite_when_trained_on(value, self._overflow(weight))
+                * finite_when_trained_on(value, self._overflow_message(weight))
             )
             for weight, value in divergences.items()
         ]
         for divergence in self._forward_pass.added:
             self.add_loss(divergence)
 
-    def _overflow(self, weight: str) -> str:
+    def _overflow_message(self, weight: str) -> str:
         return (
             f"The divergence of `{weight}` in layer '{self.name}' has no finite value: mean or "
             "scale of the posterior are beyond what it can be computed for."

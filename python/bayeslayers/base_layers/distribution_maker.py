@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from bayeslayers.backend import native_dtype, native_variable, variables_of
-from bayeslayers.base_layers.base_layer import as_loss
+from bayeslayers.base_layers.keras_objects import as_constraint, as_regularizer, freshly_seeded
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions import checks
 from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
@@ -98,12 +97,12 @@ class DistributionMaker:
         try:
             # Always trainable: a layer that is not keeps all its variables still, until it is
             # thawed.
-            return function(dtype, self._shape, self.name, True, self._variable)
+            return function(dtype, self._shape, self.name, True, self._add_variable)
         except TypeError as error:
             self._refuse_other_arguments(error)
             raise
 
-    def _variable(
+    def _add_variable(
         self,
         name: str | None = None,
         shape: Any = (),
@@ -122,7 +121,7 @@ class DistributionMaker:
             shape = tuple(int(size) for size in shape)
             initializer = freshly_seeded(initializer, self._seed, name)
             if self._start is not None and name == self._location and shape == self._shape:
-                initializer = _raised(initializer, self._start)
+                initializer = _shifted(initializer, self._start)
             self._variables[name] = self._layer.add_weight(
                 name=name,
                 shape=shape,
@@ -170,48 +169,7 @@ class DistributionMaker:
             raise ArgumentError(self.argument, rule, received)
 
 
-class _Regularizer(keras.regularizers.Regularizer):
-    """A function as a regularizer, of which Keras can sum the numbers."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
-
-    def __call__(self, x: Any) -> Any:
-        return as_loss(self._function(x))
-
-
-class _Constraint(keras.constraints.Constraint):
-    """A function as a constraint."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
-
-    def __call__(self, w: Any) -> Any:
-        return self._function(w)
-
-
-def as_regularizer(value: Any, dtype: Any) -> Any:
-    """Return what every Keras takes as a variable's regularizer; the first refuse functions.
-
-    Args:
-        value: A regularizer, its name, or a function; or `None`.
-        dtype: The variable's dtype. Keras adds what a regularizer returns to losses of `floatx`.
-    """
-    is_keras_own = value is None or isinstance(value, (str, keras.regularizers.Regularizer))
-    if is_keras_own and (
-        value is None or keras.backend.standardize_dtype(dtype) == keras.config.floatx()
-    ):
-        return value
-    return _Regularizer(keras.regularizers.get(value))
-
-
-def as_constraint(value: Any) -> Any:
-    """Return what every Keras takes as a variable's constraint; the first refuse functions."""
-    is_keras_own = value is None or isinstance(value, (str, keras.constraints.Constraint))
-    return value if is_keras_own else _Constraint(value)
-
-
-def _raised(initializer: Callable[..., Any], start: np.ndarray) -> Callable[..., Any]:
+def _shifted(initializer: Callable[..., Any], start: np.ndarray) -> Callable[..., Any]:
     """Return the initializer whose values are larger by `start`."""
 
     def initialize(shape: Any, dtype: Any = None) -> Any:
@@ -219,14 +177,3 @@ def _raised(initializer: Callable[..., Any], start: np.ndarray) -> Callable[...,
         return value + ops.convert_to_tensor(start, dtype)
 
     return initialize
-
-
-def freshly_seeded(initializer: Any, seed: int, name: str) -> Any:
-    """Give an initializer without a seed one of its own, so that no two variables start equal."""
-    initializer = keras.initializers.get(initializer or "glorot_uniform")
-    config = initializer.get_config() if hasattr(initializer, "get_config") else {}
-    if "seed" not in config or config["seed"] is not None:
-        return initializer
-    entropy = [seed, zlib.crc32(name.encode())]
-    config["seed"] = int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
-    return type(initializer).from_config(config)

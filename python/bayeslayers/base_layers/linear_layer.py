@@ -1,13 +1,15 @@
-"""The layer that most layers of the family are: linear maps, a bias and an activation."""
+"""The layers that most others are: linear maps and a bias, with or without an activation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from keras import ops
 
 from bayeslayers.backend import add_bias, within_range
 from bayeslayers.base_layers.variational_layer import VariationalLayer
+from bayeslayers.contract import checks
 from bayeslayers.geometries import Chain
 
 
@@ -15,11 +17,6 @@ class LinearLayer(VariationalLayer):
     """A layer that applies the linear maps of a geometry, each drawn by the estimator."""
 
     geometry_type: ClassVar[type[Chain]]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        if "geometry_type" in vars(cls):
-            cls.has_activation = cls.geometry_type.has_activation
-        super().__init_subclass__(**kwargs)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the variables of posteriors and priors."""
@@ -41,9 +38,8 @@ class LinearLayer(VariationalLayer):
         if bias is not None:
             values = add_bias(values, bias)
         values = within_range(values)
-        self._add_divergences_of(drawn)
-        outputs = self.geometry.restore(values)
-        return self.activation(outputs) if self.has_activation else outputs
+        self._add_drawn_divergences(drawn)
+        return self.geometry.restore(values)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the outputs for inputs of this shape."""
@@ -52,3 +48,24 @@ class LinearLayer(VariationalLayer):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the outputs."""
         return self.geometry.mask(inputs, previous_mask)
+
+
+class ActivatedLinearLayer(LinearLayer):
+    """A linear layer that applies an activation to its outputs."""
+
+    def __init__(
+        self, activation: str | Callable[..., Any] | None = None, **arguments: Any
+    ) -> None:
+        super().__init__(**arguments)
+        self.activation = checks.activation("activation", activation)
+
+    def call(self, inputs: Any) -> Any:
+        """See `LinearLayer.call`."""
+        return self.activation(super().call(inputs))
+
+    @classmethod
+    def _function_names(cls) -> list[str]:
+        return [*super()._function_names(), "activation"]
+
+    def _plain_arguments(self) -> dict[str, Any]:
+        return {**super()._plain_arguments(), "activation": self.activation}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -14,6 +14,8 @@ from bayeslayers.base_layers.distribution_maker import DistributionMaker
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions.defaults import exact_divergence, sample_posterior
+from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
+from bayeslayers.distributions.makers import default_mean_field_normal_fn
 from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 
@@ -23,16 +25,23 @@ _SIZE_OF_NO_WEIGHT = 0.1
 _UNTRANSFORMED_ZERO = -50.0
 
 
+WEIGHT_FUNCTIONS = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
+"""The arguments of each weight; in a layer, the weight's role begins their names."""
+
+
 class RandomWeight:
-    """Posterior, prior, draw and divergence of one weight.
+    """Posterior, prior, draw and divergence of one weight; see `RandomKernel` and `RandomBias`.
 
     Args:
-        role: "kernel" or "bias", which begins the names of its arguments and variables.
+        role: Such as "kernel" or "bias", which begins the names of its arguments and variables.
         posterior_fn: Makes the posterior q. `None`, for a bias only: there is no such weight.
         posterior_tensor_fn: Draws a tensor from q.
-        prior_fn: Makes the prior p. `None`: there is no prior, and nothing to diverge from.
+        prior_fn: Makes the prior p. `None`: there is no prior, and no divergence from it.
         divergence_fn: Returns the divergence of q from p. `None`: none is added to the losses.
     """
+
+    is_optional: ClassVar[bool]
+    """Whether a layer may do without this weight."""
 
     def __init__(
         self,
@@ -40,7 +49,7 @@ class RandomWeight:
         posterior_fn: Callable[..., Any] | None,
         posterior_tensor_fn: Callable[[Any], Any],
         prior_fn: Callable[..., Any] | None,
-        divergence_fn: Callable[[Any, Any, Any], Any] | None,
+        divergence_fn: Callable[..., Any] | None,
     ) -> None:
         self.role = role
         self.functions = {
@@ -49,7 +58,7 @@ class RandomWeight:
             f"{role}_prior_fn": prior_fn,
             f"{role}_divergence_fn": divergence_fn,
         }
-        self._posterior = self._maker("posterior", posterior_fn, optional=role == "bias")
+        self._posterior = self._maker("posterior", posterior_fn, optional=self.is_optional)
         self._prior = self._maker("prior", prior_fn, optional=True)
         argument = f"{role}_posterior_tensor_fn"
         self.posterior_tensor_fn = checks.function(
@@ -118,30 +127,31 @@ class RandomWeight:
         Returns:
             Whether the draws of the posterior have moved by it, and by nothing else.
         """
-        before = self._some_draw()
+        before = self._fixed_draw()
         for maker in (self._posterior, self._prior):
             if maker is not None:
                 maker.move(by)
         # To half of the digits: the sums are not taken in the same order.
         rounding = smallest_scale(self._dtype) ** 0.5
-        return np.allclose(self._some_draw(), before + by, rtol=rounding, atol=rounding)
+        return np.allclose(self._fixed_draw(), before + by, rtol=rounding, atol=rounding)
 
     @property
-    def is_restrained(self) -> bool:
+    def has_restrained_location(self) -> bool:
         """Whether the location of the posterior has a regularizer or a constraint."""
         location = self._posterior.location
-        held = (location.regularizer, location.constraint) if location is not None else ()
-        return any(each is not None for each in held)
+        if location is None:
+            return False
+        return location.regularizer is not None or location.constraint is not None
 
-    def some_divergence(self) -> float | None:
-        """Return the divergence, the same number as long as the distributions are."""
-        posterior = self.in_call(SeedStream(0))
+    def divergence_of_fixed_draw(self) -> float | None:
+        """Return the divergence of a draw that stays the same as long as the distributions do."""
+        posterior = self.posterior_for_call(SeedStream(0))
         value = self.divergence(posterior, posterior.sample_later())
         return None if value is None else float(value)
 
-    def _some_draw(self) -> np.ndarray:
-        """Return a draw, the same one as long as the posterior is."""
-        drawn = self.in_call(SeedStream(0)).sample()
+    def _fixed_draw(self) -> np.ndarray:
+        """Return a draw that stays the same as long as the posterior does."""
+        drawn = self.posterior_for_call(SeedStream(0)).sample()
         return ops.convert_to_numpy(ops.cast(drawn, "float64"))
 
     def keep_only(self, kept: Any) -> None:
@@ -151,8 +161,8 @@ class RandomWeight:
         scale = np.where(kept, untransformed_scale, _UNTRANSFORMED_ZERO)
         self._posterior.assign("untransformed_scale", scale)
 
-    def in_call(self, seeds: Stream) -> Posterior:
-        """Return the posterior as it is during a call."""
+    def posterior_for_call(self, seeds: Stream) -> Posterior:
+        """Return the posterior as it is during a call, which draws from this stream."""
         if self._draws_mean_field:
             return MeanFieldPosterior(*self._posterior.parameters(), seeds)
         return GeneralPosterior(
@@ -199,7 +209,7 @@ class RandomWeight:
         """Return the divergence of the posterior from the prior, or `None` where there is none.
 
         Args:
-            posterior: What `in_call` returned.
+            posterior: What `posterior_for_call` returned.
             sample: Returns a draw of the weight.
         """
         if not self.diverges:
@@ -237,7 +247,7 @@ class RandomWeight:
             value = self.divergence_fn(posterior, prior, sample)
         except NotImplementedError as error:
             rule = "must have a closed form, or estimate the divergence from the sample it is given"
-            pair = Described(f"{_kind(posterior)} and {_kind(prior)}")
+            pair = Described(f"{_class_names(posterior)} and {_class_names(prior)}")
             raise ArgumentError(argument, rule, {"posterior and prior": pair}) from error
         rank = None if value is None else len(ops.shape(value))
         if rank != 0:
@@ -266,7 +276,40 @@ class RandomWeight:
             raise ArgumentError(argument, rule, {"shape": drawn})
 
 
-def _kind(distribution: Any) -> str:
+class RandomKernel(RandomWeight):
+    """A weight that inputs are multiplied by, with the defaults of its arguments."""
+
+    is_optional = False
+
+    def __init__(
+        self,
+        role: str,
+        posterior_fn: Callable[..., Any] = default_mean_field_normal_fn(),
+        posterior_tensor_fn: Callable[[Any], Any] = sample_posterior,
+        prior_fn: Callable[..., Any] | None = default_multivariate_normal_fn,
+        divergence_fn: Callable[..., Any] | None = exact_divergence,
+    ) -> None:
+        super().__init__(role, posterior_fn, posterior_tensor_fn, prior_fn, divergence_fn)
+
+
+class RandomBias(RandomWeight):
+    """A weight that is added, with the defaults of its arguments."""
+
+    is_optional = True
+
+    def __init__(
+        self,
+        role: str,
+        posterior_fn: Callable[..., Any] | None = default_mean_field_normal_fn(is_singular=True),
+        posterior_tensor_fn: Callable[[Any], Any] = sample_posterior,
+        prior_fn: Callable[..., Any] | None = None,
+        divergence_fn: Callable[..., Any] | None = exact_divergence,
+    ) -> None:
+        super().__init__(role, posterior_fn, posterior_tensor_fn, prior_fn, divergence_fn)
+
+
+def _class_names(distribution: Any) -> str:
+    """Return the name of a distribution's class, and of the one that it is made from."""
     inner = getattr(distribution, "distribution", None)
     name = type(distribution).__name__
-    return name if inner is None else f"{name}({_kind(inner)})"
+    return name if inner is None else f"{name}({_class_names(inner)})"

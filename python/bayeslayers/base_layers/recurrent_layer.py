@@ -17,14 +17,14 @@ from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Cell
 
-_WHOLE_BIAS = "unit_forget_bias_included"
+_BIAS_IS_WHOLE = "unit_forget_bias_included"
 _HOW_TO_COMPLETE = (
     "Let the function add the 1 itself, and load the weights into a layer that has "
     "`unit_forget_bias=False`."
 )
 
 
-class _Step:
+class _LoopCell:
     """What Keras's loop over a sequence needs to know of one step."""
 
     def __init__(self, call: Callable[..., Any], state_size: list[int], dtype: str) -> None:
@@ -74,7 +74,7 @@ class RecurrentLayer(VariationalLayer):
         of_inputs = self._draw_map("kernel", cell.linear_map, size, channels, drawn)
         of_state = self._draw_map("recurrent", cell.linear_map, size, cell.units, drawn)
         bias = self._draw_bias(drawn)
-        self._add_divergences_of(drawn)
+        self._add_drawn_divergences(drawn)
         input_bias, state_bias = (0, 0) if bias is None else cell.biases(bias)
         keep_inputs = self._dropout((size, 1, channels), cell.dropout, training)
         keep_state = self._dropout((size, cell.units), cell.recurrent_dropout, training)
@@ -173,7 +173,7 @@ class RecurrentLayer(VariationalLayer):
         cell = self.geometry
         # Made for this call, so that calls in several threads do not share the draw in `step`.
         loop = keras.layers.RNN(
-            _Step(step, [cell.units] * cell.states, self.compute_dtype),
+            _LoopCell(step, [cell.units] * cell.states, self.compute_dtype),
             return_sequences=cell.return_sequences,
             return_state=True,
             go_backwards=cell.go_backwards,
@@ -198,15 +198,17 @@ class LSTMLayer(RecurrentLayer):
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Save the variables, and what the bias of the forget gate means."""
         super().save_own_variables(store)
-        store[_WHOLE_BIAS] = np.ones(())
+        store[_BIAS_IS_WHOLE] = np.ones(())
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the variables; the bias of a file of version 0.1.0 with what was added to it."""
         names = set(store.keys())
-        is_whole = _WHOLE_BIAS in names
-        if is_whole and serialization.saved_numbers(self, store, _WHOLE_BIAS, ()) != 1:
-            raise ArgumentError(_WHOLE_BIAS, "must be 1", {_WHOLE_BIAS: store[_WHOLE_BIAS]})
-        super().load_own_variables({name: store[name] for name in names - {_WHOLE_BIAS}})
+        is_whole = _BIAS_IS_WHOLE in names
+        if is_whole and serialization.saved_numbers(self, store, _BIAS_IS_WHOLE, ()) != 1:
+            raise ArgumentError(
+                _BIAS_IS_WHOLE, "must be 1", {_BIAS_IS_WHOLE: store[_BIAS_IS_WHOLE]}
+            )
+        super().load_own_variables({name: store[name] for name in names - {_BIAS_IS_WHOLE}})
         if not is_whole:
             self._complete_bias()
 
@@ -215,7 +217,7 @@ class LSTMLayer(RecurrentLayer):
         start, bias = self.geometry.bias_start, self.random_weights["bias"]
         if start is None or not bias.exists:
             return
-        before = bias.some_divergence()
+        before = bias.divergence_of_fixed_draw()
         if not bias.move(start):
             rule = (
                 f"of layer '{self.name}' must draw from a location of its name and shape, for a "
@@ -223,8 +225,8 @@ class LSTMLayer(RecurrentLayer):
             )
             received = {"bias_posterior_fn": self.bias_posterior_fn}
             raise ArgumentError("bias_posterior_fn", rule, received, _HOW_TO_COMPLETE)
-        is_same = before is None or np.isclose(bias.some_divergence(), before, rtol=1e-3)
-        if bias.is_restrained or not is_same:
+        is_same = before is None or np.isclose(bias.divergence_of_fixed_draw(), before, rtol=1e-3)
+        if bias.has_restrained_location or not is_same:
             warnings.warn(
                 f"Layer '{self.name}' comes from a file of version 0.1.0, which added 1 to the "
                 "bias of the forget gate at each call. The outputs are the same; prior, "

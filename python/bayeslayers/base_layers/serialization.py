@@ -15,7 +15,7 @@ import numpy as np
 
 from bayeslayers.contract.errors import ArgumentError
 
-_WAY_OUT = (
+_HOW_TO_REGISTER = (
     "Decorate a named function or class with `keras.saving.register_keras_serializable()`, "
     "or save the weights alone with `save_weights()`."
 )
@@ -39,9 +39,11 @@ def serialize(argument: str, value: Any) -> Any:
         return value
     if _is_activation(value):
         return value.__name__
-    if not _can_be_found_again(value):
+    if not _is_found_by_name(value):
         rule = "must be a registered function or object to be saved or cloned"
-        raise ArgumentError(argument, rule, {argument: value}, getattr(value, "way_out", _WAY_OUT))
+        raise ArgumentError(
+            argument, rule, {argument: value}, getattr(value, "way_out", _HOW_TO_REGISTER)
+        )
     return keras.saving.serialize_keras_object(value)
 
 
@@ -53,11 +55,11 @@ def deserialize(argument: str, config: Any) -> Any:
     """
     if not isinstance(config, dict):
         return config
-    unknown = _unknown(config)
-    if unknown is not None:
+    unregistered = _first_unregistered(config)
+    if unregistered is not None:
         rule = "must name a registered function or object in a saved configuration"
         hint = "Import the module that registers it before loading."
-        raise ArgumentError(argument, rule, {argument: unknown}, hint)
+        raise ArgumentError(argument, rule, {argument: unregistered}, hint)
     return keras.saving.deserialize_keras_object(config)
 
 
@@ -94,35 +96,38 @@ def _is_activation(value: Any) -> bool:
     return activation is not None and (value is activation or value is operation)
 
 
-def _unknown(config: Any) -> str | None:
+def _first_unregistered(config: Any) -> str | None:
     """Return the first class or function in a configuration that no registry holds."""
     if isinstance(config, (list, tuple)):
-        found = [_unknown(item) for item in config]
+        found = [_first_unregistered(item) for item in config]
     elif isinstance(config, dict):
-        found = [_unknown(item) for item in config.values()]
+        found = [_first_unregistered(item) for item in config.values()]
         if "class_name" in config and not _is_registered(config):
-            found.insert(0, _name_in(config))
+            found.insert(0, _spelled_name(config))
     else:
         return None
     return next((name for name in found if name is not None), None)
 
 
-def _name_in(config: dict[str, Any]) -> str:
+def _spelled_name(config: dict[str, Any]) -> str:
+    """Return the name of the class or function that a configuration asks for."""
     if config["class_name"] == "function":
         return str(config["config"])
     return str(config.get("registered_name") or config["class_name"])
 
 
-def _can_be_found_again(value: Any) -> bool:
+def _is_found_by_name(value: Any) -> bool:
+    """Whether the name that a value is saved under leads back to it."""
     if isinstance(value, types.FunctionType):
         # A function is saved by its name alone, which must lead back to this very function.
         return _named_function(keras.saving.get_registered_name(value)) is value
     if not (hasattr(value, "get_config") and hasattr(value, "from_config")):
         return False
-    return _unknown(keras.saving.serialize_keras_object(value)) is None
+    return _first_unregistered(keras.saving.serialize_keras_object(value)) is None
 
 
 def _is_registered(config: dict[str, Any]) -> bool:
+    """Whether a registry holds what a configuration names."""
     if config["class_name"] == "function":
         is_keras_way = config.get("module") in (None, "builtins")
         return is_keras_way and _named_function(str(config["config"])) is not None

@@ -17,18 +17,12 @@ from bayeslayers.distributions.streams import FoldedStream
 # Keras itself does not save the state of a layer's seed generator.
 _STREAM = "seed_generator_state"
 
-SEED_OF_SAMPLES = (
-    "Whole number from which the layer draws all its samples. With `None` it is drawn from "
-    "the generator that `keras.utils.set_random_seed()` sets. A file keeps how far the samples "
-    "have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`."
-)
-"""The prose of `seed`, for layers that have no random variables to start with."""
-
 
 class StochasticLayer(BaseLayer):
     """A layer of the family with a `seed`, whose samples come from its `seed_generator`."""
 
-    def _construct_stream(self, seed: int | None) -> None:
+    def __init__(self, *, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.seed = checks.seed("seed", seed)
         self._initial_seed = checks.seed_or_drawn("seed", self.seed)
         self.seed_generator = SeedStream(self._initial_seed)

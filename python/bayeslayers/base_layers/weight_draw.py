@@ -25,28 +25,28 @@ class WeightDraw:
 
     def __init__(self, seed: Any, batch: Any, layers: Sequence[Any]) -> None:
         # The two never meet: batches are counted from 1, and 0 stands for the weights.
-        self._of_weights = fold_in(seed, 0)
-        self._of_examples = FoldedStream(fold_in(seed, batch + 1))
-        self.stream: Stream = self._of_examples
+        self._seed_of_weights = fold_in(seed, 0)
+        self._stream_of_examples = FoldedStream(fold_in(seed, batch + 1))
+        self.stream: Stream = self._stream_of_examples
         self._places = {id(layer): place for place, layer in enumerate(layers)}
         self._values: dict[tuple[int, str], Any] = {}
 
-    def once(self, layer: Any, role: str, draw: Callable[[], Any]) -> Any:
+    def weight_of(self, layer: Any, role: str, draw: Callable[[], Any]) -> Any:
         """Return a weight of a layer, drawn where it is first asked for."""
         key = (id(layer), role)
         if key not in self._values:
-            self.stream = self._stream_of(layer, role)
+            self.stream = self._stream_for(layer, role)
             try:
                 self._values[key] = draw()
             finally:
-                self.stream = self._of_examples
+                self.stream = self._stream_of_examples
         return self._values[key]
 
-    def _stream_of(self, layer: Any, role: str) -> Stream:
+    def _stream_for(self, layer: Any, role: str) -> Stream:
         # A layer that Keras does not know of comes behind those that it does.
         place = self._places.setdefault(id(layer), len(self._places))
         return FoldedStream(
-            fold_in(fold_in(self._of_weights, place), zlib.crc32(role.encode()) >> 1)
+            fold_in(fold_in(self._seed_of_weights, place), zlib.crc32(role.encode()) >> 1)
         )
 
 

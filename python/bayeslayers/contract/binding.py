@@ -8,21 +8,51 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from bayeslayers.contract.errors import ArgumentError
 
 _EMPTY = inspect.Parameter.empty
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
 _VAR_KEYWORD = inspect.Parameter.VAR_KEYWORD
-_FURTHER = inspect.Parameter("kwargs", _VAR_KEYWORD)
+_KWARGS = inspect.Parameter("kwargs", _VAR_KEYWORD, annotation=Any)
+
+
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters that a function or a constructor names, with their types."""
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    return [p for p in parameters if p.name != "self" and p.kind is not _VAR_KEYWORD]
+
+
+def join(
+    *sources: Iterable[inspect.Parameter], by_position: Container[str] = ()
+) -> inspect.Signature:
+    """Join the parameters of several functions; of two with one name, the first counts.
+
+    Args:
+        *sources: The parameters, in their order. Those that are keyword-only come last.
+        by_position: Names of keyword-only parameters that may come by position, too.
+    """
+    joined: dict[str, inspect.Parameter] = {}
+    for parameter in chain(*sources):
+        kind = _POSITIONAL if parameter.name in by_position else parameter.kind
+        joined.setdefault(parameter.name, parameter.replace(kind=kind))
+    return inspect.Signature(sorted(joined.values(), key=lambda parameter: parameter.kind))
+
+
+def types(signature: inspect.Signature) -> dict[str, Any]:
+    """Return the types of the parameters that have one, by their names."""
+    parameters = signature.parameters
+    return {name: p.annotation for name, p in parameters.items() if p.annotation is not _EMPTY}
 
 
 def public(signature: inspect.Signature) -> inspect.Signature:
     """Replace the keyword-only parameters by `**kwargs`."""
     named = [p for p in signature.parameters.values() if p.kind is not _KEYWORD_ONLY]
-    return signature.replace(parameters=[*named, _FURTHER])
+    return signature.replace(parameters=[*named, _KWARGS])
 
 
 def bind(

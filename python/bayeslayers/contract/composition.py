@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -14,6 +14,18 @@ _RULE = (
     "must be a Keras 3 `Sequential` model, a tensor, an array, or a list of tensors; "
     "leave it out to get the layer itself"
 )
+
+
+class Tensor(Protocol):
+    """A tensor of Keras or of its backend, or an array of NumPy."""
+
+    @property
+    def shape(self) -> Any:
+        """The sizes of its dimensions."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of its numbers."""
 
 
 def check_object(target: Any) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import keras
+
 from bayeslayers.contract import binding, pages
 from bayeslayers.contract.arguments import Argument
-from bayeslayers.contract.composition import check_object, compose
+from bayeslayers.contract.composition import Tensor, check_object, compose
 from bayeslayers.contract.docstrings import parse
 from bayeslayers.contract.model_arguments import MODEL_ARGUMENTS
 
@@ -19,16 +21,24 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 PUBLIC: dict[str, Callable[..., Any]] = {}
 """The public functions that are not made from a class, by name, as modules define them."""
 
-_OBJECT = inspect.Parameter("object", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_OBJECT = inspect.Parameter(
+    "object",
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    annotation=keras.Sequential | Tensor | Sequence[Tensor] | None,
+)
 
 
 def layer_function(layer_class: type) -> Callable[..., Any]:
     """Return the function `layer_*(object, ...)` that makes and composes a `layer_class`.
 
-    `object` has no default in the signature, as in R, and may be left out all the same.
+    `object` has no default in the signature, as in R, and may be left out all the same. The
+    function belongs to the layer's module, under its `function_name`; its source is the layer's.
     """
     of_class = inspect.signature(layer_class)
-    signature = of_class.replace(parameters=[_OBJECT, *of_class.parameters.values()])
+    signature = of_class.replace(
+        parameters=[_OBJECT, *of_class.parameters.values()],
+        return_annotation=layer_class | keras.Sequential | Tensor,
+    )
 
     def function(*args: Any, **kwargs: Any) -> Any:
         target, args = (args[0], args[1:]) if args else (kwargs.pop("object", None), ())
@@ -36,9 +46,12 @@ def layer_function(layer_class: type) -> Callable[..., Any]:
         return compose(target, layer_class(*args, **kwargs))
 
     function.__name__ = function.__qualname__ = layer_class.function_name
-    function.__module__ = "bayeslayers"
+    function.__module__ = layer_class.__module__
+    function.__wrapped__ = layer_class
     function.__signature__ = signature
-    return documented(pages.layer_page(layer_class, signature), function)
+    types = {**binding.types(signature), "return": signature.return_annotation}
+    function.__annotations__ = types
+    return documented(replace(layer_class.page, signature=signature), function)
 
 
 def verb(

@@ -9,6 +9,7 @@ import inspect
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bayeslayers.contract.arguments import Argument
 from bayeslayers.contract.docstrings import Docstring
@@ -82,9 +83,9 @@ class Page:
     r_result: str = ""
 
 
-def layer_page(layer_class: type, signature: inspect.Signature) -> Page:
-    """Put together the page of a layer, or of its function, from what the layer says of itself."""
-    parts = layer_class.documentation()
+def layer_page(layer_class: type, parts: Mapping[str, Any]) -> Page:
+    """Put together the page of a layer's class; `parts` are the page's own."""
+    signature, parts = inspect.signature(layer_class), dict(parts)
     rank = str(parts.pop("rank", ""))
     own_prose = parts.pop("own_prose", {})
     example = {

@@ -9,13 +9,12 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.geometry import LinearMap
-from bayeslayers.geometries.window import Window
+from bayeslayers.geometries.window import OneDimension, ThreeDimensions, TwoDimensions, Window
 
 
 class Convolution(Window, LinearMap):
     """Weigh all channels within the window anew for each output channel."""
 
-    kind = "convolution"
     formula = "A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]"
 
     def __init__(
@@ -57,19 +56,19 @@ class Convolution(Window, LinearMap):
             raise ArgumentError("groups", "must divide the number of input channels", received)
 
 
-class Convolution1D(Convolution):
+class Convolution1D(OneDimension, Convolution):
     """Convolution over one dimension, such as time."""
 
-    rank = 1
+    title = "1-D convolution"
 
 
-class Convolution2D(Convolution):
+class Convolution2D(TwoDimensions, Convolution):
     """Convolution over two dimensions, such as an image's."""
 
-    rank = 2
+    title = "2-D convolution"
 
 
-class Convolution3D(Convolution):
+class Convolution3D(ThreeDimensions, Convolution):
     """Convolution over three dimensions, such as a volume's or a film's."""
 
-    rank = 3
+    title = "3-D convolution"

@@ -9,13 +9,12 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.geometry import LinearMap
-from bayeslayers.geometries.window import Window
+from bayeslayers.geometries.window import OneDimension, TwoDimensions, Window
 
 
 class DepthwiseConvolution(Window, LinearMap):
     """Weigh each channel within the window on its own, `depth_multiplier` times over."""
 
-    kind = "depthwise convolution"
     formula = (
         "A(x, k)[t, c * depth_multiplier + m] = "
         "sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]"
@@ -54,13 +53,13 @@ def require_equal_strides(strides: tuple[int, ...]) -> None:
         raise ArgumentError("strides", rule, {"strides": strides})
 
 
-class DepthwiseConvolution1D(DepthwiseConvolution):
+class DepthwiseConvolution1D(OneDimension, DepthwiseConvolution):
     """Depthwise convolution over one dimension."""
 
-    rank = 1
+    title = "1-D depthwise convolution"
 
 
-class DepthwiseConvolution2D(DepthwiseConvolution):
+class DepthwiseConvolution2D(TwoDimensions, DepthwiseConvolution):
     """Depthwise convolution over two dimensions."""
 
-    rank = 2
+    title = "2-D depthwise convolution"

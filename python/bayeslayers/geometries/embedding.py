@@ -26,7 +26,6 @@ class Embedding(Chain, LinearMap):
     example_arguments = "input_dim=100, output_dim=8"
     kernels = ("embeddings",)
     has_bias = False
-    has_activation = False
 
     def __init__(self, input_dim: int, output_dim: int, mask_zero: bool = False) -> None:
         self.input_dim = checks.positive_integer("input_dim", input_dim)

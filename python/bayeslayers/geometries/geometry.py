@@ -110,9 +110,6 @@ class Chain(Geometry):
     that the linear maps, the signs and the bias need to know one layout only.
     """
 
-    has_activation: ClassVar[bool] = True
-    """Whether the layer applies an activation to the outputs."""
-
     def stages(self) -> dict[str, LinearMap]:
         """Return the linear maps in order, by the names of their kernels."""
         (kernel,) = self.kernels

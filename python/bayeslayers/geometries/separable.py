@@ -11,13 +11,12 @@ from bayeslayers.geometries.depthwise import (
     require_equal_strides,
 )
 from bayeslayers.geometries.geometry import LinearMap
-from bayeslayers.geometries.window import Window
+from bayeslayers.geometries.window import OneDimension, TwoDimensions, Window
 
 
 class SeparableConvolution(Window):
     """A depthwise convolution, and a convolution of one position that mixes its channels."""
 
-    kind = "separable convolution"
     formula = (
         "A(x, k) = P(D(x, depthwise), pointwise),\n"
         "D(x, k)[t, c * depth_multiplier + m] = "
@@ -54,15 +53,15 @@ class SeparableConvolution(Window):
         return {"depthwise": depthwise, "pointwise": self.pointwise(self.filters, kernel_size=1)}
 
 
-class SeparableConvolution1D(SeparableConvolution):
+class SeparableConvolution1D(OneDimension, SeparableConvolution):
     """Separable convolution over one dimension."""
 
-    rank = 1
+    title = "1-D separable convolution"
     depthwise, pointwise = DepthwiseConvolution1D, Convolution1D
 
 
-class SeparableConvolution2D(SeparableConvolution):
+class SeparableConvolution2D(TwoDimensions, SeparableConvolution):
     """Separable convolution over two dimensions."""
 
-    rank = 2
+    title = "2-D separable convolution"
     depthwise, pointwise = DepthwiseConvolution2D, Convolution2D

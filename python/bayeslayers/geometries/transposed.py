@@ -9,13 +9,12 @@ from keras import ops
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.geometry import LinearMap
-from bayeslayers.geometries.window import Window
+from bayeslayers.geometries.window import OneDimension, ThreeDimensions, TwoDimensions, Window
 
 
 class TransposedConvolution(Window, LinearMap):
     """Spread each input over the window, weighed anew for each output channel."""
 
-    kind = "transposed convolution"
     formula = (
         "A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], "
         "summed where windows overlap"
@@ -83,19 +82,19 @@ def _with_holes(kernel: Any, axis: int, rate: int) -> Any:
     return spread[(slice(None),) * axis + (slice(span),)]
 
 
-class TransposedConvolution1D(TransposedConvolution):
+class TransposedConvolution1D(OneDimension, TransposedConvolution):
     """Transposed convolution over one dimension."""
 
-    rank = 1
+    title = "1-D transposed convolution"
 
 
-class TransposedConvolution2D(TransposedConvolution):
+class TransposedConvolution2D(TwoDimensions, TransposedConvolution):
     """Transposed convolution over two dimensions."""
 
-    rank = 2
+    title = "2-D transposed convolution"
 
 
-class TransposedConvolution3D(TransposedConvolution):
+class TransposedConvolution3D(ThreeDimensions, TransposedConvolution):
     """Transposed convolution over three dimensions."""
 
-    rank = 3
+    title = "3-D transposed convolution"

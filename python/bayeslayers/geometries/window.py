@@ -11,29 +11,53 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.geometry import Chain
 
-_POSITIONS = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-_EXAMPLE_SIZES = {1: (24,), 2: (12, 10), 3: (6, 6, 6)}
+
+def _shapes(*positions: str) -> str:
+    """Say which shapes inputs and outputs with these spatial dimensions have."""
+    before = ", ".join(positions)
+    after = ", ".join(f"new_{name}" for name in positions)
+    return (
+        f"Inputs are of shape (batch, {before}, channels), outputs of shape "
+        f'(batch, {after}, new_channels); with `data_format` "channels_first" '
+        f"(batch, channels, {before}) and (batch, new_channels, {after})"
+    )
+
+
+class OneDimension:
+    """What windows over one spatial dimension have in common, such as a window of time."""
+
+    rank = 1
+    shapes = _shapes("length")
+    example_shape = (24, 3)
+
+
+class TwoDimensions:
+    """What windows over two spatial dimensions have in common, such as those of an image."""
+
+    rank = 2
+    shapes = _shapes("height", "width")
+    example_shape = (12, 10, 3)
+
+
+class ThreeDimensions:
+    """What windows over three spatial dimensions have in common, such as those of a volume."""
+
+    rank = 3
+    shapes = _shapes("depth", "height", "width")
+    example_shape = (6, 6, 6, 3)
 
 
 class Window(Chain):
     """A window of `kernel_size` positions over inputs of `rank` spatial dimensions.
 
-    The subclasses name what is done within the window, and the arguments that this takes; a class
-    of a certain rank names only its rank.
+    A subclass says what is done within the window, and which arguments this takes. Its own
+    subclasses join it with `OneDimension`, `TwoDimensions` or `ThreeDimensions`.
     """
 
     rank: ClassVar[int]
-    kind: ClassVar[str]
-    """What the map is called, whatever its rank."""
+    """The number of spatial dimensions."""
 
     example_arguments: ClassVar[str] = "filters=8, kernel_size=3"
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "rank" in vars(cls):
-            cls.title = f"{cls.rank}-D {cls.kind}"
-            cls.shapes = _shapes(_POSITIONS[cls.rank])
-            cls.example_shape = (*_EXAMPLE_SIZES[cls.rank], 3)
 
     def _set_window(
         self, kernel_size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any
@@ -128,13 +152,3 @@ class Window(Chain):
         """How many positions the window covers in each dimension, its holes included."""
         pairs = zip(self.kernel_size, self.dilation_rate, strict=True)
         return tuple((size - 1) * rate + 1 for size, rate in pairs)
-
-
-def _shapes(positions: tuple[str, ...]) -> str:
-    before = ", ".join(positions)
-    after = ", ".join(f"new_{name}" for name in positions)
-    return (
-        f"Inputs are of shape (batch, {before}, channels), outputs of shape "
-        f'(batch, {after}, new_channels); with `data_format` "channels_first" '
-        f"(batch, channels, {before}) and (batch, new_channels, {after})"
-    )

@@ -1,50 +1,116 @@
 """The layers as Keras classes, under the names that TensorFlow Probability gave them."""
 
+from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.variational_layer import VariationalLayer
-from bayeslayers.layers import (
-    autoregressive,
-    autoregressive_transform,
-    convolution,
-    dense,
-    dense_variational,
-    distribution_lambda,
-    embedding,
-    recurrent,
-    util,
-    variable,
+from bayeslayers.layers import util
+from bayeslayers.layers.autoregressive import AutoregressiveNetwork
+from bayeslayers.layers.autoregressive_transform import AutoregressiveTransform
+from bayeslayers.layers.convolution import (
+    Conv1DFlipout,
+    Conv1DLocalReparameterization,
+    Conv1DReparameterization,
+    Conv1DTransposeFlipout,
+    Conv1DTransposeReparameterization,
+    Conv2DFlipout,
+    Conv2DLocalReparameterization,
+    Conv2DReparameterization,
+    Conv2DTransposeFlipout,
+    Conv2DTransposeReparameterization,
+    Conv3DFlipout,
+    Conv3DLocalReparameterization,
+    Conv3DReparameterization,
+    Conv3DTransposeFlipout,
+    Conv3DTransposeReparameterization,
+    DepthwiseConv1DFlipout,
+    DepthwiseConv1DReparameterization,
+    DepthwiseConv2DFlipout,
+    DepthwiseConv2DReparameterization,
+    SeparableConv1DFlipout,
+    SeparableConv1DReparameterization,
+    SeparableConv2DFlipout,
+    SeparableConv2DReparameterization,
+)
+from bayeslayers.layers.dense import (
+    DenseFlipout,
+    DenseLocalReparameterization,
+    DenseReparameterization,
+)
+from bayeslayers.layers.dense_variational import DenseVariational
+from bayeslayers.layers.distribution_lambda import DistributionLambda
+from bayeslayers.layers.embedding import EmbeddingReparameterization
+from bayeslayers.layers.recurrent import (
+    GRUFlipout,
+    GRUReparameterization,
+    LSTMFlipout,
+    LSTMReparameterization,
 )
 from bayeslayers.layers.util import (
     default_mean_field_normal_fn,
     default_multivariate_normal_fn,
     trainable_normal_fn,
 )
+from bayeslayers.layers.variable import VariableLayer
 
-FAMILY = {
-    name: layer
-    for module in (
-        convolution,
-        dense,
-        embedding,
-        recurrent,
-        dense_variational,
-        variable,
-        distribution_lambda,
-        autoregressive,
-        autoregressive_transform,
+FAMILY: dict[str, type[BaseLayer]] = {
+    layer.__name__: layer
+    for layer in (
+        Conv1DFlipout,
+        Conv2DFlipout,
+        Conv3DFlipout,
+        Conv1DReparameterization,
+        Conv2DReparameterization,
+        Conv3DReparameterization,
+        Conv1DLocalReparameterization,
+        Conv2DLocalReparameterization,
+        Conv3DLocalReparameterization,
+        Conv1DTransposeFlipout,
+        Conv2DTransposeFlipout,
+        Conv3DTransposeFlipout,
+        Conv1DTransposeReparameterization,
+        Conv2DTransposeReparameterization,
+        Conv3DTransposeReparameterization,
+        DepthwiseConv1DFlipout,
+        DepthwiseConv2DFlipout,
+        DepthwiseConv1DReparameterization,
+        DepthwiseConv2DReparameterization,
+        SeparableConv1DFlipout,
+        SeparableConv2DFlipout,
+        SeparableConv1DReparameterization,
+        SeparableConv2DReparameterization,
+        DenseFlipout,
+        DenseReparameterization,
+        DenseLocalReparameterization,
+        EmbeddingReparameterization,
+        LSTMFlipout,
+        LSTMReparameterization,
+        GRUFlipout,
+        GRUReparameterization,
+        DenseVariational,
+        VariableLayer,
+        DistributionLambda,
+        AutoregressiveNetwork,
+        AutoregressiveTransform,
     )
-    for name, layer in vars(module).items()
-    if "function_name" in vars(layer if isinstance(layer, type) else object)
 }
-"""Every layer of the family by its name: a class in one of the modules is all that it takes."""
+"""Every layer by its name, in the order of the documentation."""
 
 # TensorFlow Probability has each convolution under two names.
-_ALIASES = {
-    name.replace("Conv", "Convolution", 1): layer
-    for name, layer in FAMILY.items()
-    if name.startswith("Conv")
-}
-
-globals().update({**FAMILY, **_ALIASES})
+Convolution1DFlipout = Conv1DFlipout
+Convolution2DFlipout = Conv2DFlipout
+Convolution3DFlipout = Conv3DFlipout
+Convolution1DReparameterization = Conv1DReparameterization
+Convolution2DReparameterization = Conv2DReparameterization
+Convolution3DReparameterization = Conv3DReparameterization
+Convolution1DLocalReparameterization = Conv1DLocalReparameterization
+Convolution2DLocalReparameterization = Conv2DLocalReparameterization
+Convolution3DLocalReparameterization = Conv3DLocalReparameterization
+Convolution1DTransposeFlipout = Conv1DTransposeFlipout
+Convolution2DTransposeFlipout = Conv2DTransposeFlipout
+Convolution3DTransposeFlipout = Conv3DTransposeFlipout
+Convolution1DTransposeReparameterization = Conv1DTransposeReparameterization
+Convolution2DTransposeReparameterization = Conv2DTransposeReparameterization
+Convolution3DTransposeReparameterization = Conv3DTransposeReparameterization
+_ALIASES = [name for name in globals() if name.startswith("Convolution")]
 
 __all__ = [
     "FAMILY",

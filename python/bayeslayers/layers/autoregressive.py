@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,144 +12,153 @@ from keras import ops
 
 from bayeslayers.base_layers import autoregressive_masks as masks
 from bayeslayers.base_layers.base_layer import BaseLayer
-from bayeslayers.base_layers.distribution_maker import as_constraint, as_regularizer, freshly_seeded
+from bayeslayers.base_layers.keras_objects import as_constraint, as_regularizer, freshly_seeded
+from bayeslayers.base_layers.public_layer import public_layer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.functions import layer_function
 
 _ALL_LAYERS = "all_layers"
 _FIRST_LAYER = "first_layer"
 
-_CHECKS = {
-    "params": checks.only_positive_integer,
-    "event_shape": checks.event_shape,
-    "hidden_units": checks.layer_sizes,
-    "input_order": partial(
-        checks.order, choices=(masks.LEFT_TO_RIGHT, masks.RIGHT_TO_LEFT, masks.RANDOM)
-    ),
-    "hidden_degrees": partial(checks.degrees, choices=(masks.EQUAL, masks.RANDOM)),
-    "use_bias": checks.boolean,
-    "validate_args": checks.boolean,
-    "conditional": checks.boolean,
-    "conditional_event_shape": checks.event_shape,
-    "conditional_input_layers": partial(checks.choice, choices=(_ALL_LAYERS, _FIRST_LAYER)),
-    "seed": checks.seed,
-}
-_FUNCTION_CHECKS = {
-    "activation": checks.activation,
-    "kernel_initializer": checks.initializer,
-    "bias_initializer": checks.initializer,
-    "kernel_regularizer": checks.regularizer,
-    "bias_regularizer": checks.regularizer,
-    "kernel_constraint": checks.constraint,
-    "bias_constraint": checks.constraint,
-}
-
-_DETAILS = (
-    "Inputs of shape (..., n) give outputs of shape (..., n, params). With the variables in the "
-    "order that `input_order` gives them, the outputs of a variable depend only on the variables "
-    "before it: they can be the parameters of its distribution given those. With two parameters, a "
-    "shift and the logarithm of a scale, the layer is the `shift_and_log_scale_fn` of TensorFlow "
-    "Probability's `MaskedAutoregressiveFlow`; in its `Autoregressive` distribution it makes the "
-    "distribution of every next variable. TensorFlow Probability's objects do not list the "
-    "variables of a Keras 3 layer: train the layer's own `trainable_variables`, or put the layer "
-    "into `layer_autoregressive_transform()`, which trains with `fit()`.",
-    "The masks M come from degrees: an input's is its place in the order, and a hidden unit's is "
-    "the last place that it may see. They multiply the kernels at every call, so that nothing "
-    "that changes a kernel can let a later variable through. Once the layer has been built, "
-    "`degrees` holds those of the inputs and of each hidden layer.",
-    "A layer that was made with `conditional` is called with a second tensor, "
-    "`conditional_input`, of shape `(..., *conditional_event_shape)`, on which all outputs may "
-    "depend. Its leading dimensions broadcast with those of the inputs.",
-    "Under a mixed dtype policy the outputs are in the higher precision, as the parameters of "
-    "distributions are.",
+_FUNCTIONS = (
+    "activation",
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "bias_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
 )
-_REFERENCE = (
-    "Germain, M., Gregor, K., Murray, I., and Larochelle, H. (2015). MADE: Masked Autoencoder for "
-    "Distribution Estimation. International Conference on Machine Learning. "
-    "https://arxiv.org/abs/1502.03509"
+_VALUES = (
+    "params",
+    "event_shape",
+    "hidden_units",
+    "input_order",
+    "hidden_degrees",
+    "use_bias",
+    "validate_args",
+    "conditional",
+    "conditional_event_shape",
+    "conditional_input_layers",
+    "seed",
 )
-_PYTHON_EXAMPLE = """\
->>> import keras
->>> from bayeslayers import layer_autoregressive, tfd_log_prob, tfp
->>> made = layer_autoregressive(params=2, hidden_units=[16, 16], activation="relu")
->>> base = tfp.distributions.MultivariateNormalDiag([0.0, 0.0], [1.0, 1.0])
->>> bijector = tfp.bijectors.MaskedAutoregressiveFlow(made)
->>> flow = tfp.distributions.TransformedDistribution(base, bijector)
->>> tfd_log_prob(flow, keras.ops.ones((32, 2))).shape
-TensorShape([32])
->>> len(made.trainable_variables)
-6"""
-_R_EXAMPLE = """\
-made <- layer_autoregressive(params = 2, hidden_units = c(16, 16), activation = "relu")
-base <- tfp$distributions$MultivariateNormalDiag(c(0, 0), c(1, 1))
-bijector <- tfp$bijectors$MaskedAutoregressiveFlow(made)
-flow <- tfp$distributions$TransformedDistribution(base, bijector)
-flow |> tfd_log_prob(tfd_sample(base, 32))
-length(made$trainable_variables)"""
 
 
-def _network_arguments(
-    params: int,
-    event_shape: int | Sequence[int] | None = None,
-    hidden_units: int | Sequence[int] | None = None,
-    input_order: str | Sequence[int] = masks.LEFT_TO_RIGHT,
-    hidden_degrees: str | Sequence[Sequence[int]] = masks.EQUAL,
-    activation: str | Callable[..., Any] | None = None,
-    use_bias: bool = True,
-    kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
-    validate_args: bool = False,
-    *,
-    conditional: bool = False,
-    conditional_event_shape: int | Sequence[int] | None = None,
-    conditional_input_layers: str = _ALL_LAYERS,
-    bias_initializer: str | Callable[..., Any] = "zeros",
-    kernel_regularizer: str | Callable[..., Any] | None = None,
-    bias_regularizer: str | Callable[..., Any] | None = None,
-    kernel_constraint: str | Callable[..., Any] | None = None,
-    bias_constraint: str | Callable[..., Any] | None = None,
-    seed: int | None = None,
-) -> None:
-    """Stand for the network's own arguments; only the signature is used."""
-
-
-@keras.saving.register_keras_serializable("bayeslayers")
+@public_layer
 class AutoregressiveNetwork(BaseLayer):
+    """Masked autoregressive network.
+
+        h[k] = f((K[k] * M[k])' h[k - 1] + V[k]' conditional_input + b[k]), h[0] = inputs
+
+    Inputs of shape (..., n) give outputs of shape (..., n, params). With the variables in the order
+    that `input_order` gives them, the outputs of a variable depend only on the variables before it:
+    they can be the parameters of its distribution given those. With two parameters, a shift and the
+    logarithm of a scale, the layer is the `shift_and_log_scale_fn` of TensorFlow Probability's
+    `MaskedAutoregressiveFlow`; in its `Autoregressive` distribution it makes the distribution of
+    every next variable. TensorFlow Probability's objects do not list the variables of a Keras 3
+    layer: train the layer's own `trainable_variables`, or put the layer into
+    `layer_autoregressive_transform()`, which trains with `fit()`.
+
+    The masks M come from degrees: an input's is its place in the order, and a hidden unit's is the
+    last place that it may see. They multiply the kernels at every call, so that nothing that
+    changes a kernel can let a later variable through. Once the layer has been built, `degrees`
+    holds those of the inputs and of each hidden layer.
+
+    A layer that was made with `conditional` is called with a second tensor, `conditional_input`, of
+    shape `(..., *conditional_event_shape)`, on which all outputs may depend. Its leading dimensions
+    broadcast with those of the inputs.
+
+    Under a mixed dtype policy the outputs are in the higher precision, as the parameters of
+    distributions are.
+
+    Args:
+        activation: Name of a Keras activation, or a function of one tensor, applied to the outputs
+            of each hidden layer. With `None` there is none.
+        seed: Whole number from which the layer draws its initial variables, and the order and the
+            degrees that are random. With `None` it is drawn from the generator that
+            `keras.utils.set_random_seed()` sets.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_autoregressive, tfd_log_prob, tfp
+        >>> made = layer_autoregressive(params=2, hidden_units=[16, 16], activation="relu")
+        >>> base = tfp.distributions.MultivariateNormalDiag([0.0, 0.0], [1.0, 1.0])
+        >>> bijector = tfp.bijectors.MaskedAutoregressiveFlow(made)
+        >>> flow = tfp.distributions.TransformedDistribution(base, bijector)
+        >>> tfd_log_prob(flow, keras.ops.ones((32, 2))).shape
+        TensorShape([32])
+        >>> len(made.trainable_variables)
+        6
+
+    R example:
+        made <- layer_autoregressive(params = 2, hidden_units = c(16, 16), activation = "relu")
+        base <- tfp$distributions$MultivariateNormalDiag(c(0, 0), c(1, 1))
+        bijector <- tfp$bijectors$MaskedAutoregressiveFlow(made)
+        flow <- tfp$distributions$TransformedDistribution(base, bijector)
+        flow |> tfd_log_prob(tfd_sample(base, 32))
+        length(made$trainable_variables)
+
+    Reference:
+        Germain, M., Gregor, K., Murray, I., and Larochelle, H. (2015). MADE: Masked Autoencoder for
+        Distribution Estimation. International Conference on Machine Learning.
+        https://arxiv.org/abs/1502.03509
+    """
+
     function_name = "layer_autoregressive"
-    own_arguments = staticmethod(_network_arguments)
 
-    @classmethod
-    def documentation(cls) -> dict[str, Any]:
-        """Return the parts of the layer's page that are its own."""
-        return {
-            "title": "Masked autoregressive network",
-            "formula": (
-                "h[k] = f((K[k] * M[k])' h[k - 1] + V[k]' conditional_input + b[k]), h[0] = inputs"
-            ),
-            "details": _DETAILS,
-            "reference": _REFERENCE,
-            "own_prose": {
-                "activation": "Name of a Keras activation, or a function of one tensor, applied to "
-                "the outputs of each hidden layer. With `None` there is none.",
-                "seed": "Whole number from which the layer draws its initial variables, and the "
-                "order and the degrees that are random. With `None` it is drawn from the generator "
-                "that `keras.utils.set_random_seed()` sets.",
-            },
-            "python_example": _PYTHON_EXAMPLE,
-            "r_example": _R_EXAMPLE,
-        }
-
-    def _construct(self, **arguments: Any) -> None:
-        values = {
-            name: check(name, arguments.pop(name))
-            for name, check in {**_CHECKS, **_FUNCTION_CHECKS}.items()
-        }
-        self._construct_keras_layer(**arguments)
-        for name, value in values.items():
-            setattr(self, name, value)
+    def __init__(
+        self,
+        params: int,
+        event_shape: int | Sequence[int] | None = None,
+        hidden_units: int | Sequence[int] | None = None,
+        input_order: str | Sequence[int] = masks.LEFT_TO_RIGHT,
+        hidden_degrees: str | Sequence[Sequence[int]] = masks.EQUAL,
+        activation: str | Callable[..., Any] | None = None,
+        use_bias: bool = True,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        validate_args: bool = False,
+        *,
+        conditional: bool = False,
+        conditional_event_shape: int | Sequence[int] | None = None,
+        conditional_input_layers: str = _ALL_LAYERS,
+        bias_initializer: str | Callable[..., Any] = "zeros",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        bias_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        bias_constraint: str | Callable[..., Any] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.params = checks.only_positive_integer("params", params)
+        self.event_shape = checks.event_shape("event_shape", event_shape)
+        self.hidden_units = checks.layer_sizes("hidden_units", hidden_units)
+        orders = (masks.LEFT_TO_RIGHT, masks.RIGHT_TO_LEFT, masks.RANDOM)
+        self.input_order = checks.order("input_order", input_order, orders)
+        rules = (masks.EQUAL, masks.RANDOM)
+        self.hidden_degrees = checks.degrees("hidden_degrees", hidden_degrees, rules)
+        self.activation = checks.activation("activation", activation)
+        self.use_bias = checks.boolean("use_bias", use_bias)
+        self.kernel_initializer = checks.initializer("kernel_initializer", kernel_initializer)
+        self.validate_args = checks.boolean("validate_args", validate_args)
+        self.conditional = checks.boolean("conditional", conditional)
+        self.conditional_event_shape = checks.event_shape(
+            "conditional_event_shape", conditional_event_shape
+        )
+        self.conditional_input_layers = checks.choice(
+            "conditional_input_layers", conditional_input_layers, (_ALL_LAYERS, _FIRST_LAYER)
+        )
+        self.bias_initializer = checks.initializer("bias_initializer", bias_initializer)
+        self.kernel_regularizer = checks.regularizer("kernel_regularizer", kernel_regularizer)
+        self.bias_regularizer = checks.regularizer("bias_regularizer", bias_regularizer)
+        self.kernel_constraint = checks.constraint("kernel_constraint", kernel_constraint)
+        self.bias_constraint = checks.constraint("bias_constraint", bias_constraint)
+        self.seed = checks.seed("seed", seed)
         self._check_conditional_event_shape()
-        self._check_number_of_degrees()
+        masks.check_units(self.hidden_degrees, self.hidden_units)
         if self.event_shape is not None:
-            self._check_event_size()
+            self._check_places()
         self._initial_seed = checks.seed_or_drawn("seed", self.seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -209,11 +217,11 @@ class AutoregressiveNetwork(BaseLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments; see `BaseLayer.get_config`."""
-        return {**super().get_config(), **{name: getattr(self, name) for name in _CHECKS}}
+        return {**super().get_config(), **{name: getattr(self, name) for name in _VALUES}}
 
     @classmethod
     def _function_names(cls) -> list[str]:
-        return [*super()._function_names(), *_FUNCTION_CHECKS]
+        return [*super()._function_names(), *_FUNCTIONS]
 
     def _build_degrees(self) -> None:
         rng = np.random.default_rng(self._initial_seed)
@@ -314,31 +322,13 @@ class AutoregressiveNetwork(BaseLayer):
                 rule = "must be given where the inputs leave the size of their last axis open"
                 raise ArgumentError("event_shape", rule, received)
             self.event_shape = (size,)
-            self._check_event_size()
+            self._check_places()
         elif size not in (None, *self.event_shape):
             rule = "must be the size of the last axis of the inputs"
             raise ArgumentError("event_shape", rule, received)
 
-    def _check_event_size(self) -> None:
-        """Check what `input_order` and `hidden_degrees` say against the number of variables."""
-        size = self.event_shape[0]
-        if not isinstance(self.input_order, str) and len(self.input_order) != size:
-            rule = "must have one place for each variable"
-            received = {"input_order": self.input_order, "event_shape": self.event_shape}
-            raise ArgumentError("input_order", rule, received)
-        degrees = () if isinstance(self.hidden_degrees, str) else self.hidden_degrees
-        if any(degree >= size for of_layer in degrees for degree in of_layer):
-            rule = "must be below the number of variables"
-            received = {"hidden_degrees": self.hidden_degrees, "event_shape": self.event_shape}
-            raise ArgumentError("hidden_degrees", rule, received)
-
-    def _check_number_of_degrees(self) -> None:
-        if isinstance(self.hidden_degrees, str):
-            return
-        if tuple(map(len, self.hidden_degrees)) != self.hidden_units:
-            rule = "must list one degree for each of the `hidden_units`, layer by layer"
-            received = {"hidden_degrees": self.hidden_degrees, "hidden_units": self.hidden_units}
-            raise ArgumentError("hidden_degrees", rule, received)
+    def _check_places(self) -> None:
+        masks.check_places(self.input_order, self.hidden_degrees, self.event_shape)
 
     def _check_conditional_event_shape(self) -> None:
         if self.conditional == (self.conditional_event_shape is not None):
@@ -361,3 +351,6 @@ class AutoregressiveNetwork(BaseLayer):
                 "conditional_event_shape": self.conditional_event_shape,
             }
             raise ArgumentError(argument, rule, received)
+
+
+layer_autoregressive = layer_function(AutoregressiveNetwork)

@@ -7,62 +7,14 @@ from typing import Any
 import keras
 
 from bayeslayers.backend import distribution_library, inner_distribution, to_coercible
-from bayeslayers.base_layers.stochastic_layer import SEED_OF_SAMPLES, StochasticLayer
+from bayeslayers.base_layers.public_layer import public_layer
+from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.contract.functions import layer_function
 from bayeslayers.distributions.symbolic import SymbolicDistribution, find_symbolic
 from bayeslayers.layers.autoregressive import AutoregressiveNetwork
 
 _SHIFT_AND_LOG_SCALE = 2
-_DETAILS = (
-    "The input is a distribution over vectors, such as the output of "
-    "`layer_distribution_lambda()`; the output is the distribution of its transformed draws, a "
-    "`TransformedDistribution` of TensorFlow Probability, and also a tensor to every Keras layer, "
-    "loss and metric that it meets: a draw. The Jacobian of the transformation is triangular, so "
-    "the density is exact, and takes one pass through `made`; a draw takes one for each variable.",
-    "Several of these layers in a row, each with a network and an order of its own, make a more "
-    "flexible distribution. Each adds some seconds to the first step of training, in which "
-    "TensorFlow traces it.",
-    "A density that depends on nothing is trained on inputs of any value, as many rows as there "
-    "are targets; called on one such row, the model returns the distribution.",
-    "The variables of `made` are the layer's, and are trained and saved with it.",
-)
-_REFERENCE = (
-    "Papamakarios, G., Pavlakou, T., and Murray, I. (2017). Masked Autoregressive Flow for Density "
-    "Estimation. Advances in Neural Information Processing Systems. "
-    "https://arxiv.org/abs/1705.07057"
-)
-_PYTHON_EXAMPLE = """\
->>> import keras
->>> from bayeslayers import layer_autoregressive, layer_autoregressive_transform
->>> from bayeslayers import layer_distribution_lambda, tfp
->>> tfd = tfp.distributions
->>> model = keras.Sequential([keras.Input((2,))])
->>> model = layer_distribution_lambda(
-...     model, lambda t: tfd.MultivariateNormalDiag(keras.ops.zeros_like(t), [1.0, 1.0])
-... )
->>> made = layer_autoregressive(params=2, hidden_units=[16], activation="relu")
->>> model = layer_autoregressive_transform(model, made)
->>> model.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
->>> data = keras.ops.ones((32, 2))
->>> history = model.fit(data, data, verbose=0)
->>> model(data).log_prob(data).shape
-TensorShape([32])"""
-_R_EXAMPLE = """\
-keras <- reticulate::import("keras")
-standard_normal <- function(t) {
-  tfp$distributions$MultivariateNormalDiag(keras$ops$zeros_like(t), c(1, 1))
-}
-made <- layer_autoregressive(params = 2, hidden_units = 16, activation = "relu")
-model <- keras$Sequential(list(keras$Input(list(2L)))) |>
-  layer_distribution_lambda(standard_normal) |>
-  layer_autoregressive_transform(made)
-model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-data <- array(1, c(32, 2))
-model$fit(data, data, verbose = 0L)"""
-
-
-def _transform_arguments(made: AutoregressiveNetwork, *, seed: int | None = None) -> None:
-    """Stand for the layer's own arguments; only the signature is used."""
 
 
 def _check_network(made: Any) -> None:
@@ -80,32 +32,75 @@ def _check_distribution(distribution: Any) -> None:
         raise ArgumentError("inputs", rule, {"inputs": distribution})
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
+@public_layer
 class AutoregressiveTransform(StochasticLayer):
-    function_name = "layer_autoregressive_transform"
-    own_arguments = staticmethod(_transform_arguments)
+    """Distribution transformed by a masked autoregressive flow.
 
-    @classmethod
-    def documentation(cls) -> dict[str, Any]:
-        """Return the parts of the layer's page that are its own."""
-        return {
-            "title": "Distribution transformed by a masked autoregressive flow",
-            "formula": (
-                "y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,\n"
-                "(shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made"
-            ),
-            "details": _DETAILS,
-            "reference": _REFERENCE,
-            "own_prose": {"seed": SEED_OF_SAMPLES},
-            "python_example": _PYTHON_EXAMPLE,
-            "r_example": _R_EXAMPLE,
+        y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,
+        (shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made
+
+    The input is a distribution over vectors, such as the output of `layer_distribution_lambda()`;
+    the output is the distribution of its transformed draws, a `TransformedDistribution` of
+    TensorFlow Probability, and also a tensor to every Keras layer, loss and metric that it meets: a
+    draw. The Jacobian of the transformation is triangular, so the density is exact, and takes one
+    pass through `made`; a draw takes one for each variable.
+
+    Several of these layers in a row, each with a network and an order of its own, make a more
+    flexible distribution. Each adds some seconds to the first step of training, in which TensorFlow
+    traces it.
+
+    A density that depends on nothing is trained on inputs of any value, as many rows as there are
+    targets; called on one such row, the model returns the distribution.
+
+    The variables of `made` are the layer's, and are trained and saved with it.
+
+    Args:
+        seed: Whole number from which the layer draws all its samples. With `None` it is drawn from
+            the generator that `keras.utils.set_random_seed()` sets. A file keeps how far the
+            samples have come, so that a model that is loaded twice makes the same noise in both:
+            see `reseed()`.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_autoregressive, layer_autoregressive_transform
+        >>> from bayeslayers import layer_distribution_lambda, tfp
+        >>> tfd = tfp.distributions
+        >>> model = keras.Sequential([keras.Input((2,))])
+        >>> model = layer_distribution_lambda(
+        ...     model, lambda t: tfd.MultivariateNormalDiag(keras.ops.zeros_like(t), [1.0, 1.0])
+        ... )
+        >>> made = layer_autoregressive(params=2, hidden_units=[16], activation="relu")
+        >>> model = layer_autoregressive_transform(model, made)
+        >>> model.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
+        >>> data = keras.ops.ones((32, 2))
+        >>> history = model.fit(data, data, verbose=0)
+        >>> model(data).log_prob(data).shape
+        TensorShape([32])
+
+    R example:
+        keras <- reticulate::import("keras")
+        standard_normal <- function(t) {
+          tfp$distributions$MultivariateNormalDiag(keras$ops$zeros_like(t), c(1, 1))
         }
+        made <- layer_autoregressive(params = 2, hidden_units = 16, activation = "relu")
+        model <- keras$Sequential(list(keras$Input(list(2L)))) |>
+          layer_distribution_lambda(standard_normal) |>
+          layer_autoregressive_transform(made)
+        model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+        data <- array(1, c(32, 2))
+        model$fit(data, data, verbose = 0L)
 
-    def _construct(self, **arguments: Any) -> None:
-        made, seed = arguments.pop("made"), arguments.pop("seed")
+    Reference:
+        Papamakarios, G., Pavlakou, T., and Murray, I. (2017). Masked Autoregressive Flow for
+        Density Estimation. Advances in Neural Information Processing Systems.
+        https://arxiv.org/abs/1705.07057
+    """
+
+    function_name = "layer_autoregressive_transform"
+
+    def __init__(self, made: AutoregressiveNetwork, **kwargs: Any) -> None:
         _check_network(made)
-        self._construct_keras_layer(**arguments)
-        self._construct_stream(seed)
+        super().__init__(**kwargs)
         # A cast would draw from the distribution that comes in.
         self.autocast = False
         self.made = made
@@ -140,3 +135,6 @@ class AutoregressiveTransform(StochasticLayer):
     def _function_names(cls) -> list[str]:
         # Like functions, the network is saved by its registered name.
         return [*super()._function_names(), "made"]
+
+
+layer_autoregressive_transform = layer_function(AutoregressiveTransform)

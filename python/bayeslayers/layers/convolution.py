@@ -5,9 +5,9 @@ Their documentation is put together from the two.
 
 from __future__ import annotations
 
-import keras
-
-from bayeslayers.base_layers.linear_layer import LinearLayer
+from bayeslayers.base_layers.estimator_layer import estimator_layer
+from bayeslayers.base_layers.linear_layer import ActivatedLinearLayer
+from bayeslayers.contract.functions import layer_function
 from bayeslayers.estimators import Flipout, LocalReparameterization, Reparameterization
 from bayeslayers.geometries import (
     Convolution1D,
@@ -23,162 +23,231 @@ from bayeslayers.geometries import (
 )
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv1DFlipout(LinearLayer):
+@estimator_layer
+class Conv1DFlipout(ActivatedLinearLayer):
     function_name = "layer_conv_1d_flipout"
     geometry_type = Convolution1D
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv2DFlipout(LinearLayer):
+layer_conv_1d_flipout = layer_function(Conv1DFlipout)
+
+
+@estimator_layer
+class Conv2DFlipout(ActivatedLinearLayer):
     function_name = "layer_conv_2d_flipout"
     geometry_type = Convolution2D
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv3DFlipout(LinearLayer):
+layer_conv_2d_flipout = layer_function(Conv2DFlipout)
+
+
+@estimator_layer
+class Conv3DFlipout(ActivatedLinearLayer):
     function_name = "layer_conv_3d_flipout"
     geometry_type = Convolution3D
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv1DReparameterization(LinearLayer):
+layer_conv_3d_flipout = layer_function(Conv3DFlipout)
+
+
+@estimator_layer
+class Conv1DReparameterization(ActivatedLinearLayer):
     function_name = "layer_conv_1d_reparameterization"
     geometry_type = Convolution1D
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv2DReparameterization(LinearLayer):
+layer_conv_1d_reparameterization = layer_function(Conv1DReparameterization)
+
+
+@estimator_layer
+class Conv2DReparameterization(ActivatedLinearLayer):
     function_name = "layer_conv_2d_reparameterization"
     geometry_type = Convolution2D
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv3DReparameterization(LinearLayer):
+layer_conv_2d_reparameterization = layer_function(Conv2DReparameterization)
+
+
+@estimator_layer
+class Conv3DReparameterization(ActivatedLinearLayer):
     function_name = "layer_conv_3d_reparameterization"
     geometry_type = Convolution3D
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv1DLocalReparameterization(LinearLayer):
+layer_conv_3d_reparameterization = layer_function(Conv3DReparameterization)
+
+
+@estimator_layer
+class Conv1DLocalReparameterization(ActivatedLinearLayer):
     function_name = "layer_conv_1d_local_reparameterization"
     geometry_type = Convolution1D
     estimator_type = LocalReparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv2DLocalReparameterization(LinearLayer):
+layer_conv_1d_local_reparameterization = layer_function(Conv1DLocalReparameterization)
+
+
+@estimator_layer
+class Conv2DLocalReparameterization(ActivatedLinearLayer):
     function_name = "layer_conv_2d_local_reparameterization"
     geometry_type = Convolution2D
     estimator_type = LocalReparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv3DLocalReparameterization(LinearLayer):
+layer_conv_2d_local_reparameterization = layer_function(Conv2DLocalReparameterization)
+
+
+@estimator_layer
+class Conv3DLocalReparameterization(ActivatedLinearLayer):
     function_name = "layer_conv_3d_local_reparameterization"
     geometry_type = Convolution3D
     estimator_type = LocalReparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv1DTransposeFlipout(LinearLayer):
+layer_conv_3d_local_reparameterization = layer_function(Conv3DLocalReparameterization)
+
+
+@estimator_layer
+class Conv1DTransposeFlipout(ActivatedLinearLayer):
     function_name = "layer_conv_1d_transpose_flipout"
     geometry_type = TransposedConvolution1D
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv2DTransposeFlipout(LinearLayer):
+layer_conv_1d_transpose_flipout = layer_function(Conv1DTransposeFlipout)
+
+
+@estimator_layer
+class Conv2DTransposeFlipout(ActivatedLinearLayer):
     function_name = "layer_conv_2d_transpose_flipout"
     geometry_type = TransposedConvolution2D
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv3DTransposeFlipout(LinearLayer):
+layer_conv_2d_transpose_flipout = layer_function(Conv2DTransposeFlipout)
+
+
+@estimator_layer
+class Conv3DTransposeFlipout(ActivatedLinearLayer):
     function_name = "layer_conv_3d_transpose_flipout"
     geometry_type = TransposedConvolution3D
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv1DTransposeReparameterization(LinearLayer):
+layer_conv_3d_transpose_flipout = layer_function(Conv3DTransposeFlipout)
+
+
+@estimator_layer
+class Conv1DTransposeReparameterization(ActivatedLinearLayer):
     function_name = "layer_conv_1d_transpose_reparameterization"
     geometry_type = TransposedConvolution1D
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv2DTransposeReparameterization(LinearLayer):
+layer_conv_1d_transpose_reparameterization = layer_function(Conv1DTransposeReparameterization)
+
+
+@estimator_layer
+class Conv2DTransposeReparameterization(ActivatedLinearLayer):
     function_name = "layer_conv_2d_transpose_reparameterization"
     geometry_type = TransposedConvolution2D
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class Conv3DTransposeReparameterization(LinearLayer):
+layer_conv_2d_transpose_reparameterization = layer_function(Conv2DTransposeReparameterization)
+
+
+@estimator_layer
+class Conv3DTransposeReparameterization(ActivatedLinearLayer):
     function_name = "layer_conv_3d_transpose_reparameterization"
     geometry_type = TransposedConvolution3D
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class DepthwiseConv1DFlipout(LinearLayer):
+layer_conv_3d_transpose_reparameterization = layer_function(Conv3DTransposeReparameterization)
+
+
+@estimator_layer
+class DepthwiseConv1DFlipout(ActivatedLinearLayer):
     function_name = "layer_depthwise_conv_1d_flipout"
     geometry_type = DepthwiseConvolution1D
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class DepthwiseConv2DFlipout(LinearLayer):
+layer_depthwise_conv_1d_flipout = layer_function(DepthwiseConv1DFlipout)
+
+
+@estimator_layer
+class DepthwiseConv2DFlipout(ActivatedLinearLayer):
     function_name = "layer_depthwise_conv_2d_flipout"
     geometry_type = DepthwiseConvolution2D
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class DepthwiseConv1DReparameterization(LinearLayer):
+layer_depthwise_conv_2d_flipout = layer_function(DepthwiseConv2DFlipout)
+
+
+@estimator_layer
+class DepthwiseConv1DReparameterization(ActivatedLinearLayer):
     function_name = "layer_depthwise_conv_1d_reparameterization"
     geometry_type = DepthwiseConvolution1D
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class DepthwiseConv2DReparameterization(LinearLayer):
+layer_depthwise_conv_1d_reparameterization = layer_function(DepthwiseConv1DReparameterization)
+
+
+@estimator_layer
+class DepthwiseConv2DReparameterization(ActivatedLinearLayer):
     function_name = "layer_depthwise_conv_2d_reparameterization"
     geometry_type = DepthwiseConvolution2D
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class SeparableConv1DFlipout(LinearLayer):
+layer_depthwise_conv_2d_reparameterization = layer_function(DepthwiseConv2DReparameterization)
+
+
+@estimator_layer
+class SeparableConv1DFlipout(ActivatedLinearLayer):
     function_name = "layer_separable_conv_1d_flipout"
     geometry_type = SeparableConvolution1D
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class SeparableConv2DFlipout(LinearLayer):
+layer_separable_conv_1d_flipout = layer_function(SeparableConv1DFlipout)
+
+
+@estimator_layer
+class SeparableConv2DFlipout(ActivatedLinearLayer):
     function_name = "layer_separable_conv_2d_flipout"
     geometry_type = SeparableConvolution2D
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class SeparableConv1DReparameterization(LinearLayer):
+layer_separable_conv_2d_flipout = layer_function(SeparableConv2DFlipout)
+
+
+@estimator_layer
+class SeparableConv1DReparameterization(ActivatedLinearLayer):
     function_name = "layer_separable_conv_1d_reparameterization"
     geometry_type = SeparableConvolution1D
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class SeparableConv2DReparameterization(LinearLayer):
+layer_separable_conv_1d_reparameterization = layer_function(SeparableConv1DReparameterization)
+
+
+@estimator_layer
+class SeparableConv2DReparameterization(ActivatedLinearLayer):
     function_name = "layer_separable_conv_2d_reparameterization"
     geometry_type = SeparableConvolution2D
     estimator_type = Reparameterization
+
+
+layer_separable_conv_2d_reparameterization = layer_function(SeparableConv2DReparameterization)

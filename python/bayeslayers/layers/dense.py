@@ -5,30 +5,39 @@ Their documentation is put together from the two.
 
 from __future__ import annotations
 
-import keras
-
-from bayeslayers.base_layers.linear_layer import LinearLayer
+from bayeslayers.base_layers.estimator_layer import estimator_layer
+from bayeslayers.base_layers.linear_layer import ActivatedLinearLayer
+from bayeslayers.contract.functions import layer_function
 from bayeslayers.estimators import Flipout, LocalReparameterization, Reparameterization
 from bayeslayers.geometries import Dense
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class DenseFlipout(LinearLayer):
+@estimator_layer
+class DenseFlipout(ActivatedLinearLayer):
     function_name = "layer_dense_flipout"
     geometry_type = Dense
     estimator_type = Flipout
     named_arguments = ("seed",)
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class DenseReparameterization(LinearLayer):
+layer_dense_flipout = layer_function(DenseFlipout)
+
+
+@estimator_layer
+class DenseReparameterization(ActivatedLinearLayer):
     function_name = "layer_dense_reparameterization"
     geometry_type = Dense
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
-class DenseLocalReparameterization(LinearLayer):
+layer_dense_reparameterization = layer_function(DenseReparameterization)
+
+
+@estimator_layer
+class DenseLocalReparameterization(ActivatedLinearLayer):
     function_name = "layer_dense_local_reparameterization"
     geometry_type = Dense
     estimator_type = LocalReparameterization
+
+
+layer_dense_local_reparameterization = layer_function(DenseLocalReparameterization)

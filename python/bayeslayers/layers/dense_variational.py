@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -24,137 +23,126 @@ from bayeslayers.backend import (
     within_range,
 )
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer, Divergence, stddev_of
+from bayeslayers.base_layers.public_layer import public_layer
 from bayeslayers.base_layers.weight_draw import WeightDraw, current_weight_draw
 from bayeslayers.compat import is_replaced
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.contract.functions import layer_function
 from bayeslayers.distributions import checks as distribution_checks
 from bayeslayers.geometries import Dense
 
 _FUNCTIONS = ("make_posterior_fn", "make_prior_fn", "activation")
-_DETAILS = (
-    f"{Dense.shapes}.",
-    "One draw of the weights serves all examples of a call, in training and in prediction alike: "
-    "call the model many times for the predictive distribution. Kernel and bias have one posterior "
-    "together, so that it can hold correlations between any of the weights.",
-    "The posterior and the prior are made once, when the layer is built, and are then its "
-    "attributes `posterior` and `prior`; their variables are the layer's, and are trained and "
-    "saved with it. The classic posterior is a `Sequential` model of `layer_variable()` and "
-    "`layer_distribution_lambda()`. Let it start narrow, at a scale of a tenth of the prior's or "
-    "less: draws as wide as the prior drown the data, and training may learn nothing. A prior with "
-    "variables is fitted to the data too (empirical Bayes).",
-    "`losses` holds one number, once per forward pass: the divergence of the posterior from the "
-    "prior times `kl_weight`. Estimated from the draw, it is log q(w) - log p(w), whose mean is "
-    "the exact divergence.",
-)
-_REFERENCE = (
-    "Graves, A. (2011). Practical Variational Inference for Neural Networks. Advances in Neural "
-    "Information Processing Systems. "
-    "https://papers.nips.cc/paper/4329-practical-variational-inference-for-neural-networks"
-)
-_PYTHON_EXAMPLE = """\
->>> import keras
->>> from bayeslayers import layer_dense_variational, tfp
->>> from bayeslayers.layers import DistributionLambda, VariableLayer
->>> tfd = tfp.distributions
->>> def posterior(kernel_size, bias_size, dtype):
-...     n = kernel_size + bias_size
-...     return keras.Sequential([
-...         VariableLayer(2 * n),
-...         DistributionLambda(lambda t: tfd.Independent(
-...             tfd.Normal(t[:n], 1e-5 + 0.1 * keras.ops.softplus(t[n:])), 1)),
-...     ])
->>> def prior(kernel_size, bias_size, dtype):
-...     standard = tfd.Normal(keras.ops.zeros(kernel_size + bias_size), 1.0)
-...     return lambda inputs: tfd.Independent(standard, 1)
->>> layer = layer_dense_variational(
-...     units=4, make_posterior_fn=posterior, make_prior_fn=prior, kl_weight=1 / 100
-... )
->>> layer(keras.ops.ones((32, 3))).shape
-TensorShape([32, 4])
->>> [loss.ndim for loss in layer.losses]
-[0]"""
-_R_EXAMPLE = """\
-keras <- reticulate::import("keras")
-tfd <- tfp$distributions
-posterior <- function(kernel_size, bias_size, dtype) {
-  n <- kernel_size + bias_size
-  make_normal <- function(t) {
-    t <- keras$ops$split(t, 2L)
-    tfd$Independent(tfd$Normal(t[[1]], keras$ops$softplus(t[[2]]) * 0.1 + 1e-5), 1L)
-  }
-  keras$Sequential() |>
-    layer_variable(2 * n) |>
-    layer_distribution_lambda(make_normal)
-}
-prior <- function(kernel_size, bias_size, dtype) {
-  standard <- tfd$Normal(keras$ops$zeros(kernel_size + bias_size), 1)
-  function(inputs) tfd$Independent(standard, 1L)
-}
-layer <- layer_dense_variational(
-  units = 4, make_posterior_fn = posterior, make_prior_fn = prior, kl_weight = 1 / 100
-)
-layer(array(1, c(32, 3)))
-layer$losses"""
 
 
-def _dense_arguments(
-    units: int,
-    make_posterior_fn: Callable[..., Any],
-    make_prior_fn: Callable[..., Any],
-    kl_weight: float | None = None,
-    kl_use_exact: bool = False,
-    activation: str | Callable[..., Any] | None = None,
-    use_bias: bool = True,
-    *,
-    seed: int | None = None,
-) -> None:
-    """Stand for the layer's own arguments; only the signature is used."""
-
-
-@keras.saving.register_keras_serializable("bayeslayers")
+@public_layer
 class DenseVariational(BayesianLayer):
+    """Dense layer with a joint posterior of kernel and bias.
+
+        y = A(x, k) + b,   w = (k, b) ~ q(w; x)
+        A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]
+
+    Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions
+    in between are positions, which share the weights. Inputs of two dimensions may be a sparse
+    tensor, such as TensorFlow's.
+
+    One draw of the weights serves all examples of a call, in training and in prediction alike: call
+    the model many times for the predictive distribution. Kernel and bias have one posterior
+    together, so that it can hold correlations between any of the weights.
+
+    The posterior and the prior are made once, when the layer is built, and are then its attributes
+    `posterior` and `prior`; their variables are the layer's, and are trained and saved with it. The
+    classic posterior is a `Sequential` model of `layer_variable()` and
+    `layer_distribution_lambda()`. Let it start narrow, at a scale of a tenth of the prior's or
+    less: draws as wide as the prior drown the data, and training may learn nothing. A prior with
+    variables is fitted to the data too (empirical Bayes).
+
+    `losses` holds one number, once per forward pass: the divergence of the posterior from the prior
+    times `kl_weight`. Estimated from the draw, it is log q(w) - log p(w), whose mean is the exact
+    divergence.
+
+    Args:
+        seed: Whole number from which the layer draws all its samples. A model or a layer that is
+            the posterior draws from its own seed. With `None` it is drawn from the generator that
+            `keras.utils.set_random_seed()` sets. A file keeps how far the samples have come: see
+            `reseed()`.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_dense_variational, tfp
+        >>> from bayeslayers.layers import DistributionLambda, VariableLayer
+        >>> tfd = tfp.distributions
+        >>> def posterior(kernel_size, bias_size, dtype):
+        ...     n = kernel_size + bias_size
+        ...     return keras.Sequential([
+        ...         VariableLayer(2 * n),
+        ...         DistributionLambda(lambda t: tfd.Independent(
+        ...             tfd.Normal(t[:n], 1e-5 + 0.1 * keras.ops.softplus(t[n:])), 1)),
+        ...     ])
+        >>> def prior(kernel_size, bias_size, dtype):
+        ...     standard = tfd.Normal(keras.ops.zeros(kernel_size + bias_size), 1.0)
+        ...     return lambda inputs: tfd.Independent(standard, 1)
+        >>> layer = layer_dense_variational(
+        ...     units=4, make_posterior_fn=posterior, make_prior_fn=prior, kl_weight=1 / 100
+        ... )
+        >>> layer(keras.ops.ones((32, 3))).shape
+        TensorShape([32, 4])
+        >>> [loss.ndim for loss in layer.losses]
+        [0]
+
+    R example:
+        keras <- reticulate::import("keras")
+        tfd <- tfp$distributions
+        posterior <- function(kernel_size, bias_size, dtype) {
+          n <- kernel_size + bias_size
+          make_normal <- function(t) {
+            t <- keras$ops$split(t, 2L)
+            tfd$Independent(tfd$Normal(t[[1]], keras$ops$softplus(t[[2]]) * 0.1 + 1e-5), 1L)
+          }
+          keras$Sequential() |>
+            layer_variable(2 * n) |>
+            layer_distribution_lambda(make_normal)
+        }
+        prior <- function(kernel_size, bias_size, dtype) {
+          standard <- tfd$Normal(keras$ops$zeros(kernel_size + bias_size), 1)
+          function(inputs) tfd$Independent(standard, 1L)
+        }
+        layer <- layer_dense_variational(
+          units = 4, make_posterior_fn = posterior, make_prior_fn = prior, kl_weight = 1 / 100
+        )
+        layer(array(1, c(32, 3)))
+        layer$losses
+
+    Reference:
+        Graves, A. (2011). Practical Variational Inference for Neural Networks. Advances in Neural
+        Information Processing Systems.
+        https://papers.nips.cc/paper/4329-practical-variational-inference-for-neural-networks
+    """
+
     function_name = "layer_dense_variational"
-    own_arguments = staticmethod(_dense_arguments)
 
-    @classmethod
-    def documentation(cls) -> dict[str, Any]:
-        """Return the parts of the layer's page that are its own."""
-        return {
-            "title": "Dense layer with a joint posterior of kernel and bias",
-            "formula": f"y = A(x, k) + b,   w = (k, b) ~ q(w; x)\n{Dense.formula}",
-            "details": _DETAILS,
-            "reference": _REFERENCE,
-            "own_prose": {
-                "seed": "Whole number from which the layer draws all its samples. A model or a "
-                "layer that is the posterior draws from its own seed. With `None` it is drawn from "
-                "the generator that `keras.utils.set_random_seed()` sets. A file keeps how far the "
-                "samples have come: see `reseed()`."
-            },
-            "python_example": _PYTHON_EXAMPLE,
-            "r_example": _R_EXAMPLE,
-        }
-
-    def _construct(self, **arguments: Any) -> None:
-        own = {name: arguments.pop(name) for name in inspect.signature(_dense_arguments).parameters}
-        geometry = Dense(own["units"])
-        makers = {
-            name: checks.function(name, own[name], optional=False)
-            for name in ("make_posterior_fn", "make_prior_fn")
-        }
-        kl_weight = checks.weight("kl_weight", own["kl_weight"])
-        kl_use_exact = checks.boolean("kl_use_exact", own["kl_use_exact"])
-        activation = checks.activation("activation", own["activation"])
-        use_bias = checks.boolean("use_bias", own["use_bias"])
-        self._construct_keras_layer(**arguments)
-        self._construct_stream(own["seed"])
-        self.geometry = geometry
-        self.units = geometry.units
-        for name, function in makers.items():
-            setattr(self, name, function)
-        self.kl_weight, self.kl_use_exact = kl_weight, kl_use_exact
-        self.activation, self.use_bias = activation, use_bias
-        self._construct_divergences()
+    def __init__(
+        self,
+        units: int,
+        make_posterior_fn: Callable[..., Any],
+        make_prior_fn: Callable[..., Any],
+        kl_weight: float | None = None,
+        kl_use_exact: bool = False,
+        activation: str | Callable[..., Any] | None = None,
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.geometry = Dense(units)
+        self.units = self.geometry.units
+        self.make_posterior_fn = checks.function(
+            "make_posterior_fn", make_posterior_fn, optional=False
+        )
+        self.make_prior_fn = checks.function("make_prior_fn", make_prior_fn, optional=False)
+        self.kl_weight = checks.weight("kl_weight", kl_weight)
+        self.kl_use_exact = checks.boolean("kl_use_exact", kl_use_exact)
+        self.activation = checks.activation("activation", activation)
+        self.use_bias = checks.boolean("use_bias", use_bias)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the posterior and the prior, with their variables."""
@@ -189,7 +177,7 @@ class DenseVariational(BayesianLayer):
         return {"weights": Divergence(self._estimate_divergence, self.kl_use_exact)}
 
     def _estimate_divergence(self) -> Any:
-        inputs = self._some_inputs()
+        inputs = self._zero_inputs()
         posterior, weights = self._draw(inputs)
         return self._divergence(posterior, weights, inputs)
 
@@ -206,23 +194,23 @@ class DenseVariational(BayesianLayer):
 
     def plain_weights(self, what: str) -> list[Any]:
         """See `BayesianLayer.plain_weights`."""
-        posterior, drawn = self._draw(self._some_inputs())
+        posterior, drawn = self._draw(self._zero_inputs())
         parts = self._parts(posterior.mean() if what == "mean" else drawn)
         return [ops.convert_to_numpy(part) for part in parts.values()]
 
     def drawn_weights(self, draw: WeightDraw) -> dict[str, Any]:
         """See `BayesianLayer.drawn_weights`."""
-        return self._parts(self._weights_in_draw(draw, self._some_inputs()))
+        return self._parts(self._weights_in_draw(draw, self._zero_inputs()))
 
     def posterior_moments(self) -> dict[str, tuple[Any, Any]]:
         """See `BayesianLayer.posterior_moments`."""
-        posterior, _ = self._draw(self._some_inputs())
+        posterior, _ = self._draw(self._zero_inputs())
         means, stddev = self._parts(posterior.mean()), stddev_of(posterior)
         stddevs = dict.fromkeys(means) if stddev is None else self._parts(stddev)
         return {name: (mean, stddevs[name]) for name, mean in means.items()}
 
-    def _some_inputs(self) -> Any:
-        """Return inputs for what is made from them, and as a rule does not look at them."""
+    def _zero_inputs(self) -> Any:
+        """Return inputs for a posterior or prior that is made from them; few depend on them."""
         return ops.zeros((1, self._kernel_shape[0]), self.compute_dtype)
 
     def _parts(self, weights: Any) -> dict[str, Any]:
@@ -233,7 +221,7 @@ class DenseVariational(BayesianLayer):
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
     def _weights_in_draw(self, draw: WeightDraw, inputs: Any) -> Any:
-        return draw.once(self, "weights", lambda: self._draw(inputs)[1])
+        return draw.weight_of(self, "weights", lambda: self._draw(inputs)[1])
 
     def has_own_divergence(self) -> bool:
         """See `BayesianLayer.has_own_divergence`."""
@@ -333,3 +321,6 @@ def _exact_divergence(posterior: Any, prior: Any) -> Any:
         rule = "must be false where the divergence has no closed form"
         pair = Described(f"{type(posterior).__name__} and {type(prior).__name__}")
         raise ArgumentError("kl_use_exact", rule, {"posterior and prior": pair}) from error
+
+
+layer_dense_variational = layer_function(DenseVariational)

@@ -9,162 +9,154 @@ import keras
 from keras import ops, tree
 
 from bayeslayers.backend import to_coercible
-from bayeslayers.base_layers.stochastic_layer import SEED_OF_SAMPLES, StochasticLayer
+from bayeslayers.base_layers.public_layer import public_layer
+from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.contract import checks
+from bayeslayers.contract.functions import layer_function
 from bayeslayers.distributions import checks as distribution_checks
 from bayeslayers.distributions.defaults import sample_posterior
 from bayeslayers.distributions.symbolic import SymbolicDistribution
 
 _FUNCTIONS = ("make_distribution_fn", "convert_to_tensor_fn")
-_DETAILS = (
-    "The output is a TensorFlow Probability distribution, with all its methods, and also a tensor "
-    "to every Keras layer, loss and metric that it meets: by default a draw. The tensor is made "
-    "when it is first needed, and stays the same for that output; the draw of the next call is a "
-    "new one.",
-    "The methods of the output are the distribution's: `mean()` is its mean. Operators, "
-    "indices, layers and other libraries see the tensor, as in TensorFlow Probability. But `==` "
-    "compares objects; `keras.ops.equal()` compares numbers.",
-    "While a model is put together in the functional API, the output has the methods of the "
-    "distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and "
-    "`log_prob()`: each adds to the model a layer that calls it. For the output of a model within "
-    "a model, use the functions: `tfd_mean()` and its like.",
-    "An `activity_regularizer` receives the distribution, too: in a variational autoencoder the "
-    "divergence of the encoder's output from the prior. Keras divides what it returns by the "
-    "number of rows: return the sum over them, or one number for each, and the mean divergence of "
-    "an example is added to the loss, which is then the negative evidence lower bound. Keras's "
-    'own regularizers, such as "l2", penalise the tensor.',
-    "A model that ends in this layer is trained with a loss function of the targets and the "
-    "distribution, such as its negative log density: a function that is passed to `compile()` "
-    "receives the distribution itself. `predict()` returns the tensors; for the distribution, call "
-    "the model, or let `predict()` of a model without this layer return the parameters. Where "
-    "shapes differ by a last axis of one, Keras makes targets and distribution agree.",
-    "`make_distribution_fn` is called at every use, on the outputs of the layers before: it must "
-    "take its parameters from them, or from constants, and has no trainable variables of its own.",
-    "XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from some "
-    'distributions, such as gamma and Poisson: take "mean" as their `convert_to_tensor_fn`, or '
-    "compile the model with `jit_compile` off.",
-)
-_R_DETAILS = (
-    "`keras.ops.split()` takes a tensor into its columns. Indices in brackets mean two things: "
-    "where the R package keras3 or tensorflow is loaded, `t[, 1]` is the first column; with "
-    '`reticulate::import("keras")` alone, indices are Python\'s, and it is the second.',
-)
-_PYTHON_EXAMPLE = """\
->>> import keras
->>> from bayeslayers import layer_distribution_lambda, tfp
->>> tfd = tfp.distributions
->>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
->>> model = layer_distribution_lambda(
-...     model, lambda t: tfd.Normal(t[..., :1], 1e-3 + keras.ops.softplus(t[..., 1:]))
-... )
->>> model.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
->>> history = model.fit(keras.ops.ones((32, 3)), keras.ops.ones((32, 1)), verbose=0)
->>> model(keras.ops.ones((32, 3))).mean().shape
-TensorShape([32, 1])
-
-A variational autoencoder: its encoder's output has its divergence from the prior in the loss.
-
->>> def vector(t):
-...     loc, scale = keras.ops.split(t, 2, axis=-1)
-...     return tfd.Independent(tfd.Normal(loc, keras.ops.softplus(scale)), 1)
->>> prior = tfd.Independent(tfd.Normal([0.0, 0.0], 1.0), 1)
->>> inputs = keras.Input((8,))
->>> code = layer_distribution_lambda(
-...     keras.layers.Dense(4)(inputs), vector, activity_regularizer=lambda q: q.kl_divergence(prior)
-... )
->>> outputs = layer_distribution_lambda(keras.layers.Dense(16)(code), vector)
->>> autoencoder = keras.Model(inputs, outputs)
->>> autoencoder.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
->>> history = autoencoder.fit(keras.ops.ones((32, 8)), keras.ops.ones((32, 8)), verbose=0)
->>> keras.Model(inputs, code.mean()).predict(keras.ops.ones((5, 8)), verbose=0).shape
-(5, 2)"""
-_R_EXAMPLE = """\
-keras <- reticulate::import("keras")
-make_normal <- function(t) {
-  t <- keras$ops$split(t, 2L, axis = -1L)
-  tfp$distributions$Normal(t[[1]], keras$ops$softplus(t[[2]]) + 1e-3)
-}
-model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L))) |>
-  layer_distribution_lambda(make_normal)
-model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-model$fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0L)
-model(array(1, c(32, 3)))$mean()
-
-# A variational autoencoder: its encoder's output has its divergence from the prior in the loss.
-make_vector <- function(t) {
-  t <- keras$ops$split(t, 2L, axis = -1L)
-  tfp$distributions$Independent(tfp$distributions$Normal(t[[1]], keras$ops$softplus(t[[2]])), 1L)
-}
-prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
-inputs <- keras$Input(list(8L))
-code <- keras$layers$Dense(4L)(inputs) |>
-  layer_distribution_lambda(
-    make_vector,
-    activity_regularizer = function(q) tfd_kl_divergence(q, prior)
-  )
-outputs <- keras$layers$Dense(16L)(code) |>
-  layer_distribution_lambda(make_vector)
-autoencoder <- keras$Model(inputs, outputs)
-autoencoder$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-autoencoder$fit(array(1, c(32, 8)), array(1, c(32, 8)), verbose = 0L)
-encoder <- keras$Model(inputs, code |> tfd_mean())
-encoder$predict(array(1, c(5, 8)), verbose = 0L)"""
-_REFERENCE = (
-    "Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., "
-    "Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. "
-    "https://arxiv.org/abs/1711.10604"
-)
 
 
-_ACTIVITY_REGULARIZER = (
-    "Keras regularizer, its name, or a function of the distribution that returns a number: a "
-    "penalty, which Keras divides by the number of rows and adds to the losses. With `None` there "
-    "is none."
-)
-
-
-def _distribution_arguments(
-    make_distribution_fn: Callable[[Any], Any],
-    convert_to_tensor_fn: str | Callable[[Any], Any] = sample_posterior,
-    *,
-    seed: int | None = None,
-) -> None:
-    """Stand for the layer's own arguments; only the signature is used."""
-
-
-@keras.saving.register_keras_serializable("bayeslayers")
+@public_layer
 class DistributionLambda(StochasticLayer):
-    function_name = "layer_distribution_lambda"
-    own_arguments = staticmethod(_distribution_arguments)
+    """Distribution as a layer's output.
 
-    @classmethod
-    def documentation(cls) -> dict[str, Any]:
-        """Return the parts of the layer's page that are its own."""
-        return {
-            "title": "Distribution as a layer's output",
-            "formula": "y ~ p(y; x), where p is made from the inputs x",
-            "details": _DETAILS,
-            "r_details": _R_DETAILS,
-            "reference": _REFERENCE,
-            "own_prose": {"seed": SEED_OF_SAMPLES, "activity_regularizer": _ACTIVITY_REGULARIZER},
-            "python_example": _PYTHON_EXAMPLE,
-            "r_example": _R_EXAMPLE,
+        y ~ p(y; x), where p is made from the inputs x
+
+    The output is a TensorFlow Probability distribution, with all its methods, and also a tensor to
+    every Keras layer, loss and metric that it meets: by default a draw. The tensor is made when it
+    is first needed, and stays the same for that output; the draw of the next call is a new one.
+
+    The methods of the output are the distribution's: `mean()` is its mean. Operators, indices,
+    layers and other libraries see the tensor, as in TensorFlow Probability. But `==` compares
+    objects; `keras.ops.equal()` compares numbers.
+
+    While a model is put together in the functional API, the output has the methods of the
+    distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and `log_prob()`:
+    each adds to the model a layer that calls it. For the output of a model within a model, use the
+    functions: `tfd_mean()` and its like.
+
+    An `activity_regularizer` receives the distribution, too: in a variational autoencoder the
+    divergence of the encoder's output from the prior. Keras divides what it returns by the number
+    of rows: return the sum over them, or one number for each, and the mean divergence of an example
+    is added to the loss, which is then the negative evidence lower bound. Keras's own regularizers,
+    such as "l2", penalise the tensor.
+
+    A model that ends in this layer is trained with a loss function of the targets and the
+    distribution, such as its negative log density: a function that is passed to `compile()`
+    receives the distribution itself. `predict()` returns the tensors; for the distribution, call
+    the model, or let `predict()` of a model without this layer return the parameters. Where shapes
+    differ by a last axis of one, Keras makes targets and distribution agree.
+
+    `make_distribution_fn` is called at every use, on the outputs of the layers before: it must take
+    its parameters from them, or from constants, and has no trainable variables of its own.
+
+    XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from some
+    distributions, such as gamma and Poisson: take "mean" as their `convert_to_tensor_fn`, or
+    compile the model with `jit_compile` off.
+
+    Args:
+        seed: Whole number from which the layer draws all its samples. With `None` it is drawn from
+            the generator that `keras.utils.set_random_seed()` sets. A file keeps how far the
+            samples have come, so that a model that is loaded twice makes the same noise in both:
+            see `reseed()`.
+        activity_regularizer: Keras regularizer, its name, or a function of the distribution that
+            returns a number: a penalty, which Keras divides by the number of rows and adds to the
+            losses. With `None` there is none.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_distribution_lambda, tfp
+        >>> tfd = tfp.distributions
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        >>> model = layer_distribution_lambda(
+        ...     model, lambda t: tfd.Normal(t[..., :1], 1e-3 + keras.ops.softplus(t[..., 1:]))
+        ... )
+        >>> model.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
+        >>> history = model.fit(keras.ops.ones((32, 3)), keras.ops.ones((32, 1)), verbose=0)
+        >>> model(keras.ops.ones((32, 3))).mean().shape
+        TensorShape([32, 1])
+
+        A variational autoencoder: its encoder's output has its divergence from the prior in the loss.
+
+        >>> def vector(t):
+        ...     loc, scale = keras.ops.split(t, 2, axis=-1)
+        ...     return tfd.Independent(tfd.Normal(loc, keras.ops.softplus(scale)), 1)
+        >>> prior = tfd.Independent(tfd.Normal([0.0, 0.0], 1.0), 1)
+        >>> inputs = keras.Input((8,))
+        >>> code = layer_distribution_lambda(
+        ...     keras.layers.Dense(4)(inputs), vector, activity_regularizer=lambda q: q.kl_divergence(prior)
+        ... )
+        >>> outputs = layer_distribution_lambda(keras.layers.Dense(16)(code), vector)
+        >>> autoencoder = keras.Model(inputs, outputs)
+        >>> autoencoder.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
+        >>> history = autoencoder.fit(keras.ops.ones((32, 8)), keras.ops.ones((32, 8)), verbose=0)
+        >>> keras.Model(inputs, code.mean()).predict(keras.ops.ones((5, 8)), verbose=0).shape
+        (5, 2)
+
+    R example:
+        keras <- reticulate::import("keras")
+        make_normal <- function(t) {
+          t <- keras$ops$split(t, 2L, axis = -1L)
+          tfp$distributions$Normal(t[[1]], keras$ops$softplus(t[[2]]) + 1e-3)
         }
+        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L))) |>
+          layer_distribution_lambda(make_normal)
+        model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+        model$fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0L)
+        model(array(1, c(32, 3)))$mean()
 
-    def _construct(self, **arguments: Any) -> None:
-        make = checks.function(
-            "make_distribution_fn", arguments.pop("make_distribution_fn"), optional=False
+        # A variational autoencoder: its encoder's output has its divergence from the prior in the loss.
+        make_vector <- function(t) {
+          t <- keras$ops$split(t, 2L, axis = -1L)
+          tfp$distributions$Independent(tfp$distributions$Normal(t[[1]], keras$ops$softplus(t[[2]])), 1L)
+        }
+        prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
+        inputs <- keras$Input(list(8L))
+        code <- keras$layers$Dense(4L)(inputs) |>
+          layer_distribution_lambda(
+            make_vector,
+            activity_regularizer = function(q) tfd_kl_divergence(q, prior)
+          )
+        outputs <- keras$layers$Dense(16L)(code) |>
+          layer_distribution_lambda(make_vector)
+        autoencoder <- keras$Model(inputs, outputs)
+        autoencoder$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+        autoencoder$fit(array(1, c(32, 8)), array(1, c(32, 8)), verbose = 0L)
+        encoder <- keras$Model(inputs, code |> tfd_mean())
+        encoder$predict(array(1, c(5, 8)), verbose = 0L)
+
+    R details:
+        `keras.ops.split()` takes a tensor into its columns. Indices in brackets mean two things:
+        where the R package keras3 or tensorflow is loaded, `t[, 1]` is the first column; with
+        `reticulate::import("keras")` alone, indices are Python's, and it is the second.
+
+    Reference:
+        Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B.,
+        Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions.
+        https://arxiv.org/abs/1711.10604
+    """  # noqa: E501
+
+    function_name = "layer_distribution_lambda"
+
+    def __init__(
+        self,
+        make_distribution_fn: Callable[[Any], Any],
+        convert_to_tensor_fn: str | Callable[[Any], Any] = sample_posterior,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.make_distribution_fn = checks.function(
+            "make_distribution_fn", make_distribution_fn, optional=False
         )
-        convert = distribution_checks.conversion(
-            "convert_to_tensor_fn", arguments.pop("convert_to_tensor_fn")
+        self.convert_to_tensor_fn = distribution_checks.conversion(
+            "convert_to_tensor_fn", convert_to_tensor_fn
         )
-        seed = arguments.pop("seed")
-        self._construct_keras_layer(**arguments)
-        self._construct_stream(seed)
         # Parameters of a distribution keep their precision under mixed precision.
         self.autocast = False
-        self.make_distribution_fn = make
-        self.convert_to_tensor_fn = convert
 
     def build(self, input_shape: Any) -> None:
         """Do nothing: the layer has no variables."""
@@ -190,3 +182,6 @@ class DistributionLambda(StochasticLayer):
     def _with_precision(self, inputs: Any) -> Any:
         is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(inputs.dtype))
         return ops.cast(inputs, self.variable_dtype) if is_float else inputs
+
+
+layer_distribution_lambda = layer_function(DistributionLambda)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
+from bayeslayers.base_layers.estimator_layer import estimator_layer
 from bayeslayers.base_layers.linear_layer import LinearLayer
+from bayeslayers.contract.functions import layer_function
 from bayeslayers.estimators import Reparameterization
 from bayeslayers.geometries import Embedding
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
+@estimator_layer
 class EmbeddingReparameterization(LinearLayer):
     function_name = "layer_embedding_reparameterization"
     geometry_type = Embedding
     estimator_type = Reparameterization
 
-    def _construct(self, **arguments: Any) -> None:
-        super()._construct(**arguments)
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
         # Whole numbers that came as floats would be rounded in a lower precision.
         self.autocast = False
+
+
+layer_embedding_reparameterization = layer_function(EmbeddingReparameterization)

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-import keras
-
+from bayeslayers.base_layers.estimator_layer import estimator_layer
 from bayeslayers.base_layers.recurrent_layer import LSTMLayer, RecurrentLayer
+from bayeslayers.contract.functions import layer_function
 from bayeslayers.estimators import Flipout, Reparameterization
 from bayeslayers.geometries import GRU, LSTM
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
+@estimator_layer
 class LSTMFlipout(LSTMLayer):
     function_name = "layer_lstm_flipout"
     geometry_type = LSTM
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
+layer_lstm_flipout = layer_function(LSTMFlipout)
+
+
+@estimator_layer
 class LSTMReparameterization(LSTMLayer):
     function_name = "layer_lstm_reparameterization"
     geometry_type = LSTM
     estimator_type = Reparameterization
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
+layer_lstm_reparameterization = layer_function(LSTMReparameterization)
+
+
+@estimator_layer
 class GRUFlipout(RecurrentLayer):
     function_name = "layer_gru_flipout"
     geometry_type = GRU
     estimator_type = Flipout
 
 
-@keras.saving.register_keras_serializable("bayeslayers")
+layer_gru_flipout = layer_function(GRUFlipout)
+
+
+@estimator_layer
 class GRUReparameterization(RecurrentLayer):
     function_name = "layer_gru_reparameterization"
     geometry_type = GRU
     estimator_type = Reparameterization
+
+
+layer_gru_reparameterization = layer_function(GRUReparameterization)

@@ -8,80 +8,74 @@ from typing import Any
 import keras
 
 from bayeslayers.base_layers.base_layer import BaseLayer
-from bayeslayers.base_layers.distribution_maker import as_constraint, as_regularizer, freshly_seeded
+from bayeslayers.base_layers.keras_objects import as_constraint, as_regularizer, freshly_seeded
+from bayeslayers.base_layers.public_layer import public_layer
 from bayeslayers.contract import checks
+from bayeslayers.contract.functions import layer_function
 
 _FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
-_DETAILS = (
-    "The layer returns its variable, of the same shape whatever the inputs are and however many: "
-    "there is no batch dimension. It is where the parameters of a distribution come from that "
-    "depends on nothing: followed by `layer_distribution_lambda()`, it is a trainable posterior or "
-    "prior for `layer_dense_variational()`.",
-    "The variable is there as soon as the layer is. Under a mixed dtype policy it is returned in "
-    "the higher precision, as the parameters of distributions are.",
-)
-_REFERENCE = (
-    "Tran, D., Dusenberry, M. W., van der Wilk, M., and Hafner, D. (2019). Bayesian Layers: A "
-    "Module for Neural Network Uncertainty. Advances in Neural Information Processing Systems. "
-    "https://arxiv.org/abs/1812.03973"
-)
-_PYTHON_EXAMPLE = """\
->>> import keras
->>> from bayeslayers import layer_variable
->>> variable = layer_variable(shape=(2, 3), initializer="ones")
->>> variable(keras.ops.zeros((32, 1))).shape
-TensorShape([2, 3])
->>> len(variable.trainable_variables)
-1"""
-_R_EXAMPLE = """\
-variable <- layer_variable(shape = c(2, 3), initializer = "ones")
-variable(array(0, c(32, 1)))
-length(variable$trainable_variables)"""
 
 
-def _variable_arguments(
-    shape: int | Sequence[int],
-    dtype: str | keras.DTypePolicy | None = None,
-    activation: str | Callable[..., Any] | None = None,
-    initializer: str | Callable[..., Any] = "zeros",
-    regularizer: str | Callable[..., Any] | None = None,
-    constraint: str | Callable[..., Any] | None = None,
-) -> None:
-    """Stand for the layer's own arguments; only the signature is used."""
-
-
-@keras.saving.register_keras_serializable("bayeslayers")
+@public_layer
 class VariableLayer(BaseLayer):
+    """Trainable variable.
+
+        y = f(v), whatever the inputs are
+
+    The layer returns its variable, of the same shape whatever the inputs are and however many:
+    there is no batch dimension. It is where the parameters of a distribution come from that depends
+    on nothing: followed by `layer_distribution_lambda()`, it is a trainable posterior or prior for
+    `layer_dense_variational()`.
+
+    The variable is there as soon as the layer is. Under a mixed dtype policy it is returned in the
+    higher precision, as the parameters of distributions are.
+
+    Args:
+        activation: Name of a Keras activation, or a function of one tensor: f, applied to the
+            variable. With `None` there is none.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import layer_variable
+        >>> variable = layer_variable(shape=(2, 3), initializer="ones")
+        >>> variable(keras.ops.zeros((32, 1))).shape
+        TensorShape([2, 3])
+        >>> len(variable.trainable_variables)
+        1
+
+    R example:
+        variable <- layer_variable(shape = c(2, 3), initializer = "ones")
+        variable(array(0, c(32, 1)))
+        length(variable$trainable_variables)
+
+    Reference:
+        Tran, D., Dusenberry, M. W., van der Wilk, M., and Hafner, D. (2019). Bayesian Layers: A
+        Module for Neural Network Uncertainty. Advances in Neural Information Processing Systems.
+        https://arxiv.org/abs/1812.03973
+    """
+
     function_name = "layer_variable"
-    own_arguments = staticmethod(_variable_arguments)
 
-    @classmethod
-    def documentation(cls) -> dict[str, Any]:
-        """Return the parts of the layer's page that are its own."""
-        return {
-            "title": "Trainable variable",
-            "formula": "y = f(v), whatever the inputs are",
-            "details": _DETAILS,
-            "reference": _REFERENCE,
-            "own_prose": {
-                "activation": "Name of a Keras activation, or a function of one tensor: f, applied "
-                "to the variable. With `None` there is none."
-            },
-            "python_example": _PYTHON_EXAMPLE,
-            "r_example": _R_EXAMPLE,
-        }
-
-    def _construct(self, **arguments: Any) -> None:
-        shape = checks.sizes("shape", arguments.pop("shape"))
-        functions = {name: getattr(checks, name)(name, arguments.pop(name)) for name in _FUNCTIONS}
-        self._construct_keras_layer(**arguments)
-        self.shape = shape
-        for name, value in functions.items():
-            setattr(self, name, value)
+    def __init__(
+        self,
+        shape: int | Sequence[int],
+        dtype: str | keras.DTypePolicy | None = None,
+        activation: str | Callable[..., Any] | None = None,
+        initializer: str | Callable[..., Any] = "zeros",
+        regularizer: str | Callable[..., Any] | None = None,
+        constraint: str | Callable[..., Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dtype=dtype, **kwargs)
+        self.shape = checks.sizes("shape", shape)
+        self.activation = checks.activation("activation", activation)
+        self.initializer = checks.initializer("initializer", initializer)
+        self.regularizer = checks.regularizer("regularizer", regularizer)
+        self.constraint = checks.constraint("constraint", constraint)
         seed = checks.seed_or_drawn("seed", None)
         self.variable = self.add_weight(
             name="variable",
-            shape=shape,
+            shape=self.shape,
             initializer=freshly_seeded(self.initializer, seed, "variable"),
             regularizer=as_regularizer(self.regularizer, self.variable_dtype),
             constraint=as_constraint(self.constraint),
@@ -108,3 +102,6 @@ class VariableLayer(BaseLayer):
     @classmethod
     def _function_names(cls) -> list[str]:
         return [*super()._function_names(), *_FUNCTIONS]
+
+
+layer_variable = layer_function(VariableLayer)
