@@ -7,6 +7,7 @@ no such operation, or has one that is slower or less safe.
 
 from bayeslayers.backend.choice import require_tensorflow
 
+# Before Keras is imported, which fails in words of its own on a backend that is not installed.
 require_tensorflow()
 
 import keras  # noqa: E402
@@ -50,6 +51,7 @@ INTERFACE = {
     "computed_from": "What a function returns of a variable, computed whenever it is read.",
     "kl_divergence": "The divergence of a pair of distributions that has a closed form.",
     "variables_of": "The framework's variables that a distribution is a function of.",
+    "draw_shape": "The sizes of a draw; `None` where one, or how many there are, is not known.",
     "distribution_method": "The method of that name that all distributions have.",
     "with_seeds": "A distribution whose `sample` takes its seeds from a stream.",
     # Distributions that stand for a tensor.

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from bayeslayers.backend import SeedStream, Stream, at_least_single, with_seeds
+from bayeslayers.backend import SeedStream, Stream, at_least_single, draw_shape, with_seeds
 from bayeslayers.base_layers.distribution_maker import DistributionMaker
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.distributions.checks import may_be
 from bayeslayers.distributions.defaults import exact_divergence, sample_posterior
 from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
 from bayeslayers.distributions.makers import default_mean_field_normal_fn
@@ -196,12 +197,12 @@ class RandomWeight:
     def _sample(self, distribution: Any, seeds: Stream) -> Any:
         """Draw a tensor from a distribution, the way the caller chose."""
         drawn = self.posterior_tensor_fn(with_seeds(distribution, seeds))
-        expected = distribution.batch_shape + distribution.event_shape
+        expected = draw_shape(distribution)
         shape = getattr(drawn, "shape", ())
-        if drawn is None or not expected.is_compatible_with(shape):
+        if drawn is None or not may_be(shape, expected):
             received = "None" if drawn is None else f"a tensor of shape {tuple(shape)}"
             argument = f"{self.role}_posterior_tensor_fn"
-            rule = f"must return a tensor of shape {tuple(expected)}"
+            rule = f"must return a tensor of shape {expected}"
             raise ArgumentError(argument, rule, {argument: Described(received)})
         return ops.convert_to_tensor(drawn, dtype=self._dtype)
 

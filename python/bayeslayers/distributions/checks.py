@@ -40,9 +40,17 @@ def distribution(argument: str, value: Any) -> None:
         raise ArgumentError(argument, rule, {argument: value})
 
 
+def may_be(shape: Any, expected: tuple[int | None, ...] | None) -> bool:
+    """Whether a shape is the expected one as far as both are known."""
+    if expected is None or getattr(shape, "rank", 0) is None:
+        return True
+    pairs = list(zip(shape, expected, strict=False))
+    return len(shape) == len(expected) and all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+
 def shape_of_draw(argument: str, shape: Any, expected: tuple[int, ...]) -> None:
     """The shape of what is drawn from the distribution that a function returned."""
-    if not shape.is_compatible_with(expected):
+    if not may_be(shape, expected):
         rule = f"must return a distribution over tensors of shape {expected}"
         raise ArgumentError(argument, rule, {"shape": tuple(shape)})
 

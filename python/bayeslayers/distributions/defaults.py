@@ -8,10 +8,8 @@ import keras
 
 from bayeslayers.backend import kl_divergence
 
-PACKAGE = "bayeslayers"
 
-
-@keras.saving.register_keras_serializable(PACKAGE)
+@keras.saving.register_keras_serializable("bayeslayers")
 def sample_posterior(distribution: Any) -> Any:
     """Draw one value: the default of `kernel_posterior_tensor_fn` and `bias_posterior_tensor_fn`.
 
@@ -24,7 +22,7 @@ def sample_posterior(distribution: Any) -> Any:
     return distribution.sample()
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@keras.saving.register_keras_serializable("bayeslayers")
 def exact_divergence(q: Any, p: Any, ignore: Any) -> Any:
     """Kullback-Leibler divergence KL(q || p) in closed form: the default of `*_divergence_fn`.
 

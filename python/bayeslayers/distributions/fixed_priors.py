@@ -11,10 +11,8 @@ from keras import ops
 from bayeslayers.backend import independent_normal, native_dtype
 from bayeslayers.contract import checks
 
-PACKAGE = "bayeslayers"
 
-
-@keras.saving.register_keras_serializable(PACKAGE)
+@keras.saving.register_keras_serializable("bayeslayers")
 class NormalAround:
     """Maker of independent normal priors around fixed values, which training does not move.
 
@@ -47,7 +45,7 @@ class NormalAround:
         return cls(**config)
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@keras.saving.register_keras_serializable("bayeslayers")
 def default_multivariate_normal_fn(
     dtype: Any,
     shape: tuple[int, ...],

@@ -22,8 +22,6 @@ from bayeslayers.backend import (
 from bayeslayers.contract import checks
 from bayeslayers.distributions.mean_field import scale_of
 
-PACKAGE = "bayeslayers"
-
 # Softplus of it is 1.
 _UNTRANSFORMED_ONE = math.log(math.expm1(1.0))
 
@@ -73,7 +71,7 @@ class _NormalMaker:
         return f"{self.function_name}({arguments})"
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@keras.saving.register_keras_serializable("bayeslayers")
 class MeanFieldNormal(_NormalMaker):
     """Maker of independent normal distributions with trainable location and scale.
 
@@ -186,7 +184,7 @@ class MeanFieldNormal(_NormalMaker):
 default_mean_field_normal_fn = MeanFieldNormal
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@keras.saving.register_keras_serializable("bayeslayers")
 class TrainableNormal(_NormalMaker):
     """Maker of a normal prior whose mean and scale, one each for the whole weight, are trained.
 

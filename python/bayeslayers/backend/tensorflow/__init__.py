@@ -4,6 +4,7 @@ from bayeslayers.backend.tensorflow.distributions import (
     computed_from,
     distribution_library,
     distribution_method,
+    draw_shape,
     independent_normal,
     independent_point,
     inner_distribution,

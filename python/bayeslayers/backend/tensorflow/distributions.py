@@ -88,6 +88,12 @@ def variables_of(distribution: Any, *, trainable: bool = False) -> tuple[tf.Vari
     return distribution.trainable_variables if trainable else distribution.variables
 
 
+def draw_shape(distribution: Any) -> tuple[int | None, ...] | None:
+    """Return the sizes of a draw; `None` where a size, or how many there are, is not known."""
+    shape = distribution.batch_shape + distribution.event_shape
+    return None if shape.rank is None else tuple(shape)
+
+
 def distribution_method(name: str) -> Any:
     """Return the method of that name that all distributions have, or `None`."""
     from tensorflow_probability import distributions as tfd
