@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sphinx.util.inspect import stringify_signature
+from sphinx.util.inspect import TypeAliasForwardRef, stringify_signature
 
 import bayeslayers
 
@@ -40,7 +40,13 @@ nb_output_stderr = "remove"
 autosummary_ignore_module_all = False
 autosummary_imported_members = True
 default_role = "code"
-autodoc_typehints = "none"
+# Beside each argument, and not in the signature, where they would hide its names.
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+autodoc_typehints_format = "short"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
+# In `ArrayLike | None`, Sphinx shows how the alias is kept, and not its name.
+TypeAliasForwardRef.__repr__ = lambda self: self.name
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_custom_sections = [("Reference", "references")]
@@ -53,10 +59,14 @@ html_copy_source = False
 
 
 def lay_out(_app: Sphinx, _what: str, _name: str, _obj: Any, _: Any, lines: list[str]) -> None:
-    """Keep the formula below a docstring's first line as it is, and its source in one paragraph."""
+    """Keep the formula below a docstring's first line and what it returns as they are written."""
     if "Reference:" in lines:
         source = lines.index("Reference:") + 1
         lines[source:] = [f"    {line.strip()}".rstrip() for line in lines[source:]]
+    if "Returns:" in lines:
+        # Napoleon takes for a type what stands in front of a colon.
+        first = lines.index("Returns:") + 1
+        lines[first] = f"    : {lines[first].strip()}"
     if len(lines) > 2 and lines[2].startswith("    "):  # noqa: PLR2004
         lines[1:1] = ["", "::"]
 

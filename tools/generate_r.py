@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import re
 import sys
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import generated
 
 import bayeslayers
 from bayeslayers.contract import pages
@@ -178,24 +179,5 @@ def generated_files() -> dict[Path, str]:
     return {R_FOLDER / name: HEADER + body for name, body in bodies.items()}
 
 
-def main() -> int:
-    """Write the stale files, or only name them; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, say what is stale")
-    check = parser.parse_args().check
-    files = generated_files()
-    stale = [
-        path
-        for path, text in files.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    for path in stale:
-        if check:
-            print(f"{path.name} is stale: run make generate", file=sys.stderr)
-        else:
-            path.write_text(files[path], encoding="utf-8")
-    return int(check and bool(stale))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated.write(generated_files(), __doc__))

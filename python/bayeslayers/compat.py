@@ -20,7 +20,7 @@ __all__ = [
     "in_stateless_scope",
     "inputs_behind",
     "is_replaced",
-    "keep_initial_seed",
+    "keep_config_seed",
     "operation_behind",
     "own_losses",
     "raised_unchanged",
@@ -73,7 +73,7 @@ def operation_behind(tensor: Any) -> tuple[Any, int] | None:
     return None if history is None else (history.operation, history.tensor_index)
 
 
-def inputs_behind(tensor: keras.KerasTensor) -> list[keras.KerasTensor]:
+def inputs_behind(tensor: Any) -> list[keras.KerasTensor]:
     """Return the symbolic tensors that the operation behind another was called on."""
     history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index].input_tensors
@@ -97,7 +97,7 @@ def own_losses(layer: keras.Layer) -> list[Any]:
     return layer._get_own_losses()
 
 
-# Variables: Keras's own layers set the value of a variable that takes over another's.
+# Variables: before Keras 3.10, a variable that is made from one of the framework's copies it.
 
 
 def share_value(variable: keras.Variable, value: Any) -> None:
@@ -108,7 +108,7 @@ def share_value(variable: keras.Variable, value: Any) -> None:
 # Seeds: the constructor of Keras's generator makes a state of its own.
 
 
-def keep_initial_seed(generator: keras.random.SeedGenerator, seed: int) -> None:
+def keep_config_seed(generator: keras.random.SeedGenerator, seed: int) -> None:
     """Let a generator made without Keras's constructor have the seed that its `get_config` asks."""
     generator._initial_seed = seed
 
@@ -118,4 +118,4 @@ def keep_initial_seed(generator: keras.random.SeedGenerator, seed: int) -> None:
 
 def raised_unchanged(error_class: type[Exception]) -> None:
     """Let errors of a class come out of a layer's `call` as they were raised, with all parts."""
-    error_class._keras_call_info_injected = True
+    error_class._keras_call_info_injected = True  # type: ignore[attr-defined]

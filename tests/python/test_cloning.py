@@ -501,7 +501,7 @@ def test_functions_of_a_posterior_are_themselves_in_the_copy():
 
 def test_a_file_can_not_name_what_is_kept_of_a_copy():
     config = {
-        "module": "bayeslayers.architecture.cloning",
+        "module": "bayeslayers.architecture.configurations",
         "class_name": "Kept",
         "registered_name": "bayeslayers>Kept",
         "config": {"bayeslayers_kept": id(X)},

@@ -59,6 +59,9 @@ WHOLE = """Draw from a model's predictive distribution.
     Reference:
         Guo et al. (2017). And
             others (2018).
+
+    A paragraph may
+    come late.
     """
 
 
@@ -67,7 +70,11 @@ def test_every_part_is_found():
     assert found == Docstring(
         title="Draw from a model's predictive distribution",
         formula="f_d(x) = model(x; w_d),\n    d = 1, ..., draws",
-        details=("Each draw is one function: `f`.", "Draws are independent."),
+        details=(
+            "Each draw is one function: `f`.",
+            "Draws are independent.",
+            "A paragraph may come late.",
+        ),
         arguments={"x": "Inputs, which may be: an array.", "**kwargs": "Others."},
         returns="A NumPy array.",
         raises={
@@ -113,11 +120,26 @@ def test_the_parts_of_a_class_are_those_of_its_page():
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["default_mean_field_normal_fn", "trainable_normal_fn", "default_multivariate_normal_fn"],
+)
+def test_plain_docstrings_have_the_same_parts(name):
+    maker = getattr(bayeslayers.tfp.layers.util, name)
+    found = parse(maker.__doc__)
+    assert found.arguments.keys() == inspect.signature(maker).parameters.keys()
+    assert found.returns
+    assert found.raises
+    assert found.python_example
+    assert found.reference
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Title.\n\nArgs:\n    x: One.\n\nArgs:\n    y: Two.",
         "Title.\n\nArgument:\n    x: One.",
         "Title.\n\nArgs:\n    One, without a name.",
+        "Title.\n\nArgs:\n        x: One.\n    Two, without a name.",
     ],
 )
 def test_a_mistake_is_refused(text):

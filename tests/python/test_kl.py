@@ -362,7 +362,7 @@ def test_draws_are_checked(bad):
         kl_divergence(network(), draws=bad)
 
 
-VERBS = sorted(bayeslayers.models.FUNCTIONS)
+VERBS = sorted(bayeslayers.models.__all__)
 
 
 @pytest.mark.parametrize("name", VERBS)

@@ -7,22 +7,19 @@ for themselves in configurations, and state goes the way that it takes into a fi
 
 from __future__ import annotations
 
-import contextvars
-import functools
 import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import keras
 
+from bayeslayers.architecture.configurations import Configurations
 from bayeslayers.architecture.walk import all_layers, held_layers
 from bayeslayers.compat import copy_of_operation
 from bayeslayers.contract.errors import ArgumentError, Described
-
-_KEY = "bayeslayers_kept"
 
 Replacement = Callable[[keras.Layer], keras.Layer | None]
 """Returns what takes a layer's place, or `None`."""
@@ -108,53 +105,6 @@ def in_one_line(error: Exception) -> str:
     return " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
 
 
-def configuration(layer: keras.Layer) -> dict[str, Any]:
-    """Return a layer's configuration, in which functions and layers stand for themselves.
-
-    It is read by Keras while a model is copied, and by nobody afterwards.
-    """
-    return _current.get().configuration(layer)
-
-
-@keras.saving.register_keras_serializable("bayeslayers")
-class Kept:
-    """What stands for a function or a layer in a configuration, while a model is copied.
-
-    Args:
-        value: The function, which is itself in the copy, or the layer, of which there is a clone.
-    """
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    # Layers call and ask their functions while they make their configuration.
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.value(*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        value = self.__dict__["value"]
-        if isinstance(value, keras.Layer):
-            raise AttributeError(name)
-        return getattr(value, name)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the key of the value."""
-        return {_KEY: _current.get().keep(self.value)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Return what the copy has for the value.
-
-        Raises:
-            ArgumentError: If no model is being copied: a file can't name a value.
-        """
-        cloning = _current.get(None)
-        if cloning is None:
-            rule = "must not hold what only exists while a model is copied"
-            raise ArgumentError("config", rule, {"config": config})
-        return cloning.found(config[_KEY])
-
-
 class _Cloning:
     """One copy of a model in the making.
 
@@ -166,23 +116,21 @@ class _Cloning:
     def __init__(self, replacement: Replacement, untried: keras.Layer | None = None) -> None:
         self._replacement = replacement
         self._untried = untried
-        # What has an id in these is kept alive by them, so that no other object gets the id.
+        self._configurations = Configurations()
+        # What has an id in this is kept alive by it, so that no other object gets the id.
         self._clones: dict[int, tuple[Any, Any]] = {}
-        self._kept: dict[int, Any] = {}
         self._replacements: dict[int, keras.Layer] = {}
         self._failures: dict[int, Exception] = {}
-        self._lent: list[keras.Layer] = []
 
     def run(self, layer: keras.Layer) -> keras.Layer:
         """Return the clone of a layer or model."""
-        token = _current.set(self)
-        try:
+        with self._configurations.reading(self.clone):
             return self.clone(layer)
-        finally:
-            _current.reset(token)
-            for clone in self._lent:
-                vars(clone).pop("get_config", None)
 
+    @overload
+    def clone(self, operation: keras.Layer) -> keras.Layer: ...
+    @overload
+    def clone(self, operation: keras.Operation) -> keras.Operation: ...
     def clone(self, operation: keras.Operation) -> keras.Operation:
         """Return the clone of a layer or operation, the same at each call."""
         key = id(operation)
@@ -206,10 +154,11 @@ class _Cloning:
     def _clone_sequential(self, model: keras.Sequential) -> keras.Sequential:
         kind = _class_of(model, keras.Sequential)
         # Unlike `model.layers`, with that of the inputs.
-        layers = [self.clone(layer) for layer in keras.Model.layers.fget(model)]
+        layers = [self.clone(layer) for layer in super(keras.Sequential, model).layers]
         return kind(layers, name=model.name, trainable=model.trainable)
 
-    def _clone_functional(self, model: keras.Model) -> keras.Model:
+    # Keras has no public name for the class of functional models.
+    def _clone_functional(self, model: Any) -> keras.Model:
         # Keras compiles the clone of a compiled model, and writes the loss down for that.
         bare = keras.Model(model.input, model.output, name=model.name)
         clones = {
@@ -223,7 +172,7 @@ class _Cloning:
         return kind(clone.input, clone.output, name=model.name, trainable=model.trainable)
 
     def _clone_layer(self, layer: keras.Layer) -> keras.Layer:
-        clone = self._from_config(layer)
+        clone = self._configurations.layer_like(layer)
         is_around = any(id(held) in self._replacements for held in all_layers(layer))
         if not is_around or not layer.built or layer is self._untried:
             return clone
@@ -233,84 +182,6 @@ class _Cloning:
             return clone
         self._failures[id(layer)] = failure
         return _Cloning(_no_replacement).run(layer)
-
-    def _from_config(self, layer: keras.Layer) -> keras.Layer:
-        config = self._double(layer).get_config()
-        try:
-            return type(layer).from_config(self._resolved(config))
-        except (TypeError, ValueError):
-            # Some take functions only as they come out of a file.
-            return type(layer).from_config(self._serialized(config))
-
-    def configuration(self, layer: keras.Layer) -> dict[str, Any]:
-        """See `configuration`."""
-        return self._serialized(self._double(layer).get_config())
-
-    def keep(self, value: Any) -> int:
-        """Return the key of a value."""
-        self._kept[id(value)] = value
-        return id(value)
-
-    def found(self, key: int) -> Any:
-        """Return what the copy has for the value of a key."""
-        value = self._kept[key]
-        if not isinstance(value, keras.Layer):
-            return value
-        clone = self.clone(value)
-        if not isinstance(clone, keras.Model):
-            # `Bidirectional` makes its layers anew, by the configuration of those that it is given.
-            vars(clone)["get_config"] = functools.partial(self.configuration, clone)
-            self._lent.append(clone)
-        return clone
-
-    def _double(self, layer: keras.Layer) -> keras.Layer:
-        """Return a layer for its configuration only, in which values stand for themselves."""
-        return self._double_with(layer, {})
-
-    def _double_with(self, layer: keras.Layer, doubles: dict[int, keras.Layer]) -> keras.Layer:
-        double = doubles[id(layer)] = object.__new__(type(layer))
-        attributes = {name: value for name, value in vars(layer).items() if name != "get_config"}
-        if not isinstance(layer, (keras.Sequential, keras.Function)):
-            attributes = {n: self._standing(value, doubles) for n, value in attributes.items()}
-        vars(double).update(attributes)
-        return double
-
-    def _standing(self, value: Any, doubles: dict[int, keras.Layer]) -> Any:
-        """Return what stands for the value of an attribute in a double."""
-        if isinstance(value, keras.Layer):
-            return doubles.get(id(value)) or self._double_within(value, doubles)
-        if isinstance(value, dict):
-            return {key: self._standing(item, doubles) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return _like(value, [self._standing(item, doubles) for item in value])
-        return Kept(value) if _is_kept(value) else value
-
-    def _double_within(self, layer: keras.Layer, doubles: dict[int, keras.Layer]) -> keras.Layer:
-        """Return the double of a layer that another one holds, whose configuration is a key."""
-        double = self._double_with(layer, doubles)
-        vars(double)["get_config"] = Kept(layer).get_config
-        for further in ("get_build_config", "get_compile_config"):
-            vars(double)[further] = lambda: None
-        return double
-
-    def _serialized(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Return a configuration as it would be in a file."""
-        return self._resolved(keras.saving.serialize_keras_object(config))
-
-    def _resolved(self, config: Any) -> Any:
-        """Return a configuration in which all that stood for values leads to those of the copy."""
-        if isinstance(config, Kept):
-            return config.value
-        if isinstance(config, keras.Layer):
-            return self.found(config.get_config()[_KEY])
-        if isinstance(config, dict):
-            inner = config.get("config")
-            if isinstance(inner, dict) and _KEY in inner:
-                return keras.saving.serialize_keras_object(Kept(self._kept[inner[_KEY]]))
-            return {key: self._resolved(value) for key, value in config.items()}
-        if isinstance(config, (list, tuple)):
-            return _like(config, [self._resolved(value) for value in config])
-        return config
 
     def pairs(self, layer: keras.Layer, copy: keras.Layer) -> Iterator[Pair]:
         """Go through a model and its copy together: each layer once, and none in what is replaced.
@@ -349,9 +220,6 @@ class _Cloning:
         return replacement is not None and type(replacement) is type(pair.copy)
 
 
-_current: contextvars.ContextVar[_Cloning] = contextvars.ContextVar("cloning")
-
-
 def _failure(layer: keras.Layer, cloning: _Cloning) -> Exception | None:
     """Return what goes wrong when the clone of a layer is called as the layer was."""
     shapes = layer.get_build_config() or {}
@@ -371,26 +239,6 @@ def _failure(layer: keras.Layer, cloning: _Cloning) -> Exception | None:
 def _class_of(model: keras.Model, kind: type[keras.Model]) -> type[keras.Model]:
     """Return the class of a model where its constructor is that of Keras's class."""
     return type(model) if type(model).__init__ is kind.__init__ else kind
-
-
-def _like(value: list | tuple, items: list[Any]) -> list | tuple:
-    return tuple(items) if isinstance(value, tuple) else items
-
-
-def _is_kept(value: Any) -> bool:
-    """Whether a value stands for itself: a function, or what is called like one.
-
-    Keras's objects, and others that it can make anew from their configuration, are left to it.
-    """
-    if not callable(value) or isinstance(value, type):
-        return False
-    kind = type(value)
-    if kind.__module__.startswith("bayeslayers."):
-        return True
-    is_registered = (
-        keras.saving.get_registered_object(keras.saving.get_registered_name(kind)) is kind
-    )
-    return not (kind.__module__.startswith("keras.") or is_registered)
 
 
 def _copy_state(layer: keras.Layer, copy: keras.Layer) -> None:

@@ -11,6 +11,7 @@ require_tensorflow()
 
 import keras  # noqa: E402
 
+from bayeslayers.backend.classes import ClassDistribution  # noqa: E402, F401
 from bayeslayers.backend.common import (  # noqa: E402, F401
     Stream,
     at_least_single,
@@ -55,6 +56,22 @@ INTERFACE = {
     "to_coercible": "A distribution that stands for a tensor wherever one is needed.",
     "inner_distribution": "The distribution alone, which stands for no tensor.",
     "tensor_of": "The tensor that a distribution stands for.",
+    # Outcomes of the distribution that a model ends in.
+    "sample_with": "One draw from a distribution, from a seed.",
+    "log_prob_by_example": "The log-probability of each example's target, over its dimensions.",
+    "class_distribution": "The `ClassDistribution` that a distribution is, or consists of.",
+    # Functions that call a model.
+    "compiled": "A function that is compiled once for all arguments of some specifications.",
+    "map_draws": "What a function makes of each seed, one after the other.",
+    "result_shapes": "The shapes of all that a function would compute for each example.",
+    # What a model takes.
+    "OPERATION_ERRORS": "The errors of the framework where values can't become tensors.",
+    "is_ragged": "Whether a value is a ragged tensor.",
+    "sparse_entries": "Indices, values and shape of a sparse tensor.",
+    "sparse_tensor": "The sparse tensor of indices, values and a shape.",
+    "tensor_specification": "The specification of a dense tensor.",
+    "specification": "The specification of a tensor, of any number of examples.",
+    "common_specification": "The specification that tensors of two specifications meet.",
 }
 """Every name that a framework must have, and what it promises."""
 

@@ -6,7 +6,7 @@ import math
 import numbers
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import keras
 
@@ -15,7 +15,7 @@ from bayeslayers.contract.errors import ArgumentError, Described
 _LARGEST_SEED = 2**31 - 1
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: Any) -> TypeGuard[int]:
     # numpy's integers are registered as Integral; bool is one too, but never meant as a number.
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
@@ -172,7 +172,7 @@ def probabilities(argument: str, value: Any) -> tuple[float, ...]:
 
 def is_categorical(values: Any) -> bool:
     """Whether values are a pandas categorical, alone, in a series or in a column of a frame."""
-    dtypes = getattr(values, "dtypes", None)
+    dtypes: Any = getattr(values, "dtypes", None)
     found = list(dtypes) if hasattr(dtypes, "__iter__") else [getattr(values, "dtype", None)]
     # By name: pandas is loaded where somebody has made a categorical, and not by this module.
     return any(type(dtype).__name__ == "CategoricalDtype" for dtype in found)
@@ -225,7 +225,7 @@ def input_shape(argument: str, value: Any) -> tuple[int | None, ...] | None:
     return tuple(None if size is None else int(size) for size in sizes)
 
 
-def event_shape(argument: str, value: Any) -> tuple[int] | None:
+def event_shape(argument: str, value: Any) -> tuple[int, ...] | None:
     """The number of variables, alone or as the only size of a shape."""
     return None if value is None else positive_integers(argument, value, 1)
 

@@ -105,6 +105,8 @@ def _sections(lines: list[str]) -> tuple[str, dict[str, str]]:
     for line in lines:
         heading = _HEADING.match(line)
         if heading is None:
+            # A paragraph at the margin ends a section, whose text is indented.
+            part = body if line and not line.startswith(" ") else part
             part.append(line)
             continue
         title = heading[1]

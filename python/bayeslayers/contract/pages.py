@@ -198,12 +198,11 @@ def _section(title: str, *entries: str) -> str:
 
 
 def _wrap(text: str, indent: str = "", hanging: str | None = None) -> str:
-    """Fill lines; those after the first are indented twice, unless it is said how."""
-    further = indent * 2 if hanging is None else hanging
+    """Fill lines; those after the first are indented by `hanging`, by default twice as far."""
     return textwrap.fill(
         text,
         _WIDTH,
         initial_indent=indent,
-        subsequent_indent=further,
+        subsequent_indent=indent * 2 if hanging is None else hanging,
         break_long_words=False,
     )

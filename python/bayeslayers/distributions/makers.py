@@ -36,6 +36,12 @@ class _NormalMaker:
 
     function_name: ClassVar[str]
     """The name that callers know the class by."""
+    loc_initializer: Callable[..., Any] | None
+    loc_regularizer: Callable[..., Any] | None
+    loc_constraint: Callable[..., Any] | None
+    untransformed_scale_initializer: Callable[..., Any] | None
+    untransformed_scale_regularizer: Callable[..., Any] | None
+    untransformed_scale_constraint: Callable[..., Any] | None
 
     def _keep(self, **arguments: Any) -> None:
         """Check the arguments that begin with the name of a variable, and keep them."""

@@ -15,7 +15,7 @@ from bayeslayers.contract.errors import ArgumentError
 
 # The methods of distributions that return a tensor, with what they take besides whole numbers.
 _METHODS = {
-    **dict.fromkeys(("mean", "mode", "stddev", "variance", "covariance", "entropy", "sample")),
+    **dict.fromkeys(("mean", "mode", "stddev", "variance", "covariance", "entropy", "sample"), ""),
     **dict.fromkeys(("log_prob", "prob", "log_cdf", "cdf"), "value"),
     **dict.fromkeys(("log_survival_function", "survival_function", "quantile"), "value"),
     **dict.fromkeys(("kl_divergence", "cross_entropy"), "other"),
@@ -115,7 +115,11 @@ class _Inferred(keras.Operation):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
-        self.call = function
+        self._function = function
+
+    def call(self, *args: Any) -> Any:
+        """Return what the function returns."""
+        return self._function(*args)
 
 
 def find_symbolic(tensor: Any) -> SymbolicDistribution | None:
@@ -146,8 +150,8 @@ def ask(distribution: Any, method: str, *args: Any, **kwargs: Any) -> Any:
     """
     _checked("distribution", distribution)
     signature = inspect.signature(distribution_method(method))
-    arguments = signature.bind(distribution, *args, **kwargs).arguments
-    arguments = {**arguments, **arguments.pop("kwargs", {})}
+    bound = signature.bind(distribution, *args, **kwargs).arguments
+    arguments = {**bound, **bound.pop("kwargs", {})}
     operands = [arguments.pop("self")]
     operand = _METHODS[method]
     if operand in arguments:

@@ -119,6 +119,7 @@ class LSTM(Cell):
     )
     gates = 4
     states = 2
+    unit_forget_bias: bool
 
     def __init__(
         self,
@@ -182,6 +183,7 @@ class GRU(Cell):
     )
     gates = 3
     states = 1
+    reset_after: bool
 
     def __init__(
         self,

@@ -123,7 +123,7 @@ class AutoregressiveTransform(StochasticLayer):
         flow = library.distributions.TransformedDistribution(distribution, bijector)
         return to_coercible(flow, self.stream_of_outputs)
 
-    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
+    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor | SymbolicDistribution:
         """Describe the outputs: they have the shape of the inputs."""
         tensor = keras.KerasTensor(inputs.shape, dtype=inputs.dtype)
         base = find_symbolic(inputs)

@@ -170,7 +170,7 @@ class DistributionLambda(StochasticLayer):
         to_tensor = None if convert is sample_posterior else convert
         return to_coercible(distribution, self.stream_of_outputs, to_tensor)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Any) -> SymbolicDistribution:
         """Describe the outputs: a tensor, with the methods of a distribution."""
         tensor = super().compute_output_spec(inputs)
         return SymbolicDistribution(tensor, self.call, inputs)

@@ -8,7 +8,8 @@ from typing import Any
 
 import keras
 
-from bayeslayers.architecture.cloning import Pair, configuration, copy_of, in_one_line
+from bayeslayers.architecture.cloning import Pair, copy_of, in_one_line
+from bayeslayers.architecture.configurations import configuration
 from bayeslayers.architecture.walk import bayesian_layers, check_model, held_layers
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer
@@ -112,8 +113,8 @@ def as_bayesian(
     deterministic network) posteriors and priors of the kernels are centred on the trained weights
     w0, and biases start at theirs: training then finds out how sure each weight is, from where it
     stands. A prior function of your own keeps the mean that it gives, unless it takes it from a
-    variable `<name>_loc`. The standard deviation is delta |w0| for each weight; a zero counts as a
-    weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard
+    variable `<name>_loc`. The standard deviation is `delta |w0|` for each weight; a zero counts as
+    a weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard
     deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence
     by the number of examples with `scale_kl()`.
 
@@ -221,7 +222,7 @@ def _bayesian(
     layer: keras.Layer,
     kind: type[VariationalLayer],
     defaults: dict[str, Any],
-    further: dict[str, Any],
+    own: dict[str, Any],
 ) -> VariationalLayer:
     """Make the Bayesian layer that computes what a layer of Keras does."""
     if layer.quantization_mode is not None:
@@ -239,14 +240,14 @@ def _bayesian(
     if config.get("use_bias") is False:
         arguments["bias_posterior_fn"] = None
     # "kernel" stands for all kernels, however a layer calls them.
-    of_kernels = {
+    for_kernels = {
         name.replace("kernel", role, 1): value
-        for name, value in {**defaults, **further}.items()
+        for name, value in {**defaults, **own}.items()
         if name.startswith("kernel_")
         for role in kind.geometry_type.kernels
     }
-    others = {name: value for name, value in further.items() if not name.startswith("kernel_")}
-    return kind(**{**arguments, **of_kernels, **others})
+    others = {name: value for name, value in own.items() if not name.startswith("kernel_")}
+    return kind(**{**arguments, **for_kernels, **others})
 
 
 def _replaced_by_prior(layer: keras.Layer) -> list[str]:

@@ -46,8 +46,8 @@ def predict_draws(
     size; the first of many draws are those of few. The noise of a `sample` follows from the seed
     and from the batch that an example is in: it is the same where the batches are.
 
-    All draws are returned, and take as much memory as the array that holds them. Beside it there
-    are those of one batch.
+    All draws are returned, and take as much memory as the array that holds them. The draws of one
+    batch are held beside it.
 
     Returns:
         A NumPy array of shape (draws, n, ...); for a model of several outputs, one for each, in a
@@ -78,9 +78,9 @@ def predict_draws(
     kind = checks.choice("kind", kind, _KINDS)
     evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
     outputs = evaluation.outputs
-    kinds = outputs.kinds if output is None else (outputs.only(output),)
+    kinds = outputs.kinds if output is None else (outputs.select(output),)
     _check_kind(kind, kinds, outputs)
-    found = all_draws(evaluation, [(kind_of.place, kind) for kind_of in kinds])
+    found = all_draws(evaluation, [(output_kind.place, kind) for output_kind in kinds])
     return outputs.packed(found) if output is None else found[0]
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import verb
 
-_OF_VALIDATION = "val_"
+_VALIDATION_PREFIX = "val_"
 
 
 @verb(r_result="as_training_history")
@@ -43,7 +43,7 @@ def training_history(history: Any) -> pd.DataFrame:
         Chollet, F. and others (2015). Keras. https://keras.io
     """
     rows = [
-        (epoch, _data(name), name.removeprefix(_OF_VALIDATION), value)
+        (epoch, _data(name), name.removeprefix(_VALIDATION_PREFIX), value)
         for name, values in _figures(history).items()
         for epoch, value in enumerate(values, start=1)
     ]
@@ -63,7 +63,7 @@ def _figures(history: Any) -> dict[str, list[float]]:
 
 
 def _numbers(name: str, values: Any) -> list[float]:
-    """Return one number for each epoch, of which there may be a single one."""
+    """Return one number for each epoch; there may be a single epoch."""
     try:
         numbers = np.atleast_1d(values)
     except ValueError:  # lists of different lengths
@@ -74,4 +74,4 @@ def _numbers(name: str, values: Any) -> list[float]:
 
 
 def _data(name: str) -> str:
-    return "validation" if name.startswith(_OF_VALIDATION) else "training"
+    return "validation" if name.startswith(_VALIDATION_PREFIX) else "training"

@@ -13,13 +13,18 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import verb
 from bayeslayers.models.posterior import posterior_draws
-from bayeslayers.models.scores import check_labels_of, check_noise, likelihood_of_classes
-from bayeslayers.models.summary import CLASSES, class_log_probabilities, kind_of_output
+from bayeslayers.predictive.classes import (
+    CLASSES,
+    check_labels,
+    class_log_probabilities,
+    likelihood_of_classes,
+)
 from bayeslayers.predictive.evaluation import Block, Evaluation
+from bayeslayers.predictive.kinds import check_noise, kind_of_output
 from bayeslayers.predictive.results import Results
 
 
-@verb(checks_names=False)
+@verb()
 def as_inference_data(
     model: keras.Model,
     x: ArrayLike | None = None,
@@ -69,17 +74,17 @@ def as_inference_data(
         raise ArgumentError("x", "must be given where `y` is", {"x": x})
     groups = {"posterior": posterior_draws(model, draws, seed)}
     if x is not None:
-        groups.update(_of_outcomes(model, x, y, draws, outputs, batch_size, seed, output))
+        groups.update(_outcome_groups(model, x, y, draws, outputs, batch_size, seed, output))
     # One chain, in front of the draws.
-    of_draws = ("posterior", "posterior_predictive", "log_likelihood")
+    hold_draws = ("posterior", "posterior_predictive", "log_likelihood")
     groups = {
-        name: {key: value[None] if name in of_draws else value for key, value in group.items()}
+        name: {key: value[None] if name in hold_draws else value for key, value in group.items()}
         for name, group in groups.items()
     }
     return _from_dict(groups)
 
 
-def _of_outcomes(
+def _outcome_groups(
     model: keras.Model,
     x: Any,
     y: Any,
@@ -91,17 +96,17 @@ def _of_outcomes(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the groups that are about the outcome, computed in one pass through the inputs."""
     evaluation = Evaluation(model, x, draws, batch_size, seed, verbose=0)
-    only = evaluation.outputs.only(output)
-    kind = kind_of_output(only, outputs)
+    selected = evaluation.outputs.select(output)
+    kind = kind_of_output(selected, outputs)
     has_targets = y is not None or evaluation.inputs.first.y is not None
-    check = functools.partial(check_labels_of, only) if kind == "values" else lambda _: None
-    classes = None if kind == "values" else only.width
-    targets = evaluation.targets(y, only, check, classes) if has_targets else None
+    check = functools.partial(check_labels, selected) if kind == "values" else lambda _: None
+    classes = None if kind == "values" else selected.width
+    targets = evaluation.targets(y, selected, check, classes) if has_targets else None
     if kind == "values":
-        check_noise(only, model)
+        check_noise(selected, model)
         wanted = ("sample", "log_prob") if has_targets else ("sample",)
     else:
-        wanted = ("sample", *CLASSES) if only.is_distribution else CLASSES
+        wanted = ("sample", *CLASSES) if selected.is_distribution else CLASSES
     numbers = np.random.default_rng(seed)
     results = Results(evaluation.draws, evaluation.inputs.count)
     observed: list[np.ndarray] = []
@@ -111,13 +116,13 @@ def _of_outcomes(
             outcomes, *likelihood = block.values
         else:
             log_p = class_log_probabilities(kind, block.values[-1])
-            outcomes = block.values[0] if only.is_distribution else _drawn(log_p, numbers)
+            outcomes = block.values[0] if selected.is_distribution else _drawn(log_p, numbers)
             likelihood = [likelihood_of_classes(log_p, block.y)] if has_targets else []
         results.add(Block(block.start, block.size, [outcomes, *likelihood], None))
         if has_targets:
             observed.append(block.y)
 
-    evaluation.reduce([(only.place, name) for name in wanted], add, targets, in_pieces=False)
+    evaluation.reduce([(selected.place, name) for name in wanted], add, targets, in_pieces=False)
     groups = ("posterior_predictive", "log_likelihood")
     found = {name: {"y": value} for name, value in zip(groups, results.values(), strict=False)}
     if has_targets:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
+from keras import ops
 
 from bayeslayers.architecture.walk import all_layers, bayesian_layers
 from bayeslayers.base_layers.bayesian_layer import Divergence
@@ -58,9 +58,9 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
     single draw). `mcse` is 0 where no draw matters: for closed forms, which are computed once, and
     for functions of the caller's that give the same number for two draws.
 
-    `scale` is what the loss holds of it: what `scale_kl()` set, times a layer's own `kl_weight`,
-    times the factor of `callback_kl_annealing()` inside a step of that training. A divergence
-    function of the caller's is taken as it is.
+    `scale` is the factor under which the loss holds it: the one that `scale_kl()` set, times the
+    layer's own `kl_weight`, times the factor of `callback_kl_annealing()` inside a step of that
+    training. A divergence function of the caller's is taken as it is.
 
     The draws are not those of training, which goes on as if nothing had been drawn.
 
@@ -96,17 +96,17 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
     draws = checks.positive_integer("draws", draws)
     seed = checks.seed("seed", seed)
     found = {layer: layer.divergences() for layer in bayesian_layers(model)}
-    is_exact = [each.is_exact for of_layer in found.values() for each in of_layer.values()]
+    is_exact = [each.is_exact for divergences in found.values() for each in divergences.values()]
     if not all(is_exact):
         seed = checks.seed_or_drawn("seed", seed)
     fresh = _fresh_draws(model, seed or 0)
     rows = []
-    for layer, of_layer in found.items():
+    for layer, divergences in found.items():
         scale = float(layer.divergence_factor) * layer.own_scale
-        for weight, divergence in of_layer.items():
+        for weight, divergence in divergences.items():
             value, mcse = _mean_over_draws(divergence, fresh, draws)
-            of_weight = (layer.name, weight, layer.size_of(weight))
-            rows.append((*of_weight, value, mcse, scale, scale * value))
+            names = (layer.name, weight, layer.size_of(weight))
+            rows.append((*names, value, mcse, scale, scale * value))
     table = pd.DataFrame(rows, columns=_COLUMNS)
     return KLDivergence(float(table["divergence"].sum()), float(table["loss"].sum()), table)
 
@@ -115,7 +115,7 @@ def _fresh_draws(model: keras.Model, seed: int) -> Iterator[WeightDraw]:
     """Yield draws of the whole model, each independent of those before."""
     layers = all_layers(model)
     for number in itertools.count():
-        yield WeightDraw(tf.constant([seed, number]), tf.constant(0), layers)
+        yield WeightDraw(ops.array([seed, number], "int32"), 0, layers)
 
 
 def _mean_over_draws(

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
-from bayeslayers.architecture.walk import all_layers, bayesian_layers
-from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
+from bayeslayers.architecture.walk import bayesian_layers
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import verb
-from bayeslayers.models.summary import indexed
-from bayeslayers.predictive.compiled import compiled_once
-from bayeslayers.predictive.evaluation import DRAWS_AT_ONCE
+from bayeslayers.predictive.tables import indexed
+from bayeslayers.predictive.weights import draws_of_weights
 
 
 @verb()
@@ -29,8 +25,8 @@ def posterior_draws(
         w_d ~ q,   d = 1, ..., draws
 
     Weights are named after their layer: `out.kernel`. The same `seed` gives the weights that
-    `predict_draws()` has under it, draw by draw: what a prediction and a weight have to do with one
-    another can be seen.
+    `predict_draws()` has under it, draw by draw, so that predictions can be compared with the
+    weights behind them.
 
     Returns:
         A dictionary of arrays (draws, ...), one for each weight.
@@ -58,18 +54,7 @@ def posterior_draws(
     _check_names(bayesian_layers(model))
     draws = checks.positive_integer("draws", draws)
     seed = checks.seed_or_drawn("seed", seed)
-    signature = [tf.TensorSpec([None, 2], tf.int32)]
-    function = compiled_once(model, "weights", _Draws, signature)
-    weights: dict[str, np.ndarray] = {}
-    # A few draws at a time, so that there are not two copies of all.
-    for low in range(0, draws, DRAWS_AT_ONCE):
-        high = min(low + DRAWS_AT_ONCE, draws)
-        found = function(tf.constant([(seed, draw) for draw in range(low, high)], tf.int32))
-        for name, weight in found.items():
-            part = weight.numpy()
-            whole = weights.setdefault(name, np.empty((draws, *part.shape[1:]), part.dtype))
-            whole[low:high] = part
-    return weights
+    return draws_of_weights(model, draws, seed)
 
 
 def _check_names(layers: list[keras.Layer]) -> None:
@@ -78,28 +63,6 @@ def _check_names(layers: list[keras.Layer]) -> None:
     if twice:
         rule = "must have layers of different names, by which their weights are told apart"
         raise ArgumentError("model", rule, {"names that come twice": twice})
-
-
-@dataclass(frozen=True)
-class _Draws:
-    """Draws of all random weights of a model."""
-
-    model: Callable[[], keras.Model]
-
-    def __call__(self, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return each weight for all seeds: (draws, ...)."""
-        dtypes = {name: weight.dtype for name, weight in self._one(seeds[0]).items()}
-        return tf.map_fn(self._one, seeds, fn_output_signature=dtypes)
-
-    def _one(self, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        model = self.model()
-        draw = WeightDraw(seed, 0, all_layers(model))
-        with drawing(draw):
-            return {
-                f"{layer.name}.{name}": tf.convert_to_tensor(weight)
-                for layer in bayesian_layers(model)
-                for name, weight in layer.drawn_weights(draw).items()
-            }
 
 
 @verb(r_result="as_posterior_summary")
@@ -149,11 +112,7 @@ def posterior_summary(model: keras.Model) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _summary_of_weight(
-    layer: str, weight: str, mean: keras.KerasTensor, sd: keras.KerasTensor | None
-) -> pd.DataFrame:
-    import pandas as pd
-
+def _summary_of_weight(layer: str, weight: str, mean: Any, sd: Any | None) -> pd.DataFrame:
     mean = keras.ops.convert_to_numpy(mean).astype("float64")
     if sd is None:
         sd = np.full(mean.shape, np.nan)

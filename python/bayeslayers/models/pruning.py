@@ -73,11 +73,11 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
         rule = "must be given, or `share`, and not both"
         raise ArgumentError("snr", rule, {"snr": snr, "share": share})
     if snr is not None:
-        snr = checks.positive_number("snr", snr)
+        limit = checks.positive_number("snr", snr)
     else:
-        (share,) = checks.probabilities("share", share)
+        (limit,) = checks.probabilities("share", share)
     ratios = [_signal_to_noise(weight) for weight in _kernels(model)]
-    keep = _largest(ratios, share) if snr is None else [ratio >= snr for ratio in ratios]
+    keep = _largest(ratios, limit) if snr is None else [ratio >= limit for ratio in ratios]
     pruned = copy_of(model).model
     for weight, kept in zip(_kernels(pruned), keep, strict=True):
         weight.keep_only(kept)
@@ -138,16 +138,16 @@ def pruning_curve(
     shares = checks.probabilities("shares", shares)
     found = _metric(metric)
     evaluation = Evaluation(model, repeatable(x), draws=1, seed=0)
-    only = evaluation.outputs.only(output)
+    selected = evaluation.outputs.select(output)
     # What the numbers mean, values or classes, is the metric's to say.
-    targets = evaluation.targets(y, only, classes=only.width)
+    targets = evaluation.targets(y, selected, classes=selected.width)
     ratios = np.sort(np.concatenate([_signal_to_noise(w).ravel() for w in _kernels(model)]))
     rows = []
     for share in shares:
         removed = _count(share, len(ratios))
         snr = ratios[removed] if removed < len(ratios) else np.inf
         twin = as_deterministic(prune(model, share=share))
-        figure = _evaluate(found, *_observed_and_mean(twin, evaluation.inputs, only, targets))
+        figure = _evaluate(found, *_observed_and_mean(twin, evaluation.inputs, selected, targets))
         rows.append((share, snr, removed, figure))
     name = metric if isinstance(metric, str) else "metric"
     return pd.DataFrame(rows, columns=["share", "snr", "removed", name])
@@ -190,11 +190,11 @@ def _evaluate(metric: keras.Metric, y: np.ndarray, outputs: np.ndarray) -> float
 
 def _check_shape(y: np.ndarray, outputs: np.ndarray) -> None:
     """Raise an error where a metric would broadcast."""
-    of_target, *of_output = (
+    target, *allowed = (
         [size for size in shape if size != 1]
         for shape in (y.shape[1:], outputs.shape[1:], outputs.shape[1:-1])
     )
-    if of_target not in of_output:
+    if target not in allowed:
         rule = (
             "must hold for each example a target of the output's shape, or of the shape without "
             "the last dimension, which is that of classes"
@@ -208,17 +208,18 @@ def _kernels(model: keras.Model) -> list[RandomWeight]:
     kernels = []
     for layer in bayesian_layers(model):
         weights = layer.random_weights.values() if isinstance(layer, VariationalLayer) else ()
-        of_layer = [weight for weight in weights if weight.exists and weight.role != "bias"]
-        if not of_layer or not all(weight.is_independent_normal for weight in of_layer):
+        found = [weight for weight in weights if weight.exists and weight.role != "bias"]
+        if not found or not all(weight.is_independent_normal for weight in found):
             rule = "must have the default posterior, independent normals, in all layers"
             raise ArgumentError("model", rule, {"layer": Described(repr(layer.name))})
-        kernels.extend(of_layer)
+        kernels.extend(found)
     return kernels
 
 
 def _signal_to_noise(weight: RandomWeight) -> np.ndarray:
     posterior = weight.posterior
-    return np.abs(posterior.mean().numpy()) / posterior.stddev().numpy()
+    loc, scale = map(keras.ops.convert_to_numpy, (posterior.mean(), posterior.stddev()))
+    return np.abs(loc) / scale
 
 
 def _largest(ratios: list[np.ndarray], share: float) -> list[np.ndarray]:

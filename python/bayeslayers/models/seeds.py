@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import keras
 
@@ -11,9 +11,6 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import verb
 from bayeslayers.distributions.streams import start_anew
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @verb()

@@ -6,9 +6,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import tensorflow as tf
-
 from bayeslayers.architecture.walk import all_layers
+from bayeslayers.backend import compiled
 
 _kept: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
 
@@ -22,29 +21,27 @@ def kept(model: Any, key: Any, make: Callable[[], Any]) -> Any:
         make: Makes it. What it returns must not keep the model alive.
     """
     key = (key, tuple(map(id, all_layers(model))))
-    of_model = _kept.setdefault(model, {})
-    if key not in of_model:
-        of_model[key] = make()
-    return of_model[key]
+    kept_for_model = _kept.setdefault(model, {})
+    if key not in kept_for_model:
+        kept_for_model[key] = make()
+    return kept_for_model[key]
 
 
-def compiled_once(model: Any, key: Any, make: Callable[[Any], Any], signature: list[Any]) -> Any:
-    """Return a compiled function of a model, traced once for as long as the model lives.
+def compiled_once(
+    model: Any, key: Any, make: Callable[[Any], Callable[..., Any]], specifications: list[Any]
+) -> Callable[..., Any]:
+    """Return a function of a model, compiled once for as long as the model lives.
 
     Args:
         model: A Keras model.
         key: What tells this function from others of the model.
         make: Is called with a weak reference to the model, which must not be kept alive by what is
-            kept with it, and returns what to compile. That is an object of its own each time: of
-            functions that share their code TensorFlow counts the traces together, and warns.
-        signature: The specifications of the function's arguments.
-
-    Returns:
-        A `tf.function`.
+            kept with it, and returns what to compile, an object of its own each time.
+        specifications: The specifications of the function's arguments.
     """
 
-    def compile_it() -> Any:
-        function = make(weakref.ref(model))
-        return tf.function(function, input_signature=signature, autograph=False)
+    def compile_it() -> Callable[..., Any]:
+        reference = weakref.ref(model)
+        return compiled(make(reference), specifications, reference)
 
-    return kept(model, (key, str(signature)), compile_it)
+    return kept(model, (key, str(specifications)), compile_it)

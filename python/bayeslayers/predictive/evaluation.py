@@ -1,4 +1,4 @@
-"""Statistics of a model's outputs under draws of its weights, computed in batches of examples."""
+"""Statistics of a model's outputs under draws of its weights, computed batch by batch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
+from bayeslayers import backend
 from bayeslayers.architecture.walk import all_layers, check_model
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -19,6 +20,7 @@ from bayeslayers.predictive.inputs import (
     Batch,
     as_inputs,
     common_specification,
+    first_row,
     specification,
 )
 from bayeslayers.predictive.outputs import (
@@ -26,10 +28,8 @@ from bayeslayers.predictive.outputs import (
     call_under,
     describe,
     is_distribution,
-    is_number_of_class,
     leaves,
-    over_classes,
-    parameter_of_classes,
+    shape_of,
 )
 from bayeslayers.predictive.targets import Targets
 
@@ -74,11 +74,11 @@ class Block:
 
 
 class Evaluation:
-    """What is asked of a model under draws of its weights.
+    """A model that is evaluated under draws of its weights, batch by batch.
 
     Args:
         model: A Keras model.
-        x: Inputs in every form that `predict()` takes.
+        x: Inputs in any form that `predict()` takes.
         draws: The number of draws.
         batch_size: How many examples are computed at once, or `None`.
         seed: Whole number that the draws follow from, or `None`.
@@ -107,7 +107,7 @@ class Evaluation:
         first = self.inputs.first.x
         if not model.built:
             # Keras makes variables in a graph of its own, outside of all others.
-            model(keras.tree.map_structure(_first_row, first), training=False)
+            model(first_row(first), training=False)
         self._specification = specification(first)
         self.outputs = describe(model, self._specification)
         self._batch_size = batch_size or self.outputs.batch_size
@@ -141,12 +141,12 @@ class Evaluation:
         *,
         in_pieces: bool = True,
     ) -> list[Any]:
-        """Return what a function makes of the statistics of some examples after the other.
+        """Return what a function makes of the statistics of one block of examples after the other.
 
-        All draws of no more than one batch are held at a time.
+        The draws of no more than one batch are held at a time.
 
         Args:
-            wanted: What is asked for.
+            wanted: The statistics that are asked for.
             function: Is called with each block of statistics, in the order of the examples.
             targets: The targets, without which there is no "log_prob".
             in_pieces: Whether the function is called with small pieces of a batch.
@@ -157,12 +157,12 @@ class Evaluation:
         results: list[Any] = []
         start = 0
         for number, batch in enumerate(self.inputs.batches(self._batch_size)):
-            y = None if targets is None else targets.of(batch, start)
+            y = None if targets is None else targets.of_batch(batch, start)
             values = self._statistics(wanted, number, batch, y, chunks, bar)
             block = Block(start, batch.size, values, y)
             results.extend(map(function, block.pieces() if in_pieces else [block]))
             start += batch.size
-            # Not kept while the next is computed.
+            # This batch is not kept while the next one is computed.
             del batch, values, block
         if targets is not None:
             targets.check_end(start)
@@ -180,13 +180,14 @@ class Evaluation:
         """Return the statistics of a batch under all draws, (draws, size, ...) each."""
         self._specification = common_specification(self._specification, specification(batch.x))
         needs_targets = y is not None and any(name == "log_prob" for _, name in wanted)
-        given = [tf.constant(y)] if needs_targets else []
-        function = _compiled(self.model, tuple(wanted), self._specification, given)
+        y_tensors = [ops.convert_to_tensor(y)] if needs_targets else []
+        function = _compiled(self.model, tuple(wanted), self._specification, y_tensors)
         values: list[np.ndarray] = []
         for low in chunks:
             high = min(low + DRAWS_AT_ONCE, self.draws)
-            seeds = tf.constant([(self.seed, draw) for draw in range(low, high)], tf.int32)
-            found = [v.numpy() for v in function(seeds, tf.constant(number), (batch.x, *given))]
+            seeds = ops.array([(self.seed, draw) for draw in range(low, high)], "int32")
+            found = function(seeds, ops.array(number, "int32"), (batch.x, *y_tensors))
+            found = [ops.convert_to_numpy(value) for value in found]
             if not values:
                 values = [np.empty((self.draws, *v.shape[1:]), v.dtype) for v in found]
             for value, part in zip(values, found, strict=True):
@@ -196,7 +197,7 @@ class Evaluation:
 
 
 def _without_states(model: keras.Model) -> keras.Model:
-    """Return the model, or refuse one in which a draw would go on from the state of another."""
+    """Return the model; refuse one in which a draw would go on from the state of another draw."""
     stateful = [layer.name for layer in all_layers(model) if getattr(layer, "stateful", False)]
     if stateful:
         rule = "must have no stateful layers, whose state each draw would take from the one before"
@@ -205,38 +206,34 @@ def _without_states(model: keras.Model) -> keras.Model:
     return model
 
 
-def _first_row(tensor: Any) -> Any:
-    if isinstance(tensor, tf.SparseTensor):
-        return tf.sparse.slice(tensor, [0] * tensor.shape.rank, [1, *tensor.shape[1:]])
-    return tensor[:1]
-
-
 def _call(
     model: Any, seed: Any, batch: Any, inputs: Any, wanted: tuple[tuple[int, str], ...]
-) -> list[Any]:
+) -> tuple[Any, ...]:
     """Return what is asked of a model's outputs under one draw of its weights."""
     x, *targets = inputs
     outputs, draw = call_under(model, seed, batch, x)
     outputs = leaves(outputs)
-    # One for each output, so that its noise is the same whichever others are asked for.
-    seeds = [tf.cast(draw.stream.next(), tf.int32) for _ in outputs]
-    return [_statistic(outputs[i], name, seeds[i], *targets) for i, name in wanted]
+    # A seed for each output, so that its noise is the same whichever others are asked for.
+    seeds = [ops.cast(draw.stream.next(), "int32") for _ in outputs]
+    return tuple(_statistic(outputs[i], name, seeds[i], *targets) for i, name in wanted)
 
 
 def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
     if not is_distribution(output):
-        return tf.convert_to_tensor(output)
+        return output
     if name == "log_prob":
-        return _log_prob(output, targets)
+        _check_shapes(shape_of(output), targets)
+        return backend.log_prob_by_example(output, targets)
     if name == "sample":
-        return output.sample(seed=seed)
+        return backend.sample_with(output, seed)
+    over_classes = backend.class_distribution(output)
     if name == "classes":
-        return tf.convert_to_tensor(parameter_of_classes(over_classes(output)))
-    if name == "mean" and is_number_of_class(output):
-        # Which has no mean.
-        return over_classes(output).probs_parameter()
+        return over_classes.parameter()
+    if name == "mean" and over_classes is not None and over_classes.outcome == "numbers":
+        # Numbers of classes have no mean.
+        return over_classes.probabilities()
     try:
-        return tf.convert_to_tensor(getattr(output, name)())
+        return getattr(output, name)()
     except NotImplementedError as error:
         rule = f"must end in a distribution whose `{name}()` TensorFlow Probability knows"
         received = Described(f"the distribution {output.name!r}")
@@ -244,21 +241,14 @@ def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
         raise ArgumentError("model", rule, {"model": received}, hint) from error
 
 
-def _log_prob(distribution: Any, targets: Any) -> Any:
-    """Return the log-probability of each example's target, over all of its dimensions."""
-    shape = tuple((distribution.batch_shape + distribution.event_shape)[1:])
-    given = tuple(targets.shape[1:])
+def _check_shapes(outputs: Any, targets: Any) -> None:
+    """Raise an error unless each number of an example's outcome has a target."""
+    shape, given = tuple(outputs[1:]), tuple(targets.shape[1:])
     # All numbers of an example may stand in a row; in an array, each must have its place.
     is_row = len(given) <= 1 and math.prod(given) == math.prod(shape)
     if not is_row and _above_one(given) != _above_one(shape):
         rule = f"must hold for each example a target of shape {shape}, as the outputs do"
         raise ArgumentError("y", rule, {"shape of each target": given})
-    # As the outputs: a column (n, 1) and a vector (n) would broadcast to (n, n).
-    parts = distribution.batch_shape_tensor(), distribution.event_shape_tensor()
-    targets = tf.reshape(tf.cast(targets, distribution.dtype), tf.concat(parts, axis=0))
-    # So the sum over many outputs loses nothing to rounding.
-    found = tf.cast(distribution.log_prob(targets), tf.float64)
-    return tf.reduce_sum(found, axis=list(range(1, found.shape.rank)))
 
 
 def _above_one(shape: tuple[int, ...]) -> list[int]:
@@ -266,46 +256,33 @@ def _above_one(shape: tuple[int, ...]) -> list[int]:
 
 
 @dataclass(frozen=True)
-class _UnderOneDraw:
-    """Statistics of a model's outputs under one draw of its weights."""
+class _UnderDraws:
+    """Statistics of a model's outputs under draws of its weights: (draws, batch, ...) each."""
 
     model: Callable[[], Any]
     wanted: tuple[tuple[int, str], ...]
 
-    def __call__(self, seed: Any, batch: Any, inputs: Any) -> tuple[Any, ...]:
-        return tuple(_call(self.model(), seed, batch, inputs, self.wanted))
+    def __call__(self, seeds: Any, batch: Any, inputs: Any) -> tuple[Any, ...]:
+        model = self.model()
+        return backend.map_draws(lambda seed: _call(model, seed, batch, inputs, self.wanted), seeds)
 
 
-@dataclass(frozen=True)
-class _UnderAll:
-    """The same under many draws, one after the other: (draws, batch, ...)."""
+def _compiled(
+    model: Any, wanted: tuple[tuple[int, str], ...], x: Any, targets: list[Any]
+) -> Callable[..., Any]:
+    """Return the compiled statistics of batches of all sizes.
 
-    under_one: Any
-    dtypes: tuple[tf.DType, ...]
-
-    def __call__(self, seeds: Any, batch: Any, inputs: Any) -> Any:
-        return tf.map_fn(
-            lambda seed: self.under_one(seed, batch, inputs),
-            seeds,
-            fn_output_signature=self.dtypes,
-        )
-
-
-def _compiled(model: Any, wanted: tuple, of_inputs: Any, targets: list[Any]) -> Any:
-    # Batches of all sizes go through one trace.
-    inputs = (of_inputs, *map(specification, targets))
-    seed, batch = tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int32)
-
-    def make(model: Callable[[], Any]) -> _UnderAll:
-        # What a graph can't know before it has called the model: the dtypes of its outputs.
-        one = tf.function(
-            _UnderOneDraw(model, wanted), input_signature=[seed, batch, inputs], autograph=False
-        )
-        traced = one.get_concrete_function()
-        return _UnderAll(one, tuple(traced.output_dtypes))
-
-    seeds = tf.TensorSpec([None, 2], tf.int32)
-    return compiled_once(model, ("statistics", wanted), make, [seeds, batch, inputs])
+    Args:
+        model: The model.
+        wanted: What is asked for.
+        x: The specifications of the inputs.
+        targets: The targets, if they are needed.
+    """
+    seeds = backend.tensor_specification((None, 2), "int32")
+    batch = backend.tensor_specification((), "int32")
+    specifications = [seeds, batch, (x, *map(specification, targets))]
+    key = ("statistics", wanted)
+    return compiled_once(model, key, lambda found: _UnderDraws(found, wanted), specifications)
 
 
 def _check_verbose(verbose: str | int) -> str | int:
@@ -315,8 +292,13 @@ def _check_verbose(verbose: str | int) -> str | int:
 
 
 def _progress_bar(verbose: str | int, steps: int | None) -> Callable[[], None]:
-    """Return what to call after each step, of which there are so many, if that is known."""
-    # What takes one step is over before a bar is drawn.
+    """Return a function that moves a progress bar on by a step.
+
+    Args:
+        verbose: Whether there is a bar; with "auto" there is, unless there is only one step.
+        steps: How many steps there are, or `None` where that is not known.
+    """
+    # A single step is over before a bar is drawn.
     if not verbose or (verbose == "auto" and steps == 1):
         return lambda: None
     bar = keras.utils.Progbar(steps, unit_name="step")

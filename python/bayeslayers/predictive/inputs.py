@@ -1,4 +1,4 @@
-"""What a model is asked about: inputs, in every form that `predict()` takes."""
+"""Inputs, in every form that `predict()` takes, and batches of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
+from bayeslayers import backend
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 
@@ -18,7 +19,16 @@ _RULE = (
     "must be what `predict()` takes: an array, a tensor or a data frame, a list or dictionary of "
     "them with as many examples each, or a dataset, a `PyDataset` or a generator of batches of them"
 )
-FAILURES = (TypeError, ValueError, IndexError, RuntimeError, OverflowError, tf.errors.OpError)
+FAILURES = (
+    TypeError,
+    ValueError,
+    IndexError,
+    RuntimeError,
+    OverflowError,
+    *backend.OPERATION_ERRORS,
+)
+# What `cardinality()` of TensorFlow's datasets returns in place of a count.
+_ENDLESS, _UNKNOWN = -1, -2
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class Batch:
 
 
 class ArrayInputs:
-    """Inputs that are there as a whole, and are cut into batches.
+    """Inputs that are there as a whole and are cut into batches.
 
     Args:
         x: An array, or a nest of arrays.
@@ -51,7 +61,7 @@ class ArrayInputs:
         try:
             self._x = _nest_of_arrays(x)
             sizes = {_length(leaf) for leaf in keras.tree.flatten(self._x)}
-            # Whether they can be tensors is said before anything is computed.
+            # So inputs that can't become tensors are refused before anything is computed.
             self.first = self._batch(0, 1)
         except FAILURES as error:
             raise refused("x", _RULE, x) from error
@@ -61,11 +71,11 @@ class ArrayInputs:
         self.y: Any = None
 
     def steps(self, size: int) -> int:
-        """Return how many batches of this size there are; of no examples there is one."""
+        """Return how many batches of this size there are; without examples, one empty batch."""
         return len(range(0, max(self.count, 1), size))
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Yield batches of this size, the last of what is left."""
+        """Yield batches of this size; the last one has the examples that are left."""
         for start in range(0, max(self.count, 1), size):
             yield self._batch(start, min(start + size, self.count))
 
@@ -104,7 +114,7 @@ class BatchStream:
     def batches(self, size: int | None) -> Iterator[Batch]:
         """Yield the batches as they come."""
         del size
-        # The first is not kept beside the one that is worked on.
+        # The first batch is not kept while later ones are worked on.
         self.first, remaining, self._all = None, self._all, iter(())
         return remaining
 
@@ -159,16 +169,15 @@ def repeatable(x: Any) -> ArrayInputs | KeptBatches:
 
 
 def as_inputs(x: Any) -> Inputs:
-    """Return the inputs in one of the forms, or refuse them."""
+    """Return the inputs in one of the three forms; refuse what can't be inputs."""
     if isinstance(x, (ArrayInputs, BatchStream, KeptBatches)):
         return x
     if isinstance(x, keras.utils.PyDataset):
         steps = _ends(x, x.num_batches)
         return BatchStream((x[i] for i in range(steps)), steps, x)
-    if isinstance(x, tf.data.Dataset):
+    if _is_tensorflow_dataset(x):
         steps = int(x.cardinality())
-        is_known = steps != tf.data.UNKNOWN_CARDINALITY
-        is_endless = steps == tf.data.INFINITE_CARDINALITY
+        is_known, is_endless = steps != _UNKNOWN, steps == _ENDLESS
         return BatchStream(x, _ends(x, None if is_endless else steps) if is_known else None, x)
     if _is_iterable_of_batches(x):
         return BatchStream(x, len(x) if hasattr(x, "__len__") else None, x)
@@ -182,6 +191,14 @@ def _ends(x: Any, steps: int | None) -> int:
     return int(steps)
 
 
+def _is_tensorflow_dataset(x: Any) -> bool:
+    # Keras takes them under every framework, and TensorFlow is there where one is.
+    return any(
+        kind.__name__ == "DatasetV2" and kind.__module__.startswith("tensorflow.")
+        for kind in type(x).__mro__
+    )
+
+
 def _is_iterable_of_batches(x: Any) -> bool:
     # A generator, a data loader of PyTorch, a Grain dataset; arrays and tensors have examples.
     is_nest = isinstance(x, (list, tuple, dict, str, bytes, set, frozenset))
@@ -192,21 +209,23 @@ class _SparseRows:
     """The rows of a sparse matrix or tensor, in order, so that some of them are soon found."""
 
     def __init__(self, sparse: Any) -> None:
-        if not isinstance(sparse, tf.SparseTensor):
+        if backend.is_sparse(sparse):
+            indices, values, self.shape = backend.sparse_entries(sparse)
+        else:
             entries = sparse.tocoo()
-            indices = np.stack(_coordinates(entries), axis=1)
-            sparse = tf.SparseTensor(indices, _with_floatx(entries.data), entries.shape)
-        sparse = tf.sparse.reorder(sparse)
-        self.indices, self.values = sparse.indices.numpy(), sparse.values.numpy()
-        self.shape = tuple(sparse.dense_shape.numpy())
+            indices = np.stack(_coordinates(entries), axis=1).astype("int64")
+            values, self.shape = _with_floatx(entries.data), entries.shape
+        # By rows, and within a row by columns.
+        order = np.lexsort(indices.T[::-1])
+        self.indices, self.values = indices[order], values[order]
 
-    def rows(self, start: int, stop: int) -> tf.SparseTensor:
-        """Return the rows from `start` to below `stop`."""
+    def rows(self, start: int, stop: int) -> Any:
+        """Return the rows from `start` to below `stop`, a sparse tensor."""
         stop = min(stop, int(self.shape[0]))
         low, high = np.searchsorted(self.indices[:, 0], [start, stop])
         offset = np.array([start, *[0] * (len(self.shape) - 1)])
         shape = (max(stop - start, 0), *self.shape[1:])
-        return tf.SparseTensor(self.indices[low:high] - offset, self.values[low:high], shape)
+        return backend.sparse_tensor(self.indices[low:high] - offset, self.values[low:high], shape)
 
 
 def _coordinates(entries: Any) -> Any:
@@ -214,7 +233,7 @@ def _coordinates(entries: Any) -> Any:
 
 
 def _nest_of_arrays(x: Any) -> Any:
-    """Return a nest in which every leaf can be cut into rows."""
+    """Return a nest of arrays, each of which can be cut into rows."""
     if isinstance(x, dict):
         return {name: _nest_of_arrays(value) for name, value in x.items()}
     if isinstance(x, (list, tuple)) and not _is_of_numbers(x):
@@ -223,7 +242,7 @@ def _nest_of_arrays(x: Any) -> Any:
 
 
 def _is_of_numbers(x: list | tuple) -> bool:
-    """Whether a list is an array that is written out."""
+    """Whether a list is an array that is written out in numbers."""
     return len(x) > 0 and all(
         _is_of_numbers(item)
         if isinstance(item, (list, tuple))
@@ -234,21 +253,17 @@ def _is_of_numbers(x: list | tuple) -> bool:
 
 def is_array(x: Any) -> bool:
     """Whether a value is a single array, and no nest of them."""
-    return (
-        isinstance(x, (tf.Tensor, tf.RaggedTensor, tf.SparseTensor))
-        or hasattr(x, "__array__")
-        or hasattr(x, "tocoo")
-    )
+    return ops.is_tensor(x) or hasattr(x, "__array__") or hasattr(x, "tocoo")
 
 
 def as_array(x: Any) -> Any:
-    """Return what may be cut into rows: a tensor, a NumPy array, or sparse rows."""
-    if isinstance(x, tf.SparseTensor) or hasattr(x, "tocoo"):
+    """Return an array that can be cut into rows: a tensor, a NumPy array, or sparse rows."""
+    if backend.is_sparse(x) or hasattr(x, "tocoo"):
         return _SparseRows(x)
-    if tf.is_tensor(x):
+    if ops.is_tensor(x):
         return x
     if hasattr(x, "iloc"):
-        return _of_data_frame(x)
+        return _data_frame_values(x)
     if hasattr(x, "detach"):
         x = x.detach().cpu()
     if not is_array(x) and not (isinstance(x, (list, tuple)) and _is_of_numbers(x)):
@@ -256,7 +271,7 @@ def as_array(x: Any) -> Any:
     return np.asarray(x)
 
 
-def _of_data_frame(x: Any) -> np.ndarray:
+def _data_frame_values(x: Any) -> np.ndarray:
     """Return the values of a data frame, or of a series, which is one column."""
     values = x.to_numpy()
     dtypes = [x.dtype] if values.ndim == 1 else list(x.dtypes)
@@ -266,8 +281,6 @@ def _of_data_frame(x: Any) -> np.ndarray:
 
 
 def _length(leaf: Any) -> int:
-    if isinstance(leaf, tf.RaggedTensor):
-        return int(leaf.nrows())
     return int(leaf.shape[0])
 
 
@@ -280,10 +293,16 @@ def _as_tensor(leaf: Any) -> Any:
     if isinstance(leaf, _SparseRows):
         leaf = leaf.rows(0, int(leaf.shape[0]))
     if isinstance(leaf, np.ndarray):
-        leaf = tf.convert_to_tensor(_with_floatx(leaf))
-    if leaf.dtype.is_floating and leaf.dtype != keras.config.floatx():
-        leaf = tf.cast(leaf, keras.config.floatx())
+        leaf = ops.convert_to_tensor(_with_floatx(leaf))
+    dtype = keras.backend.standardize_dtype(leaf.dtype)
+    if keras.backend.is_float_dtype(dtype) and dtype != keras.config.floatx():
+        leaf = ops.cast(leaf, keras.config.floatx())
     return leaf
+
+
+def first_row(x: Any) -> Any:
+    """Return a batch of the first example alone."""
+    return keras.tree.map_structure(lambda leaf: _as_tensor(_rows(as_array(leaf), 0, 1)), x)
 
 
 def _with_floatx(values: np.ndarray) -> np.ndarray:
@@ -292,34 +311,17 @@ def _with_floatx(values: np.ndarray) -> np.ndarray:
 
 def specification(x: Any) -> Any:
     """Return the nest of specifications of a batch's tensors, of any number of examples."""
-    return keras.tree.map_structure(_specification_of, x)
-
-
-def _specification_of(tensor: Any) -> Any:
-    shape = [None, *tensor.shape[1:]]
-    if isinstance(tensor, tf.SparseTensor):
-        return tf.SparseTensorSpec(shape, tensor.dtype)
-    if isinstance(tensor, tf.RaggedTensor):
-        ranks = tensor.ragged_rank, tensor.row_splits.dtype
-        return tf.RaggedTensorSpec(shape, tensor.dtype, *ranks)
-    return tf.TensorSpec(shape, tensor.dtype)
+    return keras.tree.map_structure(backend.specification, x)
 
 
 def common_specification(first: Any, second: Any) -> Any:
-    """Return the specifications that batches of either kind meet.
+    """Return the specifications that batches of both specifications meet.
 
     Raises:
         ArgumentError: If batches do not have as many inputs, of as many dimensions and one dtype.
     """
-
-    def common(a: Any, b: Any) -> Any:
-        found = a.most_specific_common_supertype([b])
-        if found is None or found.shape.rank is None:
-            raise ValueError(f"{a} and {b}")
-        return found
-
     try:
-        return keras.tree.map_structure(common, first, second)
+        return keras.tree.map_structure(backend.common_specification, first, second)
     except FAILURES as error:
         rule = "must hold batches of one form, which differ in their sizes alone"
         raise ArgumentError("x", rule, {"x": Described(f"{first}, then {second}")}) from error

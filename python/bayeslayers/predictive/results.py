@@ -14,7 +14,7 @@ from bayeslayers.predictive.outputs import Outputs
 def all_draws(evaluation: Evaluation, wanted: Wanted) -> list[np.ndarray]:
     """Return the draws of statistics, (draws, n, ...) each.
 
-    Beside them no more than one batch of draws is held at a time.
+    Beside these arrays, no more than one batch of draws is held at a time.
     """
     results = Results(evaluation.draws, evaluation.inputs.count)
     evaluation.reduce(wanted, results.add, in_pieces=False)
@@ -22,11 +22,11 @@ def all_draws(evaluation: Evaluation, wanted: Wanted) -> list[np.ndarray]:
 
 
 class Results:
-    """ArrayInputs of draws, (draws, n, ...), that are filled from some examples to the next.
+    """Arrays of draws, (draws, n, ...), which are filled block by block.
 
     Args:
         draws: The number of draws.
-        count: The number of examples; `None` where it is not known before the last has come.
+        count: The number of examples; `None` where it is not known before the last one has come.
     """
 
     def __init__(self, draws: int, count: int | None) -> None:
@@ -36,7 +36,7 @@ class Results:
         self._values: list[np.ndarray] = []
 
     def add(self, block: Block) -> None:
-        """Take the draws of some examples, those that come next."""
+        """Take the draws of the examples that come next."""
         if self._count is None:
             self._blocks.append(block)
         elif block.size == self._count:
@@ -49,7 +49,7 @@ class Results:
         if self._count is None:
             self._count = sum(block.size for block in self._blocks)
             self._blocks.reverse()
-            # What has been copied is let go.
+            # A block is let go as soon as it has been copied.
             while self._blocks:
                 self._fill(self._blocks.pop())
         return self._values
@@ -69,5 +69,5 @@ class Results:
 
 
 def outputs_of(model: keras.Model, inputs: Inputs) -> Outputs:
-    """Say what a model returns for inputs, which can be gone through afterwards."""
+    """Return what a model returns for inputs, which can still be gone through afterwards."""
     return Evaluation(model, inputs, draws=1, seed=0).outputs

@@ -1,4 +1,4 @@
-"""What was observed: numbers, or categories, whose places in their order are classes."""
+"""Targets: numbers, or categories, whose places in their order are the numbers of classes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RULE = "must be an array or a tensor that holds a target for each example"
 
 
 class Targets:
-    """What was observed: given beside the inputs, or coming with them.
+    """What was observed, which is given beside the inputs or comes with them.
 
     Args:
         inputs: The inputs.
@@ -55,9 +55,9 @@ class Targets:
             if inputs.count is not None:
                 _check_length(self._given, inputs.count)
         elif with_inputs:
-            self.of(inputs.first, 0)
+            self.of_batch(inputs.first, 0)
 
-    def of(self, batch: Batch, start: int) -> np.ndarray:
+    def of_batch(self, batch: Batch, start: int) -> np.ndarray:
         """Return the targets of a batch whose first example has this place among all."""
         if self._given is None:
             found = self._numbers(self._pick(batch.y))
@@ -69,7 +69,7 @@ class Targets:
 
     def _numbers(self, y: Any) -> np.ndarray:
         if not checks.is_categorical(y):
-            return _of_numbers(y)
+            return _as_numbers(y)
         if self._classes is None:
             rule = "must hold numbers for a model of values, and no categories"
             raise ArgumentError("y", rule, {"y": Described("categories")})
@@ -81,7 +81,7 @@ class Targets:
             _check_length(self._given, count)
 
 
-def _of_numbers(y: Any) -> np.ndarray:
+def _as_numbers(y: Any) -> np.ndarray:
     try:
         values = keras.ops.convert_to_numpy(as_array(y) if is_array(y) else y)
     except FAILURES as error:
@@ -103,7 +103,7 @@ def _check_length(y: np.ndarray, count: int) -> None:
 
 
 def class_numbers(y: Any, classes: int) -> np.ndarray:
-    """Return the places of categories in their order, of which there must be one for each class."""
+    """Return the places of categories in their order; there must be a category for each class."""
     import pandas as pd
 
     if isinstance(y, pd.DataFrame):
@@ -111,7 +111,7 @@ def class_numbers(y: Any, classes: int) -> np.ndarray:
             received = {"columns": Described(str(y.shape[1]))}
             raise ArgumentError("y", "must hold categories in one column", received)
         y = y.iloc[:, 0]
-    values = pd.Series(y).array
+    values: Any = pd.Series(y).array
     levels = [str(level) for level in values.categories]
     if len(levels) != classes:
         rule = f"must have as many categories (levels) as the model has classes, {classes}"

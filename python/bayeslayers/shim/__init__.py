@@ -1,4 +1,4 @@
-"""What the R package needs from the Python core, and what nobody else does."""
+"""What the R package, and nobody else, needs from the Python core."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.models.draws import predict_draws
-from bayeslayers.models.scores import check_labels_of
+from bayeslayers.predictive.classes import check_labels
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.inputs import as_inputs
 from bayeslayers.predictive.outputs import OutputKind, Outputs, listed
@@ -118,8 +118,8 @@ class RClosure:
 
 def _text(error: Exception) -> str:
     """Return the text of an R error, or type and text of an error of Python."""
-    is_of_r = hasattr(error, "r_class")
-    return str(error) if is_of_r else "".join(traceback.format_exception_only(error)).strip()
+    comes_from_r = hasattr(error, "r_class")
+    return str(error) if comes_from_r else "".join(traceback.format_exception_only(error)).strip()
 
 
 def columns(table: Any) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def linear_predictors(model: Any, x: Any, output: Any, **settings: Any) -> np.nd
         model: A Keras model.
         x: Inputs.
         output: Name or place of one of several outputs, or `None`.
-        settings: The further arguments of `predict_draws()`.
+        settings: The other arguments of `predict_draws()`.
     """
     inputs = as_inputs(x)
     predictor = LinearPredictor(model, outputs_of(model, inputs), output)
@@ -159,11 +159,11 @@ def outcomes(model: Any, x: Any, output: Any, *, in_order: bool, **settings: Any
         x: Inputs.
         output: Name or place of one of several outputs; `None` stands for all.
         in_order: Whether outcomes must have an order, as intervals need it.
-        settings: The further arguments of `predict_draws()`.
+        settings: The other arguments of `predict_draws()`.
     """
     inputs = as_inputs(x)
     outputs = outputs_of(model, inputs)
-    asked = outputs.kinds if output is None else (outputs.only(output),)
+    asked = outputs.kinds if output is None else (outputs.select(output),)
     _check_outcomes(model, outputs, asked, in_order=in_order)
     return predict_draws(model, inputs, kind="sample", output=output, **settings)
 
@@ -176,13 +176,13 @@ def predictive_errors(model: Any, x: Any, y: Any, output: Any, **settings: Any) 
         x: Inputs.
         y: Targets, or `None` where they come with the inputs.
         output: Name or place of one of several outputs, or `None`.
-        settings: The further arguments of `predict_draws()`.
+        settings: The other arguments of `predict_draws()`.
     """
     evaluation = Evaluation(model, x, **settings)
-    only = evaluation.outputs.only(output)
-    _check_outcomes(model, evaluation.outputs, (only,), in_order=True)
-    check = functools.partial(check_labels_of, only)
-    targets = evaluation.targets(y, only, check, only.width if only.classes else None)
+    selected = evaluation.outputs.select(output)
+    _check_outcomes(model, evaluation.outputs, (selected,), in_order=True)
+    check = functools.partial(check_labels, selected)
+    targets = evaluation.targets(y, selected, check, selected.width if selected.classes else None)
     results = Results(evaluation.draws, evaluation.inputs.count)
 
     def subtract(block: Block) -> None:
@@ -191,7 +191,7 @@ def predictive_errors(model: Any, x: Any, y: Any, output: Any, **settings: Any) 
         results.add(Block(block.start, block.size, [observed - outcomes], None))
 
     # The log density is asked for because it takes targets of the outcome's shape alone.
-    wanted = [(only.place, name) for name in ("sample", "log_prob")]
+    wanted = [(selected.place, name) for name in ("sample", "log_prob")]
     evaluation.reduce(wanted, subtract, targets, in_pieces=False)
     return results.values()[0]
 

@@ -71,7 +71,7 @@ class LinearPredictor(HeldLayers):
 
 def _last_linear_map(model: keras.Model, outputs: Outputs, output: Any) -> tuple[keras.Layer, Any]:
     """Return the last linear map before any link function, and what it was called on."""
-    place = outputs.only(output).place
+    place = outputs.select(output).place
     tensors = getattr(model, "outputs", None)
     if not tensors:
         rule = "must be a sequential or functional model, whose last layer is known"

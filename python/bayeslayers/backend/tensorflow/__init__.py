@@ -16,6 +16,16 @@ from bayeslayers.backend.tensorflow.distributions import (
     variables_of,
     with_seeds,
 )
+from bayeslayers.backend.tensorflow.graphs import compiled, map_draws, result_shapes
+from bayeslayers.backend.tensorflow.inputs import (
+    OPERATION_ERRORS,
+    common_specification,
+    is_ragged,
+    sparse_entries,
+    sparse_tensor,
+    specification,
+    tensor_specification,
+)
 from bayeslayers.backend.tensorflow.operations import (
     add_bias,
     dtype_name,
@@ -24,6 +34,11 @@ from bayeslayers.backend.tensorflow.operations import (
     is_sparse,
     native_dtype,
     saturating_cast,
+)
+from bayeslayers.backend.tensorflow.outcomes import (
+    class_distribution,
+    log_prob_by_example,
+    sample_with,
 )
 from bayeslayers.backend.tensorflow.random import random_signs, standard_normal
 from bayeslayers.backend.tensorflow.seeds import SeedStream, fold_in

@@ -16,7 +16,6 @@ from bayeslayers.backend.tensorflow.compat import (
     register_for_dispatch,
     tensor_behind,
 )
-from bayeslayers.backend.tensorflow.distributions import inner_distribution
 
 __all__ = ["CoercibleDistribution", "is_coercible"]
 
@@ -168,7 +167,7 @@ tf.register_tensor_conversion_function(CoercibleDistribution, _to_tensor, priori
 @tf.experimental.dispatch_for_api(tf.cast, {"x": CoercibleDistribution})
 def _cast(x: CoercibleDistribution, dtype: Any, name: str | None = None) -> CoercibleDistribution:
     return CoercibleDistribution(
-        inner_distribution(x), lambda _: tf.cast(tensor_behind(x), dtype, name)
+        x.tensor_distribution, lambda _: tf.cast(tensor_behind(x), dtype, name)
     )
 
 
@@ -180,7 +179,7 @@ def _expand_dims(
 ) -> CoercibleDistribution:
     # Keras appends an axis to predictions of one dimension where the targets are one column. The
     # batch of numbers becomes a column too; a single event is compared with every row as it is.
-    distribution = inner_distribution(input)
+    distribution = input.tensor_distribution
     if distribution.batch_shape.rank == 1 and distribution.event_shape.rank == 0:
         distribution = distribution[..., tf.newaxis]
     return CoercibleDistribution(

@@ -88,7 +88,7 @@ def variables_of(distribution: Any, *, trainable: bool = False) -> tuple[tf.Vari
     return distribution.trainable_variables if trainable else distribution.variables
 
 
-def distribution_method(name: str) -> Callable[..., Any] | None:
+def distribution_method(name: str) -> Any:
     """Return the method of that name that all distributions have, or `None`."""
     from tensorflow_probability import distributions as tfd
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from bayeslayers.compat import in_stateless_scope, keep_initial_seed
+from bayeslayers.compat import in_stateless_scope, keep_config_seed
 
 _PHILOX = 1
 # TensorFlow counts in blocks of so many numbers; a seed takes one block.
@@ -35,7 +35,7 @@ class SeedStream(keras.random.SeedGenerator):
         # Not Keras's own constructor: the state that it makes is another, and its first versions
         # make none on replicas.
         self.name = "seed_generator"
-        keep_initial_seed(self, seed)
+        keep_config_seed(self, seed)
         self.state = keras.Variable(
             lambda shape, dtype: tf.constant([0, 0, seed], dtype),
             shape=(3,),

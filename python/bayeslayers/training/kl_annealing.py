@@ -1,0 +1,60 @@
+"""The callback that lets the divergence into the loss slowly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from bayeslayers.architecture.walk import all_layers, bayesian_layers
+from bayeslayers.base_layers.bayesian_layer import BayesianLayer, annealing
+from bayeslayers.training.steps import StepCallback, StepFunction
+
+
+class KLAnnealing(StepCallback):
+    """Let the divergence in slowly; see `callback_kl_annealing()`."""
+
+    def __init__(self, epochs: int, schedule: str = "linear", cycles: int = 4) -> None:
+        super().__init__()
+        self.epochs, self.schedule, self.cycles = epochs, schedule, cycles
+
+    def factor(self, epoch: int) -> float:
+        """Return what the divergence is multiplied by in an epoch, counted from 0."""
+        return SCHEDULES[self.schedule](epoch / self.epochs, self.cycles)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._factor = self.factor(epoch)
+        # Before it is built, a model may have layers yet to make.
+        self._layers = bayesian_layers(self.model, built=False) if self.model.built else None
+
+    @contextmanager
+    def acting(self, kind: str, function: StepFunction) -> Iterator[StepFunction]:
+        """See `StepCallback.acting`."""
+        del kind
+        with annealing(self._found, self._factor) if self._factor != 1.0 else nullcontext():
+            yield function
+
+    def _found(self) -> list[BayesianLayer]:
+        if self._layers is not None:
+            return self._layers
+        return [layer for layer in all_layers(self.model) if isinstance(layer, BayesianLayer)]
+
+
+def _linear(progress: float, cycles: int) -> float:
+    del cycles
+    return min(1.0, progress)
+
+
+def _sigmoid(progress: float, cycles: int) -> float:
+    del cycles
+    # From below 0.01 at the start to above 0.99 at the end of the warm-up.
+    return 1.0 / (1.0 + math.exp(-10.0 * (progress - 0.5))) if progress < 1.0 else 1.0
+
+
+def _cyclical(progress: float, cycles: int) -> float:
+    # Half of each cycle rises, the other half holds.
+    return min(1.0, 2.0 * ((progress * cycles) % 1.0)) if progress < 1.0 else 1.0
+
+
+SCHEDULES = {"linear": _linear, "cyclical": _cyclical, "sigmoid": _sigmoid}

@@ -1,0 +1,248 @@
+"""Names that are not public: what we rely on, and whether a public way has come.
+
+Where a test whose name ends in `is_still_needed` fails, the function of `compat` can go.
+"""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+from keras import ops
+
+from bayeslayers import ArgumentError, compat
+from bayeslayers.backend.tensorflow import compat as compat_of_tensorflow
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+
+
+class Holder(keras.Layer):
+    """A layer that holds others, and adds a loss of its own."""
+
+    def __init__(self, *held):
+        super().__init__()
+        self.held = list(held)
+
+    def call(self, x):
+        self.add_loss(ops.sum(x))
+        for layer in self.held:
+            x = layer(x)
+        return x
+
+
+def has_public(names, *places):
+    return any(hasattr(place, name) for place in places for name in names)
+
+
+# Stateless scopes.
+
+
+def test_a_value_is_replaced_inside_a_stateless_scope_alone():
+    one, other = keras.Variable(1.0), keras.Variable(2.0)
+    assert not compat.in_stateless_scope()
+    with keras.StatelessScope(state_mapping=[(one, ops.ones(()))]):
+        assert compat.in_stateless_scope()
+        assert compat.is_replaced(one)
+        assert not compat.is_replaced(other)
+    assert not compat.is_replaced(one)
+
+
+def test_in_stateless_scope_is_still_needed():
+    names = ["in_stateless_scope", "get_stateless_scope"]
+    assert not has_public(names, keras, keras.utils, keras.backend, keras.StatelessScope)
+
+
+# Layers in layers.
+
+
+def test_layers_in_layers_are_found_once():
+    shared = keras.layers.Dense(1)
+    inner = Holder(shared, keras.layers.ReLU())
+    outer = Holder(inner, shared)
+    assert set(compat.flat_layers(outer)) == {outer, inner, *inner.held}
+    assert len(compat.flat_layers(outer)) == 4
+    assert compat.flat_layers(outer, direct=True) == [inner, shared]
+
+
+def test_a_layer_may_say_itself_what_it_holds():
+    held = [keras.layers.Dense(1), keras.layers.ReLU()]
+    layer = compat.HeldLayers()
+    vars(layer).update(held_layers=held)
+    assert compat.flat_layers(layer) == held
+    assert compat.flat_layers(layer, direct=True) == held
+
+
+def test_flat_layers_is_still_needed():
+    assert not has_public(["flatten_layers", "layers", "sublayers", "iter_layers"], keras.Layer)
+
+
+# The graph of a functional model.
+
+
+def test_what_is_behind_a_symbolic_tensor():
+    first, second = keras.Input((2,)), keras.Input((2,))
+    add = keras.layers.Add()
+    added = add([first, second])
+    assert compat.operation_behind(added) == (add, 0)
+    again = add([second, first])
+    assert compat.inputs_behind(added) == [first, second]
+    assert compat.inputs_behind(again) == [second, first]
+    assert compat.operation_behind(ops.ones(())) is None
+
+
+def test_a_copy_of_an_operation_has_no_place_in_a_graph():
+    x = keras.Input((2,))
+    doubled = x * 2
+    operation, _ = compat.operation_behind(doubled)
+    copy = compat.copy_of_operation(operation)
+    assert type(copy) is type(operation)
+    with pytest.raises((AttributeError, ValueError)):
+        copy.input  # noqa: B018
+    other = keras.Input((2,))
+    model = keras.Model(other, copy(other, 3))
+    np.testing.assert_array_equal(model(ops.ones((1, 2))), [[3.0, 3.0]])
+    np.testing.assert_array_equal(keras.Model(x, doubled)(ops.ones((1, 2))), [[2.0, 2.0]])
+
+
+def test_walking_a_graph_is_still_needed():
+    assert not has_public(["history", "operation", "keras_history"], keras.KerasTensor)
+    assert not has_public(["copy", "clone", "inbound_nodes"], keras.Operation)
+    # The public way is to the inputs of the first of several calls.
+    first, second, relu = keras.Input((2,)), keras.Input((2,)), keras.layers.ReLU()
+    relu(first)
+    relu(second)
+    assert relu.input is first
+
+
+# Losses.
+
+
+def test_own_losses_are_those_of_the_layer_alone():
+    inner = Holder()
+    outer = Holder(inner)
+    outer(ops.ones((2, 1)))
+    assert [float(loss) for loss in compat.own_losses(outer)] == [2.0]
+    assert len(outer.losses) == 2
+
+
+def test_own_losses_is_still_needed():
+    assert not has_public(["own_losses", "get_own_losses"], keras.Layer)
+
+
+# Variables.
+
+
+def test_a_shared_variable_is_the_same_one():
+    variable = tf.Variable([1.0, 2.0])
+    wrapper = keras.Variable(variable)
+    compat.share_value(wrapper, variable)
+    wrapper.assign([3.0, 4.0])
+    assert wrapper.value is variable
+    np.testing.assert_array_equal(variable, [3.0, 4.0])
+
+
+def test_share_value_is_still_needed():
+    """From Keras 3.10 on, a variable that is made from one of TensorFlow's shares it by itself."""
+    oldest = re.search(r'"keras>=(\d+)\.(\d+)', PROJECT.read_text())
+    assert tuple(map(int, oldest.groups())) < (3, 10)
+
+
+# Seeds.
+
+
+def test_a_generator_without_keras_constructor_has_a_configuration():
+    generator = object.__new__(keras.random.SeedGenerator)
+    generator.name = "ours"
+    compat.keep_config_seed(generator, 5)
+    assert {"seed": 5}.items() <= generator.get_config().items()
+
+
+# Errors.
+
+
+class RefusedError(ValueError):
+    """An error with parts."""
+
+    def __init__(self, argument, rule):
+        self.argument = argument
+        super().__init__(f"{argument} {rule}")
+
+
+class Raising(keras.Layer):
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def call(self, x):
+        raise self.error
+
+
+def test_an_error_comes_out_of_a_call_as_it_was_raised():
+    class UnchangedError(RefusedError):
+        pass
+
+    compat.raised_unchanged(UnchangedError)
+    for error in (UnchangedError("x", "is bad"), ArgumentError("x", "must be good", {"x": 1})):
+        with pytest.raises(type(error)) as caught:
+            Raising(error)(ops.ones(()))
+        assert caught.value is error
+
+
+def test_raised_unchanged_is_still_needed():
+    error = RefusedError("x", "is bad")
+    with pytest.raises(Exception, match="is bad") as caught:
+        Raising(error)(ops.ones(()))
+    assert caught.value is not error
+
+
+# TensorFlow and TensorFlow Probability.
+
+
+def dispatched(register):
+    """What a cast returns of an object of a new class that says how it is cast."""
+
+    class Castable:
+        pass
+
+    kind = register(Castable)
+
+    @tf.experimental.dispatch_for_api(tf.cast, {"x": kind})
+    def cast(x, dtype, name=None):
+        return "cast"
+
+    return tf.cast(kind(), tf.float32)
+
+
+def test_registered_classes_are_dispatched():
+    assert dispatched(compat_of_tensorflow.register_for_dispatch) == "cast"
+
+
+def test_register_for_dispatch_is_still_needed():
+    assert not has_public(["register_dispatchable_type"], tf, tf.experimental)
+    with pytest.raises((TypeError, ValueError)):
+        dispatched(lambda kind: kind)
+
+
+def test_the_tensor_behind_a_distribution_is_made_once():
+    made = []
+
+    def draw(distribution):
+        made.append(distribution)
+        return distribution.sample(seed=1)
+
+    normal = tfp.distributions.Normal(tf.zeros(3), 1.0)
+    coercible = compat_of_tensorflow.TensorCoercible(normal, draw)
+    first = compat_of_tensorflow.tensor_behind(coercible)
+    assert compat_of_tensorflow.tensor_behind(coercible) is first
+    assert len(made) == 1
+    assert compat_of_tensorflow.is_coercible(coercible)
+    assert not compat_of_tensorflow.is_coercible(normal)
+    assert coercible.tensor_distribution is normal
+
+
+def test_the_coercible_distribution_is_still_needed():
+    names = ["TensorCoercible", "DistributionTensorCoercible", "as_tensor_coercible"]
+    assert not has_public(names, tfp, tfp.distributions, tfp.util, tfp.experimental)
