@@ -57,8 +57,9 @@ from bayeslayers.layers import (
     SeparableConv2DReparameterization,
     VariableLayer,
 )
-from bayeslayers.models.callbacks import KLAnnealing, KLHistory
 from bayeslayers.models.kl import KLDivergence
+from bayeslayers.training.kl_annealing import KLAnnealing
+from bayeslayers.training.kl_history import KLHistory
 
 class _Tensor(Protocol):
     """A tensor or an array of any library."""
@@ -67,55 +68,6 @@ class _Tensor(Protocol):
     def shape(self) -> Any: ...
     @property
     def dtype(self) -> Any: ...
-
-def as_inference_data(
-    model: keras.Model,
-    x: ArrayLike | None = None,
-    y: ArrayLike | None = None,
-    draws: int = 1000,
-    outputs: str = "auto",
-    batch_size: int | None = None,
-    seed: int | None = None,
-    output: str | int | None = None,
-) -> Any:
-    """Draws of a model as ArviZ's InferenceData.
-
-    posterior: w_d ~ q;   posterior_predictive: y_d ~ p(y | x, w_d);   d = 1, ..., draws
-    """
-    ...
-
-def plot_bands(
-    summary: pd.DataFrame,
-    x: ArrayLike | None = None,
-    y: ArrayLike | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Bands of a predictive distribution, with what the weights leave open told apart.
-
-    outer band: [q_low, q_high];   inner band: mean +- z sd_epistemic,   z for the same level
-    """
-    ...
-
-def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
-    """Mean, standard deviation and signal-to-noise ratio of a posterior, as three histograms.
-
-    snr = |mean| / sd
-    """
-    ...
-
-def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Reliability diagram: what the model says against what comes true.
-
-    values: coverage(level);   classes: accuracy(confidence);   calibrated: the diagonal
-    """
-    ...
-
-def plot_training(history: Any) -> Figure:
-    """Loss, likelihood and KL divergence over the epochs of a training.
-
-    loss = negative_log_likelihood + kl_divergence
-    """
-    ...
 
 @overload
 def layer_conv_1d_flipout(
@@ -5046,6 +4998,249 @@ def layer_autoregressive_transform(
     dtype: str | keras.DTypePolicy | None = None,
     input_shape: tuple[int | None, ...] | None = None,
 ) -> Any: ...
+def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
+    """Show likelihood and KL divergence apart in training.
+
+    loss = negative_log_likelihood + kl_divergence
+    """
+    ...
+
+def callback_kl_annealing(epochs: int, schedule: str = "linear", cycles: int = 4) -> KLAnnealing:
+    """Let the KL divergence into the loss slowly.
+
+    loss = negative log likelihood + a(epoch) KL
+    """
+    ...
+
+def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
+    """Plain Keras model of a Bayesian one.
+
+    w = E_q[w]   or   w ~ q
+    """
+    ...
+
+def as_bayesian(
+    model: keras.Model,
+    estimator: str = "flipout",
+    moped: bool = False,
+    delta: float = 0.1,
+    **kwargs: Any,
+) -> keras.Model:
+    """Bayesian model of a plain Keras one.
+
+    w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)
+    """
+    ...
+
+def predict_draws(
+    model: keras.Model,
+    x: ArrayLike,
+    draws: int = 100,
+    kind: str = "mean",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+    output: str | int | None = None,
+) -> np.ndarray:
+    """Draw from a model's predictive distribution.
+
+    f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws
+    """
+    ...
+
+def training_history(history: Any) -> pd.DataFrame:
+    """The history of a training as a table.
+
+    loss = negative_log_likelihood + kl_divergence
+    """
+    ...
+
+def posterior_draws(
+    model: keras.Model, draws: int = 100, seed: int | None = None
+) -> dict[str, np.ndarray]:
+    """Draws of a model's weights.
+
+    w_d ~ q,   d = 1, ..., draws
+    """
+    ...
+
+def posterior_summary(model: keras.Model) -> pd.DataFrame:
+    """Summary of the posterior of a model's weights.
+
+    snr = |mean| / sd
+    """
+    ...
+
+def as_inference_data(
+    model: keras.Model,
+    x: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    draws: int = 1000,
+    outputs: str = "auto",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    output: str | int | None = None,
+) -> Any:
+    """Draws of a model as ArviZ's InferenceData.
+
+    posterior: w_d ~ q;   posterior_predictive: y_d ~ p(y | x, w_d);   d = 1, ..., draws
+    """
+    ...
+
+def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None) -> KLDivergence:
+    """Kullback-Leibler divergence of a model.
+
+    KL = sum over weights of KL(q(w) || p(w))
+    """
+    ...
+
+def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
+    """Scale the divergence of a model for a loss that is a mean over examples.
+
+    loss = mean over examples of -log p(y | x, w) + KL / num_examples
+    """
+    ...
+
+def prune(model: keras.Model, snr: float | None = None, share: float | None = None) -> keras.Model:
+    """Prune a Bayesian model by signal-to-noise ratio.
+
+    w[i] = 0   where   |loc[i]| / scale[i] < snr
+    """
+    ...
+
+def pruning_curve(
+    model: keras.Model,
+    x: ArrayLike,
+    y: ArrayLike | None,
+    metric: str,
+    shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98),
+    output: str | int | None = None,
+) -> pd.DataFrame:
+    """What pruning costs: a metric against the share of weights removed.
+
+    metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))
+    """
+    ...
+
+def log_likelihood(
+    model: keras.Model,
+    x: ArrayLike,
+    y: ArrayLike | None = None,
+    draws: int = 100,
+    outputs: str = "auto",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+    output: str | int | None = None,
+) -> np.ndarray:
+    """Log-likelihood of observations under each draw of the weights.
+
+    log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws
+    """
+    ...
+
+def predictive_scores(
+    model: keras.Model,
+    x: ArrayLike,
+    y: ArrayLike | None = None,
+    draws: int = 1000,
+    levels: tuple[float, ...] = (0.5, 0.9),
+    outputs: str = "auto",
+    bins: int = 10,
+    by: str = "model",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+    output: str | int | None = None,
+) -> pd.DataFrame:
+    """Scores of a model's predictive distribution.
+
+    log_score = log E_w[p(y | x, w)]
+    crps = E|Y - y| - E|Y - Y'| / 2
+    pit = P(Y < y) + P(Y = y) / 2
+    covered = quantile((1 - level) / 2) <= y <= quantile((1 + level) / 2)
+    brier = sum over classes k of (P(k) - [y = k])^2
+    """
+    ...
+
+def reliability_curve(
+    model: keras.Model,
+    x: ArrayLike,
+    y: ArrayLike | None = None,
+    draws: int = 1000,
+    outputs: str = "auto",
+    bins: int = 10,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+    output: str | int | None = None,
+) -> pd.DataFrame:
+    """Reliability curve: what a model says against what comes true.
+
+    values:   coverage(level) = share of outcomes in the central interval of this level
+    classes:  accuracy(bin) against confidence(bin) = mean probability of the class chosen
+    """
+    ...
+
+def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
+    """Give a model new streams of random numbers.
+
+    stream of layer i = hash(seed, i)
+    """
+    ...
+
+def predictive_summary(
+    model: keras.Model,
+    x: ArrayLike,
+    draws: int = 1000,
+    probs: tuple[float, ...] = (0.05, 0.95),
+    outputs: str = "auto",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+    output: str | int | None = None,
+) -> pd.DataFrame:
+    """Summary of a model's predictive distribution.
+
+    Var[y | x] = E_w[Var(y | x, w)] + Var_w[E(y | x, w)]
+                    aleatoric          epistemic
+    H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)
+    """
+    ...
+
+def plot_bands(
+    summary: pd.DataFrame,
+    x: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Bands of a predictive distribution, with what the weights leave open told apart.
+
+    outer band: [q_low, q_high];   inner band: mean +- z sd_epistemic,   z for the same level
+    """
+    ...
+
+def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Reliability diagram: what the model says against what comes true.
+
+    values: coverage(level);   classes: accuracy(confidence);   calibrated: the diagonal
+    """
+    ...
+
+def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
+    """Mean, standard deviation and signal-to-noise ratio of a posterior, as three histograms.
+
+    snr = |mean| / sd
+    """
+    ...
+
+def plot_training(history: Any) -> Figure:
+    """Loss, likelihood and KL divergence over the epochs of a training.
+
+    loss = negative_log_likelihood + kl_divergence
+    """
+    ...
+
 def tfd_sample(distribution: Any, sample_shape: Any = (), **kwargs: Any) -> Any:
     """Draw from a distribution.
 
@@ -5120,200 +5315,6 @@ def tfd_entropy(distribution: Any, **kwargs: Any) -> Any:
     """Entropy of a distribution.
 
     H(p) = -E[log p(x)],   x ~ p
-    """
-    ...
-
-def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None) -> KLDivergence:
-    """Kullback-Leibler divergence of a model.
-
-    KL = sum over weights of KL(q(w) || p(w))
-    """
-    ...
-
-def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
-    """Scale the divergence of a model for a loss that is a mean over examples.
-
-    loss = mean over examples of -log p(y | x, w) + KL / num_examples
-    """
-    ...
-
-def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
-    """Show likelihood and KL divergence apart in training.
-
-    loss = negative_log_likelihood + kl_divergence
-    """
-    ...
-
-def callback_kl_annealing(epochs: int, schedule: str = "linear", cycles: int = 4) -> KLAnnealing:
-    """Let the KL divergence into the loss slowly.
-
-    loss = negative log likelihood + a(epoch) KL
-    """
-    ...
-
-def predict_draws(
-    model: keras.Model,
-    x: ArrayLike,
-    draws: int = 100,
-    kind: str = "mean",
-    batch_size: int | None = None,
-    seed: int | None = None,
-    verbose: str | int = "auto",
-    output: str | int | None = None,
-) -> np.ndarray:
-    """Draw from a model's predictive distribution.
-
-    f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws
-    """
-    ...
-
-def predictive_summary(
-    model: keras.Model,
-    x: ArrayLike,
-    draws: int = 1000,
-    probs: tuple[float, ...] = (0.05, 0.95),
-    outputs: str = "auto",
-    batch_size: int | None = None,
-    seed: int | None = None,
-    verbose: str | int = "auto",
-    output: str | int | None = None,
-) -> pd.DataFrame:
-    """Summary of a model's predictive distribution.
-
-    Var[y | x] = E_w[Var(y | x, w)] + Var_w[E(y | x, w)]
-                    aleatoric          epistemic
-    H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)
-    """
-    ...
-
-def log_likelihood(
-    model: keras.Model,
-    x: ArrayLike,
-    y: ArrayLike | None = None,
-    draws: int = 100,
-    outputs: str = "auto",
-    batch_size: int | None = None,
-    seed: int | None = None,
-    verbose: str | int = "auto",
-    output: str | int | None = None,
-) -> np.ndarray:
-    """Log-likelihood of observations under each draw of the weights.
-
-    log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws
-    """
-    ...
-
-def predictive_scores(
-    model: keras.Model,
-    x: ArrayLike,
-    y: ArrayLike | None = None,
-    draws: int = 1000,
-    levels: tuple[float, ...] = (0.5, 0.9),
-    outputs: str = "auto",
-    bins: int = 10,
-    by: str = "model",
-    batch_size: int | None = None,
-    seed: int | None = None,
-    verbose: str | int = "auto",
-    output: str | int | None = None,
-) -> pd.DataFrame:
-    """Scores of a model's predictive distribution.
-
-    log_score = log E_w[p(y | x, w)]
-    crps = E|Y - y| - E|Y - Y'| / 2
-    pit = P(Y < y) + P(Y = y) / 2
-    covered = quantile((1 - level) / 2) <= y <= quantile((1 + level) / 2)
-    brier = sum over classes k of (P(k) - [y = k])^2
-    """
-    ...
-
-def reliability_curve(
-    model: keras.Model,
-    x: ArrayLike,
-    y: ArrayLike | None = None,
-    draws: int = 1000,
-    outputs: str = "auto",
-    bins: int = 10,
-    batch_size: int | None = None,
-    seed: int | None = None,
-    verbose: str | int = "auto",
-    output: str | int | None = None,
-) -> pd.DataFrame:
-    """Reliability curve: what a model says against what comes true.
-
-    values:   coverage(level) = share of outcomes in the central interval of this level
-    classes:  accuracy(bin) against confidence(bin) = mean probability of the class chosen
-    """
-    ...
-
-def posterior_draws(
-    model: keras.Model, draws: int = 100, seed: int | None = None
-) -> dict[str, np.ndarray]:
-    """Draws of a model's weights.
-
-    w_d ~ q,   d = 1, ..., draws
-    """
-    ...
-
-def posterior_summary(model: keras.Model) -> pd.DataFrame:
-    """Summary of the posterior of a model's weights.
-
-    snr = |mean| / sd
-    """
-    ...
-
-def training_history(history: Any) -> pd.DataFrame:
-    """The history of a training as a table.
-
-    loss = negative_log_likelihood + kl_divergence
-    """
-    ...
-
-def as_bayesian(
-    model: keras.Model,
-    estimator: str = "flipout",
-    moped: bool = False,
-    delta: float = 0.1,
-    **kwargs: Any,
-) -> keras.Model:
-    """Bayesian model of a plain Keras one.
-
-    w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)
-    """
-    ...
-
-def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
-    """Plain Keras model of a Bayesian one.
-
-    w = E_q[w]   or   w ~ q
-    """
-    ...
-
-def prune(model: keras.Model, snr: float | None = None, share: float | None = None) -> keras.Model:
-    """Prune a Bayesian model by signal-to-noise ratio.
-
-    w[i] = 0   where   |loc[i]| / scale[i] < snr
-    """
-    ...
-
-def pruning_curve(
-    model: keras.Model,
-    x: ArrayLike,
-    y: ArrayLike | None,
-    metric: str,
-    shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98),
-    output: str | int | None = None,
-) -> pd.DataFrame:
-    """What pruning costs: a metric against the share of weights removed.
-
-    metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))
-    """
-    ...
-
-def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
-    """Give a model new streams of random numbers.
-
-    stream of layer i = hash(seed, i)
     """
     ...
 
@@ -5502,13 +5503,8 @@ def tfb_masked_autoregressive_flow(
 __all__ = [
     "ArgumentError",
     "__version__",
-    "as_inference_data",
     "layers",
     "pictures",
-    "plot_bands",
-    "plot_posterior",
-    "plot_reliability",
-    "plot_training",
     "shim",
     "tfp",
     "layer_conv_1d_flipout",
@@ -5547,6 +5543,28 @@ __all__ = [
     "layer_distribution_lambda",
     "layer_autoregressive",
     "layer_autoregressive_transform",
+    "callback_kl_history",
+    "callback_kl_annealing",
+    "as_deterministic",
+    "as_bayesian",
+    "predict_draws",
+    "training_history",
+    "posterior_draws",
+    "posterior_summary",
+    "as_inference_data",
+    "kl_divergence",
+    "scale_kl",
+    "prune",
+    "pruning_curve",
+    "log_likelihood",
+    "predictive_scores",
+    "reliability_curve",
+    "reseed",
+    "predictive_summary",
+    "plot_bands",
+    "plot_reliability",
+    "plot_posterior",
+    "plot_training",
     "tfd_sample",
     "tfd_kl_divergence",
     "tfd_log_prob",
@@ -5558,23 +5576,6 @@ __all__ = [
     "tfd_stddev",
     "tfd_mode",
     "tfd_entropy",
-    "kl_divergence",
-    "scale_kl",
-    "callback_kl_history",
-    "callback_kl_annealing",
-    "predict_draws",
-    "predictive_summary",
-    "log_likelihood",
-    "predictive_scores",
-    "reliability_curve",
-    "posterior_draws",
-    "posterior_summary",
-    "training_history",
-    "as_bayesian",
-    "as_deterministic",
-    "prune",
-    "pruning_curve",
-    "reseed",
     "tfd_normal",
     "tfd_student_t",
     "tfd_deterministic",
