@@ -172,8 +172,11 @@ def _stars(signature: inspect.Signature) -> list[str]:
     return ["**kwargs"] if len(named(signature)) < len(signature.parameters) else []
 
 
-def docstring(page: Page) -> str:
+def docstring(page: Page) -> str | None:
     """Write a page as a Python docstring."""
+    # `python -OO` leaves out the docstrings that pages are made from.
+    if not page.title:
+        return None
     arguments = [f"{name}: {page.arguments[name].prose}" for name in named(page.signature)]
     if page.further:
         arguments.append(f"**kwargs: {page.further}")
