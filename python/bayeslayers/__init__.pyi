@@ -58,6 +58,7 @@ from bayeslayers.layers import (
     VariableLayer,
 )
 from bayeslayers.models.kl import KLDivergence
+from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.training.kl_annealing import KLAnnealing
 from bayeslayers.training.kl_history import KLHistory
 
@@ -5034,7 +5035,7 @@ def as_bayesian(
 
 def predict_draws(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     draws: int = 100,
     kind: str = "mean",
     batch_size: int | None = None,
@@ -5073,7 +5074,7 @@ def posterior_summary(model: keras.Model) -> pd.DataFrame:
 
 def as_inference_data(
     model: keras.Model,
-    x: ArrayLike | None = None,
+    x: ModelInputs | None = None,
     y: ArrayLike | None = None,
     draws: int = 1000,
     outputs: str = "auto",
@@ -5110,7 +5111,7 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
 
 def pruning_curve(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     y: ArrayLike | None,
     metric: str,
     shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98),
@@ -5124,7 +5125,7 @@ def pruning_curve(
 
 def log_likelihood(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 100,
     outputs: str = "auto",
@@ -5141,7 +5142,7 @@ def log_likelihood(
 
 def predictive_scores(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 1000,
     levels: tuple[float, ...] = (0.5, 0.9),
@@ -5165,7 +5166,7 @@ def predictive_scores(
 
 def reliability_curve(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 1000,
     outputs: str = "auto",
@@ -5191,7 +5192,7 @@ def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
 
 def predictive_summary(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     draws: int = 1000,
     probs: tuple[float, ...] = (0.05, 0.95),
     outputs: str = "auto",
