@@ -58,6 +58,7 @@ from bayeslayers.layers import (
     VariableLayer,
 )
 from bayeslayers.models.kl import KLDivergence
+from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.training.kl_annealing import KLAnnealing
 from bayeslayers.training.kl_history import KLHistory
 
@@ -4998,27 +4999,6 @@ def layer_autoregressive_transform(
     dtype: str | keras.DTypePolicy | None = None,
     input_shape: tuple[int | None, ...] | None = None,
 ) -> Any: ...
-def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
-    """Show likelihood and KL divergence apart in training.
-
-    loss = negative_log_likelihood + kl_divergence
-    """
-    ...
-
-def callback_kl_annealing(epochs: int, schedule: str = "linear", cycles: int = 4) -> KLAnnealing:
-    """Let the KL divergence into the loss slowly.
-
-    loss = negative log likelihood + a(epoch) KL
-    """
-    ...
-
-def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
-    """Plain Keras model of a Bayesian one.
-
-    w = E_q[w]   or   w ~ q
-    """
-    ...
-
 def as_bayesian(
     model: keras.Model,
     estimator: str = "flipout",
@@ -5032,24 +5012,95 @@ def as_bayesian(
     """
     ...
 
-def predict_draws(
+def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
+    """Plain Keras model of a Bayesian one.
+
+    w = E_q[w]   or   w ~ q
+    """
+    ...
+
+def as_inference_data(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs | None = None,
+    y: ArrayLike | None = None,
+    draws: int = 1000,
+    outputs: str = "auto",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    output: str | int | None = None,
+) -> Any:
+    """Draws of a model as ArviZ's InferenceData.
+
+    posterior: w_d ~ q;   posterior_predictive: y_d ~ p(y | x, w_d);   d = 1, ..., draws
+    """
+    ...
+
+def callback_kl_annealing(epochs: int, schedule: str = "linear", cycles: int = 4) -> KLAnnealing:
+    """Let the KL divergence into the loss slowly.
+
+    loss = negative log likelihood + a(epoch) KL
+    """
+    ...
+
+def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
+    """Show likelihood and KL divergence apart in training.
+
+    loss = negative_log_likelihood + kl_divergence
+    """
+    ...
+
+def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None) -> KLDivergence:
+    """Kullback-Leibler divergence of a model.
+
+    KL = sum over weights of KL(q(w) || p(w))
+    """
+    ...
+
+def log_likelihood(
+    model: keras.Model,
+    x: ModelInputs,
+    y: ArrayLike | None = None,
     draws: int = 100,
-    kind: str = "mean",
+    outputs: str = "auto",
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> np.ndarray:
-    """Draw from a model's predictive distribution.
+    """Log-likelihood of observations under each draw of the weights.
 
-    f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws
+    log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws
     """
     ...
 
-def training_history(history: Any) -> pd.DataFrame:
-    """The history of a training as a table.
+def plot_bands(
+    summary: pd.DataFrame,
+    x: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Bands of a predictive distribution, with what the weights leave open told apart.
+
+    outer band: [q_low, q_high];   inner band: mean +- z sd_epistemic,   z for the same level
+    """
+    ...
+
+def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
+    """Mean, standard deviation and signal-to-noise ratio of a posterior, as three histograms.
+
+    snr = |mean| / sd
+    """
+    ...
+
+def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Reliability diagram: what the model says against what comes true.
+
+    values: coverage(level);   classes: accuracy(confidence);   calibrated: the diagonal
+    """
+    ...
+
+def plot_training(history: Any) -> Figure:
+    """Loss, likelihood and KL divergence over the epochs of a training.
 
     loss = negative_log_likelihood + kl_divergence
     """
@@ -5071,77 +5122,25 @@ def posterior_summary(model: keras.Model) -> pd.DataFrame:
     """
     ...
 
-def as_inference_data(
+def predict_draws(
     model: keras.Model,
-    x: ArrayLike | None = None,
-    y: ArrayLike | None = None,
-    draws: int = 1000,
-    outputs: str = "auto",
-    batch_size: int | None = None,
-    seed: int | None = None,
-    output: str | int | None = None,
-) -> Any:
-    """Draws of a model as ArviZ's InferenceData.
-
-    posterior: w_d ~ q;   posterior_predictive: y_d ~ p(y | x, w_d);   d = 1, ..., draws
-    """
-    ...
-
-def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None) -> KLDivergence:
-    """Kullback-Leibler divergence of a model.
-
-    KL = sum over weights of KL(q(w) || p(w))
-    """
-    ...
-
-def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
-    """Scale the divergence of a model for a loss that is a mean over examples.
-
-    loss = mean over examples of -log p(y | x, w) + KL / num_examples
-    """
-    ...
-
-def prune(model: keras.Model, snr: float | None = None, share: float | None = None) -> keras.Model:
-    """Prune a Bayesian model by signal-to-noise ratio.
-
-    w[i] = 0   where   |loc[i]| / scale[i] < snr
-    """
-    ...
-
-def pruning_curve(
-    model: keras.Model,
-    x: ArrayLike,
-    y: ArrayLike | None,
-    metric: str,
-    shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98),
-    output: str | int | None = None,
-) -> pd.DataFrame:
-    """What pruning costs: a metric against the share of weights removed.
-
-    metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))
-    """
-    ...
-
-def log_likelihood(
-    model: keras.Model,
-    x: ArrayLike,
-    y: ArrayLike | None = None,
+    x: ModelInputs,
     draws: int = 100,
-    outputs: str = "auto",
+    kind: str = "mean",
     batch_size: int | None = None,
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> np.ndarray:
-    """Log-likelihood of observations under each draw of the weights.
+    """Draw from a model's predictive distribution.
 
-    log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws
+    f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws
     """
     ...
 
 def predictive_scores(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 1000,
     levels: tuple[float, ...] = (0.5, 0.9),
@@ -5163,9 +5162,49 @@ def predictive_scores(
     """
     ...
 
+def predictive_summary(
+    model: keras.Model,
+    x: ModelInputs,
+    draws: int = 1000,
+    probs: tuple[float, ...] = (0.05, 0.95),
+    outputs: str = "auto",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+    output: str | int | None = None,
+) -> pd.DataFrame:
+    """Summary of a model's predictive distribution.
+
+    Var[y | x] = E_w[Var(y | x, w)] + Var_w[E(y | x, w)]
+                    aleatoric          epistemic
+    H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)
+    """
+    ...
+
+def prune(model: keras.Model, snr: float | None = None, share: float | None = None) -> keras.Model:
+    """Prune a Bayesian model by signal-to-noise ratio.
+
+    w[i] = 0   where   |loc[i]| / scale[i] < snr
+    """
+    ...
+
+def pruning_curve(
+    model: keras.Model,
+    x: ModelInputs,
+    y: ArrayLike | None,
+    metric: str,
+    shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98),
+    output: str | int | None = None,
+) -> pd.DataFrame:
+    """What pruning costs: a metric against the share of weights removed.
+
+    metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))
+    """
+    ...
+
 def reliability_curve(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 1000,
     outputs: str = "auto",
@@ -5189,62 +5228,24 @@ def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
     """
     ...
 
-def predictive_summary(
-    model: keras.Model,
-    x: ArrayLike,
-    draws: int = 1000,
-    probs: tuple[float, ...] = (0.05, 0.95),
-    outputs: str = "auto",
-    batch_size: int | None = None,
-    seed: int | None = None,
-    verbose: str | int = "auto",
-    output: str | int | None = None,
-) -> pd.DataFrame:
-    """Summary of a model's predictive distribution.
+def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
+    """Scale the divergence of a model for a loss that is a mean over examples.
 
-    Var[y | x] = E_w[Var(y | x, w)] + Var_w[E(y | x, w)]
-                    aleatoric          epistemic
-    H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)
+    loss = mean over examples of -log p(y | x, w) + KL / num_examples
     """
     ...
 
-def plot_bands(
-    summary: pd.DataFrame,
-    x: ArrayLike | None = None,
-    y: ArrayLike | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Bands of a predictive distribution, with what the weights leave open told apart.
+def tfd_cdf(distribution: Any, value: Any, **kwargs: Any) -> Any:
+    """Cumulative distribution function.
 
-    outer band: [q_low, q_high];   inner band: mean +- z sd_epistemic,   z for the same level
+    F(value) = P(x <= value),   x ~ p
     """
     ...
 
-def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Reliability diagram: what the model says against what comes true.
+def tfd_entropy(distribution: Any, **kwargs: Any) -> Any:
+    """Entropy of a distribution.
 
-    values: coverage(level);   classes: accuracy(confidence);   calibrated: the diagonal
-    """
-    ...
-
-def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
-    """Mean, standard deviation and signal-to-noise ratio of a posterior, as three histograms.
-
-    snr = |mean| / sd
-    """
-    ...
-
-def plot_training(history: Any) -> Figure:
-    """Loss, likelihood and KL divergence over the epochs of a training.
-
-    loss = negative_log_likelihood + kl_divergence
-    """
-    ...
-
-def tfd_sample(distribution: Any, sample_shape: Any = (), **kwargs: Any) -> Any:
-    """Draw from a distribution.
-
-    x ~ p
+    H(p) = -E[log p(x)],   x ~ p
     """
     ...
 
@@ -5262,45 +5263,10 @@ def tfd_log_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
     """
     ...
 
-def tfd_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
-    """Density or probability.
-
-    p(value)
-    """
-    ...
-
-def tfd_cdf(distribution: Any, value: Any, **kwargs: Any) -> Any:
-    """Cumulative distribution function.
-
-    F(value) = P(x <= value),   x ~ p
-    """
-    ...
-
-def tfd_quantile(distribution: Any, value: Any, **kwargs: Any) -> Any:
-    """Quantile function.
-
-    the smallest x with F(x) >= value
-    """
-    ...
-
 def tfd_mean(distribution: Any, **kwargs: Any) -> Any:
     """Mean of a distribution.
 
     E[x],   x ~ p
-    """
-    ...
-
-def tfd_variance(distribution: Any, **kwargs: Any) -> Any:
-    """Variance of a distribution.
-
-    Var[x] = E[(x - E[x])^2],   x ~ p
-    """
-    ...
-
-def tfd_stddev(distribution: Any, **kwargs: Any) -> Any:
-    """Standard deviation of a distribution.
-
-    sqrt(Var[x]),   x ~ p
     """
     ...
 
@@ -5311,10 +5277,45 @@ def tfd_mode(distribution: Any, **kwargs: Any) -> Any:
     """
     ...
 
-def tfd_entropy(distribution: Any, **kwargs: Any) -> Any:
-    """Entropy of a distribution.
+def tfd_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
+    """Density or probability.
 
-    H(p) = -E[log p(x)],   x ~ p
+    p(value)
+    """
+    ...
+
+def tfd_quantile(distribution: Any, value: Any, **kwargs: Any) -> Any:
+    """Quantile function.
+
+    the smallest x with F(x) >= value
+    """
+    ...
+
+def tfd_sample(distribution: Any, sample_shape: Any = (), **kwargs: Any) -> Any:
+    """Draw from a distribution.
+
+    x ~ p
+    """
+    ...
+
+def tfd_stddev(distribution: Any, **kwargs: Any) -> Any:
+    """Standard deviation of a distribution.
+
+    sqrt(Var[x]),   x ~ p
+    """
+    ...
+
+def tfd_variance(distribution: Any, **kwargs: Any) -> Any:
+    """Variance of a distribution.
+
+    Var[x] = E[(x - E[x])^2],   x ~ p
+    """
+    ...
+
+def training_history(history: Any) -> pd.DataFrame:
+    """The history of a training as a table.
+
+    loss = negative_log_likelihood + kl_divergence
     """
     ...
 
@@ -5543,39 +5544,39 @@ __all__ = [
     "layer_distribution_lambda",
     "layer_autoregressive",
     "layer_autoregressive_transform",
-    "callback_kl_history",
-    "callback_kl_annealing",
-    "as_deterministic",
     "as_bayesian",
-    "predict_draws",
-    "training_history",
+    "as_deterministic",
+    "as_inference_data",
+    "callback_kl_annealing",
+    "callback_kl_history",
+    "kl_divergence",
+    "log_likelihood",
+    "plot_bands",
+    "plot_posterior",
+    "plot_reliability",
+    "plot_training",
     "posterior_draws",
     "posterior_summary",
-    "as_inference_data",
-    "kl_divergence",
-    "scale_kl",
+    "predict_draws",
+    "predictive_scores",
+    "predictive_summary",
     "prune",
     "pruning_curve",
-    "log_likelihood",
-    "predictive_scores",
     "reliability_curve",
     "reseed",
-    "predictive_summary",
-    "plot_bands",
-    "plot_reliability",
-    "plot_posterior",
-    "plot_training",
-    "tfd_sample",
+    "scale_kl",
+    "tfd_cdf",
+    "tfd_entropy",
     "tfd_kl_divergence",
     "tfd_log_prob",
-    "tfd_prob",
-    "tfd_cdf",
-    "tfd_quantile",
     "tfd_mean",
-    "tfd_variance",
-    "tfd_stddev",
     "tfd_mode",
-    "tfd_entropy",
+    "tfd_prob",
+    "tfd_quantile",
+    "tfd_sample",
+    "tfd_stddev",
+    "tfd_variance",
+    "training_history",
     "tfd_normal",
     "tfd_student_t",
     "tfd_deterministic",

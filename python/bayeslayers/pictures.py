@@ -20,7 +20,7 @@ try:
     from matplotlib.figure import Figure
 except ImportError:
     # Only to name the types of arguments: a picture says what is missing.
-    Axes = Figure = Any
+    Axes = Figure = Any  # type: ignore[misc, assignment]
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 BLUE, SKY, ORANGE, GREEN, PURPLE, BLACK = (

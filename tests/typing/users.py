@@ -136,6 +136,9 @@ assert_type(summary, pd.DataFrame)
 assert_type(kl_divergence(model).total, float)
 plot_bands(summary, x=array).set_title("Bands")
 predict_draws(model, [array, array])
+predict_draws(model, {"a": array, "b": array})
+predict_draws(model, (batch for batch in [array, array]))
+predict_draws(model, pd.DataFrame({"a": [1.0]}))
 predict_draws(model, array, draw=10)  # type: ignore[call-arg]
 predict_draws(model, array, draws="10")  # type: ignore[arg-type]
 predict_draws(model)  # type: ignore[call-arg]

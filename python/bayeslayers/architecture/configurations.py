@@ -90,7 +90,7 @@ class Configurations:
         finally:
             _current.reset(token)
             for layer in self._lent:
-                vars(layer).pop("get_config", None)
+                layer.__dict__.pop("get_config", None)
             # Its owner holds this object, and is to go as soon as nobody needs it.
             del self._clone
 
@@ -120,7 +120,7 @@ class Configurations:
         clone = self._clone(value)
         if not isinstance(clone, keras.Model):
             # `Bidirectional` makes its layers anew, by the configuration of those that it is given.
-            vars(clone)["get_config"] = functools.partial(self.configuration, clone)
+            clone.__dict__["get_config"] = functools.partial(self.configuration, clone)
             self._lent.append(clone)
         return clone
 
@@ -133,7 +133,7 @@ class Configurations:
         attributes = {name: value for name, value in vars(layer).items() if name != "get_config"}
         if not isinstance(layer, (keras.Sequential, keras.Function)):
             attributes = {n: self._standing(value, doubles) for n, value in attributes.items()}
-        vars(double).update(attributes)
+        double.__dict__.update(attributes)
         return double
 
     def _standing(self, value: Any, doubles: dict[int, keras.Layer]) -> Any:
@@ -149,9 +149,9 @@ class Configurations:
     def _double_within(self, layer: keras.Layer, doubles: dict[int, keras.Layer]) -> keras.Layer:
         """Return the double of a layer that another one holds, whose configuration is a key."""
         double = self._double_with(layer, doubles)
-        vars(double)["get_config"] = Kept(layer).get_config
+        double.__dict__["get_config"] = Kept(layer).get_config
         for name in ("get_build_config", "get_compile_config"):
-            vars(double)[name] = lambda: None
+            double.__dict__[name] = lambda: None
         return double
 
     def _serialized(self, config: dict[str, Any]) -> dict[str, Any]:

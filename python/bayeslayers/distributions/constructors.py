@@ -230,17 +230,17 @@ def constructor(name: str) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = name
     function.__module__ = "bayeslayers"
-    function.__signature__ = signature
+    vars(function)["__signature__"] = signature
     page = function_page(_documentation(name, spec), name, signature, DISTRIBUTION_ARGUMENTS)
     return documented(page, function)
 
 
-def _class(path: str) -> type:
+def _class(path: str) -> Any:
     module, name = path.split(".")
     return getattr(getattr(distribution_library(), module), name)
 
 
-def _signature(target: type, former: Former | None) -> inspect.Signature:
+def _signature(target: Any, former: Former | None) -> inspect.Signature:
     # Of `__init__`, as some classes have a `__new__` that takes anything.
     _, *parameters = inspect.signature(target.__init__).parameters.values()
     parameters = [

@@ -149,7 +149,9 @@ def ask(distribution: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         ArgumentError: If it will not be a distribution.
     """
     _checked("distribution", distribution)
-    signature = inspect.signature(distribution_method(method))
+    of_all = distribution_method(method)
+    assert of_all is not None  # of all names in `_METHODS`
+    signature = inspect.signature(of_all)
     bound = signature.bind(distribution, *args, **kwargs).arguments
     arguments = {**bound, **bound.pop("kwargs", {})}
     operands = [arguments.pop("self")]

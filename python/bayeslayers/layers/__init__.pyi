@@ -41,7 +41,6 @@ class Conv1DFlipout(convolution.Conv1DFlipout):
     padding: str
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -117,7 +116,6 @@ class Conv2DFlipout(convolution.Conv2DFlipout):
     padding: str
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -193,7 +191,6 @@ class Conv3DFlipout(convolution.Conv3DFlipout):
     padding: str
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -269,7 +266,6 @@ class Conv1DReparameterization(convolution.Conv1DReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -345,7 +341,6 @@ class Conv2DReparameterization(convolution.Conv2DReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -421,7 +416,6 @@ class Conv3DReparameterization(convolution.Conv3DReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -497,7 +491,6 @@ class Conv1DLocalReparameterization(convolution.Conv1DLocalReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -573,7 +566,6 @@ class Conv2DLocalReparameterization(convolution.Conv2DLocalReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -649,7 +641,6 @@ class Conv3DLocalReparameterization(convolution.Conv3DLocalReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -726,7 +717,6 @@ class Conv1DTransposeFlipout(convolution.Conv1DTransposeFlipout):
     output_padding: int | tuple[int, ...] | None
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -802,7 +792,6 @@ class Conv2DTransposeFlipout(convolution.Conv2DTransposeFlipout):
     output_padding: int | tuple[int, ...] | None
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -878,7 +867,6 @@ class Conv3DTransposeFlipout(convolution.Conv3DTransposeFlipout):
     output_padding: int | tuple[int, ...] | None
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -954,7 +942,6 @@ class Conv1DTransposeReparameterization(convolution.Conv1DTransposeReparameteriz
     output_padding: int | tuple[int, ...] | None
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1030,7 +1017,6 @@ class Conv2DTransposeReparameterization(convolution.Conv2DTransposeReparameteriz
     output_padding: int | tuple[int, ...] | None
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1106,7 +1092,6 @@ class Conv3DTransposeReparameterization(convolution.Conv3DTransposeReparameteriz
     output_padding: int | tuple[int, ...] | None
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1181,7 +1166,6 @@ class DepthwiseConv1DFlipout(convolution.DepthwiseConv1DFlipout):
     depth_multiplier: int
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1255,7 +1239,6 @@ class DepthwiseConv2DFlipout(convolution.DepthwiseConv2DFlipout):
     depth_multiplier: int
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1329,7 +1312,6 @@ class DepthwiseConv1DReparameterization(convolution.DepthwiseConv1DReparameteriz
     depth_multiplier: int
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1403,7 +1385,6 @@ class DepthwiseConv2DReparameterization(convolution.DepthwiseConv2DReparameteriz
     depth_multiplier: int
     data_format: str
     dilation_rate: int | tuple[int, ...]
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1480,7 +1461,6 @@ class SeparableConv1DFlipout(convolution.SeparableConv1DFlipout):
     data_format: str
     dilation_rate: int | tuple[int, ...]
     depth_multiplier: int
-    activation: str | Callable[..., Any] | None
     depthwise_posterior_fn: Callable[..., Any]
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
     depthwise_prior_fn: Callable[..., Any] | None
@@ -1578,7 +1558,6 @@ class SeparableConv2DFlipout(convolution.SeparableConv2DFlipout):
     data_format: str
     dilation_rate: int | tuple[int, ...]
     depth_multiplier: int
-    activation: str | Callable[..., Any] | None
     depthwise_posterior_fn: Callable[..., Any]
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
     depthwise_prior_fn: Callable[..., Any] | None
@@ -1676,7 +1655,6 @@ class SeparableConv1DReparameterization(convolution.SeparableConv1DReparameteriz
     data_format: str
     dilation_rate: int | tuple[int, ...]
     depth_multiplier: int
-    activation: str | Callable[..., Any] | None
     depthwise_posterior_fn: Callable[..., Any]
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
     depthwise_prior_fn: Callable[..., Any] | None
@@ -1774,7 +1752,6 @@ class SeparableConv2DReparameterization(convolution.SeparableConv2DReparameteriz
     data_format: str
     dilation_rate: int | tuple[int, ...]
     depth_multiplier: int
-    activation: str | Callable[..., Any] | None
     depthwise_posterior_fn: Callable[..., Any]
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
     depthwise_prior_fn: Callable[..., Any] | None
@@ -1864,7 +1841,6 @@ class DenseFlipout(dense.DenseFlipout):
     """
 
     units: int
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1928,7 +1904,6 @@ class DenseReparameterization(dense.DenseReparameterization):
     """
 
     units: int
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1992,7 +1967,6 @@ class DenseLocalReparameterization(dense.DenseLocalReparameterization):
     """
 
     units: int
-    activation: str | Callable[..., Any] | None
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from numpy.typing import ArrayLike
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import verb
 from bayeslayers.predictive.evaluation import Evaluation
+from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.predictive.outputs import OutputKind, Outputs, listed
 from bayeslayers.predictive.results import all_draws
 
@@ -19,7 +19,7 @@ _KINDS = ("mean", "sample")
 @verb(r_result="as_predictive_draws")
 def predict_draws(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     draws: int = 100,
     kind: str = "mean",
     batch_size: int | None = None,

@@ -20,6 +20,7 @@ from bayeslayers.predictive.classes import (
     likelihood_of_classes,
 )
 from bayeslayers.predictive.evaluation import Block, Evaluation
+from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.predictive.kinds import check_noise, kind_of_output
 from bayeslayers.predictive.results import Results
 
@@ -27,7 +28,7 @@ from bayeslayers.predictive.results import Results
 @verb()
 def as_inference_data(
     model: keras.Model,
-    x: ArrayLike | None = None,
+    x: ModelInputs | None = None,
     y: ArrayLike | None = None,
     draws: int = 1000,
     outputs: str = "auto",
@@ -117,10 +118,10 @@ def _outcome_groups(
         else:
             log_p = class_log_probabilities(kind, block.values[-1])
             outcomes = block.values[0] if selected.is_distribution else _drawn(log_p, numbers)
-            likelihood = [likelihood_of_classes(log_p, block.y)] if has_targets else []
+            likelihood = [likelihood_of_classes(log_p, block.observed)] if has_targets else []
         results.add(Block(block.start, block.size, [outcomes, *likelihood], None))
         if has_targets:
-            observed.append(block.y)
+            observed.append(block.observed)
 
     evaluation.reduce([(selected.place, name) for name in wanted], add, targets, in_pieces=False)
     groups = ("posterior_predictive", "log_likelihood")

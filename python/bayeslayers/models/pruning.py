@@ -18,7 +18,7 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import verb
 from bayeslayers.models.conversion import as_deterministic
 from bayeslayers.predictive.evaluation import Block, Evaluation
-from bayeslayers.predictive.inputs import Inputs, repeatable
+from bayeslayers.predictive.inputs import Inputs, ModelInputs, repeatable
 from bayeslayers.predictive.outputs import OutputKind
 from bayeslayers.predictive.results import Results
 from bayeslayers.predictive.targets import Targets
@@ -87,7 +87,7 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
 @verb(r_result="as_data_frame")
 def pruning_curve(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     y: ArrayLike | None,
     metric: str,
     shares: tuple[float, ...] = SHARES,
@@ -175,7 +175,7 @@ def _observed_and_mean(
 
     def add(block: Block) -> None:
         means.add(block)
-        observed.append(block.y)
+        observed.append(block.observed)
 
     evaluation.reduce([(output.place, "mean")], add, targets, in_pieces=False)
     return np.concatenate(observed), means.values()[0][0]

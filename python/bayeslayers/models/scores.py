@@ -21,6 +21,7 @@ from bayeslayers.predictive.class_scores import (
 )
 from bayeslayers.predictive.classes import check_labels, likelihood_of_classes
 from bayeslayers.predictive.evaluation import Block, Evaluation
+from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.predictive.kinds import check_noise, kind_of_output
 from bayeslayers.predictive.results import Results
 from bayeslayers.predictive.value_scores import score_outcomes, scores_of_values
@@ -53,7 +54,7 @@ _LOGITS = (
 @verb(notes=(_LOGITS,))
 def log_likelihood(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 100,
     outputs: str = "auto",
@@ -110,7 +111,7 @@ def log_likelihood(
     results = Results(evaluation.draws, evaluation.inputs.count)
 
     def add_likelihood(block: Block, log_p: np.ndarray) -> None:
-        likelihood = likelihood_of_classes(log_p, block.y)
+        likelihood = likelihood_of_classes(log_p, block.observed)
         results.add(Block(block.start, block.size, [likelihood], None))
 
     if kind == "values":
@@ -126,7 +127,7 @@ def log_likelihood(
 @verb(notes=(_INTERVAL, _LOGITS, _MEMORY), r_result="as_scores")
 def predictive_scores(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 1000,
     levels: tuple[float, ...] = LEVELS,
@@ -213,7 +214,7 @@ def predictive_scores(
 @verb(notes=(_INTERVAL, _MEMORY), r_result="as_reliability")
 def reliability_curve(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 1000,
     outputs: str = "auto",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import keras
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import verb
 from bayeslayers.predictive.classes import CLASSES, class_log_probabilities
 from bayeslayers.predictive.evaluation import Block, Evaluation
+from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.predictive.kinds import check_order, kind_of_output
 from bayeslayers.predictive.summaries import summarise_classes, summarise_values
 
@@ -17,7 +17,7 @@ from bayeslayers.predictive.summaries import summarise_classes, summarise_values
 @verb(r_result="as_summary")
 def predictive_summary(
     model: keras.Model,
-    x: ArrayLike,
+    x: ModelInputs,
     draws: int = 1000,
     probs: tuple[float, ...] = (0.05, 0.95),
     outputs: str = "auto",

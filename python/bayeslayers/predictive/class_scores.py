@@ -38,7 +38,7 @@ def mean_probabilities(
     """Return the log of the classes' mean probabilities, (n, classes), and each example's class."""
 
     def average(block: Block, log_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return log_mean_exp(log_p), as_labels(block.y, log_p.shape[-1])
+        return log_mean_exp(log_p), as_labels(block.observed, log_p.shape[-1])
 
     parts = reduce_classes(evaluation, output, kind, y, average)
     log_p, labels = (np.concatenate(part) for part in zip(*parts, strict=True))

@@ -62,6 +62,12 @@ class Block:
     values: list[np.ndarray]
     y: np.ndarray | None
 
+    @property
+    def observed(self) -> np.ndarray:
+        """The targets, where there are any."""
+        assert self.y is not None
+        return self.y
+
     def pieces(self) -> Iterator[Block]:
         """Yield the block piece by piece, so that little is summarised at once."""
         widest = max(value[:, :1].size for value in self.values)
@@ -227,7 +233,7 @@ def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
     if name == "sample":
         return backend.sample_with(output, seed)
     over_classes = backend.class_distribution(output)
-    if name == "classes":
+    if over_classes is not None and name == "classes":
         return over_classes.parameter()
     if name == "mean" and over_classes is not None and over_classes.outcome == "numbers":
         # Numbers of classes have no mean.

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from bayeslayers import backend
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 
+ModelInputs = ArrayLike | Mapping[str, Any] | Iterable[Any] | keras.utils.PyDataset
+"""What `predict()` takes: arrays, alone or in a list or dictionary, or batches of them."""
+
 _RULE = (
     "must be what `predict()` takes: an array, a tensor or a data frame, a list or dictionary of "
     "them with as many examples each, or a dataset, a `PyDataset` or a generator of batches of them"
 )
-FAILURES = (
+FAILURES: tuple[type[Exception], ...] = (
     TypeError,
     ValueError,
     IndexError,
@@ -103,8 +107,9 @@ class BatchStream:
         first = next(remaining, None)
         if first is None:
             raise ArgumentError("x", "must hold at least one batch", {"x": described(source)})
-        self.first = first
-        self._all = itertools.chain([first], remaining)
+        # A `Batch`, until the batches are taken.
+        self.first: Any = first
+        self._all: Iterator[Batch] = itertools.chain([first], remaining)
 
     def steps(self, size: int | None) -> int | None:
         """Return how many batches there are, if that is known."""

@@ -192,7 +192,7 @@ def _kind(place: int, name: str | None, output: Any) -> OutputKind:
 def _kind_over_classes(kind: OutputKind, over_classes: ClassDistribution) -> OutputKind:
     """Return the kind of an output that is a distribution over classes."""
     batch = _sizes(over_classes.batch_shape)
-    is_one = batch is not None and None not in batch[1:] and math.prod(batch[1:]) == 1
+    is_one = batch is not None and all(size == 1 for size in batch[1:])
     made_from = "logits" if over_classes.is_logits else "probabilities"
     has_numbers = over_classes.outcome != "columns"
     return dataclasses.replace(

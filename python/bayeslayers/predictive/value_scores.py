@@ -73,7 +73,7 @@ def score_outcomes(
 
     def score_block(block: Block) -> dict[str, np.ndarray]:
         means, samples, log_prob = (values.astype("float64") for values in block.values)
-        observed = block.y.astype("float64").reshape(samples.shape[1:])
+        observed = block.observed.astype("float64").reshape(samples.shape[1:])
         outcomes = Outcomes(observed, samples, means, log_prob)
         return {
             "y": observed,

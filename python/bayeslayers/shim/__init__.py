@@ -146,7 +146,7 @@ def linear_predictors(model: Any, x: Any, output: Any, **settings: Any) -> np.nd
         output: Name or place of one of several outputs, or `None`.
         settings: The other arguments of `predict_draws()`.
     """
-    inputs = as_inputs(x)
+    inputs: Any = as_inputs(x)
     predictor = LinearPredictor(model, outputs_of(model, inputs), output)
     return predict_draws(predictor, inputs, **settings)
 
@@ -161,7 +161,7 @@ def outcomes(model: Any, x: Any, output: Any, *, in_order: bool, **settings: Any
         in_order: Whether outcomes must have an order, as intervals need it.
         settings: The other arguments of `predict_draws()`.
     """
-    inputs = as_inputs(x)
+    inputs: Any = as_inputs(x)
     outputs = outputs_of(model, inputs)
     asked = outputs.kinds if output is None else (outputs.select(output),)
     _check_outcomes(model, outputs, asked, in_order=in_order)
@@ -187,7 +187,7 @@ def predictive_errors(model: Any, x: Any, y: Any, output: Any, **settings: Any) 
 
     def subtract(block: Block) -> None:
         outcomes = block.values[0].astype("float64")
-        observed = block.y.astype("float64").reshape(outcomes.shape[1:])
+        observed = block.observed.astype("float64").reshape(outcomes.shape[1:])
         results.add(Block(block.start, block.size, [observed - outcomes], None))
 
     # The log density is asked for because it takes targets of the outcome's shape alone.
@@ -216,5 +216,5 @@ def _check_outcomes(
     if not set(asked) <= set(kinds):
         order = " with outcomes in an order, as classes have no intervals" if in_order else ""
         rule = f"must be the name or the place of a distribution{order}{listed(kinds)}"
-        received = asked[0].name if len(asked) == 1 else None
-        raise ArgumentError("output", rule, {"output": received})
+        name = asked[0].name if len(asked) == 1 else None
+        raise ArgumentError("output", rule, {"output": name})

@@ -57,7 +57,7 @@ class LinearPredictor(HeldLayers):
         last = _without_activation(layer)
         # Past Keras, which would take over the layers: a layer's place among those of the model
         # tells its weights in a draw from those of others, and must stay.
-        vars(self).update(
+        self.__dict__.update(
             before=keras.Model(model.inputs, inputs),
             last=last,
             held_layers=[last if each is layer else each for each in all_layers(model)],
@@ -90,7 +90,7 @@ def _last_linear_map(model: keras.Model, outputs: Outputs, output: Any) -> tuple
 
 def _step_back(tensor: Any) -> tuple[Any, list[Any]]:
     """Return what a symbolic tensor comes from: a layer or another operation, and its inputs."""
-    operation, _ = operation_behind(tensor)
+    operation, _ = operation_behind(tensor) or (None, 0)
     return operation, inputs_behind(tensor)
 
 
