@@ -82,8 +82,8 @@ def roxygen(page: Page) -> Iterator[str]:
         yield from (paragraph, "")
     for name in pages.named(page.signature):
         yield f"@param {name} {page.arguments[name].prose}"
-    if page.further:
-        yield f"@param ... {page.further}"
+    if page.others:
+        yield f"@param ... {page.others}"
     yield f"@returns {page.returns}"
     yield "@section Errors:"
     yield " ".join(page.raises.values())

@@ -1,6 +1,6 @@
 """Docstrings are taken apart as they are written, and made whole for both languages."""
 
-import importlib.util
+import importlib
 import inspect
 import re
 import typing
@@ -13,6 +13,7 @@ from bayeslayers.contract.arguments import Argument
 from bayeslayers.contract.docstrings import Docstring, parse
 from bayeslayers.contract.functions import PUBLIC, verb
 from bayeslayers.contract.references import REFERENCES
+from bayeslayers.distributions.constructors import CONSTRUCTORS
 
 FUNCTIONS = [name for name in bayeslayers.__all__ if inspect.isroutine(getattr(bayeslayers, name))]
 
@@ -240,7 +241,8 @@ def test_the_registry_holds_the_public_functions():
 def test_the_types_of_a_public_function_can_be_read(name):
     function = getattr(bayeslayers, name)
     hints = typing.get_type_hints(function)
-    if name in PUBLIC:
+    # Those of TensorFlow Probability's constructors have no types.
+    if name not in CONSTRUCTORS:
         assert hints.keys() == {*inspect.signature(function).parameters, "return"}
 
 
@@ -255,12 +257,10 @@ def test_the_documentation_is_in_words_and_names_every_argument(name):
     assert named == [argument.split("=")[0] for argument in of_signature]
 
 
-def test_every_phrase_that_r_says_in_its_own_words_is_in_a_page():
-    path = Path(__file__).parents[2] / "tools" / "generate_r.py"
-    spec = importlib.util.spec_from_file_location("generate_r", path)
-    generate_r = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate_r)
+def test_every_phrase_that_r_says_in_its_own_words_is_in_a_page(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "tools")
+    phrases = importlib.import_module("generate_r").PHRASES
     pages = [getattr(bayeslayers, name) for name in FUNCTIONS]
     text = " ".join(inspect.getdoc(function) for function in pages)
-    unused = [phrase for phrase in generate_r.PHRASES if phrase not in " ".join(text.split())]
+    unused = [phrase for phrase in phrases if phrase not in " ".join(text.split())]
     assert not unused

@@ -57,7 +57,7 @@ class Page:
         title: One line.
         formula: What is computed; empty where there is nothing to write down.
         details: Paragraphs.
-        further: The arguments that come through `**kwargs`; empty where there are none.
+        others: The arguments that come through `**kwargs`; empty where there are none.
         returns: What comes back.
         raises: When an error is raised, by its class in Python.
         python_example: Lines of a Python session, with their output.
@@ -73,7 +73,7 @@ class Page:
     title: str = ""
     formula: str = ""
     details: tuple[str, ...] = ()
-    further: str = ""
+    others: str = ""
     returns: str = ""
     raises: Mapping[str, str] = field(default_factory=dict)
     python_example: str = ""
@@ -111,7 +111,7 @@ def layer_page(layer_class: type, parts: Mapping[str, Any]) -> Page:
         "name": layer_class.function_name,
         "signature": signature,
         "arguments": arguments,
-        "further": " ".join(f"`{name}`: {arguments[name].prose}" for name in unnamed),
+        "others": " ".join(f"`{name}`: {arguments[name].prose}" for name in unnamed),
         "returns": _LAYER_RETURNS,
         "raises": {"ArgumentError": _LAYER_RAISES},
         "python_example": _PYTHON_EXAMPLE.format(**example),
@@ -149,13 +149,13 @@ def function_page(
     arguments = {each: table.get(each, Argument("")) for each in names}
     for each, prose in written.arguments.items():
         arguments[each] = replace(arguments[each], prose=prose)
-    further = arguments.pop("**kwargs").prose if _stars(signature) else ""
+    others = arguments.pop("**kwargs").prose if _stars(signature) else ""
     parts = {part: value for part, value in vars(written).items() if part != "arguments"}
     return Page(
         name=name,
         signature=signature,
         arguments=arguments,
-        further=further,
+        others=others,
         r_result=r_result,
         **parts,
     )
@@ -178,8 +178,8 @@ def docstring(page: Page) -> str | None:
     if not page.title:
         return None
     arguments = [f"{name}: {page.arguments[name].prose}" for name in named(page.signature)]
-    if page.further:
-        arguments.append(f"**kwargs: {page.further}")
+    if page.others:
+        arguments.append(f"**kwargs: {page.others}")
     parts = [
         f"{page.title}.",
         textwrap.indent(page.formula, _INDENT),
