@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from models import conv
 from oracles import normal_kl, parameters
 from posteriors import fixed_normal, fixed_value
 from scipy import stats
@@ -12,10 +13,6 @@ from tensorflow_probability import distributions as tfd
 
 from bayeslayers import ArgumentError, layer_conv_1d_flipout, tfd_kl_divergence
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
-
-
-def conv(**arguments):
-    return layer_conv_1d_flipout(filters=4, kernel_size=3, **arguments)
 
 
 def losses_of(layer, inputs):

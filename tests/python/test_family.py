@@ -19,7 +19,7 @@ from family import (
     random_normal,
     takes_vectors,
 )
-from keras.src.testing.test_case import TestCase
+from keras_contract import run_layer_test
 from oracles import normal_kl, parameters
 from posteriors import fixed_normal
 from tensorflow_probability import bijectors as tfb
@@ -111,7 +111,7 @@ def test_its_own_arguments_follow_the_keras_layer_of_the_same_name(row):
 def test_keras_layer_contract(row):
     geometry, whole_numbers = row.geometry, row.geometry.vocabulary is not None
     activation = {"activation": "tanh"} if geometry.applies_activation else {}
-    TestCase("run_layer_test").run_layer_test(
+    run_layer_test(
         row.layer_class,
         init_kwargs={**geometry.arguments, **random_bias(row), **activation},
         input_shape=(2, *geometry.example),

@@ -1,7 +1,7 @@
 """Keras's own contract test, which every layer of Keras passes."""
 
 import pytest
-from keras.src.testing.test_case import TestCase
+from keras_contract import run_layer_test
 
 from bayeslayers.layers import (
     Conv1DFlipout,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
     ids=["default", "causal", "groups", "regularised"],
 )
 def test_keras_layer_contract(arguments, output_shape, weights, losses):
-    TestCase("run_layer_test").run_layer_test(
+    run_layer_test(
         Conv1DFlipout,
         init_kwargs={"filters": 4, "kernel_size": 3, **arguments},
         input_shape=(2, 8, 2),
@@ -48,7 +48,7 @@ def test_keras_layer_contract(arguments, output_shape, weights, losses):
 
 
 def test_channels_first_passes_it_too():
-    TestCase("run_layer_test").run_layer_test(
+    run_layer_test(
         Conv1DFlipout,
         init_kwargs={"filters": 4, "kernel_size": 3, "data_format": "channels_first"},
         input_shape=(2, 2, 8),

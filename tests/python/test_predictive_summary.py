@@ -3,19 +3,16 @@
 import keras
 import numpy as np
 import pytest
+from models import X, linear
 from scipy import stats
 
 from bayeslayers import ArgumentError, predict_draws, predictive_summary, tfp
-from bayeslayers.layers import DenseFlipout, DistributionLambda
-
-X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
 
 
 def values(units=2, last=None):
-    model = keras.Sequential([keras.Input((3,)), DenseFlipout(units)])
+    """Return a model whose weights are wide: the summary shows it."""
+    model = linear(units, last)
     model.layers[0].trainable_variables[1].assign_add(np.full((3, units), 2.5))
-    if last is not None:
-        model.add(DistributionLambda(last))
     return model
 
 

@@ -7,6 +7,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from models import conv
 from oracles import convolve, parameters
 from posteriors import trainable_normal
 from processes import output_of
@@ -61,10 +62,6 @@ def named(distribution):
 def relu(distribution):
     """Stand for a function that shares its name with one of Keras, and nothing else."""
     return distribution.mean()
-
-
-def conv(**arguments):
-    return layer_conv_1d_flipout(filters=4, kernel_size=3, **arguments)
 
 
 def model_of(layer):
