@@ -465,7 +465,6 @@ def test_the_probabilities_of_an_autoregressive_distribution_sum_to_one(order):
 # As a Keras layer
 
 
-@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 @pytest.mark.parametrize(
     ("arguments", "weights", "fixed", "losses"),
     [

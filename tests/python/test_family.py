@@ -245,7 +245,6 @@ def test_the_gradient_of_the_mean_is_that_of_the_deterministic_layer(row, rng):
 
 
 @every()
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_saved_model_comes_back_to_the_bit(row, rng, tmp_path):
     inputs = row.geometry.inputs(rng)
     further = {**random_bias(row), **row.geometry.variations[0]}

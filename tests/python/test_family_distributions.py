@@ -260,9 +260,6 @@ def test_the_signature_is_the_ancestors(row):
 
 
 @every()
-@pytest.mark.filterwarnings(
-    "ignore:The model does not have any trainable weights", "ignore:`shuffle=True` was passed"
-)
 def test_keras_layer_contract(row):
     run_layer_test(
         FAMILY[row.name] if takes_tensors(row) else TransformOfTensors,

@@ -20,9 +20,6 @@ import bayeslayers
 from bayeslayers import ArgumentError, layer_conv_1d_flipout, layer_dense_flipout, scale_kl
 from bayeslayers.layers import FAMILY, default_mean_field_normal_fn
 
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 HARDLY_RANDOM = default_mean_field_normal_fn(
     untransformed_scale_initializer=keras.initializers.Constant(-50.0)
 )

@@ -13,8 +13,6 @@ from bayeslayers import ArgumentError, as_inference_data, log_likelihood, predic
 
 Y = np.array([0.3, -0.2, 1.4, 0.1])
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*ArviZ is undergoing:FutureWarning")
-
 
 def noisy():
     normal = lambda t: tfp.distributions.Normal(t, 0.7)  # noqa: E731

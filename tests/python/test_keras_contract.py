@@ -9,9 +9,6 @@ from bayeslayers.layers import (
     default_multivariate_normal_fn,
 )
 
-# The contract test trains on a generator.
-pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
-
 
 @pytest.mark.parametrize(
     ("arguments", "output_shape", "weights", "losses"),

@@ -11,9 +11,6 @@ from oracles import normal_kl, parameters
 from bayeslayers import kl_divergence, layer_conv_1d_flipout, layer_dense_flipout
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
 
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 def exact(layer, roles):
     return sum(normal_kl(*parameters(getattr(layer, f"{role}_posterior"))) for role in roles)

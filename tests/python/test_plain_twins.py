@@ -13,9 +13,6 @@ from posteriors import trainable_normal
 from bayeslayers import ArgumentError, as_bayesian, as_deterministic
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
 
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 NARROW = default_mean_field_normal_fn(
     untransformed_scale_initializer=keras.initializers.Constant(-50.0)
 )

@@ -13,9 +13,6 @@ from statistical import assert_normal_moments
 
 from bayeslayers import layer_dense_flipout, layer_dense_reparameterization
 
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 TRAINING = """
 import hashlib
 

@@ -20,9 +20,6 @@ from bayeslayers.layers import (
     default_multivariate_normal_fn,
 )
 
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 FUNCTION_ARGUMENTS = [
     f"{role}_{what}_fn"
     for role in ("kernel", "bias")
