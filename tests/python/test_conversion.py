@@ -22,17 +22,6 @@ def network():
     )
 
 
-@every()
-def test_every_layer_becomes_keras_s_own_with_the_posterior_means(row, rng):
-    inputs, layer = row.geometry.inputs(rng), row.layer()
-    plain = as_deterministic(row.geometry.model_of(layer))
-    assert type(plain.layers[-1]) is row.geometry.oracle
-    kernels = {role: getattr(layer, f"{role}_posterior").mean() for role in row.geometry.kernels}
-    bias = layer.bias_posterior.mean() if row.geometry.bias else None
-    expected = row.geometry.deterministic(inputs, kernels, bias)
-    np.testing.assert_allclose(plain(inputs), expected, rtol=1e-5, atol=1e-6)
-
-
 def test_architecture_and_other_weights_stay(rng):
     model = network()
     x = rng.normal(size=(6, 10, 3)).astype("float32")

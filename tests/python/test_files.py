@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from family import every
+from family import ROWS, every
 from keras_contract import unsafe_deserialization
 from oracles import parameters
 from statistical import assert_normal_moments
@@ -190,8 +190,6 @@ OTHERS = {
 
 
 def arguments_of(name):
-    from family import ROWS
-
     arguments = {row.name: row.geometry.arguments for row in ROWS} | OTHERS
     return arguments.get(name)
 
@@ -223,9 +221,16 @@ class Holder:
     __call__ = method
 
 
+def relu(*values, **further):
+    """Share the name with a function of Keras, and nothing else."""
+    return anything(*values, **further)
+
+
 FUNCTIONS = {
     "lambda": lambda *values, **further: 0.0 * anything(*values, **further),
     "named": anything,
+    "named as one of Keras": relu,
+    "builtin": print,
     "partial": functools.partial(anything),
     "method": Holder().method,
     "object": Holder(),
@@ -239,19 +244,34 @@ def test_what_could_not_be_found_again_is_refused_when_saving(name, argument):
         for other in set(OTHERS.get(name, {})) - {argument, "units", "shape", "params"}:
             # Of those that are functions, only the one in question is to be complained of.
             setattr(layer, other, None)
-        with pytest.raises(ArgumentError) as caught:
+        with pytest.raises(ArgumentError, match="must be a registered function") as caught:
             layer.get_config()
         assert caught.value.argument == argument, kind
+        assert argument in caught.value.received
         assert "register_keras_serializable" in caught.value.hint
         assert "save_weights" in caught.value.hint
 
 
+def planted(**values):
+    entry = {"module": "planted", "class_name": "Planted", "config": {}, "registered_name": None}
+    return {**entry, **values}
+
+
 PLANTED = {
-    "module": {"module": "planted", "class_name": "Planted", "config": {}, "registered_name": None},
-    "function": {"module": "os", "class_name": "function", "config": "system"},
+    "class": planted(),
+    "registered": planted(registered_name="planted>Planted"),
+    "function": planted(class_name="function", config="planted"),
+    "builtin": planted(class_name="function", config="planted", module="builtins"),
+    "os.system": {"module": "os", "class_name": "function", "config": "system"},
     "byte code": {
         "class_name": "__lambda__",
         "config": {"value": "4wAAAAA=", "defaults": None, "closure": None},
+    },
+    "inside": {
+        "module": "bayeslayers.distributions.makers",
+        "class_name": "MeanFieldNormal",
+        "config": {"loc_initializer": planted()},
+        "registered_name": "bayeslayers>MeanFieldNormal",
     },
 }
 
@@ -262,7 +282,7 @@ def test_functions_that_a_file_brings_along_are_refused(
     name, argument, is_unsafe, tmp_path, monkeypatch
 ):
     """Even for a user who has allowed Keras everything."""
-    (tmp_path / "planted.py").write_text("class Planted: pass\n")
+    (tmp_path / "planted.py").write_text("def planted(x): return x\nclass Planted: pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     with unsafe_deserialization() if is_unsafe else contextlib.nullcontext():
         for entry in PLANTED.values():

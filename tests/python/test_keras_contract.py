@@ -13,7 +13,6 @@ from bayeslayers.layers import (
 @pytest.mark.parametrize(
     ("arguments", "output_shape", "weights", "losses"),
     [
-        ({}, (2, 6, 4), 3, 1),
         (
             {
                 "padding": "causal",
@@ -28,7 +27,7 @@ from bayeslayers.layers import (
         ({"groups": 2, "dilation_rate": 2, "bias_posterior_fn": None}, (2, 4, 4), 2, 1),
         ({"activity_regularizer": "l2", "seed": 1, "kernel_prior_fn": None}, (2, 6, 4), 3, 1),
     ],
-    ids=["default", "causal", "groups", "regularised"],
+    ids=["causal", "groups", "regularised"],
 )
 def test_keras_layer_contract(arguments, output_shape, weights, losses):
     run_layer_test(

@@ -15,7 +15,7 @@ from bayeslayers import (
     reliability_curve,
     tfp,
 )
-from bayeslayers.layers import DenseFlipout, DistributionLambda
+from bayeslayers.layers import DistributionLambda
 
 Y = np.array([[0.3], [-0.2], [1.4], [0.1]])
 NOISE = 0.7
@@ -160,18 +160,6 @@ def test_the_reliability_of_classes_is_counted_in_bins():
         np.testing.assert_allclose(row["accuracy"], right[inside].mean())
     # Of three classes the most probable has at least a third: no row for the first bin.
     assert curve["lower"].min() == 0.25
-
-
-def test_two_classes_may_come_in_one_column():
-    keras.utils.set_random_seed(11)
-    bernoulli = lambda t: tfp.distributions.Bernoulli(logits=t)  # noqa: E731
-    model = keras.Sequential([keras.Input((3,)), DenseFlipout(1), DistributionLambda(bernoulli)])
-    y = np.array([0, 1, 1, 0])
-    found = scores(model, y=y, by="example", draws=100)
-    likelihood = log_likelihood(model, X, y, draws=100, seed=1, verbose=0)
-    np.testing.assert_allclose(
-        found["log_score"], np.log(np.exp(likelihood).mean(axis=0)), rtol=1e-4
-    )
 
 
 def test_a_model_without_noise_is_not_scored():
