@@ -57,15 +57,9 @@ loo.keras.src.models.model.Model <- function( # nolint: object_name, object_leng
     outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto",
     save_psis = FALSE, cores = getOption("mc.cores", 1), output = NULL) {
   call <- rlang::current_env()
-  check_newdata(missing(newdata), call)
-  rlang::check_dots_empty(call = call)
+  settings <- checked_settings(missing(newdata), call)
   check_true_or_false(save_psis, "save_psis", call)
-  settings <- list(
-    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose,
-    output = output
-  )
-  found <- log_likelihoods(x, newdata, y, settings, call, loo_spelling)
-  check_several_draws(found, draws, call)
+  found <- log_likelihoods_of_draws(x, newdata, y, settings, call)
   # The draws are independent.
   loo::loo(found, r_eff = rep(1, ncol(found)), save_psis = save_psis, cores = cores)
 }
@@ -77,20 +71,16 @@ waic.keras.src.models.model.Model <- function( # nolint: object_name, object_len
     x, newdata, y = NULL, draws = 1000, ...,
     outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
-  check_newdata(missing(newdata), call)
-  rlang::check_dots_empty(call = call)
-  settings <- list(
-    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose,
-    output = output
-  )
-  found <- log_likelihoods(x, newdata, y, settings, call, loo_spelling)
-  check_several_draws(found, draws, call)
+  settings <- checked_settings(missing(newdata), call)
+  found <- log_likelihoods_of_draws(x, newdata, y, settings, call)
   loo::waic(found)
 }
 
-check_several_draws <- function(found, draws, call) {
+log_likelihoods_of_draws <- function(x, newdata, y, settings, call) {
+  found <- log_likelihoods(x, newdata, y, settings, call, loo_spelling)
   rule <- "must be 2 or more, as both figures need the variance over the draws"
-  check_rule(nrow(found) > 1, "draws", draws, rule, call)
+  check_rule(nrow(found) > 1, "draws", settings$draws, rule, call)
+  found
 }
 
 # What the generics of loo call the core's arguments.

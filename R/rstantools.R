@@ -104,11 +104,7 @@ posterior_epred.keras.src.models.model.Model <- function( # nolint: object_name,
     object, newdata, draws = 1000, ...,
     batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
-  check_newdata(missing(newdata), call)
-  rlang::check_dots_empty(call = call)
-  settings <- list(
-    draws = draws, batch_size = batch_size, seed = seed, verbose = verbose, output = output
-  )
+  settings <- checked_settings(missing(newdata), call)
   by_example(means(object, newdata, settings, call))
 }
 
@@ -119,11 +115,7 @@ posterior_predict.keras.src.models.model.Model <- function( # nolint: object_nam
     object, newdata, draws = 1000, ...,
     batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
-  check_newdata(missing(newdata), call)
-  rlang::check_dots_empty(call = call)
-  settings <- list(
-    draws = draws, batch_size = batch_size, seed = seed, verbose = verbose, output = output
-  )
+  settings <- checked_settings(missing(newdata), call)
   by_example(outcomes(object, newdata, in_order = FALSE, settings, call))
 }
 
@@ -135,11 +127,7 @@ posterior_linpred.keras.src.models.model.Model <- function( # nolint: object_nam
     batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
   check_true_or_false(transform, "transform", call)
-  check_newdata(missing(newdata), call)
-  rlang::check_dots_empty(call = call)
-  settings <- list(
-    draws = draws, batch_size = batch_size, seed = seed, verbose = verbose, output = output
-  )
+  settings <- checked_settings(missing(newdata), call)
   if (transform) {
     return(by_example(means(object, newdata, settings, call)))
   }
@@ -154,12 +142,8 @@ predictive_error.keras.src.models.model.Model <- function( # nolint: object_name
     object, newdata, y = NULL, draws = 1000, ...,
     batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
-  check_newdata(missing(newdata), call)
-  rlang::check_dots_empty(call = call)
-  arguments <- list(
-    model = object, x = newdata, y = y, draws = draws,
-    batch_size = batch_size, seed = seed, verbose = verbose, output = output
-  )
+  settings <- checked_settings(missing(newdata), call)
+  arguments <- c(list(model = object, x = newdata, y = y), settings)
   by_example(call_python(core(call)$shim$predictive_errors, arguments, call, generics_spelling))
 }
 
@@ -182,12 +166,8 @@ predictive_interval.keras.src.models.model.Model <- function( # nolint: object_n
     object, newdata, prob = 0.9, draws = 1000, ...,
     batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
-  check_newdata(missing(newdata), call)
-  rlang::check_dots_empty(call = call)
+  settings <- checked_settings(missing(newdata), call)
   check_inner_probability(prob, call)
-  settings <- list(
-    draws = draws, batch_size = batch_size, seed = seed, verbose = verbose, output = output
-  )
   drawn <- by_example(outcomes(object, newdata, in_order = TRUE, settings, call))
   central_intervals(drawn, prob)
 }
@@ -199,12 +179,7 @@ log_lik.keras.src.models.model.Model <- function( # nolint: object_name, object_
     object, newdata, y = NULL, draws = 1000, ...,
     outputs = "auto", batch_size = NULL, seed = NULL, verbose = "auto", output = NULL) {
   call <- rlang::current_env()
-  check_newdata(missing(newdata), call)
-  rlang::check_dots_empty(call = call)
-  settings <- list(
-    draws = draws, outputs = outputs, batch_size = batch_size, seed = seed, verbose = verbose,
-    output = output
-  )
+  settings <- checked_settings(missing(newdata), call)
   log_likelihoods(object, newdata, y, settings, call, generics_spelling)
 }
 
@@ -226,8 +201,9 @@ log_likelihoods <- function(model, newdata, y, settings, call, spelling) {
   call_python(core(call)$log_likelihood, arguments, call, spelling)
 }
 
-check_newdata <- function(is_missing, call) {
-  if (is_missing) {
+# Checks what all generics that need inputs check, and returns what the core is sent as it is.
+checked_settings <- function(is_without_newdata, call) {
+  if (is_without_newdata) {
     cli::cli_abort(
       "{.arg newdata} must be given: the inputs, as a Keras model keeps no data of its training.",
       call = call,
@@ -235,8 +211,10 @@ check_newdata <- function(is_missing, call) {
       argument = "newdata"
     )
   }
+  rlang::check_dots_empty(env = call, call = call)
+  settings <- c("draws", "outputs", "batch_size", "seed", "verbose", "output")
+  mget(intersect(settings, names(call)), envir = call)
 }
-
 
 check_inner_probability <- function(prob, call) {
   is_fine <- is.numeric(prob) && length(prob) == 1 && !is.na(prob) && prob > 0 && prob < 1

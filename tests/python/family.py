@@ -103,6 +103,11 @@ class Geometry:
             return rng.integers(0, self.vocabulary, size=(batch, *self.example)).astype("int32")
         return rng.normal(size=(batch, *self.example)).astype("float32")
 
+    def model_of(self, *layers):
+        """Return a model that takes the inputs of this geometry."""
+        dtype = "float32" if self.vocabulary is None else "int32"
+        return keras.Sequential([keras.Input(self.example, dtype=dtype), *layers])
+
     def constant_inputs(self, rng, batch=BATCH):
         """Return inputs that are the same for all examples and at all positions."""
         if self.vocabulary is not None:
@@ -169,6 +174,10 @@ class Row:
     @property
     def layer_class(self):
         return bayeslayers.layers.FAMILY[self.name]
+
+    def model(self, **further):
+        """Make a model of this layer alone."""
+        return self.geometry.model_of(self.layer(**further))
 
     def layer(self, **further):
         """Make the layer by its function."""

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras.src.testing.test_case import TestCase
+from keras_contract import run_layer_test
 from scipy import stats
 from statistical import ERROR_RATE, assert_normal_moments
 
@@ -465,7 +465,6 @@ def test_the_probabilities_of_an_autoregressive_distribution_sum_to_one(order):
 # As a Keras layer
 
 
-@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 @pytest.mark.parametrize(
     ("arguments", "weights", "fixed", "losses"),
     [
@@ -478,7 +477,7 @@ def test_the_probabilities_of_an_autoregressive_distribution_sum_to_one(order):
     ids=["linear", "deep", "random", "regularised", "explicit"],
 )
 def test_keras_layer_contract(arguments, weights, fixed, losses):
-    TestCase("run_layer_test").run_layer_test(
+    run_layer_test(
         AutoregressiveNetwork,
         init_kwargs={"params": 2, **arguments},
         input_shape=(4, 3),

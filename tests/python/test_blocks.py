@@ -86,7 +86,6 @@ def test_blocks_are_summarised_in_pieces(monkeypatch):
     pd.testing.assert_frame_equal(predictive_scores(model, X, Y, **arguments), scores)
 
 
-@pytest.mark.filterwarnings("ignore:.*ArviZ is undergoing:FutureWarning")
 def test_classes_for_arviz_do_not_depend_on_batches():
     found = [
         as_inference_data(

@@ -4,9 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from family import ROWS
+from family import every
 
-import bayeslayers
 from bayeslayers import ArgumentError, as_bayesian, as_deterministic, kl_divergence
 from bayeslayers.layers import Conv1DFlipout, DenseFlipout, DenseReparameterization
 
@@ -21,19 +20,6 @@ def network():
             DenseFlipout(2, bias_posterior_fn=None),
         ]
     )
-
-
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.function) for row in ROWS])
-def test_every_layer_becomes_keras_s_own_with_the_posterior_means(row, rng):
-    inputs = row.geometry.inputs(rng)
-    layer = getattr(bayeslayers, row.function)(**row.geometry.arguments)
-    model = keras.Sequential([keras.Input(inputs.shape[1:], dtype=inputs.dtype.name), layer])
-    plain = as_deterministic(model)
-    assert type(plain.layers[-1]) is row.geometry.oracle
-    kernels = {role: getattr(layer, f"{role}_posterior").mean() for role in row.geometry.kernels}
-    bias = layer.bias_posterior.mean() if row.geometry.bias else None
-    expected = row.geometry.deterministic(inputs, kernels, bias)
-    np.testing.assert_allclose(plain(inputs), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_architecture_and_other_weights_stay(rng):
@@ -132,11 +118,11 @@ ESTIMATORS = {
 }
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.function) for row in ROWS])
+@every()
 def test_every_layer_of_keras_becomes_ours_and_moped_starts_from_its_outputs(row, rng):
     inputs = row.geometry.inputs(rng)
     layer = row.geometry.oracle(**row.geometry.arguments)
-    plain = keras.Sequential([keras.Input(inputs.shape[1:], dtype=inputs.dtype.name), layer])
+    plain = row.geometry.model_of(layer)
     layer.set_weights([rng.normal(size=w.shape) for w in layer.weights])
     estimator = ESTIMATORS[row.estimator]
     model = as_bayesian(plain, estimator, moped=True, delta=1e-6)

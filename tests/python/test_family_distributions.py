@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
-from keras.src.testing.test_case import TestCase
+from keras_contract import run_layer_test
 from posteriors import fixed_normal
 from statistical import assert_same_distribution, draws
 from tensorflow_probability import distributions as tfd
@@ -260,11 +260,8 @@ def test_the_signature_is_the_ancestors(row):
 
 
 @every()
-@pytest.mark.filterwarnings(
-    "ignore:The model does not have any trainable weights", "ignore:`shuffle=True` was passed"
-)
 def test_keras_layer_contract(row):
-    TestCase("run_layer_test").run_layer_test(
+    run_layer_test(
         FAMILY[row.name] if takes_tensors(row) else TransformOfTensors,
         init_kwargs=row.arguments(),
         input_shape=row.inputs,

@@ -1,5 +1,6 @@
 """Files of every layer: what is in them comes back, is served, or is refused with its reason."""
 
+import contextlib
 import functools
 import json
 import subprocess
@@ -10,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from family import every
+from family import ROWS, every
+from keras_contract import unsafe_deserialization
 from oracles import parameters
 from statistical import assert_normal_moments
 
@@ -18,16 +20,9 @@ import bayeslayers
 from bayeslayers import ArgumentError, layer_conv_1d_flipout, layer_dense_flipout, scale_kl
 from bayeslayers.layers import FAMILY, default_mean_field_normal_fn
 
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 HARDLY_RANDOM = default_mean_field_normal_fn(
     untransformed_scale_initializer=keras.initializers.Constant(-50.0)
 )
-
-
-def model_of(row, **further):
-    return keras.Sequential([keras.Input(row.geometry.example), row.layer(**further)])
 
 
 def served(model, path, inputs, calls):
@@ -40,14 +35,14 @@ def served(model, path, inputs, calls):
 def test_an_exported_model_serves_what_the_model_gives(row, rng, tmp_path):
     inputs = row.geometry.inputs(rng)
     posteriors = {f"{role}_posterior_fn": HARDLY_RANDOM for role in row.geometry.roles}
-    model = model_of(row, **posteriors)
+    model = row.model(**posteriors)
     (outputs,) = served(model, tmp_path / "m", inputs, 1)
     np.testing.assert_allclose(outputs, model(inputs), rtol=1e-4, atol=1e-5)
 
 
 @every()
 def test_an_exported_model_draws_anew_at_every_call(row, rng, tmp_path):
-    first, second = served(model_of(row), tmp_path / "m", row.geometry.inputs(rng), 2)
+    first, second = served(row.model(), tmp_path / "m", row.geometry.inputs(rng), 2)
     assert np.all(first != second)
 
 
@@ -77,7 +72,7 @@ assert "bayeslayers" not in sys.modules
 @every()
 def test_weights_alone_bring_scale_and_stream_along(row, rng, tmp_path):
     inputs = row.geometry.inputs(rng)
-    model, other = scale_kl(model_of(row), 50), model_of(row)
+    model, other = scale_kl(row.model(), 50), row.model()
     model(inputs)
     model.save_weights(tmp_path / "m.weights.h5")
     other.load_weights(tmp_path / "m.weights.h5")
@@ -140,7 +135,7 @@ IN_LATER_FILES_ALONE = "unit_forget_bias_included"
 
 @every()
 def test_no_entry_of_any_layer_may_be_missing_or_of_another_shape(row, tmp_path):
-    model = model_of(row)
+    model = row.model()
     whole, path = tmp_path / "whole.weights.h5", tmp_path / "m.weights.h5"
     model.save_weights(whole)
     assert len(entries(whole)) > len(model.trainable_variables)
@@ -153,7 +148,7 @@ def test_no_entry_of_any_layer_may_be_missing_or_of_another_shape(row, tmp_path)
                 if value is not None:
                     file[entry] = value
             with pytest.raises(ValueError, match=r"could not be loaded|must be"):
-                model_of(row).load_weights(path)
+                row.model().load_weights(path)
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.95])
@@ -195,8 +190,6 @@ OTHERS = {
 
 
 def arguments_of(name):
-    from family import ROWS
-
     arguments = {row.name: row.geometry.arguments for row in ROWS} | OTHERS
     return arguments.get(name)
 
@@ -228,9 +221,16 @@ class Holder:
     __call__ = method
 
 
+def relu(*values, **further):
+    """Share the name with a function of Keras, and nothing else."""
+    return anything(*values, **further)
+
+
 FUNCTIONS = {
     "lambda": lambda *values, **further: 0.0 * anything(*values, **further),
     "named": anything,
+    "named as one of Keras": relu,
+    "builtin": print,
     "partial": functools.partial(anything),
     "method": Holder().method,
     "object": Holder(),
@@ -244,19 +244,34 @@ def test_what_could_not_be_found_again_is_refused_when_saving(name, argument):
         for other in set(OTHERS.get(name, {})) - {argument, "units", "shape", "params"}:
             # Of those that are functions, only the one in question is to be complained of.
             setattr(layer, other, None)
-        with pytest.raises(ArgumentError) as caught:
+        with pytest.raises(ArgumentError, match="must be a registered function") as caught:
             layer.get_config()
         assert caught.value.argument == argument, kind
+        assert argument in caught.value.received
         assert "register_keras_serializable" in caught.value.hint
         assert "save_weights" in caught.value.hint
 
 
+def planted(**values):
+    entry = {"module": "planted", "class_name": "Planted", "config": {}, "registered_name": None}
+    return {**entry, **values}
+
+
 PLANTED = {
-    "module": {"module": "planted", "class_name": "Planted", "config": {}, "registered_name": None},
-    "function": {"module": "os", "class_name": "function", "config": "system"},
+    "class": planted(),
+    "registered": planted(registered_name="planted>Planted"),
+    "function": planted(class_name="function", config="planted"),
+    "builtin": planted(class_name="function", config="planted", module="builtins"),
+    "os.system": {"module": "os", "class_name": "function", "config": "system"},
     "byte code": {
         "class_name": "__lambda__",
         "config": {"value": "4wAAAAA=", "defaults": None, "closure": None},
+    },
+    "inside": {
+        "module": "bayeslayers.distributions.makers",
+        "class_name": "MeanFieldNormal",
+        "config": {"loc_initializer": planted()},
+        "registered_name": "bayeslayers>MeanFieldNormal",
     },
 }
 
@@ -267,11 +282,9 @@ def test_functions_that_a_file_brings_along_are_refused(
     name, argument, is_unsafe, tmp_path, monkeypatch
 ):
     """Even for a user who has allowed Keras everything."""
-    (tmp_path / "planted.py").write_text("class Planted: pass\n")
+    (tmp_path / "planted.py").write_text("def planted(x): return x\nclass Planted: pass\n")
     monkeypatch.syspath_prepend(tmp_path)
-    if is_unsafe:
-        keras.config.enable_unsafe_deserialization()
-    try:
+    with unsafe_deserialization() if is_unsafe else contextlib.nullcontext():
         for entry in PLANTED.values():
             config = {"name": "layer", **arguments_of(name), argument: entry}
             config = {k: v for k, v in config.items() if k == argument or v is not normal_of}
@@ -279,5 +292,3 @@ def test_functions_that_a_file_brings_along_are_refused(
                 FAMILY[name].from_config(json.loads(json.dumps(config)))
             assert caught.value.argument == argument
             assert "planted" not in sys.modules
-    finally:
-        keras.src.backend.common.global_state.set_global_attribute("safe_mode_saving", None)

@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
-import tensorflow_probability as tfp
 from oracles import convolve, effective_kernel, parameters
-from posteriors import fixed_normal, fixed_value
+from posteriors import fixed_normal
 from statistical import (
     assert_fair_signs,
     assert_normal_moments,
-    assert_same_distribution,
     draws,
 )
 
@@ -156,12 +153,6 @@ def test_identical_windows_get_identical_perturbations(flipout, rng):
         assert np.abs(outputs[:, 0] - outputs[:, 1]).min() > 1e-5
 
 
-def test_two_examples_with_the_same_inputs_are_uncorrelated(flipout, loc, series):
-    inputs = np.stack([series, series])
-    perturbations = draws(flipout(), inputs, CALLS) - convolve(inputs, loc)
-    assert_fair_signs(perturbations[:, 0] * perturbations[:, 1])
-
-
 def test_two_examples_see_one_draw_under_different_signs(flipout, loc, series):
     """Wen et al. (2018): the kernels of two examples differ by signs of rank one, all fair."""
     taps = (KERNEL_SIZE, CHANNELS, FILTERS)
@@ -178,25 +169,6 @@ def test_two_examples_see_one_draw_under_different_signs(flipout, loc, series):
     # One sign for each channel, not one for the example.
     assert_fair_signs(signs[:, 0, 0] * signs[:, 1, 0])
     assert_fair_signs(signs[:, 0, 0] * signs[:, 0, 1])
-
-
-def test_it_agrees_in_distribution_with_tensorflow_probability(loc, scale, rng):
-    arguments = {
-        "filters": FILTERS,
-        "kernel_size": KERNEL_SIZE,
-        "kernel_posterior_fn": fixed_normal(loc, scale),
-        "bias_posterior_fn": fixed_value([0.5, -1.0]),
-    }
-    ours = layer_conv_1d_flipout(**arguments)
-    theirs = tfp.layers.Convolution1DFlipout(**arguments)
-    inputs = tf.constant(rng.normal(size=(2, 5, CHANNELS)), tf.float32)
-    first, second = draws(ours, inputs, CALLS), draws(theirs, inputs, CALLS)
-    assert_same_distribution(first, second)
-    # Jointly, too: steps from one position to the next, and products between two examples.
-    assert_same_distribution(np.diff(first, axis=2), np.diff(second, axis=2))
-    centre = convolve(inputs.numpy(), loc, np.array([0.5, -1.0]))
-    products = [np.prod(samples - centre, axis=1) for samples in (first, second)]
-    assert_same_distribution(*products)
 
 
 def test_a_draw_at_the_centre_leaves_the_mean(flipout, loc, rng):

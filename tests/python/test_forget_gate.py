@@ -13,9 +13,6 @@ from bayeslayers import layer_lstm_flipout, layer_lstm_reparameterization
 from bayeslayers.distributions.fixed_priors import NormalAround
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
 
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 UNITS = 3
 # The gates in Keras's order: input, forget, candidate, output.
 FORGET = np.repeat([0.0, 1.0, 0.0, 0.0], UNITS)

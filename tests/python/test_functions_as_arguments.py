@@ -4,16 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from models import conv
 from oracles import convolve, parameters
 from posteriors import fixed_normal, fixed_value, trainable_normal
 from tensorflow_probability import distributions as tfd
 
-from bayeslayers import ArgumentError, layer_conv_1d_flipout
+from bayeslayers import ArgumentError
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
-
-
-def conv(**arguments):
-    return layer_conv_1d_flipout(filters=4, kernel_size=3, **arguments)
 
 
 def gradients(layer, inputs):

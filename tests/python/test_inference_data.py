@@ -6,25 +6,21 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from models import X, linear
 from scipy import stats
 
 from bayeslayers import ArgumentError, as_inference_data, log_likelihood, predict_draws, tfp
-from bayeslayers.layers import DenseFlipout, DistributionLambda
 
-X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
 Y = np.array([0.3, -0.2, 1.4, 0.1])
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*ArviZ is undergoing:FutureWarning")
 
-
-def linear():
-    noisy = DistributionLambda(lambda t: tfp.distributions.Normal(t, 0.7))
-    layers = [DenseFlipout(1, bias_posterior_fn=None, name="out"), noisy]
-    return keras.Sequential([keras.Input((3,)), *layers])
+def noisy():
+    normal = lambda t: tfp.distributions.Normal(t, 0.7)  # noqa: E731
+    return linear(1, normal, bias_posterior_fn=None, name="out")
 
 
 def test_all_groups_are_of_the_same_draws():
-    model = linear()
+    model = noisy()
     data = as_inference_data(model, X, Y, draws=30, seed=5)
     kernel = data["posterior"]["out.kernel"].to_numpy()
     assert kernel.shape == (1, 30, 3, 1)
@@ -40,7 +36,7 @@ def test_all_groups_are_of_the_same_draws():
 def test_arviz_summarises_it():
     import arviz
 
-    model = linear()
+    model = noisy()
     data = as_inference_data(model, draws=400, seed=5)
     table = arviz.summary(data, round_to="none")
     loc = model.layers[0].kernel_posterior.mean().numpy().ravel()
@@ -50,8 +46,7 @@ def test_arviz_summarises_it():
 
 
 def test_classes_are_drawn_with_their_probabilities():
-    keras.utils.set_random_seed(4)
-    softmax = keras.Sequential([keras.Input((3,)), DenseFlipout(3), keras.layers.Softmax()])
+    softmax = linear(3, keras.layers.Softmax(), seed=4)
     data = as_inference_data(softmax, X, [0, 1, 2, 0], draws=5000, seed=5, outputs="probabilities")
     outcomes = data["posterior_predictive"]["y"].to_numpy()[0]
     p = predict_draws(softmax, X, 5000, seed=5, verbose=0).mean(axis=0)
@@ -65,9 +60,8 @@ def test_classes_are_drawn_with_their_probabilities():
 
 
 def test_categories_are_the_numbers_of_their_places():
-    made = DistributionLambda(lambda t: tfp.distributions.Categorical(logits=t))
-    of_classes = keras.Sequential([keras.Input((3,)), DenseFlipout(3), made])
-    softmax = keras.Sequential([keras.Input((3,)), DenseFlipout(3), keras.layers.Softmax()])
+    of_classes = linear(3, lambda t: tfp.distributions.Categorical(logits=t))
+    softmax = linear(3, keras.layers.Softmax())
     for model, outputs in ((of_classes, "auto"), (softmax, "probabilities")):
         ask = functools.partial(as_inference_data, model, X, draws=5, outputs=outputs, seed=5)
         found, expected = ask(pd.Categorical(["a", "b", "c", "a"])), ask([0, 1, 2, 0])
@@ -75,12 +69,11 @@ def test_categories_are_the_numbers_of_their_places():
         likelihoods = (data["log_likelihood"]["y"].to_numpy() for data in (found, expected))
         np.testing.assert_array_equal(*likelihoods)
     with pytest.raises(ArgumentError, match="no categories"):
-        as_inference_data(linear(), X, pd.Categorical(["a", "b", "c", "a"]), draws=5)
+        as_inference_data(noisy(), X, pd.Categorical(["a", "b", "c", "a"]), draws=5)
 
 
 def test_rules():
     with pytest.raises(ArgumentError, match="`x` must be given"):
-        as_inference_data(linear(), y=Y)
-    plain = keras.Sequential([keras.Input((3,)), DenseFlipout(1)])
+        as_inference_data(noisy(), y=Y)
     with pytest.raises(ArgumentError, match="distribution"):
-        as_inference_data(plain, X)
+        as_inference_data(linear(1), X)

@@ -228,7 +228,6 @@ def test_a_summary_leaves_targets_alone():
     pd.testing.assert_frame_equal(found, expected)
 
 
-@pytest.mark.filterwarnings("ignore:.*ArviZ is undergoing:FutureWarning")
 def test_arviz_goes_through_a_generator_once():
     expected = as_inference_data(noisy(), X, Y, draws=30, seed=4, batch_size=3)
     found = as_inference_data(noisy(), true_generator(X, Y), draws=30, seed=4)

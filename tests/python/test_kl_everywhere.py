@@ -5,13 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from family import every
+from models import conv
 from oracles import normal_kl, parameters
 
 from bayeslayers import kl_divergence, layer_conv_1d_flipout, layer_dense_flipout
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
-
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def exact(layer, roles):
@@ -38,7 +36,7 @@ def total_of(layer, inputs, jit_compile):
 @every()
 def test_the_total_is_the_same_in_every_mode(row, rng, tmp_path):
     inputs, layer = tf.constant(row.geometry.inputs(rng)), with_priors(row)
-    model = keras.Sequential([keras.Input(row.geometry.example), layer])
+    model = row.geometry.model_of(layer)
     expected = exact(layer, row.geometry.roles)
     layer(inputs)
     found = {
@@ -58,10 +56,6 @@ def test_the_total_is_the_same_in_every_mode(row, rng, tmp_path):
     found["mixed"] = float(tf.add_n(mixed.losses))
     for mode, total in found.items():
         np.testing.assert_allclose(total, expected, rtol=1e-5, err_msg=mode)
-
-
-def conv():
-    return layer_conv_1d_flipout(filters=4, kernel_size=3)
 
 
 def dense(**arguments):
@@ -161,7 +155,7 @@ def test_the_total_is_the_same_for_every_verb(make, way, inputs):
 @every()
 def test_trained_on_the_divergence_alone_the_posterior_becomes_the_prior(row, rng):
     inputs, layer = row.geometry.inputs(rng), with_priors(row)
-    model = keras.Sequential([keras.Input(row.geometry.example), layer])
+    model = row.geometry.model_of(layer)
     model.compile(keras.optimizers.Adam(0.05), lambda y, f: 0.0 * f, jit_compile=False)
     targets = np.zeros((len(inputs), *row.geometry.outputs), "float32")
     steps = tf.data.Dataset.from_tensors((inputs, targets)).cache().repeat()

@@ -72,7 +72,7 @@ def test_every_layer_trains_in_double_precision_beside_others(row, rng):
     }
     layer = row.layer(**(bias if row.geometry.bias else {}), dtype="float64")
     outputs = [keras.layers.Flatten(), keras.layers.Dense(1, dtype="float32")]
-    model = compiled(keras.Sequential([keras.Input(row.geometry.example), layer, *outputs]))
+    model = compiled(row.geometry.model_of(layer, *outputs))
     inputs = row.geometry.inputs(rng)
     loss = model.train_on_batch(inputs, np.zeros((len(inputs), 1)))
     roles = row.geometry.roles

@@ -129,7 +129,6 @@ def test_scores_are_those_of_a_model_of_this_output(parts, verb):
     pd.testing.assert_frame_equal(found, expected, rtol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:.*ArviZ is undergoing:FutureWarning")
 def test_arviz_is_told_which(parts):
     inputs, *outputs = parts
     model = keras.Model(inputs, list(outputs))

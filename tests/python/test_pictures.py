@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from models import linear
 from scipy import stats
 
 from bayeslayers import (
@@ -21,7 +22,7 @@ from bayeslayers import (
     tfp,
     training_history,
 )
-from bayeslayers.layers import DenseFlipout, DistributionLambda
+from bayeslayers.layers import DenseFlipout
 
 mpl.use("agg")
 from matplotlib import pyplot as plt
@@ -36,9 +37,8 @@ def no_figures_left():
 
 
 def summary(units=1, noise=True, **arguments):
-    model = keras.Sequential([keras.Input((1,)), DenseFlipout(units)])
-    if noise:
-        model.add(DistributionLambda(lambda t: tfp.distributions.Normal(t, 0.5)))
+    normal = (lambda t: tfp.distributions.Normal(t, 0.5)) if noise else None
+    model = linear(units, normal, channels=1)
     return predictive_summary(model, X, draws=50, seed=1, verbose=0, **arguments)
 
 
@@ -131,7 +131,7 @@ def test_training_has_a_panel_for_each_figure():
 
 
 def test_the_history_of_a_training_is_a_table(rng):
-    model = keras.Sequential([keras.Input((1,)), DenseFlipout(1)])
+    model = linear(1, channels=1)
     model.compile("sgd", "mse")
     y = rng.normal(size=(9, 1))
     history = model.fit(X, y, epochs=3, validation_data=(X, y), verbose=0)

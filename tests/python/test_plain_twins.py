@@ -13,9 +13,6 @@ from posteriors import trainable_normal
 from bayeslayers import ArgumentError, as_bayesian, as_deterministic
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
 
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 NARROW = default_mean_field_normal_fn(
     untransformed_scale_initializer=keras.initializers.Constant(-50.0)
 )
@@ -36,11 +33,6 @@ def required(kind, geometry):
     return {name: value for name, value in geometry.arguments.items() if name in names}
 
 
-def model_of(geometry, layer):
-    dtype = "float32" if geometry.vocabulary is None else "int32"
-    return keras.Sequential([keras.Input(geometry.example, dtype=dtype), layer])
-
-
 def numbers(tensor):
     return np.asarray(keras.ops.cast(tensor, "float64"))
 
@@ -50,7 +42,7 @@ def numbers(tensor):
 def test_without_spread_a_layer_is_its_plain_twin(row, policy, rng):
     narrow = {f"{role}_posterior_fn": NARROW for role in row.geometry.kernels}
     layer = row.layer_class(**required(row.layer_class, row.geometry), **narrow, dtype=policy)
-    model = model_of(row.geometry, layer)
+    model = row.geometry.model_of(layer)
     plain = as_deterministic(model)
     assert type(plain.layers[-1]) is row.geometry.oracle
     inputs = row.geometry.inputs(rng)
@@ -66,7 +58,7 @@ def trained(oracle):
     geometry = next(g for g in GEOMETRIES.values() if g.oracle is oracle)
     keras.utils.set_random_seed(4)
     rng = np.random.default_rng(5)
-    model = model_of(geometry, oracle(**required(oracle, geometry)))
+    model = geometry.model_of(oracle(**required(oracle, geometry)))
     before = model.get_weights()
     inputs = geometry.inputs(rng, 32)
     model.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=False)

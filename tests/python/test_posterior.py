@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from models import X
 from statistical import assert_normal_moments, assert_uncorrelated
 
 import bayeslayers
@@ -13,8 +14,6 @@ from bayeslayers.layers import (
     DenseVariational,
     LSTMFlipout,
 )
-
-X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
 
 
 def network():

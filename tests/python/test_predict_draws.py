@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from family import ROWS
+from models import X, linear
 from statistical import assert_normal_moments, assert_uncorrelated
 
 import bayeslayers
@@ -15,13 +16,10 @@ from bayeslayers.layers import (
     LSTMFlipout,
 )
 
-X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
 
-
-def dense(layer=DenseFlipout, units=2, **arguments):
-    """Return a model that is linear under any one draw of its kernel."""
-    arguments = {"bias_posterior_fn": None, **arguments}
-    return keras.Sequential([keras.Input((3,)), layer(units, **arguments)])
+def dense(last=None, **arguments):
+    """Return a model without a bias."""
+    return linear(last=last, bias_posterior_fn=None, **arguments)
 
 
 def draws_of(model, x=X, draws=8, seed=3, **arguments):
@@ -31,7 +29,7 @@ def draws_of(model, x=X, draws=8, seed=3, **arguments):
 @pytest.mark.parametrize("layer", [DenseFlipout, DenseLocalReparameterization])
 def test_a_draw_is_one_function(layer):
     # Signs or noise for each example would make it anything but linear.
-    model = dense(layer)
+    model = dense(layer=layer)
     once, twice = draws_of(model, X), draws_of(model, 2 * X)
     both = draws_of(model, X[:2] + X[2:])
     np.testing.assert_allclose(twice, 2 * once, rtol=1e-5, atol=1e-6)
@@ -118,8 +116,7 @@ def _normal(t):
 
 
 def test_a_distribution_has_a_mean_and_samples():
-    model = dense()
-    model.add(DistributionLambda(_normal))
+    model = dense(_normal)
     means = draws_of(model, draws=2000)
     samples = draws_of(model, draws=2000, kind="sample")
     assert means.shape == samples.shape == (2000, 4, 1)
@@ -183,7 +180,7 @@ def test_a_posterior_of_the_caller_s_is_drawn_coherently():
         tfd = tfp.distributions
         return tfd.Independent(tfd.Laplace(loc, 0.3), len(shape))
 
-    model = dense(bayeslayers.layers.DenseReparameterization, kernel_posterior_fn=posterior)
+    model = dense(layer=bayeslayers.layers.DenseReparameterization, kernel_posterior_fn=posterior)
     once, twice = draws_of(model, X), draws_of(model, 2 * X, batch_size=1)
     np.testing.assert_allclose(twice, 2 * once, rtol=1e-5, atol=1e-6)
 
@@ -226,8 +223,7 @@ def test_a_state_that_one_draw_would_hand_to_the_next_is_refused(layer):
 
 def test_what_a_distribution_does_not_know_is_said():
     softplus, normal = tfp.bijectors.Softplus(), tfp.distributions.Normal
-    model = dense(units=1)
-    model.add(DistributionLambda(lambda t: softplus(normal(t, 1.0))))
+    model = dense(lambda t: softplus(normal(t, 1.0)), units=1)
     for verb in (draws_of, predictive_summary):
         with pytest.raises(ArgumentError, match=r"`model` must end in a distribution whose `mean"):
             verb(model, X)

@@ -13,9 +13,6 @@ import pytest
 from family import ROWS, every
 from releases import models
 
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 RELEASED = Path(__file__).parent / "released"
 NEWS = Path(__file__).parents[2] / "NEWS.md"
 VERSIONS = sorted(path.stem for path in RELEASED.glob("*.txt"))

@@ -13,9 +13,6 @@ from statistical import assert_normal_moments
 
 from bayeslayers import layer_dense_flipout, layer_dense_reparameterization
 
-# Keras's own way of copying a variable into the file.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 TRAINING = """
 import hashlib
 
@@ -65,7 +62,7 @@ def test_a_model_that_was_saved_in_the_middle_of_training_goes_on_as_it_would_ha
         history = model.fit(inputs, targets, epochs=2, shuffle=False, verbose=0).history["loss"]
         return [*model.get_weights(), np.array(history)]
 
-    model = keras.Sequential([keras.Input(row.geometry.example), row.layer()])
+    model = row.model()
     model.compile("adam", "mse", jit_compile=False)
     train(model)
     model.save(tmp_path / "m.keras")

@@ -261,7 +261,6 @@ print(json.dumps([history["loss"], [value.tolist() for value in model.get_weight
 """
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_worker_that_was_killed_resumes_and_ends_as_if_it_had_not_been(tmp_path):
     def run(name, falls):
         return run_python(PREPARE + RESUMED.format(falls=falls, folder=str(tmp_path / name)))

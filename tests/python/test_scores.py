@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from models import X, linear
 from scipy import stats
 
 from bayeslayers import (
@@ -14,16 +15,14 @@ from bayeslayers import (
     reliability_curve,
     tfp,
 )
-from bayeslayers.layers import DenseFlipout, DistributionLambda
+from bayeslayers.layers import DistributionLambda
 
-X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
 Y = np.array([[0.3], [-0.2], [1.4], [0.1]])
 NOISE = 0.7
 
 
 def values(units=1, scale=None, last=lambda t: tfp.distributions.Normal(t, NOISE)):
-    keras.utils.set_random_seed(11)
-    model = keras.Sequential([keras.Input((3,)), DenseFlipout(units), DistributionLambda(last)])
+    model = linear(units, last, seed=11)
     if scale is not None:
         raw = np.log(np.expm1(scale)) if scale > 0 else -80.0
         model.layers[0].trainable_variables[1].assign(np.full((3, units), raw))
@@ -38,10 +37,8 @@ def moments(model):
     return mean, np.sqrt(X**2 @ scale**2 + NOISE**2)
 
 
-def classifier(classes=3, n=200, **arguments):
-    keras.utils.set_random_seed(11)
-    layers = [keras.Input((3,)), DenseFlipout(classes)]
-    model = keras.Sequential([*layers, keras.layers.Softmax()])
+def classifier(classes=3, n=200):
+    model = linear(classes, keras.layers.Softmax(), seed=11)
     rng = np.random.default_rng(4)
     return model, rng.normal(size=(n, 3)) * 2, rng.integers(0, classes, n)
 
@@ -165,20 +162,8 @@ def test_the_reliability_of_classes_is_counted_in_bins():
     assert curve["lower"].min() == 0.25
 
 
-def test_two_classes_may_come_in_one_column():
-    keras.utils.set_random_seed(11)
-    bernoulli = lambda t: tfp.distributions.Bernoulli(logits=t)  # noqa: E731
-    model = keras.Sequential([keras.Input((3,)), DenseFlipout(1), DistributionLambda(bernoulli)])
-    y = np.array([0, 1, 1, 0])
-    found = scores(model, y=y, by="example", draws=100)
-    likelihood = log_likelihood(model, X, y, draws=100, seed=1, verbose=0)
-    np.testing.assert_allclose(
-        found["log_score"], np.log(np.exp(likelihood).mean(axis=0)), rtol=1e-4
-    )
-
-
 def test_a_model_without_noise_is_not_scored():
-    model = keras.Sequential([keras.Input((3,)), DenseFlipout(1)])
+    model = linear(1)
     for function in (predictive_scores, reliability_curve, log_likelihood):
         with pytest.raises(ArgumentError, match="must end in a distribution"):
             function(model, X, Y, verbose=0)
@@ -224,8 +209,8 @@ def test_an_outcome_is_covered_where_it_is_between_the_quantiles_of_the_summary(
     if ending == "poisson":
         model, y = counts(x), rng.poisson(x)
     elif ending == "normal":
-        last = DistributionLambda(lambda t: tfp.distributions.Normal(t, NOISE))
-        model, y = keras.Sequential([keras.Input((1,)), DenseFlipout(1), last]), rng.normal(x)
+        last = lambda t: tfp.distributions.Normal(t, NOISE)  # noqa: E731
+        model, y = linear(1, last, channels=1), rng.normal(x)
     else:
         last = DistributionLambda(lambda t: tfp.distributions.Bernoulli(logits=t - 2))
         model, y = keras.Sequential([keras.Input((1,)), last]), rng.integers(0, 2, (200, 1))

@@ -3,16 +3,13 @@
 import keras
 import numpy as np
 import pytest
+from models import conv
 from oracles import convolve
 from posteriors import fixed_normal
 from statistical import assert_fair_signs, draws
 
 from bayeslayers import layer_conv_1d_flipout
 from bayeslayers.layers import default_mean_field_normal_fn
-
-
-def conv(**arguments):
-    return layer_conv_1d_flipout(filters=4, kernel_size=3, **arguments)
 
 
 def start(layer, inputs):

@@ -1,10 +1,10 @@
 """Targets that are categories, and targets that no verb can score."""
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow_probability as tfp
+from models import linear
 from scipy.special import log_softmax
 
 import bayeslayers as bl
@@ -14,18 +14,12 @@ CLASSES = [1, 0, 1, 1, 0]
 NAMES = pd.Categorical(["a", "b", "a", "a", "b"], categories=["b", "a", "c"])
 
 
-def network(units=3):
-    return bl.layer_dense_flipout(keras.Sequential([keras.Input((3,))]), units=units)
-
-
 def classifier():
-    return bl.layer_distribution_lambda(
-        network(), lambda t: tfp.distributions.Categorical(logits=t)
-    )
+    return linear(3, lambda t: tfp.distributions.Categorical(logits=t))
 
 
 def values():
-    return bl.layer_distribution_lambda(network(1), lambda t: tfp.distributions.Normal(t, 0.5))
+    return linear(1, lambda t: tfp.distributions.Normal(t, 0.5))
 
 
 def frame_of(names):
@@ -34,7 +28,7 @@ def frame_of(names):
 
 @pytest.mark.parametrize("make", [lambda names: names, frame_of, pd.CategoricalIndex])
 def test_the_places_of_categories_are_the_classes(make):
-    model = network()
+    model = linear(3)
     found = bl.log_likelihood(model, X, make(NAMES), draws=3, outputs="logits", seed=1)
     logits = bl.predict_draws(model, X, draws=3, seed=1).astype("float64")
     expected = log_softmax(logits, axis=-1)[:, np.arange(5), CLASSES]
@@ -71,9 +65,9 @@ def test_what_cannot_be_scored_is_refused(verb, model, y, rule):
 
 def test_categories_are_no_inputs():
     with pytest.raises(bl.ArgumentError, match="`x` must hold numbers"):
-        bl.predict_draws(network(), NAMES, draws=3)
+        bl.predict_draws(linear(3), NAMES, draws=3)
     with pytest.raises(bl.ArgumentError, match="`x` must hold numbers"):
-        bl.predict_draws(network(), pd.DataFrame({"a": X[:, 0], "b": NAMES, "c": 1.0}), draws=3)
+        bl.predict_draws(linear(3), pd.DataFrame({"a": X[:, 0], "b": NAMES, "c": 1.0}), draws=3)
 
 
 def test_a_column_for_each_class_serves_a_distribution_over_numbers_of_classes():

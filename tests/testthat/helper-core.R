@@ -32,12 +32,6 @@ sequential <- function(input_shape = c(6L, 6L)) {
   keras()$Sequential(list(keras()$Input(reticulate::tuple(as.list(input_shape)))))
 }
 
-small_dense_model <- function() {
-  set_seed(1)
-  keras()$Sequential() |>
-    layer_dense_flipout(units = 2, input_shape = 3, name = "out")
-}
-
 numbers <- function(tensor) {
   tensor$numpy()
 }

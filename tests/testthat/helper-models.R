@@ -1,15 +1,14 @@
-# A model of one value, whose outcome has a standard deviation of 0.5.
-noisy_model <- function(units = 1) {
+# A model of one dense layer, which ends in a tensor.
+plain_model <- function(units = 1, input_shape = 3) {
   set_seed(1)
   keras()$Sequential() |>
-    layer_dense_flipout(units = units, name = "out", input_shape = 3) |>
-    layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
+    layer_dense_flipout(units = units, name = "out", input_shape = input_shape)
 }
 
-plain_model <- function(units = 1) {
-  set_seed(1)
-  keras()$Sequential() |>
-    layer_dense_flipout(units = units, name = "out", input_shape = 3)
+# The same model with an outcome that has a standard deviation of 0.5.
+noisy_model <- function(units = 1, input_shape = 3) {
+  plain_model(units, input_shape) |>
+    layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
 }
 
 classifier <- function() {

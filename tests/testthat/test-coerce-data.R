@@ -1,12 +1,5 @@
 # What R users have: vectors, factors, logicals, data frames, and values that are missing.
 
-vector_model <- function() {
-  set_seed(1)
-  keras()$Sequential() |>
-    layer_dense_flipout(units = 1, input_shape = 1, name = "out") |>
-    layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
-}
-
 binary_model <- function() {
   plain_model() |> layer_distribution_lambda(function(t) tfd_bernoulli(logits = t))
 }
@@ -26,7 +19,7 @@ verbs_of_inputs <- list(
 
 test_that("a vector of n numbers is n examples, as keras3's predict() has it", {
   skip_without_core()
-  model <- vector_model()
+  model <- noisy_model(input_shape = 1)
   x <- cos(1:4)
   for (verb in names(verbs_of_inputs)) {
     ask <- verbs_of_inputs[[verb]]
@@ -34,7 +27,7 @@ test_that("a vector of n numbers is n examples, as keras3's predict() has it", {
   }
   one <- predict_draws(model, 0.5, draws = 3, seed = 1)
   expect_identical(dim(one), c(3L, 1L, 1L))
-  plain <- keras()$Sequential() |> layer_dense_flipout(units = 1, input_shape = 1)
+  plain <- plain_model(input_shape = 1)
   curve <- function(x) pruning_curve(plain, x, sin(1:4), "mean_squared_error", shares = 0)
   expect_identical(curve(x), curve(matrix(x)))
   skip_if_not_installed("rstantools")
@@ -104,7 +97,8 @@ test_that("a factor is refused as an input, alone and in a data frame", {
   skip_without_core()
   refused <- "bayeslayers_argument_error"
   message <- "`x` must hold numbers, and no categories"
-  expect_error(predict_draws(vector_model(), factor(1:4), draws = 3), message, class = refused)
+  vectors <- noisy_model(input_shape = 1)
+  expect_error(predict_draws(vectors, factor(1:4), draws = 3), message, class = refused)
   frame <- data.frame(a = 1:4, b = factor(1:4), c = 1)
   expect_error(predict_draws(plain_model(), frame, draws = 3), message, class = refused)
 })

@@ -1,6 +1,6 @@
 test_that("scale_kl() and kl_divergence() work in a pipe, and print what they say", {
   skip_without_core()
-  model <- small_dense_model()
+  model <- plain_model(units = 2)
   expect_invisible(scale_kl(model, num_examples = 100))
   kl <- kl_divergence(model)
   expect_equal(kl$loss, kl$total / 100, tolerance = 1e-6)
@@ -11,7 +11,7 @@ test_that("scale_kl() and kl_divergence() work in a pipe, and print what they sa
 
 test_that("draws are an R array, repeatable from the seed", {
   skip_without_core()
-  model <- small_dense_model()
+  model <- plain_model(units = 2)
   x <- matrix(rnorm(12), 4, 3)
   draws <- predict_draws(model, x, draws = 7, seed = 1, verbose = 0)
   expect_identical(dim(draws), c(7L, 4L, 2L))
@@ -20,7 +20,7 @@ test_that("draws are an R array, repeatable from the seed", {
 
 test_that("a summary is a data frame that counts from one", {
   skip_without_core()
-  model <- small_dense_model()
+  model <- plain_model(units = 2)
   x <- matrix(rnorm(9), 3, 3)
   summary <- predictive_summary(model, x, draws = 20, probs = 0.5, verbose = 0)
   expect_identical(summary$example, rep(1:3, each = 2))
@@ -33,7 +33,7 @@ test_that("a summary is a data frame that counts from one", {
 
 test_that("models go from plain to Bayesian and back", {
   skip_without_core()
-  plain <- as_deterministic(small_dense_model())
+  plain <- as_deterministic(plain_model(units = 2))
   x <- matrix(rnorm(9), 3, 3)
   again <- as_deterministic(as_bayesian(plain, moped = TRUE))
   expect_equal(numbers(again(x)), numbers(plain(x)), tolerance = 1e-6)
@@ -93,7 +93,7 @@ def pairs(x, y):
 
 test_that("callbacks are Keras's", {
   skip_without_core()
-  model <- small_dense_model()
+  model <- plain_model(units = 2)
   model$compile("sgd", "mse")
   history <- model$fit(
     matrix(1, 8, 3), matrix(1, 8, 2),
@@ -106,7 +106,7 @@ test_that("callbacks are Keras's", {
 
 test_that("what is refused is an R error at the caller's line", {
   skip_without_core()
-  model <- small_dense_model()
+  model <- plain_model(units = 2)
   expect_error(predict_draws(model, matrix(1, 1, 3), draws = -1), "draws",
     class = "bayeslayers_argument_error"
   )
@@ -163,7 +163,7 @@ test_that("a history is what Keras, keras3 or a list of the figures has", {
   expect_equal(one_epoch$value, 3)
   expect_identical(nrow(training_history(list(loss = 3))), 1L)
 
-  model <- small_dense_model()
+  model <- plain_model(units = 2)
   model$compile("sgd", "mse")
   history <- model$fit(matrix(1, 8, 3), matrix(1, 8, 2), epochs = 2L, verbose = 0L)
   as_keras3_does <- list(params = history$params, metrics = history$history)
@@ -180,7 +180,7 @@ test_that("what is no history is refused by its name", {
 
 test_that("a missing argument is said in R's words, at the caller's line", {
   skip_without_core()
-  model <- small_dense_model()
+  model <- plain_model(units = 2)
   scale <- function() scale_kl(model)
   condition <- expect_error(scale(), class = "bayeslayers_argument_error")
   expect_match(conditionMessage(condition), "`num_examples` must be given", fixed = TRUE)
@@ -207,12 +207,12 @@ test_that("a divergence without a closed form is a mean over draws, with its err
   expect_gt(table$mcse, 0)
   expect_identical(kl_divergence(layer, draws = 5, seed = 1)$table, table)
   expect_true(is.na(kl_divergence(layer, draws = 1)$table$mcse))
-  expect_identical(kl_divergence(small_dense_model())$table$mcse, 0)
+  expect_identical(kl_divergence(plain_model(units = 2))$table$mcse, 0)
 })
 
 test_that("reseed() starts the noise anew, and pipes", {
   skip_without_core()
-  model <- small_dense_model()
+  model <- plain_model(units = 2)
   x <- matrix(1, 2, 3)
   expect_invisible(reseed(model, seed = 1))
   first <- numbers((model |> reseed(seed = 1))(x))
@@ -224,7 +224,7 @@ test_that("reseed() starts the noise anew, and pipes", {
 test_that("a training that an R callback interrupts leaves the model as it was", {
   skip_without_core()
   keras <- reticulate::import("keras")
-  model <- scale_kl(small_dense_model(), 10)
+  model <- scale_kl(plain_model(units = 2), 10)
   model$compile(keras$optimizers$SGD(0), "mse")
   before <- kl_divergence(model)$loss
   fails <- keras$callbacks$LambdaCallback(
