@@ -68,7 +68,7 @@ class Docstring:
     reference: str = ""
 
     def parts(self) -> dict[str, Any]:
-        """Return by name the parts that are there, as `documentation()` of a layer does."""
+        """Return by name the parts that are there, as `contract.pages.layer_page` takes them."""
         found = {name: value for name, value in vars(self).items() if value}
         own_prose = found.pop("arguments", {})
         return {**found, "own_prose": own_prose}
