@@ -221,6 +221,17 @@ class Holder:
     __call__ = method
 
 
+class Configurable(Holder):
+    """What Keras could save, if it were registered."""
+
+    def get_config(self):
+        return {}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
 def relu(*values, **further):
     """Share the name with a function of Keras, and nothing else."""
     return anything(*values, **further)
@@ -234,6 +245,7 @@ FUNCTIONS = {
     "partial": functools.partial(anything),
     "method": Holder().method,
     "object": Holder(),
+    "object with a configuration": Configurable(),
 }
 
 
