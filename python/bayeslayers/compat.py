@@ -75,7 +75,7 @@ def operation_behind(tensor: Any) -> tuple[Any, int] | None:
 
 def inputs_behind(tensor: Any) -> list[keras.KerasTensor]:
     """Return the symbolic tensors that the operation behind another was called on."""
-    history = tensor._keras_history  # type: ignore[attr-defined]
+    history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index].input_tensors
 
 

@@ -70,6 +70,7 @@ class DistributionMaker:
 
     def parameters(self) -> tuple[Any, Any]:
         """Return mean and untransformed scale, which our own function knows by themselves."""
+        assert isinstance(self.function, MeanFieldNormal)
         return self._call(self.function.parameters)
 
     def move(self, by: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from keras import ops
 
 from bayeslayers.backend import add_bias, within_range
-from bayeslayers.base_layers.variational_layer import VariationalLayer
+from bayeslayers.base_layers.variational_layer import DrawnWeight, VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.geometries import Chain
 
@@ -17,11 +17,12 @@ class LinearLayer(VariationalLayer):
     """A layer that applies the linear maps of a geometry, each drawn by the estimator."""
 
     geometry_type: ClassVar[type[Chain]]
+    geometry: Chain
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the variables of posteriors and priors."""
         self.input_spec = self.geometry.input_spec(input_shape)
-        channels = self.geometry.input_channels(input_shape)
+        channels = self.geometry.known_channels(input_shape)
         for role, linear_map in self.geometry.stages().items():
             self._build_kernel(role, linear_map.kernel_shape(channels))
             channels = linear_map.output_channels(channels)
@@ -30,7 +31,7 @@ class LinearLayer(VariationalLayer):
     def call(self, inputs: Any) -> Any:
         """Return one draw of the outputs, and add the divergences to the losses."""
         values = self.geometry.prepare(inputs, self.compute_dtype)
-        drawn = []
+        drawn: list[DrawnWeight] = []
         for role, linear_map in self.geometry.stages().items():
             size, channels = ops.shape(values)[0], values.shape[-1]
             values = self._draw_map(role, linear_map, size, channels, drawn).apply(values)

@@ -40,7 +40,7 @@ def publish(
     """
     _refuse_abstract(layer_class)
     layer_class.arguments = arguments
-    layer_class.__init__ = _bound(layer_class, arguments)
+    layer_class.__init__ = _bound(layer_class, arguments)  # type: ignore[method-assign]
     layer_class.page = pages.layer_page(layer_class, parts)
     layer_class.__doc__ = pages.docstring(layer_class.page)
     return keras.saving.register_keras_serializable("bayeslayers")(layer_class)
@@ -63,7 +63,8 @@ def _bound(layer_class: type[BaseLayer], arguments: inspect.Signature) -> Callab
     public = binding.public(arguments)
     __init__.__qualname__ = f"{layer_class.__qualname__}.__init__"
     __init__.__annotations__ = {**binding.types(public), "return": None}
-    __init__.__signature__ = public.replace(parameters=[_SELF, *public.parameters.values()])
+    signature = public.replace(parameters=[_SELF, *public.parameters.values()])
+    vars(__init__)["__signature__"] = signature
     return __init__
 
 

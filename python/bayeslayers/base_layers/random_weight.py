@@ -16,7 +16,7 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions.checks import may_be
 from bayeslayers.distributions.defaults import exact_divergence, sample_posterior
 from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
-from bayeslayers.distributions.makers import default_mean_field_normal_fn
+from bayeslayers.distributions.makers import MeanFieldNormal, default_mean_field_normal_fn
 from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 
@@ -59,7 +59,7 @@ class RandomWeight:
             f"{role}_prior_fn": prior_fn,
             f"{role}_divergence_fn": divergence_fn,
         }
-        self._posterior = self._maker("posterior", posterior_fn, optional=self.is_optional)
+        self._maker_if_any = self._maker("posterior", posterior_fn, optional=self.is_optional)
         self._prior = self._maker("prior", prior_fn, optional=True)
         argument = f"{role}_posterior_tensor_fn"
         self.posterior_tensor_fn = checks.function(
@@ -80,12 +80,18 @@ class RandomWeight:
     @property
     def exists(self) -> bool:
         """Whether the layer has this weight at all."""
-        return self._posterior is not None
+        return self._maker_if_any is not None
+
+    @property
+    def _posterior(self) -> DistributionMaker:
+        """The maker of the posterior, of a weight that exists."""
+        assert self._maker_if_any is not None
+        return self._maker_if_any
 
     @property
     def posterior(self) -> Any:
         """The posterior at the variables' current values."""
-        return self._posterior.make() if self._posterior else None
+        return self._posterior.make() if self.exists else None
 
     @property
     def prior(self) -> Any:
@@ -173,7 +179,8 @@ class RandomWeight:
     @property
     def is_independent_normal(self) -> bool:
         """Whether the posterior is known to be, without asking TensorFlow Probability."""
-        return self._posterior.is_mean_field and not self._posterior.function.is_singular
+        function = self._posterior.function
+        return type(function) is MeanFieldNormal and not function.is_singular
 
     @property
     def _draws_mean_field(self) -> bool:
@@ -196,6 +203,7 @@ class RandomWeight:
 
     def _sample(self, distribution: Any, seeds: Stream) -> Any:
         """Draw a tensor from a distribution, the way the caller chose."""
+        assert self.posterior_tensor_fn is not None  # as the weight exists
         drawn = self.posterior_tensor_fn(with_seeds(distribution, seeds))
         expected = draw_shape(distribution)
         shape = getattr(drawn, "shape", ())
@@ -215,7 +223,7 @@ class RandomWeight:
         """
         if not self.diverges:
             return None
-        if self._diverges_in_closed_form:
+        if isinstance(posterior, MeanFieldPosterior) and self._diverges_in_closed_form:
             return posterior.divergence_from_standard_normal()
         if isinstance(posterior, GeneralPosterior):
             return self._general_divergence(posterior.distribution, self.prior, sample())
@@ -234,7 +242,8 @@ class RandomWeight:
 
     @property
     def _diverges_in_closed_form(self) -> bool:
-        is_exact = self._prior.is_standard_normal and self.has_exact_divergence
+        is_standard_normal = self._prior is not None and self._prior.is_standard_normal
+        is_exact = is_standard_normal and self.has_exact_divergence
         return is_exact and self._draws_mean_field and self.is_independent_normal
 
     @property
@@ -244,6 +253,7 @@ class RandomWeight:
 
     def _general_divergence(self, posterior: Any, prior: Any, sample: Any) -> Any:
         argument = f"{self.role}_divergence_fn"
+        assert self.divergence_fn is not None  # as there is a divergence
         try:
             value = self.divergence_fn(posterior, prior, sample)
         except NotImplementedError as error:

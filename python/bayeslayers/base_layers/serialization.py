@@ -134,7 +134,7 @@ def _is_registered(config: dict[str, Any]) -> bool:
     name = config.get("registered_name")
     if name and keras.saving.get_registered_object(name) is not None:
         return True
-    module = _KERAS_MODULES.get(config.get("module"))
+    module = _KERAS_MODULES.get(str(config.get("module")))
     return module is not None and hasattr(module, config["class_name"])
 
 

@@ -31,7 +31,7 @@ BIAS = "bias"
 
 
 @dataclass(frozen=True)
-class _DrawnWeight:
+class DrawnWeight:
     """A weight's posterior in one call, and what returns the draw from it."""
 
     weight: RandomWeight
@@ -110,7 +110,7 @@ class VariationalLayer(BayesianLayer):
         linear_map: LinearMap,
         batch_size: Any,
         channels: int,
-        drawn: list[_DrawnWeight],
+        drawn: list[DrawnWeight],
     ) -> Draw:
         """Draw a linear map whose kernel is this weight, and note the draw in `drawn`."""
         weight = self.random_weights[role]
@@ -123,10 +123,10 @@ class VariationalLayer(BayesianLayer):
             kernel = random_map.cast(self._weight_in_draw(whole, role))
             return Draw(lambda inputs: random_map.apply(inputs, kernel), lambda: kernel)
         draw = self.estimator.draw(random_map)
-        drawn.append(_DrawnWeight(weight, posterior, draw.kernel))
+        drawn.append(DrawnWeight(weight, posterior, draw.kernel))
         return draw
 
-    def _draw_bias(self, drawn: list[_DrawnWeight]) -> Any:
+    def _draw_bias(self, drawn: list[DrawnWeight]) -> Any:
         """Draw the bias, and note the draw in `drawn`; without a bias return `None`."""
         weight = self.random_weights.get(BIAS)
         if weight is None or not weight.exists:
@@ -136,7 +136,7 @@ class VariationalLayer(BayesianLayer):
             return saturating_cast(self._weight_in_draw(whole, BIAS), self.compute_dtype)
         posterior = weight.posterior_for_call(self.stream)
         value = posterior.sample()
-        drawn.append(_DrawnWeight(weight, posterior, lambda: value))
+        drawn.append(DrawnWeight(weight, posterior, lambda: value))
         return saturating_cast(value, self.compute_dtype)
 
     def _weight_in_draw(self, whole: WeightDraw, role: str) -> Any:
@@ -144,7 +144,7 @@ class VariationalLayer(BayesianLayer):
         weight = self.random_weights[role]
         return whole.weight_of(self, role, lambda: weight.posterior_for_call(self.stream).sample())
 
-    def _add_drawn_divergences(self, drawn: list[_DrawnWeight]) -> None:
+    def _add_drawn_divergences(self, drawn: list[DrawnWeight]) -> None:
         """Add the divergences of the weights that a call has drawn to the losses."""
         if drawn and self._adds_divergences():
             found = {each.weight.role: each.divergence() for each in drawn}

@@ -6,7 +6,7 @@ import math
 import numbers
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard, overload
 
 import keras
 
@@ -102,6 +102,10 @@ def boolean(argument: str, value: Any) -> bool:
     return value
 
 
+@overload
+def function(argument: str, value: Any, *, optional: Literal[False]) -> Callable[..., Any]: ...
+@overload
+def function(argument: str, value: Any, *, optional: bool) -> Callable[..., Any] | None: ...
 def function(argument: str, value: Any, *, optional: bool) -> Callable[..., Any] | None:
     """Something that can be called; where the argument is optional, nothing as well."""
     if callable(value) or (optional and value is None):

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import keras
 
@@ -28,7 +28,7 @@ _OBJECT = inspect.Parameter(
 )
 
 
-def layer_function(layer_class: type) -> Callable[..., Any]:
+def layer_function(layer_class: type[pages.LayerClass]) -> Callable[..., Any]:
     """Return the function `layer_*(object, ...)` that makes and composes a `layer_class`.
 
     `object` has no default in the signature, as in R, and may be left out all the same. The
@@ -43,12 +43,12 @@ def layer_function(layer_class: type) -> Callable[..., Any]:
     def function(*args: Any, **kwargs: Any) -> Any:
         target, args = (args[0], args[1:]) if args else (kwargs.pop("object", None), ())
         check_object(target)
-        return compose(target, layer_class(*args, **kwargs))
+        layer: Any = layer_class(*args, **kwargs)
+        return compose(target, layer)
 
     function.__name__ = function.__qualname__ = layer_class.function_name
     function.__module__ = layer_class.__module__
-    function.__wrapped__ = layer_class
-    function.__signature__ = signature
+    vars(function).update(__wrapped__=layer_class, __signature__=signature)
     types = {**binding.types(signature), "return": signature.return_annotation}
     function.__annotations__ = types
     return documented(replace(layer_class.page, signature=signature), function)
@@ -93,12 +93,13 @@ def _checking(function: _Function, signature: inspect.Signature) -> _Function:
         binding.check(signature, args, kwargs)
         return function(*args, **kwargs)
 
-    return checking
+    # It has the signature of what it wraps.
+    return cast("_Function", checking)
 
 
 def documented(page: pages.Page, function: _Function) -> _Function:
     """Attach a page to Python's own help, and to a function that R has too."""
     if page.r_example:
-        function.page = page
+        vars(function)["page"] = page
     function.__doc__ = pages.docstring(page)
     return function

@@ -9,7 +9,7 @@ import inspect
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from bayeslayers.contract.arguments import Argument
 from bayeslayers.contract.docstrings import Docstring
@@ -44,6 +44,16 @@ model <- keras$Sequential() |>
   )
 outputs <- model(array(1, c(32, {shape})))
 model$losses"""
+
+
+class LayerClass(Protocol):
+    """What pages and functions are made from: the class of a layer."""
+
+    function_name: ClassVar[str]
+    arguments: ClassVar[inspect.Signature]
+    page: ClassVar[Page]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ class Page:
     r_result: str = ""
 
 
-def layer_page(layer_class: type, parts: Mapping[str, Any]) -> Page:
+def layer_page(layer_class: type[LayerClass], parts: Mapping[str, Any]) -> Page:
     """Put together the page of a layer's class; `parts` are the page's own."""
     signature, parts = inspect.signature(layer_class), dict(parts)
     rank = str(parts.pop("rank", ""))

@@ -43,14 +43,16 @@ class Geometry(ABC):
     functions: ClassVar[tuple[str, ...]] = ()
     """The constructor's parameters that are functions."""
 
-    supports_masking: bool = False
-    """Whether Keras's masks may come with the inputs."""
-
     own_prose: ClassVar[dict[str, str]] = {}
     """The prose of arguments that mean something else here than in other layers."""
 
     reference: ClassVar[str] = ""
     """The source, where what is computed has one."""
+
+    @property
+    def supports_masking(self) -> bool:
+        """Whether Keras's masks may come with the inputs."""
+        return False
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, for saving."""
@@ -69,7 +71,7 @@ class Geometry(ABC):
     def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
         """Return the number of input channels."""
 
-    def _known_channels(self, input_shape: tuple[int | None, ...]) -> int:
+    def known_channels(self, input_shape: tuple[int | None, ...]) -> int:
         """Return the number of input channels; refuse inputs that do not say it."""
         channels = self.input_channels(input_shape)
         if channels is None:
@@ -112,6 +114,7 @@ class Chain(Geometry):
 
     def stages(self) -> dict[str, LinearMap]:
         """Return the linear maps in order, by the names of their kernels."""
+        assert isinstance(self, LinearMap)  # where it is the only one
         (kernel,) = self.kernels
         return {kernel: self}
 
@@ -133,7 +136,7 @@ class Chain(Geometry):
         """Return the outputs' shape for inputs of this shape."""
         self.input_spec(input_shape)
         values = self.prepare(keras.KerasTensor(input_shape), "float32")
-        channels = self.input_channels(input_shape)
+        channels = self.known_channels(input_shape)
         for linear_map in self.stages().values():
             kernel = keras.KerasTensor(linear_map.symbolic_kernel_shape(channels))
             values = linear_map.apply(values, kernel)

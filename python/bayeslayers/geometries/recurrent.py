@@ -45,6 +45,12 @@ class Cell(Geometry):
     """How many numbers each unit computes from inputs and state."""
     states: ClassVar[int]
     """How many tensors of shape (batch, units) the state has; the first is the output."""
+    return_sequences: bool
+    return_state: bool
+    go_backwards: bool
+    stateful: bool
+    unroll: bool
+    zero_output_for_mask: bool
 
     def _set_cell(
         self,
@@ -68,7 +74,7 @@ class Cell(Geometry):
         if len(input_shape) != _RANK:
             rule = f"must have {_RANK} dimensions: batch, steps and channels"
             raise ArgumentError("inputs", rule, {"shape": tuple(input_shape)})
-        return keras.layers.InputSpec(ndim=_RANK, axes={-1: self._known_channels(input_shape)})
+        return keras.layers.InputSpec(ndim=_RANK, axes={-1: self.known_channels(input_shape)})
 
     def input_channels(self, input_shape: tuple[int | None, ...]) -> int | None:
         return input_shape[-1]

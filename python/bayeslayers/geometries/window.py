@@ -26,25 +26,25 @@ def _shapes(*positions: str) -> str:
 class OneDimension:
     """What windows over one spatial dimension have in common, such as a window of time."""
 
-    rank = 1
+    rank: ClassVar[int] = 1
     shapes = _shapes("length")
-    example_shape = (24, 3)
+    example_shape: ClassVar[tuple[int, ...]] = (24, 3)
 
 
 class TwoDimensions:
     """What windows over two spatial dimensions have in common, such as those of an image."""
 
-    rank = 2
+    rank: ClassVar[int] = 2
     shapes = _shapes("height", "width")
-    example_shape = (12, 10, 3)
+    example_shape: ClassVar[tuple[int, ...]] = (12, 10, 3)
 
 
 class ThreeDimensions:
     """What windows over three spatial dimensions have in common, such as those of a volume."""
 
-    rank = 3
+    rank: ClassVar[int] = 3
     shapes = _shapes("depth", "height", "width")
-    example_shape = (6, 6, 6, 3)
+    example_shape: ClassVar[tuple[int, ...]] = (6, 6, 6, 3)
 
 
 class Window(Chain):
@@ -78,7 +78,7 @@ class Window(Chain):
         if len(input_shape) != self.rank + 2:
             rule = f"must have {self.rank + 2} dimensions, the batch included"
             raise ArgumentError("inputs", rule, {"shape": tuple(input_shape)})
-        channels = self._known_channels(input_shape)
+        channels = self.known_channels(input_shape)
         self._check_channels(channels)
         self._check_positions(input_shape)
         return keras.layers.InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})

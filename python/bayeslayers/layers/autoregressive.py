@@ -164,10 +164,12 @@ class AutoregressiveNetwork(BaseLayer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Fix the degrees of all units, and make the kernels and biases."""
         self._take_event_shape(input_shape)
-        self.input_spec = keras.layers.InputSpec(min_ndim=1, axes={-1: self.event_shape[0]})
+        self.input_spec = keras.layers.InputSpec(min_ndim=1, axes={-1: self._count})
         self._build_degrees()
-        self.kernels, self.conditional_kernels, self.biases = [], [], []
-        sizes = [self.event_shape[0], *self.hidden_units, self.event_shape[0] * self.params]
+        self.kernels: list[keras.Variable] = []
+        self.conditional_kernels: list[keras.Variable] = []
+        self.biases: list[keras.Variable] = []
+        sizes = [self._count, *self.hidden_units, self._count * self.params]
         for index, (size, units) in enumerate(pairwise(sizes)):
             self._build_dense(index, size, units)
 
@@ -186,7 +188,7 @@ class AutoregressiveNetwork(BaseLayer):
             if index > 0:
                 hidden = self.activation(hidden)
             hidden = self._dense(index, hidden, conditional_input)
-        outputs = ops.reshape(hidden, (*ops.shape(hidden)[:-1], *self.event_shape, self.params))
+        outputs = ops.reshape(hidden, (*ops.shape(hidden)[:-1], self._count, self.params))
         return ops.cast(outputs, self.variable_dtype)
 
     def compute_output_shape(
@@ -223,12 +225,16 @@ class AutoregressiveNetwork(BaseLayer):
     def _function_names(cls) -> list[str]:
         return [*super()._function_names(), *_FUNCTIONS]
 
+    @property
+    def _count(self) -> int:
+        """How many variables there are, once that is known."""
+        assert self.event_shape is not None
+        return self.event_shape[0]
+
     def _build_degrees(self) -> None:
         rng = np.random.default_rng(self._initial_seed)
-        of_inputs = masks.input_degrees(self.input_order, self.event_shape[0], rng)
-        of_hidden = masks.hidden_degrees(
-            self.hidden_degrees, self.hidden_units, self.event_shape[0], rng
-        )
+        of_inputs = masks.input_degrees(self.input_order, self._count, rng)
+        of_hidden = masks.hidden_degrees(self.hidden_degrees, self.hidden_units, self._count, rng)
         is_random = self.hidden_degrees == masks.RANDOM
         self._degrees = [
             self._keep_degrees("input_degrees", of_inputs, self.input_order == masks.RANDOM),
@@ -254,10 +260,8 @@ class AutoregressiveNetwork(BaseLayer):
         kernel, conditional_kernel = f"kernel_{index}", f"conditional_kernel_{index}"
         initializer = self._masked(index, self._initializer(kernel, self.kernel_initializer))
         self.kernels.append(self._add_kernel(kernel, (size, units), initializer))
-        takes_condition = self.conditional and (
-            index == 0 or self.conditional_input_layers == _ALL_LAYERS
-        )
-        if takes_condition:
+        may_see_condition = index == 0 or self.conditional_input_layers == _ALL_LAYERS
+        if self.conditional_event_shape is not None and may_see_condition:
             shape = (*self.conditional_event_shape, units)
             initializer = self._initializer(conditional_kernel, self.kernel_initializer)
             self.conditional_kernels.append(
@@ -266,10 +270,12 @@ class AutoregressiveNetwork(BaseLayer):
         if self.use_bias:
             self.biases.append(self._add_bias(f"bias_{index}", units))
 
-    def _initializer(self, name: str, initializer: Callable[..., Any]) -> Callable[..., Any]:
-        initializer = freshly_seeded(initializer, self._initial_seed, name)
+    def _initializer(
+        self, name: str, initializer: str | Callable[..., Any] | None
+    ) -> Callable[..., Any]:
+        seeded = freshly_seeded(initializer, self._initial_seed, name)
         # By position: the arguments of an R function have names of their own.
-        return lambda shape, dtype: ops.convert_to_tensor(initializer(shape, dtype), dtype)
+        return lambda shape, dtype: ops.convert_to_tensor(seeded(shape, dtype), dtype)
 
     def _masked(self, index: int, initializer: Callable[..., Any]) -> Callable[..., Any]:
         # Regularizers and constraints then see the kernel that is used, and nothing else: masked
@@ -328,7 +334,7 @@ class AutoregressiveNetwork(BaseLayer):
             raise ArgumentError("event_shape", rule, received)
 
     def _check_places(self) -> None:
-        masks.check_places(self.input_order, self.hidden_degrees, self.event_shape)
+        masks.check_places(self.input_order, self.hidden_degrees, (self._count,))
 
     def _check_conditional_event_shape(self) -> None:
         if self.conditional == (self.conditional_event_shape is not None):
@@ -344,11 +350,12 @@ class AutoregressiveNetwork(BaseLayer):
             rule = "must be given where `conditional` is true, and nowhere else"
             received = {argument: conditional_input, "conditional": self.conditional}
             raise ArgumentError(argument, rule, received)
-        if self.conditional and conditional_input.shape[-1] != self.conditional_event_shape[0]:
+        expected = self.conditional_event_shape
+        if expected is not None and conditional_input.shape[-1] != expected[0]:
             rule = "must have `conditional_event_shape` as its last axis"
             received = {
                 "shape": tuple(conditional_input.shape),
-                "conditional_event_shape": self.conditional_event_shape,
+                "conditional_event_shape": expected,
             }
             raise ArgumentError(argument, rule, received)
 

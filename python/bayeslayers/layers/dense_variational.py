@@ -120,6 +120,7 @@ class DenseVariational(BayesianLayer):
     """
 
     function_name = "layer_dense_variational"
+    geometry: Dense
 
     def __init__(
         self,
@@ -147,7 +148,7 @@ class DenseVariational(BayesianLayer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the posterior and the prior, with their variables."""
         self.input_spec = self.geometry.input_spec(input_shape)
-        self._kernel_shape = self.geometry.kernel_shape(input_shape[-1])
+        self._kernel_shape = self.geometry.kernel_shape(self.geometry.known_channels(input_shape))
         self._sizes = (math.prod(self._kernel_shape), self.units if self.use_bias else 0)
         self._adopted: list[keras.Variable] = []
         # The arguments that brought them.
@@ -270,7 +271,8 @@ class DenseVariational(BayesianLayer):
             # Keras follows the variables of a layer, once it has been built.
             made(keras.KerasTensor(input_shape, self.compute_dtype))
         else:
-            self._adopt_variables(argument, made, input_shape[-1])
+            channels = self.geometry.known_channels(input_shape)
+            self._adopt_variables(argument, made, channels)
         return made
 
     def _adopt_variables(self, argument: str, made: Callable[[Any], Any], channels: int) -> None:
