@@ -5,10 +5,10 @@ set -eu
 # shellcheck source=tools/common.sh
 . "$(dirname -- "$0")/common.sh"
 
-if ! r_ready; then
-  say "The generated files need R, which was left out."
-  exit 1
-fi
 .venv/bin/python tools/generate_stubs.py
 .venv/bin/python tools/generate_r.py
+if ! r_ready; then
+  say "NAMESPACE and man/ need R, which was left out."
+  exit 1
+fi
 Rscript -e 'roxygen2::roxygenise()'
