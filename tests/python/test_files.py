@@ -241,7 +241,7 @@ FUNCTIONS = {
     "lambda": lambda *values, **further: 0.0 * anything(*values, **further),
     "named": anything,
     "named as one of Keras": relu,
-    "builtin": print,
+    "builtin": np.zeros,
     "partial": functools.partial(anything),
     "method": Holder().method,
     "object": Holder(),

@@ -109,12 +109,16 @@ def test_scale_acts_on_a_step_that_is_compiled(rng):
     assert after < error + 5 < before
 
 
-@pytest.mark.parametrize("way", ["keras", "clone", "config"])
+@pytest.mark.parametrize("way", ["keras", "weights", "clone", "config"])
 def test_scale_is_kept(way, tmp_path):
     model = scale_kl(network(), N)
     if way == "keras":
         model.save(tmp_path / "m.keras")
         again = keras.models.load_model(tmp_path / "m.keras")
+    elif way == "weights":
+        model.save_weights(tmp_path / "m.weights.h5")
+        again = network()
+        again.load_weights(tmp_path / "m.weights.h5")
     elif way == "clone":
         again = keras.models.clone_model(model)
     else:
