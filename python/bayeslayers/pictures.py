@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.models.history import training_history
 from bayeslayers.training.kl_history import DIVERGENCE, LIKELIHOOD
 
@@ -41,7 +41,7 @@ _TITLES = {
 }
 
 
-@verb()
+@public_function()
 def plot_bands(
     summary: pd.DataFrame,
     x: ArrayLike | None = None,
@@ -100,7 +100,7 @@ def plot_bands(
     return _finished(ax)
 
 
-@verb()
+@public_function()
 def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Reliability diagram: what the model says against what comes true.
 
@@ -140,7 +140,7 @@ def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return _finished(ax)
 
 
-@verb()
+@public_function()
 def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
     """Mean, standard deviation and signal-to-noise ratio of a posterior, as three histograms.
 
@@ -193,7 +193,7 @@ def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
     return figure
 
 
-@verb()
+@public_function()
 def plot_training(history: Any) -> Figure:
     """Loss, likelihood and KL divergence over the epochs of a training.
 

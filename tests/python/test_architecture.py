@@ -10,6 +10,7 @@ import pytest
 
 import bayeslayers
 from bayeslayers import backend
+from bayeslayers.backend import choice
 from bayeslayers.backend import tensorflow as on_tensorflow
 
 ROOT = Path(bayeslayers.__file__).parent
@@ -35,7 +36,13 @@ ROOMS = (
 )
 """From the lowest to the highest; the last is the package itself. Each imports none after it."""
 
-FRAMEWORKS = {"tensorflow", "tensorflow_probability", "jax", "torch"}
+PACKAGE_OF = {
+    "tensorflow": "tensorflow",
+    "tensorflow_probability": "tensorflow",
+    "jax": "jax",
+    "torch": "torch",
+}
+"""The package of the backend that may import a framework or a library of it."""
 
 NOT_PUBLIC = re.compile(
     r"_flatten_layers|_get_own_losses|_keras_history|_inbound_nodes|_outbound_nodes"
@@ -123,26 +130,20 @@ def test_the_lowest_rooms_import_no_other_one(room):
     assert {room_of(name) for name in found} <= {room}
 
 
-def test_only_the_backend_imports_a_framework():
-    found = {
-        (module, name)
-        for module in MODULES
-        if room_of(module) != "backend"
-        for name in imports_of(module)
-        if name.split(".")[0] in FRAMEWORKS
-    }
-    assert found == set()
-
-
 def test_a_framework_is_imported_by_its_own_package_alone():
     found = {
         (module, name)
         for module in MODULES
-        if room_of(module) == "backend"
         for name in imports_of(module)
-        if name.split(".")[0] in FRAMEWORKS and not module.startswith("bayeslayers.backend.")
+        for package in [PACKAGE_OF.get(name.split(".")[0])]
+        if package and not f"{module}.".startswith(f"bayeslayers.backend.{package}.")
     }
     assert found == set()
+
+
+def test_every_supported_framework_has_a_package():
+    for name in choice.SUPPORTED:
+        assert f"bayeslayers.backend.{name}" in MODULES
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.split(".")[-1] != "compat"])

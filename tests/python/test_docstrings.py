@@ -11,7 +11,7 @@ import pytest
 import bayeslayers
 from bayeslayers.contract.arguments import Argument
 from bayeslayers.contract.docstrings import Docstring, parse
-from bayeslayers.contract.functions import PUBLIC, verb
+from bayeslayers.contract.functions import PUBLIC, public_function
 from bayeslayers.contract.references import REFERENCES
 from bayeslayers.distributions.constructors import CONSTRUCTORS
 
@@ -188,7 +188,7 @@ def documented_function(x, draws=1, **kwargs):
 
 @pytest.mark.usefixtures("registered")
 def test_a_docstring_is_completed_from_the_table_and_keeps_what_is_its_own():
-    decorated = verb(TABLE, notes=("A note.",))(documented_function)
+    decorated = public_function(TABLE, notes=("A note.",))(documented_function)
     lines = inspect.getdoc(decorated).splitlines()
     assert lines[:6] == ["Draws of a function.", "", "A paragraph.", "", "A note.", ""]
     assert lines[6:10] == [
@@ -206,7 +206,7 @@ def test_a_docstring_is_completed_from_the_table_and_keeps_what_is_its_own():
 @pytest.mark.parametrize("table", [{"x": TABLE["x"]}, {}])
 def test_an_argument_that_nothing_documents_is_refused(table):
     with pytest.raises(ValueError, match="are not documented"):
-        verb(table)(documented_function)
+        public_function(table)(documented_function)
 
 
 @pytest.mark.usefixtures("registered")
@@ -219,7 +219,7 @@ def test_an_argument_that_the_function_does_not_have_is_refused():
         """
 
     with pytest.raises(ValueError, match="names other arguments than"):
-        verb(TABLE)(function)
+        public_function(TABLE)(function)
 
 
 @pytest.mark.usefixtures("registered")
@@ -227,7 +227,7 @@ def test_without_docstrings_a_function_is_the_same_but_for_its_page():
     def function(x):
         return x
 
-    decorated = verb(TABLE)(function)
+    decorated = public_function(TABLE)(function)
     assert decorated(1) == 1
     assert not hasattr(decorated, "page")
 

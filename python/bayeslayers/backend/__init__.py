@@ -1,14 +1,15 @@
 """The framework below Keras, chosen once at import: all else is written in `keras.ops`.
 
 No other room imports TensorFlow. A framework is a package of this room that has every name of
-`INTERFACE`; which modules it keeps them in is its own affair. A name comes in where `keras.ops` has
-no such operation, or has one that is slower or less safe.
+`INTERFACE`, with the arguments that they have in `backend/tensorflow/`; which modules it keeps them
+in is its own affair. A name comes in where `keras.ops` has no such operation, or has one that is
+slower or less safe. `choice.SUPPORTED` names the frameworks; each has a branch at the end.
 """
 
-from bayeslayers.backend.choice import require_tensorflow
+from bayeslayers.backend.choice import require_supported
 
 # Before Keras is imported, which fails in words of its own on a backend that is not installed.
-require_tensorflow()
+require_supported()
 
 import keras  # noqa: E402
 

@@ -101,19 +101,19 @@ def _sections(lines: list[str]) -> tuple[str, dict[str, str]]:
     """Return what comes before the first section, and each section's text by its title."""
     body: list[str] = []
     found: dict[str, list[str]] = {}
-    part = body
+    current = body
     for line in lines:
         heading = _HEADING.match(line)
         if heading is None:
             # A paragraph at the margin ends a section, whose text is indented.
-            part = body if line and not line.startswith(" ") else part
-            part.append(line)
+            current = body if line and not line.startswith(" ") else current
+            current.append(line)
             continue
         title = heading[1]
         if title not in _SECTIONS or title in found:
             raise ValueError(f"A docstring has an unknown or repeated section: {title}")
-        part = found[title] = []
-    return "\n".join(body), {title: _block(part) for title, part in found.items()}
+        current = found[title] = []
+    return "\n".join(body), {title: _block(section) for title, section in found.items()}
 
 
 def _block(lines: list[str]) -> str:
@@ -125,7 +125,7 @@ def _formula(body: str) -> tuple[str, str]:
     """Divide what comes before the sections into the indented block in front and the rest."""
     lines = body.splitlines()
     is_outside = (bool(line) and not line.startswith(" ") for line in lines)
-    end = next((place for place, outside in enumerate(is_outside) if outside), len(lines))
+    end = next((index for index, outside in enumerate(is_outside) if outside), len(lines))
     return _block(lines[:end]), "\n".join(lines[end:])
 
 
@@ -143,7 +143,7 @@ def _entries(text: str) -> dict[str, str]:
 
 
 def _split_entries(lines: list[str]) -> Iterator[tuple[str, str]]:
-    starts = [place for place, line in enumerate(lines) if line and not line.startswith(" ")]
+    starts = [index for index, line in enumerate(lines) if line and not line.startswith(" ")]
     for start, end in itertools.pairwise([*starts, len(lines)]):
         entry = _ENTRY.match(lines[start])
         if entry is None:

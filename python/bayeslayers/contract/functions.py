@@ -19,7 +19,7 @@ from bayeslayers.contract.model_arguments import MODEL_ARGUMENTS
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 PUBLIC: dict[str, Callable[..., Any]] = {}
-"""The public functions that are not made from a class, by name, as modules define them."""
+"""Every function under `@public_function`, by name."""
 
 _OBJECT = inspect.Parameter(
     "object",
@@ -32,11 +32,12 @@ def layer_function(layer_class: type[pages.LayerClass]) -> Callable[..., Any]:
     """Return the function `layer_*(object, ...)` that makes and composes a `layer_class`.
 
     `object` has no default in the signature, as in R, and may be left out all the same. The
-    function belongs to the layer's module, under its `function_name`; its source is the layer's.
+    function belongs to the layer's module, under its `function_name`, and `inspect.getsource()`
+    shows the class.
     """
-    of_class = inspect.signature(layer_class)
-    signature = of_class.replace(
-        parameters=[_OBJECT, *of_class.parameters.values()],
+    class_signature = inspect.signature(layer_class)
+    signature = class_signature.replace(
+        parameters=[_OBJECT, *class_signature.parameters.values()],
         return_annotation=layer_class | keras.Sequential | Tensor,
     )
 
@@ -54,7 +55,7 @@ def layer_function(layer_class: type[pages.LayerClass]) -> Callable[..., Any]:
     return documented(replace(layer_class.page, signature=signature), function)
 
 
-def verb(
+def public_function(
     table: Mapping[str, Argument] = MODEL_ARGUMENTS,
     *,
     notes: Sequence[str] = (),
@@ -64,11 +65,11 @@ def verb(
     """Decorate a public function, whose docstring is the source of its page in both languages.
 
     Args:
-        table: What is said of the arguments that the docstring leaves out.
-        notes: Paragraphs that the function shares with others, after those of the docstring.
+        table: The prose of the arguments that the docstring leaves out.
+        notes: Paragraphs that several functions share, to follow those of the docstring.
         r_result: The R function that the result goes through.
-        checks_names: Whether the function says of an argument that is missing or unknown what
-            layers say of theirs, or what Python says.
+        checks_names: Whether a missing or unknown argument raises `ArgumentError`, as in layers;
+            otherwise it raises Python's `TypeError`.
     """
 
     def decorate(function: _Function) -> _Function:
@@ -98,8 +99,8 @@ def _checking(function: _Function, signature: inspect.Signature) -> _Function:
 
 
 def documented(page: pages.Page, function: _Function) -> _Function:
-    """Attach a page to Python's own help, and to a function that R has too."""
-    if page.r_example:
+    """Set the docstring; a function that R has too gets its `page` as well."""
+    if page.is_in_r:
         vars(function)["page"] = page
     function.__doc__ = pages.docstring(page)
     return function

@@ -92,6 +92,11 @@ class Page:
     reference: str = ""
     r_result: str = ""
 
+    @property
+    def is_in_r(self) -> bool:
+        """Whether R has the function, too."""
+        return bool(self.r_example)
+
 
 def layer_page(layer_class: type[LayerClass], parts: Mapping[str, Any]) -> Page:
     """Put together the page of a layer's class; `parts` are the page's own."""

@@ -8,17 +8,19 @@ import keras
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.distributions.symbolic import ask
 
 _IN_A_MODEL = (
     "For the output of a layer that returns a distribution, while a model is put together in the "
     "functional API, it adds to the model a layer that gives the result at each call."
 )
-_verb = verb(DISTRIBUTION_ARGUMENTS, notes=(_IN_A_MODEL,), checks_names=False)
+_distribution_function = public_function(
+    DISTRIBUTION_ARGUMENTS, notes=(_IN_A_MODEL,), checks_names=False
+)
 
 
-@_verb
+@_distribution_function
 def tfd_sample(distribution: Any, sample_shape: Any = (), **kwargs: Any) -> Any:
     """Draw from a distribution.
 
@@ -49,7 +51,7 @@ def tfd_sample(distribution: Any, sample_shape: Any = (), **kwargs: Any) -> Any:
     return _call("sample", distribution, sample_shape, **kwargs)
 
 
-@_verb
+@_distribution_function
 def tfd_kl_divergence(distribution: Any, other: Any, name: str = "kl_divergence") -> Any:
     """Kullback-Leibler divergence of one distribution from another.
 
@@ -79,7 +81,7 @@ def tfd_kl_divergence(distribution: Any, other: Any, name: str = "kl_divergence"
     return _call("kl_divergence", distribution, other, name=name)
 
 
-@_verb
+@_distribution_function
 def tfd_log_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
     """Logarithm of a density or probability.
 
@@ -109,7 +111,7 @@ def tfd_log_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
     return _call("log_prob", distribution, value, **kwargs)
 
 
-@_verb
+@_distribution_function
 def tfd_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
     """Density or probability.
 
@@ -139,7 +141,7 @@ def tfd_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
     return _call("prob", distribution, value, **kwargs)
 
 
-@_verb
+@_distribution_function
 def tfd_cdf(distribution: Any, value: Any, **kwargs: Any) -> Any:
     """Cumulative distribution function.
 
@@ -169,7 +171,7 @@ def tfd_cdf(distribution: Any, value: Any, **kwargs: Any) -> Any:
     return _call("cdf", distribution, value, **kwargs)
 
 
-@_verb
+@_distribution_function
 def tfd_quantile(distribution: Any, value: Any, **kwargs: Any) -> Any:
     """Quantile function.
 
@@ -199,7 +201,7 @@ def tfd_quantile(distribution: Any, value: Any, **kwargs: Any) -> Any:
     return _call("quantile", distribution, value, **kwargs)
 
 
-@_verb
+@_distribution_function
 def tfd_mean(distribution: Any, **kwargs: Any) -> Any:
     """Mean of a distribution.
 
@@ -229,7 +231,7 @@ def tfd_mean(distribution: Any, **kwargs: Any) -> Any:
     return _call("mean", distribution, **kwargs)
 
 
-@_verb
+@_distribution_function
 def tfd_variance(distribution: Any, **kwargs: Any) -> Any:
     """Variance of a distribution.
 
@@ -259,7 +261,7 @@ def tfd_variance(distribution: Any, **kwargs: Any) -> Any:
     return _call("variance", distribution, **kwargs)
 
 
-@_verb
+@_distribution_function
 def tfd_stddev(distribution: Any, **kwargs: Any) -> Any:
     """Standard deviation of a distribution.
 
@@ -289,7 +291,7 @@ def tfd_stddev(distribution: Any, **kwargs: Any) -> Any:
     return _call("stddev", distribution, **kwargs)
 
 
-@_verb
+@_distribution_function
 def tfd_mode(distribution: Any, **kwargs: Any) -> Any:
     """Mode of a distribution.
 
@@ -319,7 +321,7 @@ def tfd_mode(distribution: Any, **kwargs: Any) -> Any:
     return _call("mode", distribution, **kwargs)
 
 
-@_verb
+@_distribution_function
 def tfd_entropy(distribution: Any, **kwargs: Any) -> Any:
     """Entropy of a distribution.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bayeslayers.contract import checks
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.training.kl_annealing import SCHEDULES, KLAnnealing
 from bayeslayers.training.kl_history import KLHistory
 
 
-@verb()
+@public_function()
 def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
     """Show likelihood and KL divergence apart in training.
 
@@ -70,7 +70,7 @@ def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
     return KLHistory(checks.positive_number("warn_above", warn_above))
 
 
-@verb()
+@public_function()
 def callback_kl_annealing(epochs: int, schedule: str = "linear", cycles: int = 4) -> KLAnnealing:
     """Let the KL divergence into the loss slowly.
 

@@ -16,12 +16,12 @@ from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.distributions.fixed_priors import NormalAround
 from bayeslayers.layers import FAMILY
 
 
-@verb()
+@public_function()
 def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     """Plain Keras model of a Bayesian one.
 
@@ -86,7 +86,7 @@ _ESTIMATORS = ("flipout", "reparameterization", "local_reparameterization")
 _REPLACED = ("regularizer", "constraint")
 
 
-@verb()
+@public_function()
 def as_bayesian(
     model: keras.Model,
     estimator: str = "flipout",

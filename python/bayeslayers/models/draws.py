@@ -7,7 +7,7 @@ import numpy as np
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.predictive.evaluation import Evaluation
 from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.predictive.outputs import OutputKind, Outputs, listed
@@ -16,7 +16,7 @@ from bayeslayers.predictive.results import all_draws
 _KINDS = ("mean", "sample")
 
 
-@verb(r_result="as_predictive_draws")
+@public_function(r_result="as_predictive_draws")
 def predict_draws(
     model: keras.Model,
     x: ModelInputs,

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 
 _VALIDATION_PREFIX = "val_"
 
 
-@verb(r_result="as_training_history")
+@public_function(r_result="as_training_history")
 def training_history(history: Any) -> pd.DataFrame:
     """The history of a training as a table.
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.models.posterior import posterior_draws
 from bayeslayers.predictive.classes import (
     CLASSES,
@@ -25,7 +25,7 @@ from bayeslayers.predictive.kinds import check_noise, kind_of_output
 from bayeslayers.predictive.results import Results
 
 
-@verb()
+@public_function()
 def as_inference_data(
     model: keras.Model,
     x: ModelInputs | None = None,

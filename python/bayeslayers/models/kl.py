@@ -17,7 +17,7 @@ from bayeslayers.architecture.walk import all_layers, bayesian_layers
 from bayeslayers.base_layers.bayesian_layer import Divergence
 from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
 from bayeslayers.contract import checks
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 
 _COLUMNS = ["layer", "weight", "parameters", "divergence", "mcse", "scale", "loss"]
 
@@ -45,7 +45,7 @@ class KLDivergence:
     __repr__ = __str__
 
 
-@verb(r_result="as_kl_divergence")
+@public_function(r_result="as_kl_divergence")
 def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None) -> KLDivergence:
     """Kullback-Leibler divergence of a model.
 
@@ -142,7 +142,7 @@ def _mean_over_draws(
         return float(np.mean(values)), float(np.std(values, ddof=1) / math.sqrt(draws))
 
 
-@verb()
+@public_function()
 def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
     """Scale the divergence of a model for a loss that is a mean over examples.
 

@@ -11,12 +11,12 @@ import pandas as pd
 from bayeslayers.architecture.walk import bayesian_layers
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.predictive.tables import indexed
 from bayeslayers.predictive.weights import draws_of_weights
 
 
-@verb()
+@public_function()
 def posterior_draws(
     model: keras.Model, draws: int = 100, seed: int | None = None
 ) -> dict[str, np.ndarray]:
@@ -65,7 +65,7 @@ def _check_names(layers: list[keras.Layer]) -> None:
         raise ArgumentError("model", rule, {"names that come twice": twice})
 
 
-@verb(r_result="as_posterior_summary")
+@public_function(r_result="as_posterior_summary")
 def posterior_summary(model: keras.Model) -> pd.DataFrame:
     """Summary of the posterior of a model's weights.
 

@@ -15,7 +15,7 @@ from bayeslayers.base_layers.random_weight import RandomWeight
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.models.conversion import as_deterministic
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.inputs import Inputs, ModelInputs, repeatable
@@ -26,7 +26,7 @@ from bayeslayers.predictive.targets import Targets
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 
 
-@verb()
+@public_function()
 def prune(model: keras.Model, snr: float | None = None, share: float | None = None) -> keras.Model:
     """Prune a Bayesian model by signal-to-noise ratio.
 
@@ -84,7 +84,7 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
     return pruned
 
 
-@verb(r_result="as_data_frame")
+@public_function(r_result="as_data_frame")
 def pruning_curve(
     model: keras.Model,
     x: ModelInputs,

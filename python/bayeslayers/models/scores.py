@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.predictive.class_scores import (
     mean_probabilities,
     reduce_classes,
@@ -51,7 +51,7 @@ _LOGITS = (
 )
 
 
-@verb(notes=(_LOGITS,))
+@public_function(notes=(_LOGITS,))
 def log_likelihood(
     model: keras.Model,
     x: ModelInputs,
@@ -124,7 +124,7 @@ def log_likelihood(
     return results.values()[0]
 
 
-@verb(notes=(_INTERVAL, _LOGITS, _MEMORY), r_result="as_scores")
+@public_function(notes=(_INTERVAL, _LOGITS, _MEMORY), r_result="as_scores")
 def predictive_scores(
     model: keras.Model,
     x: ModelInputs,
@@ -211,7 +211,7 @@ def predictive_scores(
     return scores_of_classes(*mean_probabilities(evaluation, selected, kind, y), bins, by)
 
 
-@verb(notes=(_INTERVAL, _MEMORY), r_result="as_reliability")
+@public_function(notes=(_INTERVAL, _MEMORY), r_result="as_reliability")
 def reliability_curve(
     model: keras.Model,
     x: ModelInputs,

@@ -9,11 +9,11 @@ import keras
 from bayeslayers.architecture.walk import all_layers, check_model
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.distributions.streams import start_anew
 
 
-@verb()
+@public_function()
 def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
     """Give a model new streams of random numbers.
 

@@ -6,7 +6,7 @@ import keras
 import pandas as pd
 
 from bayeslayers.contract import checks
-from bayeslayers.contract.functions import verb
+from bayeslayers.contract.functions import public_function
 from bayeslayers.predictive.classes import CLASSES, class_log_probabilities
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.inputs import ModelInputs
@@ -14,7 +14,7 @@ from bayeslayers.predictive.kinds import check_order, kind_of_output
 from bayeslayers.predictive.summaries import summarise_classes, summarise_values
 
 
-@verb(r_result="as_summary")
+@public_function(r_result="as_summary")
 def predictive_summary(
     model: keras.Model,
     x: ModelInputs,
