@@ -199,7 +199,7 @@ CASES = [
     (name, argument)
     for name, kind in FAMILY.items()
     if arguments_of(name) is not None
-    for argument in kind._function_names()
+    for argument in kind._function_arguments()
 ]
 
 

@@ -61,7 +61,7 @@ class BaseLayer(keras.Layer):
         super().add_loss(keras.tree.map_structure(as_loss, loss))
 
     @classmethod
-    def _function_names(cls) -> list[str]:
+    def _function_arguments(cls) -> list[str]:
         """Return the arguments that are saved by a registered name or not at all."""
         return ["activity_regularizer"]
 
@@ -74,7 +74,7 @@ class BaseLayer(keras.Layer):
         # Before Keras's own configuration, which would take an activity regularizer's byte code.
         functions = {
             name: serialization.serialize(name, getattr(self, name))
-            for name in self._function_names()
+            for name in self._function_arguments()
         }
         return {**super().get_config(), **functions}
 
@@ -87,7 +87,7 @@ class BaseLayer(keras.Layer):
         """
         functions = {
             name: serialization.deserialize(name, config[name])
-            for name in cls._function_names()
+            for name in cls._function_arguments()
             if name in config
         }
         return cls(**{**config, **functions})

@@ -15,8 +15,8 @@ from keras import ops, tree
 from bayeslayers.backend import finite_when_trained_on, is_sparse, state_holder
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.keras_objects import as_loss
+from bayeslayers.base_layers.model_draw import ModelDraw
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
-from bayeslayers.base_layers.weight_draw import WeightDraw
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Geometry
 
@@ -116,7 +116,7 @@ class BayesianLayer(StochasticLayer):
         """Return the divergence of each weight from its prior, not scaled, by the weight's name."""
 
     @abstractmethod
-    def has_own_divergence(self) -> bool:
+    def may_be_scaled_already(self) -> bool:
         """Whether a caller's function computes a divergence, which may have been scaled there."""
 
     @abstractmethod
@@ -132,7 +132,7 @@ class BayesianLayer(StochasticLayer):
         """Return what the plain layer's weights are: the posterior's "mean" or a "sample"."""
 
     @abstractmethod
-    def drawn_weights(self, draw: WeightDraw) -> dict[str, Any]:
+    def weights_in_draw(self, draw: ModelDraw) -> dict[str, Any]:
         """Return the weights in a draw of the whole model, by their names."""
 
     @abstractmethod
@@ -157,11 +157,11 @@ class BayesianLayer(StochasticLayer):
         """What the layer has added to the losses in the current forward pass."""
         return self._forward_pass.added
 
-    def _adds_divergences(self) -> bool:
+    def _is_first_call_in_pass(self) -> bool:
         """Whether this call is the first of a forward pass, whose divergences count."""
         return not self._forward_pass.has_added_to(self.losses)
 
-    def _add_divergences(self, divergences: Mapping[str, Any]) -> None:
+    def _add_to_losses(self, divergences: Mapping[str, Any]) -> None:
         """Add the divergence of each weight to the losses.
 
         Args:

@@ -17,7 +17,7 @@ from bayeslayers.distributions import checks
 from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
 from bayeslayers.distributions.makers import MeanFieldNormal
 
-_CONTRACT = ("dtype", "shape", "name", "trainable", "add_variable_fn")
+_MAKER_ARGUMENTS = ("dtype", "shape", "name", "trainable", "add_variable_fn")
 
 
 class DistributionMaker:
@@ -142,9 +142,11 @@ class DistributionMaker:
         They are handed over by position: a partial function must leave each of them open.
         """
         try:
-            inspect.signature(self.function).bind(*_CONTRACT)
+            inspect.signature(self.function).bind(*_MAKER_ARGUMENTS)
         except TypeError:
-            rule = f"must be a function of `({', '.join(_CONTRACT)})`, which come by position"
+            rule = (
+                f"must be a function of `({', '.join(_MAKER_ARGUMENTS)})`, which come by position"
+            )
             is_fixed = getattr(self.function, "func", None) is default_multivariate_normal_fn
             hint = (
                 "A prior whose parameters are trained is `tfp.layers.util.trainable_normal_fn()`."

@@ -58,7 +58,7 @@ def _arguments(layer_class: type[VariationalLayer]) -> inspect.Signature:
         *map(binding.parameters_of, own[:bases]),
         *map(_weight_parameters, layer_class.roles()),
         *map(binding.parameters_of, own[bases:]),
-        by_position=layer_class.named_arguments,
+        by_position=layer_class.positional_arguments,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from keras import ops
 
 from bayeslayers.backend import add_bias, within_range
-from bayeslayers.base_layers.variational_layer import DrawnWeight, VariationalLayer
+from bayeslayers.base_layers.variational_layer import VariationalLayer, WeightInCall
 from bayeslayers.contract import checks
 from bayeslayers.geometries import Chain
 
@@ -31,7 +31,7 @@ class LinearLayer(VariationalLayer):
     def call(self, inputs: Any) -> Any:
         """Return one draw of the outputs, and add the divergences to the losses."""
         values = self.geometry.prepare(inputs, self.compute_dtype)
-        drawn: list[DrawnWeight] = []
+        drawn: list[WeightInCall] = []
         for role, linear_map in self.geometry.stages().items():
             size, channels = ops.shape(values)[0], values.shape[-1]
             values = self._draw_map(role, linear_map, size, channels, drawn).apply(values)
@@ -65,8 +65,8 @@ class ActivatedLinearLayer(LinearLayer):
         return self.activation(super().call(inputs))
 
     @classmethod
-    def _function_names(cls) -> list[str]:
-        return [*super()._function_names(), "activation"]
+    def _function_arguments(cls) -> list[str]:
+        return [*super()._function_arguments(), "activation"]
 
     def _plain_arguments(self) -> dict[str, Any]:
         return {**super()._plain_arguments(), "activation": self.activation}

@@ -59,8 +59,10 @@ class RandomWeight:
             f"{role}_prior_fn": prior_fn,
             f"{role}_divergence_fn": divergence_fn,
         }
-        self._maker_if_any = self._maker("posterior", posterior_fn, optional=self.is_optional)
-        self._prior = self._maker("prior", prior_fn, optional=True)
+        self._posterior_maker_if_any = self._maker(
+            "posterior", posterior_fn, optional=self.is_optional
+        )
+        self._prior_maker = self._maker("prior", prior_fn, optional=True)
         argument = f"{role}_posterior_tensor_fn"
         self.posterior_tensor_fn = checks.function(
             argument, posterior_tensor_fn, optional=posterior_fn is None
@@ -80,28 +82,28 @@ class RandomWeight:
     @property
     def exists(self) -> bool:
         """Whether the layer has this weight at all."""
-        return self._maker_if_any is not None
+        return self._posterior_maker_if_any is not None
 
     @property
-    def _posterior(self) -> DistributionMaker:
+    def _posterior_maker(self) -> DistributionMaker:
         """The maker of the posterior, of a weight that exists."""
-        assert self._maker_if_any is not None
-        return self._maker_if_any
+        assert self._posterior_maker_if_any is not None
+        return self._posterior_maker_if_any
 
     @property
     def posterior(self) -> Any:
         """The posterior at the variables' current values."""
-        return self._posterior.make() if self.exists else None
+        return self._posterior_maker.make() if self.exists else None
 
     @property
     def prior(self) -> Any:
         """The prior at the variables' current values."""
-        return self._prior.make() if self._prior else None
+        return self._prior_maker.make() if self._prior_maker else None
 
     def mean(self) -> Any:
         """Return the mean of the posterior."""
-        if self._posterior.is_mean_field:
-            return self._posterior.parameters()[0]
+        if self._posterior_maker.is_mean_field:
+            return self._posterior_maker.parameters()[0]
         return self.posterior.mean()
 
     def centre_on(self, value: Any, delta: float) -> None:
@@ -117,13 +119,13 @@ class RandomWeight:
         value = np.asarray(value, "float64")
         size = np.abs(value)
         size[size == 0] = size.mean() or _SIZE_OF_NO_WEIGHT
-        self._posterior.assign("loc", value)
+        self._posterior_maker.assign("loc", value)
         untransformed = untransformed_of(delta * size, self._dtype)
-        self._posterior.assign("untransformed_scale", untransformed)
-        if not self._posterior.is_mean_field:
+        self._posterior_maker.assign("untransformed_scale", untransformed)
+        if not self._posterior_maker.is_mean_field:
             self._check_mean(value)
-        if self._prior:
-            self._prior.assign("loc", value)
+        if self._prior_maker:
+            self._prior_maker.assign("loc", value)
 
     def move(self, by: np.ndarray) -> bool:
         """Move posterior and prior by an offset, as far as their locations are variables.
@@ -135,7 +137,7 @@ class RandomWeight:
             Whether the draws of the posterior have moved by it, and by nothing else.
         """
         before = self._fixed_draw()
-        for maker in (self._posterior, self._prior):
+        for maker in (self._posterior_maker, self._prior_maker):
             if maker is not None:
                 maker.move(by)
         # To half of the digits: the sums are not taken in the same order.
@@ -143,9 +145,9 @@ class RandomWeight:
         return np.allclose(self._fixed_draw(), before + by, rtol=rounding, atol=rounding)
 
     @property
-    def has_restrained_location(self) -> bool:
+    def location_is_regularized_or_constrained(self) -> bool:
         """Whether the location of the posterior has a regularizer or a constraint."""
-        location = self._posterior.location
+        location = self._posterior_maker.location
         if location is None:
             return False
         return location.regularizer is not None or location.constraint is not None
@@ -163,15 +165,17 @@ class RandomWeight:
 
     def keep_only(self, kept: Any) -> None:
         """Put all mass of the other entries on zero, as nearly as the scale allows."""
-        loc, untransformed_scale = (np.asarray(value) for value in self._posterior.parameters())
-        self._posterior.assign("loc", np.where(kept, loc, 0.0))
+        loc, untransformed_scale = (
+            np.asarray(value) for value in self._posterior_maker.parameters()
+        )
+        self._posterior_maker.assign("loc", np.where(kept, loc, 0.0))
         scale = np.where(kept, untransformed_scale, _UNTRANSFORMED_ZERO)
-        self._posterior.assign("untransformed_scale", scale)
+        self._posterior_maker.assign("untransformed_scale", scale)
 
     def posterior_for_call(self, seeds: Stream) -> Posterior:
         """Return the posterior as it is during a call, which draws from this stream."""
         if self._draws_mean_field:
-            return MeanFieldPosterior(*self._posterior.parameters(), seeds)
+            return MeanFieldPosterior(*self._posterior_maker.parameters(), seeds)
         return GeneralPosterior(
             self.posterior, lambda distribution: self._sample(distribution, seeds)
         )
@@ -179,13 +183,13 @@ class RandomWeight:
     @property
     def is_independent_normal(self) -> bool:
         """Whether the posterior is known to be, without asking TensorFlow Probability."""
-        function = self._posterior.function
+        function = self._posterior_maker.function
         return type(function) is MeanFieldNormal and not function.is_singular
 
     @property
     def _draws_mean_field(self) -> bool:
         is_default = self.posterior_tensor_fn is sample_posterior
-        return is_default and self._posterior.is_mean_field
+        return is_default and self._posterior_maker.is_mean_field
 
     def build(
         self, layer: keras.Layer, shape: tuple[int, ...], seed: int, start: np.ndarray | None = None
@@ -195,11 +199,11 @@ class RandomWeight:
             return
         self._dtype = layer.variable_dtype
         self.shape = shape
-        self._posterior.build(layer, shape, seed, start)
-        if not self._posterior.is_mean_field:
+        self._posterior_maker.build(layer, shape, seed, start)
+        if not self._posterior_maker.is_mean_field:
             self._check_shape(self.posterior, shape)
-        if self._prior:
-            self._prior.build(layer, shape, seed)
+        if self._prior_maker:
+            self._prior_maker.build(layer, shape, seed)
 
     def _sample(self, distribution: Any, seeds: Stream) -> Any:
         """Draw a tensor from a distribution, the way the caller chose."""
@@ -233,7 +237,7 @@ class RandomWeight:
     @property
     def diverges(self) -> bool:
         """Whether there is a divergence at all."""
-        return self.exists and self._prior is not None and self.divergence_fn is not None
+        return self.exists and self._prior_maker is not None and self.divergence_fn is not None
 
     @property
     def has_exact_divergence(self) -> bool:
@@ -242,14 +246,14 @@ class RandomWeight:
 
     @property
     def _diverges_in_closed_form(self) -> bool:
-        is_standard_normal = self._prior is not None and self._prior.is_standard_normal
+        is_standard_normal = self._prior_maker is not None and self._prior_maker.is_standard_normal
         is_exact = is_standard_normal and self.has_exact_divergence
         return is_exact and self._draws_mean_field and self.is_independent_normal
 
     @property
     def has_own_divergence(self) -> bool:
         """Whether a caller's function computes the divergence."""
-        return self._prior is not None and self.divergence_fn not in (None, exact_divergence)
+        return self._prior_maker is not None and self.divergence_fn not in (None, exact_divergence)
 
     def _general_divergence(self, posterior: Any, prior: Any, sample: Any) -> Any:
         argument = f"{self.role}_divergence_fn"
@@ -277,7 +281,7 @@ class RandomWeight:
         if not np.allclose(mean, value, rtol=rounding, atol=rounding):
             argument = f"{self.role}_posterior_fn"
             rule = "must have its mean in a variable named `name` followed by `_loc` under MOPED"
-            raise ArgumentError(argument, rule, {argument: self._posterior.function})
+            raise ArgumentError(argument, rule, {argument: self._posterior_maker.function})
 
     def _check_shape(self, posterior: Any, shape: tuple[int, ...]) -> None:
         drawn = (*posterior.batch_shape, *posterior.event_shape)

@@ -13,7 +13,7 @@ from keras import ops
 
 from bayeslayers.backend import within_range
 from bayeslayers.base_layers import serialization
-from bayeslayers.base_layers.variational_layer import DrawnWeight, VariationalLayer
+from bayeslayers.base_layers.variational_layer import VariationalLayer, WeightInCall
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Cell
 
@@ -73,7 +73,7 @@ class RecurrentLayer(VariationalLayer):
         cell = self.geometry
         inputs = ops.cast(inputs, self.compute_dtype)
         size, channels = ops.shape(inputs)[0], inputs.shape[-1]
-        drawn: list[DrawnWeight] = []
+        drawn: list[WeightInCall] = []
         of_inputs = self._draw_map("kernel", cell.linear_map, size, channels, drawn)
         of_state = self._draw_map("recurrent", cell.linear_map, size, cell.units, drawn)
         bias = self._draw_bias(drawn)
@@ -230,7 +230,7 @@ class LSTMLayer(RecurrentLayer):
             raise ArgumentError("bias_posterior_fn", rule, received, _HOW_TO_COMPLETE)
         after = bias.divergence_of_fixed_draw()
         is_same = before is None or after is None or np.isclose(after, before, rtol=1e-3)
-        if bias.has_restrained_location or not is_same:
+        if bias.location_is_regularized_or_constrained or not is_same:
             warnings.warn(
                 f"Layer '{self.name}' comes from a file of version 0.1.0, which added 1 to the "
                 "bias of the forget gate at each call. The outputs are the same; prior, "

@@ -8,7 +8,7 @@ from typing import Any
 from bayeslayers.backend import SeedStream, Stream
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.base_layer import BaseLayer
-from bayeslayers.base_layers.weight_draw import current_weight_draw
+from bayeslayers.base_layers.model_draw import current_model_draw
 from bayeslayers.compat import in_stateless_scope
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
@@ -30,7 +30,7 @@ class StochasticLayer(BaseLayer):
     @property
     def stream(self) -> Stream:
         """Where samples come from: the layer's own, or that of a draw of the whole model."""
-        draw = current_weight_draw()
+        draw = current_model_draw()
         return self.seed_generator if draw is None else draw.stream
 
     @property

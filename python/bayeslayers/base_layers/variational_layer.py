@@ -15,15 +15,15 @@ from keras import ops
 
 from bayeslayers.backend import saturating_cast
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer, Divergence, stddev_of
+from bayeslayers.base_layers.model_draw import ModelDraw, current_model_draw
 from bayeslayers.base_layers.random_weight import (
     WEIGHT_FUNCTIONS,
     RandomBias,
     RandomKernel,
     RandomWeight,
 )
-from bayeslayers.base_layers.weight_draw import WeightDraw, current_weight_draw
 from bayeslayers.distributions.posteriors import Posterior
-from bayeslayers.estimators import Draw, Estimator, RandomMap
+from bayeslayers.estimators import Estimator, MapDraw, RandomMap
 from bayeslayers.geometries import Geometry, LinearMap
 
 BIAS = "bias"
@@ -31,7 +31,7 @@ BIAS = "bias"
 
 
 @dataclass(frozen=True)
-class DrawnWeight:
+class WeightInCall:
     """A weight's posterior in one call, and what returns the draw from it."""
 
     weight: RandomWeight
@@ -53,7 +53,7 @@ class VariationalLayer(BayesianLayer):
 
     geometry_type: ClassVar[type[Geometry]]
     estimator_type: ClassVar[type[Estimator]]
-    named_arguments: ClassVar[tuple[str, ...]] = ()
+    positional_arguments: ClassVar[tuple[str, ...]] = ()
     """Arguments that this layer has by name, where other layers take them through `**kwargs`."""
 
     def __init__(
@@ -90,9 +90,9 @@ class VariationalLayer(BayesianLayer):
         return {**self.geometry.get_config(), **super().get_config()}
 
     @classmethod
-    def _function_names(cls) -> list[str]:
+    def _function_arguments(cls) -> list[str]:
         weights = [f"{role}_{what}" for role in cls.roles() for what in WEIGHT_FUNCTIONS]
-        return [*super()._function_names(), *cls.geometry_type.functions, *weights]
+        return [*super()._function_arguments(), *cls.geometry_type.functions, *weights]
 
     def _build_kernel(self, role: str, shape: tuple[int, ...]) -> None:
         weight = self.random_weights[role]
@@ -110,45 +110,47 @@ class VariationalLayer(BayesianLayer):
         linear_map: LinearMap,
         batch_size: Any,
         channels: int,
-        drawn: list[DrawnWeight],
-    ) -> Draw:
+        drawn: list[WeightInCall],
+    ) -> MapDraw:
         """Draw a linear map whose kernel is this weight, and note the draw in `drawn`."""
         weight = self.random_weights[role]
         posterior = weight.posterior_for_call(self.stream)
         random_map = RandomMap(
             linear_map, posterior, self.stream, self.compute_dtype, batch_size, channels
         )
-        whole = current_weight_draw()
-        if whole is not None:
-            kernel = random_map.cast(self._weight_in_draw(whole, role))
-            return Draw(lambda inputs: random_map.apply(inputs, kernel), lambda: kernel)
+        model_draw = current_model_draw()
+        if model_draw is not None:
+            kernel = random_map.cast(self._value_in_draw(model_draw, role))
+            return MapDraw(lambda inputs: random_map.apply(inputs, kernel), lambda: kernel)
         draw = self.estimator.draw(random_map)
-        drawn.append(DrawnWeight(weight, posterior, draw.kernel))
+        drawn.append(WeightInCall(weight, posterior, draw.kernel))
         return draw
 
-    def _draw_bias(self, drawn: list[DrawnWeight]) -> Any:
+    def _draw_bias(self, drawn: list[WeightInCall]) -> Any:
         """Draw the bias, and note the draw in `drawn`; without a bias return `None`."""
         weight = self.random_weights.get(BIAS)
         if weight is None or not weight.exists:
             return None
-        whole = current_weight_draw()
-        if whole is not None:
-            return saturating_cast(self._weight_in_draw(whole, BIAS), self.compute_dtype)
+        model_draw = current_model_draw()
+        if model_draw is not None:
+            return saturating_cast(self._value_in_draw(model_draw, BIAS), self.compute_dtype)
         posterior = weight.posterior_for_call(self.stream)
         value = posterior.sample()
-        drawn.append(DrawnWeight(weight, posterior, lambda: value))
+        drawn.append(WeightInCall(weight, posterior, lambda: value))
         return saturating_cast(value, self.compute_dtype)
 
-    def _weight_in_draw(self, whole: WeightDraw, role: str) -> Any:
+    def _value_in_draw(self, model_draw: ModelDraw, role: str) -> Any:
         """Return the weight's value in a draw of the whole model."""
         weight = self.random_weights[role]
-        return whole.weight_of(self, role, lambda: weight.posterior_for_call(self.stream).sample())
+        return model_draw.weight_of(
+            self, role, lambda: weight.posterior_for_call(self.stream).sample()
+        )
 
-    def _add_drawn_divergences(self, drawn: list[DrawnWeight]) -> None:
+    def _add_drawn_divergences(self, drawn: list[WeightInCall]) -> None:
         """Add the divergences of the weights that a call has drawn to the losses."""
-        if drawn and self._adds_divergences():
+        if drawn and self._is_first_call_in_pass():
             found = {each.weight.role: each.divergence() for each in drawn}
-            self._add_divergences({r: value for r, value in found.items() if value is not None})
+            self._add_to_losses({r: value for r, value in found.items() if value is not None})
 
     def divergences(self) -> dict[str, Divergence]:
         """See `BayesianLayer.divergences`."""
@@ -193,10 +195,10 @@ class VariationalLayer(BayesianLayer):
             for weight in weights
         ]
 
-    def drawn_weights(self, draw: WeightDraw) -> dict[str, Any]:
-        """See `BayesianLayer.drawn_weights`."""
+    def weights_in_draw(self, draw: ModelDraw) -> dict[str, Any]:
+        """See `BayesianLayer.weights_in_draw`."""
         roles = [role for role, weight in self.random_weights.items() if weight.exists]
-        return {role: self._weight_in_draw(draw, role) for role in roles}
+        return {role: self._value_in_draw(draw, role) for role in roles}
 
     def posterior_moments(self) -> dict[str, tuple[Any, Any]]:
         """See `BayesianLayer.posterior_moments`."""
@@ -217,8 +219,8 @@ class VariationalLayer(BayesianLayer):
         for weight, value in zip(weights, values, strict=True):
             weight.centre_on(value, delta)
 
-    def has_own_divergence(self) -> bool:
-        """See `BayesianLayer.has_own_divergence`."""
+    def may_be_scaled_already(self) -> bool:
+        """See `BayesianLayer.may_be_scaled_already`."""
         return any(weight.has_own_divergence for weight in self.random_weights.values())
 
 

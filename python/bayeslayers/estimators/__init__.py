@@ -1,15 +1,15 @@
 """Estimators: each turns a linear map and a kernel's posterior into one draw of the outputs."""
 
-from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
+from bayeslayers.estimators.estimator import Estimator, MapDraw, RandomMap
 from bayeslayers.estimators.flipout import Flipout
 from bayeslayers.estimators.local_reparameterization import LocalReparameterization
 from bayeslayers.estimators.reparameterization import Reparameterization
 
 __all__ = [
-    "Draw",
     "Estimator",
     "Flipout",
     "LocalReparameterization",
+    "MapDraw",
     "RandomMap",
     "Reparameterization",
 ]

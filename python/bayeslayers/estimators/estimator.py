@@ -49,7 +49,7 @@ class RandomMap:
 
 
 @dataclass(frozen=True)
-class Draw:
+class MapDraw:
     """One draw of a random map.
 
     Args:
@@ -86,5 +86,5 @@ class Estimator(ABC):
             require_independent_normal(posterior, argument, self.name)
 
     @abstractmethod
-    def draw(self, random_map: RandomMap) -> Draw:
+    def draw(self, random_map: RandomMap) -> MapDraw:
         """Draw the map once."""

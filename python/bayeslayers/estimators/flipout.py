@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bayeslayers.backend import random_signs
-from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
+from bayeslayers.estimators.estimator import Estimator, MapDraw, RandomMap
 
 
 class Flipout(Estimator):
@@ -28,7 +28,7 @@ class Flipout(Estimator):
         "Learning Representations. https://arxiv.org/abs/1803.04386"
     )
 
-    def draw(self, random_map: RandomMap) -> Draw:
+    def draw(self, random_map: RandomMap) -> MapDraw:
         linear_map = random_map.linear_map
         loc, perturbation = random_map.posterior.perturbation()
         in_signs, out_signs = _signs(random_map)
@@ -39,7 +39,7 @@ class Flipout(Estimator):
             s, r = (linear_map.over_positions(signs, rank) for signs in (in_signs, out_signs))
             return random_map.apply(inputs, mean) + random_map.apply(inputs * s, delta) * r
 
-        return Draw(apply, lambda: loc + perturbation)
+        return MapDraw(apply, lambda: loc + perturbation)
 
 
 def _signs(random_map: RandomMap) -> tuple[Any, Any]:

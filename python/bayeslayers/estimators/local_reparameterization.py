@@ -7,7 +7,7 @@ from typing import Any
 from keras import ops
 
 from bayeslayers.distributions.normal import square_root
-from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
+from bayeslayers.estimators.estimator import Estimator, MapDraw, RandomMap
 
 
 class LocalReparameterization(Estimator):
@@ -30,7 +30,7 @@ class LocalReparameterization(Estimator):
         "https://arxiv.org/abs/1506.02557"
     )
 
-    def draw(self, random_map: RandomMap) -> Draw:
+    def draw(self, random_map: RandomMap) -> MapDraw:
         posterior = random_map.posterior
         loc, scale = posterior.moments()
         mean_kernel = random_map.cast(loc)
@@ -48,7 +48,7 @@ class LocalReparameterization(Estimator):
             return random_map.cast(posterior.sample_outputs(mean, stddev))
 
         # No kernel is drawn; a divergence that samples gets a draw of its own.
-        return Draw(apply, posterior.sample_later())
+        return MapDraw(apply, posterior.sample_later())
 
 
 def _largest(scale: Any) -> Any:

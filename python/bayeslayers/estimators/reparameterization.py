@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bayeslayers.estimators.estimator import Draw, Estimator, RandomMap
+from bayeslayers.estimators.estimator import Estimator, MapDraw, RandomMap
 
 
 class Reparameterization(Estimator):
@@ -22,7 +22,7 @@ class Reparameterization(Estimator):
         "Conference on Learning Representations. https://arxiv.org/abs/1312.6114"
     )
 
-    def draw(self, random_map: RandomMap) -> Draw:
+    def draw(self, random_map: RandomMap) -> MapDraw:
         kernel = random_map.posterior.sample()
         drawn = random_map.cast(kernel)
-        return Draw(lambda inputs: random_map.apply(inputs, drawn), lambda: kernel)
+        return MapDraw(lambda inputs: random_map.apply(inputs, drawn), lambda: kernel)

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from bayeslayers.base_layers import autoregressive_masks as masks
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.keras_objects import as_constraint, as_regularizer, freshly_seeded
 from bayeslayers.base_layers.public_layer import public_layer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import layer_function
+from bayeslayers.geometries import autoregressive_masks as masks
 
 _ALL_LAYERS = "all_layers"
 _FIRST_LAYER = "first_layer"
@@ -222,8 +222,8 @@ class AutoregressiveNetwork(BaseLayer):
         return {**super().get_config(), **{name: getattr(self, name) for name in _VALUES}}
 
     @classmethod
-    def _function_names(cls) -> list[str]:
-        return [*super()._function_names(), *_FUNCTIONS]
+    def _function_arguments(cls) -> list[str]:
+        return [*super()._function_arguments(), *_FUNCTIONS]
 
     @property
     def _count(self) -> int:

@@ -132,9 +132,9 @@ class AutoregressiveTransform(StochasticLayer):
         return SymbolicDistribution(tensor, lambda x: self.call(base.make(x)), base.inputs)
 
     @classmethod
-    def _function_names(cls) -> list[str]:
+    def _function_arguments(cls) -> list[str]:
         # Like functions, the network is saved by its registered name.
-        return [*super()._function_names(), "made"]
+        return [*super()._function_arguments(), "made"]
 
 
 layer_autoregressive_transform = layer_function(AutoregressiveTransform)

@@ -17,7 +17,7 @@ class DenseFlipout(ActivatedLinearLayer):
     function_name = "layer_dense_flipout"
     geometry_type = Dense
     estimator_type = Flipout
-    named_arguments = ("seed",)
+    positional_arguments = ("seed",)
 
 
 layer_dense_flipout = layer_function(DenseFlipout)

@@ -23,8 +23,8 @@ from bayeslayers.backend import (
     within_range,
 )
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer, Divergence, stddev_of
+from bayeslayers.base_layers.model_draw import ModelDraw, current_model_draw
 from bayeslayers.base_layers.public_layer import public_layer
-from bayeslayers.base_layers.weight_draw import WeightDraw, current_weight_draw
 from bayeslayers.compat import is_replaced
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -159,14 +159,14 @@ class DenseVariational(BayesianLayer):
     def call(self, inputs: Any) -> Any:
         """Return the outputs of one draw of the weights, and add the divergence to the losses."""
         inputs = ops.cast(inputs, self.compute_dtype)
-        draw = current_weight_draw()
+        draw = current_model_draw()
         if draw is not None:
-            weights = self._weights_in_draw(draw, inputs)
+            weights = self._joint_draw_in(draw, inputs)
         else:
             posterior, weights = self._draw(inputs)
-            if self._adds_divergences():
+            if self._is_first_call_in_pass():
                 divergence = self._divergence(posterior, weights, inputs)
-                self._add_divergences({"weights": self.own_scale * divergence})
+                self._add_to_losses({"weights": self.own_scale * divergence})
         weights = saturating_cast(weights, self.compute_dtype)
         kernel, bias = ops.split(weights, [self._sizes[0]])
         outputs = self.geometry.apply(inputs, ops.reshape(kernel, self._kernel_shape))
@@ -199,9 +199,9 @@ class DenseVariational(BayesianLayer):
         parts = self._parts(posterior.mean() if what == "mean" else drawn)
         return [ops.convert_to_numpy(part) for part in parts.values()]
 
-    def drawn_weights(self, draw: WeightDraw) -> dict[str, Any]:
-        """See `BayesianLayer.drawn_weights`."""
-        return self._parts(self._weights_in_draw(draw, self._zero_inputs()))
+    def weights_in_draw(self, draw: ModelDraw) -> dict[str, Any]:
+        """See `BayesianLayer.weights_in_draw`."""
+        return self._parts(self._joint_draw_in(draw, self._zero_inputs()))
 
     def posterior_moments(self) -> dict[str, tuple[Any, Any]]:
         """See `BayesianLayer.posterior_moments`."""
@@ -221,11 +221,11 @@ class DenseVariational(BayesianLayer):
         kernel = ops.reshape(kernel, self._kernel_shape)
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
-    def _weights_in_draw(self, draw: WeightDraw, inputs: Any) -> Any:
+    def _joint_draw_in(self, draw: ModelDraw, inputs: Any) -> Any:
         return draw.weight_of(self, "weights", lambda: self._draw(inputs)[1])
 
-    def has_own_divergence(self) -> bool:
-        """See `BayesianLayer.has_own_divergence`."""
+    def may_be_scaled_already(self) -> bool:
+        """See `BayesianLayer.may_be_scaled_already`."""
         return self.kl_weight is not None
 
     @property
@@ -255,8 +255,8 @@ class DenseVariational(BayesianLayer):
         }
 
     @classmethod
-    def _function_names(cls) -> list[str]:
-        return [*super()._function_names(), *_FUNCTIONS]
+    def _function_arguments(cls) -> list[str]:
+        return [*super()._function_arguments(), *_FUNCTIONS]
 
     def _make(self, argument: str, input_shape: tuple[int | None, ...]) -> Callable[[Any], Any]:
         """Call a maker, and make the variables of what it returns the layer's own."""

@@ -176,8 +176,8 @@ class DistributionLambda(StochasticLayer):
         return SymbolicDistribution(tensor, self.call, inputs)
 
     @classmethod
-    def _function_names(cls) -> list[str]:
-        return [*super()._function_names(), *_FUNCTIONS]
+    def _function_arguments(cls) -> list[str]:
+        return [*super()._function_arguments(), *_FUNCTIONS]
 
     def _with_precision(self, inputs: Any) -> Any:
         is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(inputs.dtype))

@@ -100,8 +100,8 @@ class VariableLayer(BaseLayer):
         return {**super().get_config(), "shape": self.shape}
 
     @classmethod
-    def _function_names(cls) -> list[str]:
-        return [*super()._function_names(), *_FUNCTIONS]
+    def _function_arguments(cls) -> list[str]:
+        return [*super()._function_arguments(), *_FUNCTIONS]
 
 
 layer_variable = layer_function(VariableLayer)

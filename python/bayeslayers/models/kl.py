@@ -15,7 +15,7 @@ from keras import ops
 
 from bayeslayers.architecture.walk import all_layers, bayesian_layers
 from bayeslayers.base_layers.bayesian_layer import Divergence
-from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
+from bayeslayers.base_layers.model_draw import ModelDraw, drawing
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import public_function
 
@@ -111,15 +111,15 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
     return KLDivergence(float(table["divergence"].sum()), float(table["loss"].sum()), table)
 
 
-def _fresh_draws(model: keras.Model, seed: int) -> Iterator[WeightDraw]:
+def _fresh_draws(model: keras.Model, seed: int) -> Iterator[ModelDraw]:
     """Yield draws of the whole model, each independent of those before."""
     layers = all_layers(model)
     for number in itertools.count():
-        yield WeightDraw(ops.array([seed, number], "int32"), 0, layers)
+        yield ModelDraw(ops.array([seed, number], "int32"), 0, layers)
 
 
 def _mean_over_draws(
-    divergence: Divergence, fresh: Iterator[WeightDraw], draws: int
+    divergence: Divergence, fresh: Iterator[ModelDraw], draws: int
 ) -> tuple[float, float]:
     """Return a divergence and its Monte Carlo standard error."""
 
@@ -185,7 +185,7 @@ def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
     """
     num_examples = checks.positive_number("num_examples", num_examples)
     layers = bayesian_layers(model)
-    own = [layer.name for layer in layers if layer.has_own_divergence()]
+    own = [layer.name for layer in layers if layer.may_be_scaled_already()]
     if own:
         warnings.warn(
             f"The layers {own} have a divergence function or a `kl_weight` of their own, which "

@@ -12,7 +12,7 @@ from typing import Any
 from bayeslayers import backend
 from bayeslayers.architecture.walk import all_layers
 from bayeslayers.backend import ClassDistribution
-from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
+from bayeslayers.base_layers.model_draw import ModelDraw, drawing
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.compiled import kept
 
@@ -111,9 +111,9 @@ def describe(model: Any, specification: Any) -> Outputs:
     return kept(model, ("outputs", str(specification)), lambda: _described(model, specification))
 
 
-def call_under(model: Any, seed: Any, batch: Any, x: Any) -> tuple[Any, WeightDraw]:
+def call_under(model: Any, seed: Any, batch: Any, x: Any) -> tuple[Any, ModelDraw]:
     """Call a model under one draw of its weights, and return the draw as well."""
-    draw = WeightDraw(seed, batch, all_layers(model))
+    draw = ModelDraw(seed, batch, all_layers(model))
     with drawing(draw):
         return model(x, training=False), draw
 

@@ -12,7 +12,7 @@ from keras import ops
 
 from bayeslayers import backend
 from bayeslayers.architecture.walk import all_layers, bayesian_layers
-from bayeslayers.base_layers.weight_draw import WeightDraw, drawing
+from bayeslayers.base_layers.model_draw import ModelDraw, drawing
 from bayeslayers.predictive.compiled import compiled_once
 from bayeslayers.predictive.evaluation import DRAWS_AT_ONCE
 
@@ -59,10 +59,10 @@ class _UnderDraws:
 
 def _weights(model: keras.Model, seed: Any) -> dict[str, Any]:
     """Return all random weights under one draw."""
-    draw = WeightDraw(seed, 0, all_layers(model))
+    draw = ModelDraw(seed, 0, all_layers(model))
     with drawing(draw):
         return {
             f"{layer.name}.{name}": weight
             for layer in bayesian_layers(model)
-            for name, weight in layer.drawn_weights(draw).items()
+            for name, weight in layer.weights_in_draw(draw).items()
         }

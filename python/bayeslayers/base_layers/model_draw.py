@@ -12,7 +12,7 @@ from bayeslayers.backend import Stream, fold_in
 from bayeslayers.distributions.streams import FoldedStream
 
 
-class WeightDraw:
+class ModelDraw:
     """A draw of the weights of a whole model, during one call of it.
 
     Args:
@@ -50,18 +50,18 @@ class WeightDraw:
         )
 
 
-_current: contextvars.ContextVar[WeightDraw | None] = contextvars.ContextVar(
-    "current_weight_draw", default=None
+_current: contextvars.ContextVar[ModelDraw | None] = contextvars.ContextVar(
+    "current_model_draw", default=None
 )
 
 
-def current_weight_draw() -> WeightDraw | None:
+def current_model_draw() -> ModelDraw | None:
     """Return the draw of the whole model that is being made, or `None`."""
     return _current.get()
 
 
 @contextlib.contextmanager
-def drawing(draw: WeightDraw) -> Iterator[None]:
+def drawing(draw: ModelDraw) -> Iterator[None]:
     """Let all layers that are called take their weights from a draw of the whole model."""
     token = _current.set(draw)
     try:
