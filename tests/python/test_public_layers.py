@@ -14,7 +14,7 @@ import bayeslayers
 from bayeslayers import ArgumentError, layers
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer
-from bayeslayers.base_layers.public_layer import public_layer
+from bayeslayers.base_layers.publishing import public_layer
 from bayeslayers.contract.functions import PUBLIC
 from bayeslayers.estimators import Reparameterization
 from bayeslayers.layers import FAMILY

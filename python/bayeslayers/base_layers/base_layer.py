@@ -23,7 +23,7 @@ class BaseLayer(keras.Layer):
     """A Keras layer with a function of the contract: one signature, one page, one set of errors.
 
     Its arguments are those of every Keras layer. A subclass takes its own, checks them, and passes
-    the others on to `super().__init__()`; `base_layers.public_layer` makes it public.
+    the others on to `super().__init__()`; `base_layers.publishing` makes it public.
     """
 
     function_name: ClassVar[str]

@@ -48,7 +48,7 @@ class VariationalLayer(BayesianLayer):
 
     A subclass names its `geometry_type` and its `estimator_type`, and inherits everything else; its
     constructor takes the geometry's arguments, followed by those of its weights: see
-    `base_layers.estimator_layer`.
+    `base_layers.publishing`.
     """
 
     geometry_type: ClassVar[type[Geometry]]

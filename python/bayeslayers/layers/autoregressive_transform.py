@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from bayeslayers.backend import distribution_library, inner_distribution, to_coercible
-from bayeslayers.base_layers.public_layer import public_layer
+from bayeslayers.base_layers.publishing import public_layer
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import layer_function

@@ -5,8 +5,8 @@ Their documentation is put together from the two.
 
 from __future__ import annotations
 
-from bayeslayers.base_layers.estimator_layer import estimator_layer
 from bayeslayers.base_layers.linear_layer import ActivatedLinearLayer
+from bayeslayers.base_layers.publishing import estimator_layer
 from bayeslayers.contract.functions import layer_function
 from bayeslayers.estimators import Flipout, LocalReparameterization, Reparameterization
 from bayeslayers.geometries import Dense

@@ -24,7 +24,7 @@ from bayeslayers.backend import (
 )
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer, Divergence, stddev_of
 from bayeslayers.base_layers.model_draw import ModelDraw, current_model_draw
-from bayeslayers.base_layers.public_layer import public_layer
+from bayeslayers.base_layers.publishing import public_layer
 from bayeslayers.compat import is_replaced
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described

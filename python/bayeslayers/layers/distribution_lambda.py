@@ -9,7 +9,7 @@ import keras
 from keras import ops, tree
 
 from bayeslayers.backend import to_coercible
-from bayeslayers.base_layers.public_layer import public_layer
+from bayeslayers.base_layers.publishing import public_layer
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import layer_function

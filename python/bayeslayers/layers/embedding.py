@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bayeslayers.base_layers.estimator_layer import estimator_layer
 from bayeslayers.base_layers.linear_layer import LinearLayer
+from bayeslayers.base_layers.publishing import estimator_layer
 from bayeslayers.contract.functions import layer_function
 from bayeslayers.estimators import Reparameterization
 from bayeslayers.geometries import Embedding

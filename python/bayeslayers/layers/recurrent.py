@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bayeslayers.base_layers.estimator_layer import estimator_layer
+from bayeslayers.base_layers.publishing import estimator_layer
 from bayeslayers.base_layers.recurrent_layer import LSTMLayer, RecurrentLayer
 from bayeslayers.contract.functions import layer_function
 from bayeslayers.estimators import Flipout, Reparameterization

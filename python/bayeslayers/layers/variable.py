@@ -9,7 +9,7 @@ import keras
 
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.keras_objects import as_constraint, as_regularizer, freshly_seeded
-from bayeslayers.base_layers.public_layer import public_layer
+from bayeslayers.base_layers.publishing import public_layer
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import layer_function
 
