@@ -30,8 +30,8 @@ def annealing(layers: Callable[[], Iterable[BayesianLayer]], factor: float) -> I
     """Multiply the divergences of layers by a factor while the context lasts.
 
     Args:
-        layers: Returns them, at the end with those that have been made meanwhile, as a model does
-            that is built by its first step.
+        layers: Returns the layers. It is called again at the end, as the first step may have built
+            more.
         factor: The factor.
     """
     token = _annealing.set(factor)
@@ -69,8 +69,9 @@ class Divergence:
 class _ForwardPass:
     """What a layer knows of the model's current forward pass: the divergences that it has added.
 
-    Keras clears the losses when a pass begins. While ours are among them, the layer is being called
-    once more in the same pass, and a divergence belongs to the weights, not to the call.
+    A shared layer is called more than once in a pass, and counts once: a divergence belongs to the
+    weights, not to the call. Keras clears the losses when a pass begins; while ours are among them,
+    this call is not the first.
     """
 
     def __init__(self) -> None:
@@ -93,8 +94,9 @@ class BayesianLayer(StochasticLayer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._forward_pass = _ForwardPass()
-        # As precise as the most precise divergence.
+        # In double precision, so that float64 divergences lose nothing.
         self.divergence_scale = state_holder(1.0, _SCALE)
+        # A layer that is built inside an annealed step starts annealed.
         self.divergence_annealing = state_holder(_annealing.get())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -117,7 +119,7 @@ class BayesianLayer(StochasticLayer):
 
     @abstractmethod
     def may_be_scaled_already(self) -> bool:
-        """Whether a caller's function computes a divergence, which may have been scaled there."""
+        """Whether the caller may have scaled a divergence, by an argument or in a function."""
 
     @abstractmethod
     def size_of(self, weight: str) -> int:
@@ -128,8 +130,8 @@ class BayesianLayer(StochasticLayer):
         """Return Keras's deterministic layer with the same arguments, not built."""
 
     @abstractmethod
-    def plain_weights(self, what: str) -> list[Any]:
-        """Return what the plain layer's weights are: the posterior's "mean" or a "sample"."""
+    def plain_weights(self, statistic: str) -> list[Any]:
+        """Return the weights of the plain layer: the posterior's "mean" or a "sample"."""
 
     @abstractmethod
     def weights_in_draw(self, draw: ModelDraw) -> dict[str, Any]:
@@ -158,7 +160,7 @@ class BayesianLayer(StochasticLayer):
         return self._forward_pass.added
 
     def _is_first_call_in_pass(self) -> bool:
-        """Whether this call is the first of a forward pass, whose divergences count."""
+        """Whether this call is the first in a forward pass: a shared layer counts once."""
         return not self._forward_pass.has_added_to(self.losses)
 
     def _add_to_losses(self, divergences: Mapping[str, Any]) -> None:

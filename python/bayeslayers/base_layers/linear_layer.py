@@ -1,4 +1,4 @@
-"""The layers that most others are: linear maps and a bias, with or without an activation."""
+"""The base of the dense, convolution and embedding layers: linear maps, a bias, an activation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from keras import ops
 
 from bayeslayers.backend import add_bias, within_range
-from bayeslayers.base_layers.variational_layer import VariationalLayer, WeightInCall
+from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.geometries import Chain
 
@@ -31,11 +31,14 @@ class LinearLayer(VariationalLayer):
     def call(self, inputs: Any) -> Any:
         """Return one draw of the outputs, and add the divergences to the losses."""
         values = self.geometry.prepare(inputs, self.compute_dtype)
-        drawn: list[WeightInCall] = []
+        drawn = []
         for role, linear_map in self.geometry.stages().items():
             size, channels = ops.shape(values)[0], values.shape[-1]
-            values = self._draw_map(role, linear_map, size, channels, drawn).apply(values)
-        bias = self._draw_bias(drawn)
+            draw, weight = self._draw_map(role, linear_map, size, channels)
+            values = draw.apply(values)
+            drawn.append(weight)
+        bias, weight = self._draw_bias()
+        drawn.append(weight)
         if bias is not None:
             values = add_bias(values, bias)
         values = within_range(values)

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 from keras import ops
 
 from bayeslayers.backend import within_range
-from bayeslayers.base_layers import serialization
-from bayeslayers.base_layers.variational_layer import VariationalLayer, WeightInCall
+from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Cell
-
-_BIAS_IS_WHOLE = "unit_forget_bias_included"
-_HOW_TO_COMPLETE = (
-    "Let the function add the 1 itself, and load the weights into a layer that has "
-    "`unit_forget_bias=False`."
-)
 
 
 class _LoopCell:
@@ -39,7 +30,11 @@ class _LoopCell:
 
 @dataclass(frozen=True)
 class _State:
-    """The variables of a state that calls hand on; Keras does not count them among the weights."""
+    """The variables of a state that calls hand on.
+
+    They are no weights: Keras's own recurrent layers neither count nor save theirs. Keras would
+    track them in an attribute that is a list or a tuple, and does not look into a dataclass.
+    """
 
     variables: tuple[keras.Variable, ...]
 
@@ -73,11 +68,10 @@ class RecurrentLayer(VariationalLayer):
         cell = self.geometry
         inputs = ops.cast(inputs, self.compute_dtype)
         size, channels = ops.shape(inputs)[0], inputs.shape[-1]
-        drawn: list[WeightInCall] = []
-        of_inputs = self._draw_map("kernel", cell.linear_map, size, channels, drawn)
-        of_state = self._draw_map("recurrent", cell.linear_map, size, cell.units, drawn)
-        bias = self._draw_bias(drawn)
-        self._add_drawn_divergences(drawn)
+        of_inputs, kernel = self._draw_map("kernel", cell.linear_map, size, channels)
+        of_state, recurrent = self._draw_map("recurrent", cell.linear_map, size, cell.units)
+        bias, bias_in_call = self._draw_bias()
+        self._add_drawn_divergences([kernel, recurrent, bias_in_call])
         input_bias, state_bias = (0, 0) if bias is None else cell.biases(bias)
         keep_inputs = self._dropout((size, 1, channels), cell.dropout, training)
         keep_state = self._dropout((size, cell.units), cell.recurrent_dropout, training)
@@ -164,7 +158,7 @@ class RecurrentLayer(VariationalLayer):
         return [ops.cast(state, self.compute_dtype) for state in states]
 
     def _dropout(self, shape: tuple[Any, ...], rate: float, training: bool) -> Any:
-        """Draw what to multiply by, one number for each example and channel: 0, or 1 / kept."""
+        """Return an inverted-dropout mask: 0, or 1 / (1 - rate)."""
         if not training or not rate:
             return 1
         return keras.random.dropout(
@@ -190,50 +184,3 @@ class RecurrentLayer(VariationalLayer):
             for variable, state in zip(self._state.variables, states, strict=True):
                 variable.assign(ops.cast(state, self.variable_dtype))
         return (outputs, *states) if cell.return_state else outputs
-
-
-class LSTMLayer(RecurrentLayer):
-    """An LSTM, whose file says that the 1 of the forget gate is part of the bias.
-
-    Version 0.1.0 added it to the bias at each call, and its files say nothing.
-    """
-
-    def save_own_variables(self, store: dict[str, Any]) -> None:
-        """Save the variables, and what the bias of the forget gate means."""
-        super().save_own_variables(store)
-        store[_BIAS_IS_WHOLE] = np.ones(())
-
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Load the variables; the bias of a file of version 0.1.0 with what was added to it."""
-        names = set(store.keys())
-        is_whole = _BIAS_IS_WHOLE in names
-        if is_whole and serialization.saved_numbers(self, store, _BIAS_IS_WHOLE, ()) != 1:
-            raise ArgumentError(
-                _BIAS_IS_WHOLE, "must be 1", {_BIAS_IS_WHOLE: store[_BIAS_IS_WHOLE]}
-            )
-        super().load_own_variables({name: store[name] for name in names - {_BIAS_IS_WHOLE}})
-        if not is_whole:
-            self._complete_bias()
-
-    def _complete_bias(self) -> None:
-        """Add to the bias what version 0.1.0 added at each call."""
-        start, bias = self.geometry.bias_start, self.random_weights["bias"]
-        if start is None or not bias.exists:
-            return
-        before = bias.divergence_of_fixed_draw()
-        if not bias.move(start):
-            rule = (
-                f"of layer '{self.name}' must draw from a location of its name and shape, for a "
-                "file of version 0.1.0, which added 1 to the bias of the forget gate at each call"
-            )
-            received = {"bias_posterior_fn": self.bias_posterior_fn}
-            raise ArgumentError("bias_posterior_fn", rule, received, _HOW_TO_COMPLETE)
-        after = bias.divergence_of_fixed_draw()
-        is_same = before is None or after is None or np.isclose(after, before, rtol=1e-3)
-        if bias.location_is_regularized_or_constrained or not is_same:
-            warnings.warn(
-                f"Layer '{self.name}' comes from a file of version 0.1.0, which added 1 to the "
-                "bias of the forget gate at each call. The outputs are the same; prior, "
-                "regularizer and constraint of the bias now see the bias with the 1 in it.",
-                stacklevel=2,
-            )

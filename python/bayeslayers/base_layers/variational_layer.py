@@ -54,7 +54,7 @@ class VariationalLayer(BayesianLayer):
     geometry_type: ClassVar[type[Geometry]]
     estimator_type: ClassVar[type[Estimator]]
     positional_arguments: ClassVar[tuple[str, ...]] = ()
-    """Arguments that this layer has by name, where other layers take them through `**kwargs`."""
+    """Arguments of the bases that callers of this layer may give by position, too."""
 
     def __init__(
         self,
@@ -72,10 +72,11 @@ class VariationalLayer(BayesianLayer):
         self.supports_masking = geometry.supports_masking
         self.estimator = self.estimator_type()
         self.random_weights = weights
-        own = geometry.get_config()
+        # Every argument becomes an attribute of its name; for weights that is `{role}_{function}`.
+        values = geometry.get_config()
         for weight in weights.values():
-            own |= weight.functions
-        for name, value in own.items():
+            values |= weight.functions
+        for name, value in values.items():
             setattr(self, name, value)
 
     @classmethod
@@ -91,7 +92,7 @@ class VariationalLayer(BayesianLayer):
 
     @classmethod
     def _function_arguments(cls) -> list[str]:
-        weights = [f"{role}_{what}" for role in cls.roles() for what in WEIGHT_FUNCTIONS]
+        weights = [f"{role}_{name}" for role in cls.roles() for name in WEIGHT_FUNCTIONS]
         return [*super()._function_arguments(), *cls.geometry_type.functions, *weights]
 
     def _build_kernel(self, role: str, shape: tuple[int, ...]) -> None:
@@ -105,14 +106,13 @@ class VariationalLayer(BayesianLayer):
             self.random_weights[BIAS].build(self, shape, self._initial_seed, start)
 
     def _draw_map(
-        self,
-        role: str,
-        linear_map: LinearMap,
-        batch_size: Any,
-        channels: int,
-        drawn: list[WeightInCall],
-    ) -> MapDraw:
-        """Draw a linear map whose kernel is this weight, and note the draw in `drawn`."""
+        self, role: str, linear_map: LinearMap, batch_size: Any, channels: int
+    ) -> tuple[MapDraw, WeightInCall | None]:
+        """Draw a linear map whose kernel is this weight.
+
+        Returns:
+            The draw, and the weight for `_add_drawn_divergences`.
+        """
         weight = self.random_weights[role]
         posterior = weight.posterior_for_call(self.stream)
         random_map = RandomMap(
@@ -121,23 +121,27 @@ class VariationalLayer(BayesianLayer):
         model_draw = current_model_draw()
         if model_draw is not None:
             kernel = random_map.cast(self._value_in_draw(model_draw, role))
-            return MapDraw(lambda inputs: random_map.apply(inputs, kernel), lambda: kernel)
+            return MapDraw(lambda inputs: random_map.apply(inputs, kernel), lambda: kernel), None
         draw = self.estimator.draw(random_map)
-        drawn.append(WeightInCall(weight, posterior, draw.kernel))
-        return draw
+        return draw, WeightInCall(weight, posterior, draw.kernel)
 
-    def _draw_bias(self, drawn: list[WeightInCall]) -> Any:
-        """Draw the bias, and note the draw in `drawn`; without a bias return `None`."""
+    def _draw_bias(self) -> tuple[Any, WeightInCall | None]:
+        """Draw the bias.
+
+        Returns:
+            The bias, or `None` without one, and the weight for `_add_drawn_divergences`.
+        """
         weight = self.random_weights.get(BIAS)
         if weight is None or not weight.exists:
-            return None
+            return None, None
         model_draw = current_model_draw()
         if model_draw is not None:
-            return saturating_cast(self._value_in_draw(model_draw, BIAS), self.compute_dtype)
+            value = self._value_in_draw(model_draw, BIAS)
+            return saturating_cast(value, self.compute_dtype), None
         posterior = weight.posterior_for_call(self.stream)
         value = posterior.sample()
-        drawn.append(WeightInCall(weight, posterior, lambda: value))
-        return saturating_cast(value, self.compute_dtype)
+        in_call = WeightInCall(weight, posterior, lambda: value)
+        return saturating_cast(value, self.compute_dtype), in_call
 
     def _value_in_draw(self, model_draw: ModelDraw, role: str) -> Any:
         """Return the weight's value in a draw of the whole model."""
@@ -146,10 +150,16 @@ class VariationalLayer(BayesianLayer):
             self, role, lambda: weight.posterior_for_call(self.stream).sample()
         )
 
-    def _add_drawn_divergences(self, drawn: list[WeightInCall]) -> None:
-        """Add the divergences of the weights that a call has drawn to the losses."""
-        if drawn and self._is_first_call_in_pass():
-            found = {each.weight.role: each.divergence() for each in drawn}
+    def _add_drawn_divergences(self, drawn: list[WeightInCall | None]) -> None:
+        """Add the divergences of the weights that a call has drawn to the losses.
+
+        Args:
+            drawn: The weights. `None` stands for one that is not there, or that was taken from a
+                draw of the whole model, which has no losses.
+        """
+        weights = [each for each in drawn if each is not None]
+        if weights and self._is_first_call_in_pass():
+            found = {each.weight.role: each.divergence() for each in weights}
             self._add_to_losses({r: value for r, value in found.items() if value is not None})
 
     def divergences(self) -> dict[str, Divergence]:
@@ -172,7 +182,8 @@ class VariationalLayer(BayesianLayer):
 
     def plain_layer(self) -> keras.Layer:
         """See `BayesianLayer.plain_layer`."""
-        # The name of a layer of the family is that of Keras's layer and that of the estimator.
+        # Class names are Keras's class followed by the estimator's class: `DenseFlipout` replaces
+        # `Dense`.
         family = next(cls for cls in type(self).__mro__ if "function_name" in vars(cls))
         name = family.__name__.removesuffix(self.estimator_type.__name__)
         arguments = self._plain_arguments()
@@ -185,10 +196,10 @@ class VariationalLayer(BayesianLayer):
         """Return the arguments of Keras's layer that are the geometry's."""
         return self.geometry.get_config()
 
-    def plain_weights(self, what: str) -> list[Any]:
+    def plain_weights(self, statistic: str) -> list[Any]:
         """See `BayesianLayer.plain_weights`."""
         weights = [weight for weight in self.random_weights.values() if weight.exists]
-        if what == "mean":
+        if statistic == "mean":
             return [ops.convert_to_numpy(weight.mean()) for weight in weights]
         return [
             ops.convert_to_numpy(weight.posterior_for_call(self.stream).sample())
@@ -231,5 +242,5 @@ def weight_type(role: str) -> type[RandomBias] | type[RandomKernel]:
 
 def _take_weight(role: str, arguments: dict[str, Any]) -> RandomWeight:
     """Take the functions of a weight out of the arguments."""
-    functions = {what: arguments.pop(f"{role}_{what}") for what in WEIGHT_FUNCTIONS}
+    functions = {name: arguments.pop(f"{role}_{name}") for name in WEIGHT_FUNCTIONS}
     return weight_type(role)(role, **functions)

@@ -193,10 +193,10 @@ class DenseVariational(BayesianLayer):
         shared = {"name": self.name, "dtype": self.dtype_policy, "trainable": self.trainable}
         return keras.layers.Dense(self.units, **arguments, **shared)
 
-    def plain_weights(self, what: str) -> list[Any]:
+    def plain_weights(self, statistic: str) -> list[Any]:
         """See `BayesianLayer.plain_weights`."""
         posterior, drawn = self._draw(self._zero_inputs())
-        parts = self._parts(posterior.mean() if what == "mean" else drawn)
+        parts = self._parts(posterior.mean() if statistic == "mean" else drawn)
         return [ops.convert_to_numpy(part) for part in parts.values()]
 
     def weights_in_draw(self, draw: ModelDraw) -> dict[str, Any]:

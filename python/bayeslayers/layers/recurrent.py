@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bayeslayers.base_layers.lstm_layer import LSTMLayer
 from bayeslayers.base_layers.publishing import estimator_layer
-from bayeslayers.base_layers.recurrent_layer import LSTMLayer, RecurrentLayer
+from bayeslayers.base_layers.recurrent_layer import RecurrentLayer
 from bayeslayers.contract.functions import layer_function
 from bayeslayers.estimators import Flipout, Reparameterization
 from bayeslayers.geometries import GRU, LSTM
