@@ -147,6 +147,21 @@ def test_scaling_twice_over_is_said():
         scale_kl(model, 9)
 
 
+def test_the_divergence_of_a_bias_that_is_left_out_is_not_scaled_twice_over():
+    model = keras.Sequential([keras.Input((3,))])
+    model.add(
+        bayeslayers.layers.DenseFlipout(
+            2,
+            bias_posterior_fn=None,
+            bias_prior_fn=bayeslayers.layers.default_multivariate_normal_fn,
+            bias_divergence_fn=lambda q, p, _: q.kl_divergence(p) / 9,
+        )
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scale_kl(model, 9)
+
+
 @pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), "many", True, None])
 def test_number_of_examples_is_checked(bad):
     with pytest.raises(ArgumentError, match="`num_examples` must be a positive number"):

@@ -253,7 +253,7 @@ class RandomWeight:
     @property
     def has_own_divergence(self) -> bool:
         """Whether a caller's function computes the divergence."""
-        return self._prior_maker is not None and self.divergence_fn not in (None, exact_divergence)
+        return self.diverges and not self.has_exact_divergence
 
     def _general_divergence(self, posterior: Any, prior: Any, sample: Any) -> Any:
         argument = f"{self.role}_divergence_fn"
