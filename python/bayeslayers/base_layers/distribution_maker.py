@@ -1,4 +1,4 @@
-"""The variables behind a posterior or prior: made once, found again whenever it is made anew."""
+"""Calls a user's posterior or prior function, and keeps its variables for all later calls."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class DistributionMaker:
             start: What is added to the initial value of the location, of the weight's shape.
         """
         self._layer, self._shape, self._seed, self._start = layer, tuple(shape), seed, start
-        # Our own need no check. Without one, a layer with all defaults is built and trained without
-        # TensorFlow Probability, whose import takes seconds and some 50 MB.
+        # Our own functions are not checked, as a check would import TensorFlow Probability, which
+        # takes seconds and some 50 MB: a layer with all defaults does without it.
         if self.is_mean_field:
             self.parameters()
         elif not self.is_standard_normal:
@@ -78,19 +78,23 @@ class DistributionMaker:
         if self.location is not None:
             self.location.assign_add(by)
 
-    def assign(self, part: str, value: Any) -> None:
-        """Set a variable by the end of its name, where there is one for each number."""
-        variable = self._variables.get(f"{self.name}_{part}")
-        # A mean that all numbers of a weight share has another shape.
-        if variable is not None and variable.shape == np.shape(value):
+    def assign_if_present(self, parameter: str, value: Any) -> None:
+        """Set the variable that is this parameter, such as "loc", if there is one."""
+        variable = self._variable(parameter)
+        if variable is not None:
             variable.assign(value)
 
     @property
     def location(self) -> keras.Variable | None:
-        """The variable that is the location by its name and its shape, if there is one."""
-        variable = self._variables.get(self._location)
-        is_location = variable is not None and tuple(variable.shape) == self._shape
-        return variable if is_location else None
+        """The variable that is the location, if there is one."""
+        return self._variable("loc")
+
+    def _variable(self, parameter: str) -> keras.Variable | None:
+        """Return the variable that is a parameter by its name and its shape, if there is one."""
+        variable = self._variables.get(f"{self.name}_{parameter}")
+        # A mean that all numbers of a weight share has another shape.
+        has_shape = variable is not None and tuple(variable.shape) == self._shape
+        return variable if has_shape else None
 
     def _call(self, function: Callable[..., Any]) -> Any:
         dtype = native_dtype(self._layer.variable_dtype)

@@ -13,16 +13,16 @@ from bayeslayers.backend import SeedStream, Stream, at_least_single, draw_shape,
 from bayeslayers.base_layers.distribution_maker import DistributionMaker
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.distributions.checks import may_be
+from bayeslayers.distributions.checks import class_names, may_be
 from bayeslayers.distributions.defaults import exact_divergence, sample_posterior
 from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
 from bayeslayers.distributions.makers import MeanFieldNormal, default_mean_field_normal_fn
 from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 
-# The size of a weight of a kernel that is all zeros: that at which new posteriors start.
-_SIZE_OF_NO_WEIGHT = 0.1
-# Softplus of it is nothing beside the smallest scale that there is.
+# Stands for the mean size of a weight's numbers where all are zero: new posteriors start at it.
+_SIZE_OF_ALL_ZEROS = 0.1
+# softplus(-50) is negligible next to the smallest scale.
 _UNTRANSFORMED_ZERO = -50.0
 
 
@@ -53,16 +53,13 @@ class RandomWeight:
         divergence_fn: Callable[..., Any] | None,
     ) -> None:
         self.role = role
-        self.functions = {
-            f"{role}_posterior_fn": posterior_fn,
-            f"{role}_posterior_tensor_fn": posterior_tensor_fn,
-            f"{role}_prior_fn": prior_fn,
-            f"{role}_divergence_fn": divergence_fn,
-        }
-        self._posterior_maker_if_any = self._maker(
+        functions = (posterior_fn, posterior_tensor_fn, prior_fn, divergence_fn)
+        names = [f"{role}_{name}" for name in WEIGHT_FUNCTIONS]
+        self.functions = dict(zip(names, functions, strict=True))
+        self._posterior_maker_if_any = self._new_maker(
             "posterior", posterior_fn, optional=self.is_optional
         )
-        self._prior_maker = self._maker("prior", prior_fn, optional=True)
+        self._prior_maker = self._new_maker("prior", prior_fn, optional=True)
         argument = f"{role}_posterior_tensor_fn"
         self.posterior_tensor_fn = checks.function(
             argument, posterior_tensor_fn, optional=posterior_fn is None
@@ -70,14 +67,14 @@ class RandomWeight:
         argument = f"{role}_divergence_fn"
         self.divergence_fn = checks.function(argument, divergence_fn, optional=True)
 
-    def _maker(
-        self, what: str, function: Callable[..., Any] | None, *, optional: bool
+    def _new_maker(
+        self, kind: str, function: Callable[..., Any] | None, *, optional: bool
     ) -> DistributionMaker | None:
-        argument = f"{self.role}_{what}_fn"
+        argument = f"{self.role}_{kind}_fn"
         checks.function(argument, function, optional=optional)
         if function is None:
             return None
-        return DistributionMaker(argument, function, f"{self.role}_{what}")
+        return DistributionMaker(argument, function, f"{self.role}_{kind}")
 
     @property
     def exists(self) -> bool:
@@ -109,8 +106,8 @@ class RandomWeight:
     def centre_on(self, value: Any, delta: float) -> None:
         """Centre posterior and prior on a value, the posterior with this relative spread.
 
-        A weight of zero gets the spread of one of mean size, so that it can train; all zeros get
-        that of weights of the size at which new posteriors start.
+        A number that is zero gets the spread of one of mean size, so that it can train. Where all
+        are zero, the mean size is taken to be that at which new posteriors start.
 
         Args:
             value: The value, of the weight's shape.
@@ -118,14 +115,14 @@ class RandomWeight:
         """
         value = np.asarray(value, "float64")
         size = np.abs(value)
-        size[size == 0] = size.mean() or _SIZE_OF_NO_WEIGHT
-        self._posterior_maker.assign("loc", value)
+        size[size == 0] = size.mean() or _SIZE_OF_ALL_ZEROS
+        self._posterior_maker.assign_if_present("loc", value)
         untransformed = untransformed_of(delta * size, self._dtype)
-        self._posterior_maker.assign("untransformed_scale", untransformed)
+        self._posterior_maker.assign_if_present("untransformed_scale", untransformed)
         if not self._posterior_maker.is_mean_field:
             self._check_mean(value)
         if self._prior_maker:
-            self._prior_maker.assign("loc", value)
+            self._prior_maker.assign_if_present("loc", value)
 
     def move(self, by: np.ndarray) -> bool:
         """Move posterior and prior by an offset, as far as their locations are variables.
@@ -168,9 +165,9 @@ class RandomWeight:
         loc, untransformed_scale = (
             np.asarray(value) for value in self._posterior_maker.parameters()
         )
-        self._posterior_maker.assign("loc", np.where(kept, loc, 0.0))
+        self._posterior_maker.assign_if_present("loc", np.where(kept, loc, 0.0))
         scale = np.where(kept, untransformed_scale, _UNTRANSFORMED_ZERO)
-        self._posterior_maker.assign("untransformed_scale", scale)
+        self._posterior_maker.assign_if_present("untransformed_scale", scale)
 
     def posterior_for_call(self, seeds: Stream) -> Posterior:
         """Return the posterior as it is during a call, which draws from this stream."""
@@ -182,7 +179,7 @@ class RandomWeight:
 
     @property
     def is_independent_normal(self) -> bool:
-        """Whether the posterior is known to be, without asking TensorFlow Probability."""
+        """Whether the posterior is certainly Independent(Normal), judged by its maker alone."""
         function = self._posterior_maker.function
         return type(function) is MeanFieldNormal and not function.is_singular
 
@@ -262,7 +259,7 @@ class RandomWeight:
             value = self.divergence_fn(posterior, prior, sample)
         except NotImplementedError as error:
             rule = "must have a closed form, or estimate the divergence from the sample it is given"
-            pair = Described(f"{_class_names(posterior)} and {_class_names(prior)}")
+            pair = Described(f"{class_names(posterior)} and {class_names(prior)}")
             raise ArgumentError(argument, rule, {"posterior and prior": pair}) from error
         rank = None if value is None else len(ops.shape(value))
         if rank != 0:
@@ -321,10 +318,3 @@ class RandomBias(RandomWeight):
         divergence_fn: Callable[..., Any] | None = exact_divergence,
     ) -> None:
         super().__init__(role, posterior_fn, posterior_tensor_fn, prior_fn, divergence_fn)
-
-
-def _class_names(distribution: Any) -> str:
-    """Return the name of a distribution's class, and of the one that it is made from."""
-    inner = getattr(distribution, "distribution", None)
-    name = type(distribution).__name__
-    return name if inner is None else f"{name}({_class_names(inner)})"

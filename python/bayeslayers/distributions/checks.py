@@ -33,6 +33,13 @@ def method_name(function: Any) -> Any:
     return name if distribution_method(name) is function else function
 
 
+def class_names(distribution: Any) -> str:
+    """Return the name of a distribution's class, and of the one that it is made from."""
+    inner = getattr(distribution, "distribution", None)
+    name = type(distribution).__name__
+    return name if inner is None else f"{name}({class_names(inner)})"
+
+
 def distribution(argument: str, value: Any) -> None:
     """What a function returned that makes distributions."""
     if not all(hasattr(value, name) for name in ("sample", "batch_shape", "event_shape")):

@@ -8,6 +8,7 @@ from keras import ops
 
 from bayeslayers.backend import is_independent_normal
 from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.distributions.checks import class_names
 
 
 def require_independent_normal(distribution: Any, argument: str, estimator: str) -> None:
@@ -18,12 +19,8 @@ def require_independent_normal(distribution: Any, argument: str, estimator: str)
     """
     if is_independent_normal(distribution):
         return
-    inner = getattr(distribution, "distribution", None)
-    received = type(distribution).__name__
-    if inner is not None:
-        received = f"{received}({type(inner).__name__})"
     rule = f"must return an Independent(Normal) distribution, which {estimator} perturbs"
-    raise ArgumentError(argument, rule, {argument: Described(received)})
+    raise ArgumentError(argument, rule, {argument: Described(class_names(distribution))})
 
 
 def square_root(variance: Any) -> Any:
