@@ -149,9 +149,12 @@ class BayesianLayer(StochasticLayer):
         """What the layer's own arguments scale its divergences by."""
         return 1.0
 
-    @property
-    def divergence_factor(self) -> Any:
-        """What divergences are multiplied by on their way into the losses."""
+    def scale_in_losses(self) -> float:
+        """Return the factor of a divergence in the losses, at present."""
+        return float(self._changeable_scale()) * self.own_scale
+
+    def _changeable_scale(self) -> Any:
+        """Return the part of the factor that changes after the layer is made, as a tensor."""
         return self.divergence_scale * self.divergence_annealing
 
     @property
@@ -167,18 +170,19 @@ class BayesianLayer(StochasticLayer):
         """Add the divergence of each weight to the losses.
 
         Args:
-            divergences: Scalars by the weights' names.
+            divergences: Scalars by the weights' names, not scaled.
         """
-        factor = self.divergence_factor
+        scale = self._changeable_scale()
         self._forward_pass.added = [
             as_loss(
-                ops.cast(factor, value.dtype)
-                * finite_when_trained_on(value, self._overflow_message(weight))
+                ops.cast(scale, value.dtype)
+                * finite_when_trained_on(self.own_scale * value, self._overflow_message(weight))
             )
             for weight, value in divergences.items()
         ]
-        for divergence in self._forward_pass.added:
-            self.add_loss(divergence)
+        # The layer's own `add_loss()` would convert them again, perhaps into other objects, and
+        # then they would not be found among the losses.
+        keras.Layer.add_loss(self, self._forward_pass.added)
 
     def _overflow_message(self, weight: str) -> str:
         return (

@@ -30,6 +30,7 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import layer_function
 from bayeslayers.distributions import checks as distribution_checks
+from bayeslayers.distributions.checks import class_names
 from bayeslayers.geometries import Dense
 
 _FUNCTIONS = ("make_posterior_fn", "make_prior_fn", "activation")
@@ -165,8 +166,7 @@ class DenseVariational(BayesianLayer):
         else:
             posterior, weights = self._draw(inputs)
             if self._is_first_call_in_pass():
-                divergence = self._divergence(posterior, weights, inputs)
-                self._add_to_losses({"weights": self.own_scale * divergence})
+                self._add_to_losses({"weights": self._divergence(posterior, weights, inputs)})
         weights = saturating_cast(weights, self.compute_dtype)
         kernel, bias = ops.split(weights, [self._sizes[0]])
         outputs = self.geometry.apply(inputs, ops.reshape(kernel, self._kernel_shape))
@@ -321,7 +321,7 @@ def _exact_divergence(posterior: Any, prior: Any) -> Any:
         return posterior.kl_divergence(prior)
     except NotImplementedError as error:
         rule = "must be false where the divergence has no closed form"
-        pair = Described(f"{type(posterior).__name__} and {type(prior).__name__}")
+        pair = Described(f"{class_names(posterior)} and {class_names(prior)}")
         raise ArgumentError("kl_use_exact", rule, {"posterior and prior": pair}) from error
 
 

@@ -102,7 +102,7 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
     fresh = _fresh_draws(model, seed or 0)
     rows = []
     for layer, divergences in found.items():
-        scale = float(layer.divergence_factor) * layer.own_scale
+        scale = layer.scale_in_losses()
         for weight, divergence in divergences.items():
             value, mcse = _mean_over_draws(divergence, fresh, draws)
             names = (layer.name, weight, layer.size_of(weight))
