@@ -62,7 +62,7 @@ class BaseLayer(keras.Layer):
 
     @classmethod
     def _function_arguments(cls) -> list[str]:
-        """Return the arguments that are saved by a registered name or not at all."""
+        """Names of the arguments whose values are functions."""
         return ["activity_regularizer"]
 
     def get_config(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
@@ -25,8 +25,16 @@ _KERAS_MODULES = {
     f"keras.{name}": getattr(keras, name)
     for name in ("activations", "constraints", "initializers", "layers", "regularizers")
 }
-# The policy of a layer within a layer: Keras saves it under its shortest name.
+# Keras saves dtype policies with the module 'keras'.
 _KERAS_MODULES["keras"] = keras.dtype_policies
+
+
+@runtime_checkable
+class NeverRegistered(Protocol):
+    """A function that cannot be registered, as one of R, and knows what its caller can do."""
+
+    way_out: str
+    """A hint for the caller who wants to save it."""
 
 
 def serialize(argument: str, value: Any) -> Any:
@@ -41,9 +49,8 @@ def serialize(argument: str, value: Any) -> Any:
         return value.__name__
     if not _is_found_by_name(value):
         rule = "must be a registered function or object to be saved or cloned"
-        raise ArgumentError(
-            argument, rule, {argument: value}, getattr(value, "way_out", _HOW_TO_REGISTER)
-        )
+        hint = value.way_out if isinstance(value, NeverRegistered) else _HOW_TO_REGISTER
+        raise ArgumentError(argument, rule, {argument: value}, hint)
     return keras.saving.serialize_keras_object(value)
 
 

@@ -166,9 +166,11 @@ class LSTM(Cell):
     def step(self, projected: Any, states: list[Any], recurrent: Callable[[Any], Any]) -> list[Any]:
         hidden, carried = states
         gates = ops.split(projected + recurrent(hidden), self.gates, axis=-1)
-        enter, forget, leave = (self.recurrent_activation(gates[i]) for i in (0, 1, 3))
-        carried = forget * carried + enter * self.activation(gates[2])
-        return [leave * self.activation(carried), carried]
+        input_gate, forget_gate, output_gate = (
+            self.recurrent_activation(gates[i]) for i in (0, 1, 3)
+        )
+        carried = forget_gate * carried + input_gate * self.activation(gates[2])
+        return [output_gate * self.activation(carried), carried]
 
 
 class GRU(Cell):

@@ -1,4 +1,7 @@
-"""The layers as Keras classes, under the names that TensorFlow Probability gave them."""
+"""The layers as Keras classes.
+
+Those that TensorFlow Probability has, too, have the names that it gave them.
+"""
 
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.variational_layer import VariationalLayer
@@ -94,7 +97,8 @@ FAMILY: dict[str, type[BaseLayer]] = {
 }
 """Every layer by its name, in the order of the documentation."""
 
-# TensorFlow Probability has each convolution under two names.
+# TensorFlow Probability has its Flipout and reparameterization convolutions under two names. The
+# local-reparameterization and the transposed ones, which it lacks, have two in the same way.
 Convolution1DFlipout = Conv1DFlipout
 Convolution2DFlipout = Conv2DFlipout
 Convolution3DFlipout = Conv3DFlipout

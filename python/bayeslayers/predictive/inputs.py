@@ -101,7 +101,6 @@ class BatchStream:
     count = None
 
     def __init__(self, batches: Iterable[Any], steps: int | None, source: Any) -> None:
-        self._source = source
         self._steps = steps
         remaining = map(self._batch, iter(batches))
         first = next(remaining, None)

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from bayeslayers.base_layers.serialization import NeverRegistered
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.models.draws import predict_draws
 from bayeslayers.predictive.classes import check_labels
@@ -75,7 +76,7 @@ def _with_dtype(value: Any, dtype: str | None) -> Any:
     return value
 
 
-class RClosure:
+class RClosure(NeverRegistered):
     """An R function in the place of a Python function.
 
     R matches arguments by name, and the names that its author chose are not ours: arguments are
