@@ -31,7 +31,7 @@ _KERAS_MODULES["keras"] = keras.dtype_policies
 
 @runtime_checkable
 class NeverRegistered(Protocol):
-    """A function that cannot be registered, as one of R, and knows what its caller can do."""
+    """A function that cannot be registered, such as an R function, with a hint for its caller."""
 
     way_out: str
     """A hint for the caller who wants to save it."""
