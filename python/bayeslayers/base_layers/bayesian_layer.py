@@ -180,9 +180,9 @@ class BayesianLayer(StochasticLayer):
             )
             for weight, value in divergences.items()
         ]
-        # The layer's own `add_loss()` would convert them again, perhaps into other objects, and
-        # then they would not be found among the losses.
-        keras.Layer.add_loss(self, self._forward_pass.added)
+        # A tensor of Keras's `floatx` stays the object that it is, so it is found among the losses.
+        for divergence in self._forward_pass.added:
+            self.add_loss(divergence)
 
     def _overflow_message(self, weight: str) -> str:
         return (
