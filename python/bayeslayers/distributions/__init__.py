@@ -1,1 +1,1 @@
-"""Distributions: what needs TensorFlow Probability, which is imported where it is first used."""
+"""Posteriors, priors and their divergence, and the functions `tfd_*` and `tfb_*`."""
