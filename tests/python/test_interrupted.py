@@ -20,6 +20,9 @@ N = 10
 KERAS_OWN = {"history", "_eval_epoch_iterator"}
 X, Y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
 
+# The losses are all divergence on purpose, of which the callback warns.
+pytestmark = pytest.mark.filterwarnings("ignore:The KL term of the loss")
+
 
 def network(**compiled):
     """Return a model whose loss is its divergence, which training does not change."""

@@ -16,6 +16,9 @@ DTYPES = ("float64", "float32", "mixed_bfloat16", "float16")
 N = 50
 X, Y = np.ones((4, 3), "float32"), np.zeros((4, 1), "float32")
 
+# The losses are all divergence on purpose, of which the callback warns.
+pytestmark = pytest.mark.filterwarnings("ignore:The KL term of the loss")
+
 
 @pytest.fixture
 def double_precision():
