@@ -112,6 +112,18 @@ def test_a_misspelt_name_gets_a_suggestion(make, misspelt, meant):
     assert caught.value.received == {misspelt: "7"}
 
 
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("filters", 0), ("kernel_size", 0), ("activation", "foo"), ("kernel_prior_fn", 3)],
+)
+def test_a_refused_layer_takes_no_automatic_name(argument, value):
+    arguments = {"filters": 8, "kernel_size": 3}
+    keras.backend.clear_session()
+    with pytest.raises(ArgumentError):
+        Conv1DFlipout(**{**arguments, argument: value})
+    assert Conv1DFlipout(**arguments).name == "conv1d_flipout"
+
+
 def test_an_unknown_name_far_from_all_others_gets_none():
     with pytest.raises(ArgumentError, match="`xyz` is not an argument of this layer") as caught:
         layer_conv_1d_flipout(filters=8, kernel_size=3, xyz=1)
