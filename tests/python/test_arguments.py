@@ -15,7 +15,15 @@ from bayeslayers import (
     layer_dense_flipout,
     layer_variable,
 )
-from bayeslayers.layers import Conv1DFlipout, Convolution1DFlipout, default_mean_field_normal_fn
+from bayeslayers.layers import (
+    AutoregressiveNetwork,
+    Conv1DFlipout,
+    Convolution1DFlipout,
+    DenseVariational,
+    DistributionLambda,
+    VariableLayer,
+    default_mean_field_normal_fn,
+)
 
 POSITIVE = "must be a positive whole number"
 ONE_POSITIVE = "must be one positive whole number"
@@ -113,15 +121,29 @@ def test_a_misspelt_name_gets_a_suggestion(make, misspelt, meant):
 
 
 @pytest.mark.parametrize(
-    ("argument", "value"),
-    [("filters", 0), ("kernel_size", 0), ("activation", "foo"), ("kernel_prior_fn", 3)],
+    ("layer", "good", "bad"),
+    [
+        (Conv1DFlipout, {"filters": 8, "kernel_size": 3}, {"filters": 0}),
+        (Conv1DFlipout, {"filters": 8, "kernel_size": 3}, {"activation": "foo"}),
+        (Conv1DFlipout, {"filters": 8, "kernel_size": 3}, {"kernel_prior_fn": 3}),
+        (
+            DenseVariational,
+            {"units": 2, "make_posterior_fn": print, "make_prior_fn": print},
+            {"units": 0},
+        ),
+        (DistributionLambda, {"make_distribution_fn": print}, {"make_distribution_fn": 3}),
+        (VariableLayer, {"shape": 2}, {"shape": -1}),
+        (AutoregressiveNetwork, {"params": 2}, {"params": 0}),
+    ],
+    ids=lambda part: part.__name__ if isinstance(part, type) else "-".join(part),
 )
-def test_a_refused_layer_takes_no_automatic_name(argument, value):
-    arguments = {"filters": 8, "kernel_size": 3}
+def test_a_refused_layer_takes_no_automatic_name(layer, good, bad):
+    keras.backend.clear_session()
+    name = layer(**good).name
     keras.backend.clear_session()
     with pytest.raises(ArgumentError):
-        Conv1DFlipout(**{**arguments, argument: value})
-    assert Conv1DFlipout(**arguments).name == "conv1d_flipout"
+        layer(**{**good, **bad})
+    assert layer(**good).name == name
 
 
 def test_an_unknown_name_far_from_all_others_gets_none():
