@@ -74,11 +74,11 @@ class _Tensor(Protocol):
 def layer_conv_1d_flipout(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -94,7 +94,7 @@ def layer_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv1DFlipout:
     """1-D convolution with the Flipout estimator.
 
@@ -107,11 +107,11 @@ def layer_conv_1d_flipout(
 def layer_conv_1d_flipout(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -128,17 +128,17 @@ def layer_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv1DFlipout: ...
 @overload
 def layer_conv_1d_flipout(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -155,17 +155,17 @@ def layer_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_1d_flipout(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -182,17 +182,17 @@ def layer_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_1d_flipout(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -209,17 +209,17 @@ def layer_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_2d_flipout(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -235,7 +235,7 @@ def layer_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv2DFlipout:
     """2-D convolution with the Flipout estimator.
 
@@ -248,11 +248,11 @@ def layer_conv_2d_flipout(
 def layer_conv_2d_flipout(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -269,17 +269,17 @@ def layer_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv2DFlipout: ...
 @overload
 def layer_conv_2d_flipout(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -296,17 +296,17 @@ def layer_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_2d_flipout(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -323,17 +323,17 @@ def layer_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_2d_flipout(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -350,17 +350,17 @@ def layer_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_3d_flipout(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -376,7 +376,7 @@ def layer_conv_3d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv3DFlipout:
     """3-D convolution with the Flipout estimator.
 
@@ -389,11 +389,11 @@ def layer_conv_3d_flipout(
 def layer_conv_3d_flipout(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -410,17 +410,17 @@ def layer_conv_3d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv3DFlipout: ...
 @overload
 def layer_conv_3d_flipout(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -437,17 +437,17 @@ def layer_conv_3d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_3d_flipout(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -464,17 +464,17 @@ def layer_conv_3d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_3d_flipout(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -491,17 +491,17 @@ def layer_conv_3d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_1d_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -517,7 +517,7 @@ def layer_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv1DReparameterization:
     """1-D convolution with the reparameterization estimator.
 
@@ -530,11 +530,11 @@ def layer_conv_1d_reparameterization(
 def layer_conv_1d_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -551,17 +551,17 @@ def layer_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv1DReparameterization: ...
 @overload
 def layer_conv_1d_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -578,17 +578,17 @@ def layer_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_1d_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -605,17 +605,17 @@ def layer_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_1d_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -632,17 +632,17 @@ def layer_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_2d_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -658,7 +658,7 @@ def layer_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv2DReparameterization:
     """2-D convolution with the reparameterization estimator.
 
@@ -671,11 +671,11 @@ def layer_conv_2d_reparameterization(
 def layer_conv_2d_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -692,17 +692,17 @@ def layer_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv2DReparameterization: ...
 @overload
 def layer_conv_2d_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -719,17 +719,17 @@ def layer_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_2d_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -746,17 +746,17 @@ def layer_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_2d_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -773,17 +773,17 @@ def layer_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_3d_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -799,7 +799,7 @@ def layer_conv_3d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv3DReparameterization:
     """3-D convolution with the reparameterization estimator.
 
@@ -812,11 +812,11 @@ def layer_conv_3d_reparameterization(
 def layer_conv_3d_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -833,17 +833,17 @@ def layer_conv_3d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv3DReparameterization: ...
 @overload
 def layer_conv_3d_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -860,17 +860,17 @@ def layer_conv_3d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_3d_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -887,17 +887,17 @@ def layer_conv_3d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_3d_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -914,17 +914,17 @@ def layer_conv_3d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_1d_local_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -940,7 +940,7 @@ def layer_conv_1d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv1DLocalReparameterization:
     """1-D convolution with the local reparameterization estimator.
 
@@ -953,11 +953,11 @@ def layer_conv_1d_local_reparameterization(
 def layer_conv_1d_local_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -974,17 +974,17 @@ def layer_conv_1d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv1DLocalReparameterization: ...
 @overload
 def layer_conv_1d_local_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1001,17 +1001,17 @@ def layer_conv_1d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_1d_local_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1028,17 +1028,17 @@ def layer_conv_1d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_1d_local_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1055,17 +1055,17 @@ def layer_conv_1d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_2d_local_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1081,7 +1081,7 @@ def layer_conv_2d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv2DLocalReparameterization:
     """2-D convolution with the local reparameterization estimator.
 
@@ -1094,11 +1094,11 @@ def layer_conv_2d_local_reparameterization(
 def layer_conv_2d_local_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1115,17 +1115,17 @@ def layer_conv_2d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv2DLocalReparameterization: ...
 @overload
 def layer_conv_2d_local_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1142,17 +1142,17 @@ def layer_conv_2d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_2d_local_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1169,17 +1169,17 @@ def layer_conv_2d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_2d_local_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1196,17 +1196,17 @@ def layer_conv_2d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_3d_local_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1222,7 +1222,7 @@ def layer_conv_3d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv3DLocalReparameterization:
     """3-D convolution with the local reparameterization estimator.
 
@@ -1235,11 +1235,11 @@ def layer_conv_3d_local_reparameterization(
 def layer_conv_3d_local_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1256,17 +1256,17 @@ def layer_conv_3d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv3DLocalReparameterization: ...
 @overload
 def layer_conv_3d_local_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1283,17 +1283,17 @@ def layer_conv_3d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_3d_local_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1310,17 +1310,17 @@ def layer_conv_3d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_3d_local_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1337,18 +1337,18 @@ def layer_conv_3d_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_1d_transpose_flipout(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1363,7 +1363,7 @@ def layer_conv_1d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv1DTransposeFlipout:
     """1-D transposed convolution with the Flipout estimator.
 
@@ -1376,12 +1376,12 @@ def layer_conv_1d_transpose_flipout(
 def layer_conv_1d_transpose_flipout(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1397,18 +1397,18 @@ def layer_conv_1d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv1DTransposeFlipout: ...
 @overload
 def layer_conv_1d_transpose_flipout(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1424,18 +1424,18 @@ def layer_conv_1d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_1d_transpose_flipout(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1451,18 +1451,18 @@ def layer_conv_1d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_1d_transpose_flipout(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1478,18 +1478,18 @@ def layer_conv_1d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_2d_transpose_flipout(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1504,7 +1504,7 @@ def layer_conv_2d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv2DTransposeFlipout:
     """2-D transposed convolution with the Flipout estimator.
 
@@ -1517,12 +1517,12 @@ def layer_conv_2d_transpose_flipout(
 def layer_conv_2d_transpose_flipout(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1538,18 +1538,18 @@ def layer_conv_2d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv2DTransposeFlipout: ...
 @overload
 def layer_conv_2d_transpose_flipout(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1565,18 +1565,18 @@ def layer_conv_2d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_2d_transpose_flipout(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1592,18 +1592,18 @@ def layer_conv_2d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_2d_transpose_flipout(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1619,18 +1619,18 @@ def layer_conv_2d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_3d_transpose_flipout(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1645,7 +1645,7 @@ def layer_conv_3d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv3DTransposeFlipout:
     """3-D transposed convolution with the Flipout estimator.
 
@@ -1658,12 +1658,12 @@ def layer_conv_3d_transpose_flipout(
 def layer_conv_3d_transpose_flipout(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1679,18 +1679,18 @@ def layer_conv_3d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv3DTransposeFlipout: ...
 @overload
 def layer_conv_3d_transpose_flipout(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1706,18 +1706,18 @@ def layer_conv_3d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_3d_transpose_flipout(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1733,18 +1733,18 @@ def layer_conv_3d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_3d_transpose_flipout(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1760,18 +1760,18 @@ def layer_conv_3d_transpose_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_1d_transpose_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1786,7 +1786,7 @@ def layer_conv_1d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv1DTransposeReparameterization:
     """1-D transposed convolution with the reparameterization estimator.
 
@@ -1799,12 +1799,12 @@ def layer_conv_1d_transpose_reparameterization(
 def layer_conv_1d_transpose_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1820,18 +1820,18 @@ def layer_conv_1d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv1DTransposeReparameterization: ...
 @overload
 def layer_conv_1d_transpose_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1847,18 +1847,18 @@ def layer_conv_1d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_1d_transpose_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1874,18 +1874,18 @@ def layer_conv_1d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_1d_transpose_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1901,18 +1901,18 @@ def layer_conv_1d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_2d_transpose_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1927,7 +1927,7 @@ def layer_conv_2d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv2DTransposeReparameterization:
     """2-D transposed convolution with the reparameterization estimator.
 
@@ -1940,12 +1940,12 @@ def layer_conv_2d_transpose_reparameterization(
 def layer_conv_2d_transpose_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1961,18 +1961,18 @@ def layer_conv_2d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv2DTransposeReparameterization: ...
 @overload
 def layer_conv_2d_transpose_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -1988,18 +1988,18 @@ def layer_conv_2d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_2d_transpose_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2015,18 +2015,18 @@ def layer_conv_2d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_2d_transpose_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2042,18 +2042,18 @@ def layer_conv_2d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_conv_3d_transpose_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2068,7 +2068,7 @@ def layer_conv_3d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv3DTransposeReparameterization:
     """3-D transposed convolution with the reparameterization estimator.
 
@@ -2081,12 +2081,12 @@ def layer_conv_3d_transpose_reparameterization(
 def layer_conv_3d_transpose_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2102,18 +2102,18 @@ def layer_conv_3d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Conv3DTransposeReparameterization: ...
 @overload
 def layer_conv_3d_transpose_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2129,18 +2129,18 @@ def layer_conv_3d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_conv_3d_transpose_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2156,18 +2156,18 @@ def layer_conv_3d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_conv_3d_transpose_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    output_padding: int | tuple[int, ...] | None = None,
+    output_padding: int | Sequence[int] | None = None,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2183,17 +2183,17 @@ def layer_conv_3d_transpose_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_depthwise_conv_1d_flipout(
     *,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2208,7 +2208,7 @@ def layer_depthwise_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DepthwiseConv1DFlipout:
     """1-D depthwise convolution with the Flipout estimator.
 
@@ -2220,12 +2220,12 @@ def layer_depthwise_conv_1d_flipout(
 @overload
 def layer_depthwise_conv_1d_flipout(
     object: None,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2241,17 +2241,17 @@ def layer_depthwise_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DepthwiseConv1DFlipout: ...
 @overload
 def layer_depthwise_conv_1d_flipout(
     object: keras.Sequential,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2267,17 +2267,17 @@ def layer_depthwise_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_depthwise_conv_1d_flipout(
     object: keras.KerasTensor,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2293,17 +2293,17 @@ def layer_depthwise_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_depthwise_conv_1d_flipout(
     object: _Tensor | Sequence[_Tensor],
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2319,17 +2319,17 @@ def layer_depthwise_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_depthwise_conv_2d_flipout(
     *,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2344,7 +2344,7 @@ def layer_depthwise_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DepthwiseConv2DFlipout:
     """2-D depthwise convolution with the Flipout estimator.
 
@@ -2356,12 +2356,12 @@ def layer_depthwise_conv_2d_flipout(
 @overload
 def layer_depthwise_conv_2d_flipout(
     object: None,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2377,17 +2377,17 @@ def layer_depthwise_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DepthwiseConv2DFlipout: ...
 @overload
 def layer_depthwise_conv_2d_flipout(
     object: keras.Sequential,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2403,17 +2403,17 @@ def layer_depthwise_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_depthwise_conv_2d_flipout(
     object: keras.KerasTensor,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2429,17 +2429,17 @@ def layer_depthwise_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_depthwise_conv_2d_flipout(
     object: _Tensor | Sequence[_Tensor],
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2455,17 +2455,17 @@ def layer_depthwise_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_depthwise_conv_1d_reparameterization(
     *,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2480,7 +2480,7 @@ def layer_depthwise_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DepthwiseConv1DReparameterization:
     """1-D depthwise convolution with the reparameterization estimator.
 
@@ -2492,12 +2492,12 @@ def layer_depthwise_conv_1d_reparameterization(
 @overload
 def layer_depthwise_conv_1d_reparameterization(
     object: None,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2513,17 +2513,17 @@ def layer_depthwise_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DepthwiseConv1DReparameterization: ...
 @overload
 def layer_depthwise_conv_1d_reparameterization(
     object: keras.Sequential,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2539,17 +2539,17 @@ def layer_depthwise_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_depthwise_conv_1d_reparameterization(
     object: keras.KerasTensor,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2565,17 +2565,17 @@ def layer_depthwise_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_depthwise_conv_1d_reparameterization(
     object: _Tensor | Sequence[_Tensor],
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2591,17 +2591,17 @@ def layer_depthwise_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_depthwise_conv_2d_reparameterization(
     *,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2616,7 +2616,7 @@ def layer_depthwise_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DepthwiseConv2DReparameterization:
     """2-D depthwise convolution with the reparameterization estimator.
 
@@ -2628,12 +2628,12 @@ def layer_depthwise_conv_2d_reparameterization(
 @overload
 def layer_depthwise_conv_2d_reparameterization(
     object: None,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2649,17 +2649,17 @@ def layer_depthwise_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DepthwiseConv2DReparameterization: ...
 @overload
 def layer_depthwise_conv_2d_reparameterization(
     object: keras.Sequential,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2675,17 +2675,17 @@ def layer_depthwise_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_depthwise_conv_2d_reparameterization(
     object: keras.KerasTensor,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2701,17 +2701,17 @@ def layer_depthwise_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_depthwise_conv_2d_reparameterization(
     object: _Tensor | Sequence[_Tensor],
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     depth_multiplier: int = 1,
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
     trainable: bool = True,
@@ -2727,17 +2727,17 @@ def layer_depthwise_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_separable_conv_1d_flipout(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -2757,7 +2757,7 @@ def layer_separable_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> SeparableConv1DFlipout:
     """1-D separable convolution with the Flipout estimator.
 
@@ -2772,11 +2772,11 @@ def layer_separable_conv_1d_flipout(
 def layer_separable_conv_1d_flipout(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -2797,17 +2797,17 @@ def layer_separable_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> SeparableConv1DFlipout: ...
 @overload
 def layer_separable_conv_1d_flipout(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -2828,17 +2828,17 @@ def layer_separable_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_separable_conv_1d_flipout(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -2859,17 +2859,17 @@ def layer_separable_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_separable_conv_1d_flipout(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -2890,17 +2890,17 @@ def layer_separable_conv_1d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_separable_conv_2d_flipout(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -2920,7 +2920,7 @@ def layer_separable_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> SeparableConv2DFlipout:
     """2-D separable convolution with the Flipout estimator.
 
@@ -2935,11 +2935,11 @@ def layer_separable_conv_2d_flipout(
 def layer_separable_conv_2d_flipout(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -2960,17 +2960,17 @@ def layer_separable_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> SeparableConv2DFlipout: ...
 @overload
 def layer_separable_conv_2d_flipout(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -2991,17 +2991,17 @@ def layer_separable_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_separable_conv_2d_flipout(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3022,17 +3022,17 @@ def layer_separable_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_separable_conv_2d_flipout(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3053,17 +3053,17 @@ def layer_separable_conv_2d_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_separable_conv_1d_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3083,7 +3083,7 @@ def layer_separable_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> SeparableConv1DReparameterization:
     """1-D separable convolution with the reparameterization estimator.
 
@@ -3098,11 +3098,11 @@ def layer_separable_conv_1d_reparameterization(
 def layer_separable_conv_1d_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3123,17 +3123,17 @@ def layer_separable_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> SeparableConv1DReparameterization: ...
 @overload
 def layer_separable_conv_1d_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3154,17 +3154,17 @@ def layer_separable_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_separable_conv_1d_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3185,17 +3185,17 @@ def layer_separable_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_separable_conv_1d_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3216,17 +3216,17 @@ def layer_separable_conv_1d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_separable_conv_2d_reparameterization(
     *,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3246,7 +3246,7 @@ def layer_separable_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> SeparableConv2DReparameterization:
     """2-D separable convolution with the reparameterization estimator.
 
@@ -3261,11 +3261,11 @@ def layer_separable_conv_2d_reparameterization(
 def layer_separable_conv_2d_reparameterization(
     object: None,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3286,17 +3286,17 @@ def layer_separable_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> SeparableConv2DReparameterization: ...
 @overload
 def layer_separable_conv_2d_reparameterization(
     object: keras.Sequential,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3317,17 +3317,17 @@ def layer_separable_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_separable_conv_2d_reparameterization(
     object: keras.KerasTensor,
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3348,17 +3348,17 @@ def layer_separable_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_separable_conv_2d_reparameterization(
     object: _Tensor | Sequence[_Tensor],
     filters: int,
-    kernel_size: int | tuple[int, ...],
-    strides: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: int | tuple[int, ...] = 1,
+    dilation_rate: int | Sequence[int] = 1,
     depth_multiplier: int = 1,
     activation: str | Callable[..., Any] | None = None,
     activity_regularizer: str | Callable[..., Any] | None = None,
@@ -3379,7 +3379,7 @@ def layer_separable_conv_2d_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_dense_flipout(
@@ -3399,7 +3399,7 @@ def layer_dense_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DenseFlipout:
     """Dense layer with the Flipout estimator.
 
@@ -3427,7 +3427,7 @@ def layer_dense_flipout(
     *,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DenseFlipout: ...
 @overload
 def layer_dense_flipout(
@@ -3448,7 +3448,7 @@ def layer_dense_flipout(
     *,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_dense_flipout(
@@ -3469,7 +3469,7 @@ def layer_dense_flipout(
     *,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_dense_flipout(
@@ -3490,7 +3490,7 @@ def layer_dense_flipout(
     *,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_dense_reparameterization(
@@ -3510,7 +3510,7 @@ def layer_dense_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DenseReparameterization:
     """Dense layer with the reparameterization estimator.
 
@@ -3538,7 +3538,7 @@ def layer_dense_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DenseReparameterization: ...
 @overload
 def layer_dense_reparameterization(
@@ -3559,7 +3559,7 @@ def layer_dense_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_dense_reparameterization(
@@ -3580,7 +3580,7 @@ def layer_dense_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_dense_reparameterization(
@@ -3601,7 +3601,7 @@ def layer_dense_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_dense_local_reparameterization(
@@ -3621,7 +3621,7 @@ def layer_dense_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DenseLocalReparameterization:
     """Dense layer with the local reparameterization estimator.
 
@@ -3649,7 +3649,7 @@ def layer_dense_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DenseLocalReparameterization: ...
 @overload
 def layer_dense_local_reparameterization(
@@ -3670,7 +3670,7 @@ def layer_dense_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_dense_local_reparameterization(
@@ -3691,7 +3691,7 @@ def layer_dense_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_dense_local_reparameterization(
@@ -3712,7 +3712,7 @@ def layer_dense_local_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_embedding_reparameterization(
@@ -3729,7 +3729,7 @@ def layer_embedding_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> EmbeddingReparameterization:
     """Embedding with the reparameterization estimator.
 
@@ -3754,7 +3754,7 @@ def layer_embedding_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> EmbeddingReparameterization: ...
 @overload
 def layer_embedding_reparameterization(
@@ -3772,7 +3772,7 @@ def layer_embedding_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_embedding_reparameterization(
@@ -3790,7 +3790,7 @@ def layer_embedding_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_embedding_reparameterization(
@@ -3808,7 +3808,7 @@ def layer_embedding_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_lstm_flipout(
@@ -3842,7 +3842,7 @@ def layer_lstm_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> LSTMFlipout:
     """Long short-term memory with the Flipout estimator.
 
@@ -3886,7 +3886,7 @@ def layer_lstm_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> LSTMFlipout: ...
 @overload
 def layer_lstm_flipout(
@@ -3921,7 +3921,7 @@ def layer_lstm_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_lstm_flipout(
@@ -3956,7 +3956,7 @@ def layer_lstm_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_lstm_flipout(
@@ -3991,7 +3991,7 @@ def layer_lstm_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_lstm_reparameterization(
@@ -4025,7 +4025,7 @@ def layer_lstm_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> LSTMReparameterization:
     """Long short-term memory with the reparameterization estimator.
 
@@ -4069,7 +4069,7 @@ def layer_lstm_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> LSTMReparameterization: ...
 @overload
 def layer_lstm_reparameterization(
@@ -4104,7 +4104,7 @@ def layer_lstm_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_lstm_reparameterization(
@@ -4139,7 +4139,7 @@ def layer_lstm_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_lstm_reparameterization(
@@ -4174,7 +4174,7 @@ def layer_lstm_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_gru_flipout(
@@ -4208,7 +4208,7 @@ def layer_gru_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> GRUFlipout:
     """Gated recurrent unit with the Flipout estimator.
 
@@ -4252,7 +4252,7 @@ def layer_gru_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> GRUFlipout: ...
 @overload
 def layer_gru_flipout(
@@ -4287,7 +4287,7 @@ def layer_gru_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_gru_flipout(
@@ -4322,7 +4322,7 @@ def layer_gru_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_gru_flipout(
@@ -4357,7 +4357,7 @@ def layer_gru_flipout(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_gru_reparameterization(
@@ -4391,7 +4391,7 @@ def layer_gru_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> GRUReparameterization:
     """Gated recurrent unit with the reparameterization estimator.
 
@@ -4435,7 +4435,7 @@ def layer_gru_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> GRUReparameterization: ...
 @overload
 def layer_gru_reparameterization(
@@ -4470,7 +4470,7 @@ def layer_gru_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_gru_reparameterization(
@@ -4505,7 +4505,7 @@ def layer_gru_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_gru_reparameterization(
@@ -4540,7 +4540,7 @@ def layer_gru_reparameterization(
     seed: int | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_dense_variational(
@@ -4557,7 +4557,7 @@ def layer_dense_variational(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DenseVariational:
     """Dense layer with a joint posterior of kernel and bias.
 
@@ -4582,7 +4582,7 @@ def layer_dense_variational(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DenseVariational: ...
 @overload
 def layer_dense_variational(
@@ -4600,7 +4600,7 @@ def layer_dense_variational(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_dense_variational(
@@ -4618,7 +4618,7 @@ def layer_dense_variational(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_dense_variational(
@@ -4636,7 +4636,7 @@ def layer_dense_variational(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_variable(
@@ -4650,7 +4650,7 @@ def layer_variable(
     trainable: bool = True,
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> VariableLayer:
     """Trainable variable.
 
@@ -4671,7 +4671,7 @@ def layer_variable(
     trainable: bool = True,
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> VariableLayer: ...
 @overload
 def layer_variable(
@@ -4686,7 +4686,7 @@ def layer_variable(
     trainable: bool = True,
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_variable(
@@ -4701,7 +4701,7 @@ def layer_variable(
     trainable: bool = True,
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_variable(
@@ -4716,7 +4716,7 @@ def layer_variable(
     trainable: bool = True,
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_distribution_lambda(
@@ -4728,7 +4728,7 @@ def layer_distribution_lambda(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DistributionLambda:
     """Distribution as a layer's output.
 
@@ -4747,7 +4747,7 @@ def layer_distribution_lambda(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> DistributionLambda: ...
 @overload
 def layer_distribution_lambda(
@@ -4760,7 +4760,7 @@ def layer_distribution_lambda(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_distribution_lambda(
@@ -4773,7 +4773,7 @@ def layer_distribution_lambda(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> SymbolicDistribution: ...
 @overload
 def layer_distribution_lambda(
@@ -4786,7 +4786,7 @@ def layer_distribution_lambda(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_autoregressive(
@@ -4813,7 +4813,7 @@ def layer_autoregressive(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> AutoregressiveNetwork:
     """Masked autoregressive network.
 
@@ -4847,7 +4847,7 @@ def layer_autoregressive(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> AutoregressiveNetwork: ...
 @overload
 def layer_autoregressive(
@@ -4875,7 +4875,7 @@ def layer_autoregressive(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_autoregressive(
@@ -4903,7 +4903,7 @@ def layer_autoregressive(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.KerasTensor: ...
 @overload
 def layer_autoregressive(
@@ -4931,7 +4931,7 @@ def layer_autoregressive(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_autoregressive_transform(
@@ -4942,7 +4942,7 @@ def layer_autoregressive_transform(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> AutoregressiveTransform:
     """Distribution transformed by a masked autoregressive flow.
 
@@ -4961,7 +4961,7 @@ def layer_autoregressive_transform(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> AutoregressiveTransform: ...
 @overload
 def layer_autoregressive_transform(
@@ -4973,7 +4973,7 @@ def layer_autoregressive_transform(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> keras.Sequential: ...
 @overload
 def layer_autoregressive_transform(
@@ -4985,7 +4985,7 @@ def layer_autoregressive_transform(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
 def layer_autoregressive_transform(
@@ -4997,7 +4997,7 @@ def layer_autoregressive_transform(
     activity_regularizer: str | Callable[..., Any] | None = None,
     name: str | None = None,
     dtype: str | keras.DTypePolicy | None = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 def as_bayesian(
     model: keras.Model,
@@ -5143,7 +5143,7 @@ def predictive_scores(
     x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 1000,
-    levels: tuple[float, ...] = (0.5, 0.9),
+    levels: Sequence[float] = (0.5, 0.9),
     outputs: str = "auto",
     bins: int = 10,
     by: str = "model",
@@ -5166,7 +5166,7 @@ def predictive_summary(
     model: keras.Model,
     x: ModelInputs,
     draws: int = 1000,
-    probs: tuple[float, ...] = (0.05, 0.95),
+    probs: Sequence[float] = (0.05, 0.95),
     outputs: str = "auto",
     batch_size: int | None = None,
     seed: int | None = None,
@@ -5193,7 +5193,7 @@ def pruning_curve(
     x: ModelInputs,
     y: ArrayLike | None,
     metric: str,
-    shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98),
+    shares: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98),
     output: str | int | None = None,
 ) -> pd.DataFrame:
     """What pruning costs: a metric against the share of weights removed.

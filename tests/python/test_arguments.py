@@ -15,7 +15,15 @@ from bayeslayers import (
     layer_dense_flipout,
     layer_variable,
 )
-from bayeslayers.layers import Conv1DFlipout, Convolution1DFlipout, default_mean_field_normal_fn
+from bayeslayers.layers import (
+    AutoregressiveNetwork,
+    Conv1DFlipout,
+    Convolution1DFlipout,
+    DenseVariational,
+    DistributionLambda,
+    VariableLayer,
+    default_mean_field_normal_fn,
+)
 
 POSITIVE = "must be a positive whole number"
 ONE_POSITIVE = "must be one positive whole number"
@@ -110,6 +118,32 @@ def test_a_misspelt_name_gets_a_suggestion(make, misspelt, meant):
         make(filters=8, kernel_size=3, **{misspelt: 7})
     assert caught.value.argument == misspelt
     assert caught.value.received == {misspelt: "7"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "good", "bad"),
+    [
+        (Conv1DFlipout, {"filters": 8, "kernel_size": 3}, {"filters": 0}),
+        (Conv1DFlipout, {"filters": 8, "kernel_size": 3}, {"activation": "foo"}),
+        (Conv1DFlipout, {"filters": 8, "kernel_size": 3}, {"kernel_prior_fn": 3}),
+        (
+            DenseVariational,
+            {"units": 2, "make_posterior_fn": print, "make_prior_fn": print},
+            {"units": 0},
+        ),
+        (DistributionLambda, {"make_distribution_fn": print}, {"make_distribution_fn": 3}),
+        (VariableLayer, {"shape": 2}, {"shape": -1}),
+        (AutoregressiveNetwork, {"params": 2}, {"params": 0}),
+    ],
+    ids=lambda part: part.__name__ if isinstance(part, type) else "-".join(part),
+)
+def test_a_refused_layer_takes_no_automatic_name(layer, good, bad):
+    keras.backend.clear_session()
+    name = layer(**good).name
+    keras.backend.clear_session()
+    with pytest.raises(ArgumentError):
+        layer(**{**good, **bad})
+    assert layer(**good).name == name
 
 
 def test_an_unknown_name_far_from_all_others_gets_none():

@@ -143,6 +143,11 @@ predict_draws(model, array, draw=10)  # type: ignore[call-arg]
 predict_draws(model, array, draws="10")  # type: ignore[arg-type]
 predict_draws(model)  # type: ignore[call-arg]
 
+# A list is as good as a tuple.
+layer_conv_1d_flipout(filters=2, kernel_size=[3], strides=[1], input_shape=[24, 3])
+predictive_summary(model, array, probs=[0.1, 0.9])
+bayeslayers.pruning_curve(model, array, array, metric="mse", shares=[0.0, 0.5])
+
 try:
     bayeslayers.layers.DenseFlipout(units=0)
 except ArgumentError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -40,7 +40,7 @@ class BaseLayer(keras.Layer):
         activity_regularizer: str | Callable[..., Any] | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         given = {"input_shape": checks.input_shape("input_shape", input_shape)}
         with warnings.catch_warnings():

@@ -60,8 +60,10 @@ class ActivatedLinearLayer(LinearLayer):
     def __init__(
         self, activation: str | Callable[..., Any] | None = None, **arguments: Any
     ) -> None:
+        # Checked first: a layer that is refused takes none of Keras's automatic names.
+        checked = checks.activation("activation", activation)
         super().__init__(**arguments)
-        self.activation = checks.activation("activation", activation)
+        self.activation = checked
 
     def call(self, inputs: Any) -> Any:
         """See `LinearLayer.call`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
@@ -20,11 +21,11 @@ class Convolution(Window, LinearMap):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         *,
         groups: int = 1,
     ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bayeslayers.contract import checks
 from bayeslayers.geometries.convolution import Convolution, Convolution1D, Convolution2D
 from bayeslayers.geometries.depthwise import (
@@ -30,11 +32,11 @@ class SeparableConvolution(Window):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         depth_multiplier: int = 1,
     ) -> None:
         self.filters = checks.positive_integer("filters", filters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
@@ -23,12 +24,12 @@ class TransposedConvolution(Window, LinearMap):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
-        output_padding: int | tuple[int, ...] | None = None,
+        output_padding: int | Sequence[int] | None = None,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
     ) -> None:
         self.filters = checks.positive_integer("filters", filters)
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)

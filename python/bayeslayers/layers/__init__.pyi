@@ -39,11 +39,11 @@ class Conv1DFlipout(convolution.Conv1DFlipout):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -76,11 +76,11 @@ class Conv1DFlipout(convolution.Conv1DFlipout):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -97,7 +97,7 @@ class Conv1DFlipout(convolution.Conv1DFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """1-D convolution with the Flipout estimator.
 
@@ -114,11 +114,11 @@ class Conv2DFlipout(convolution.Conv2DFlipout):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -151,11 +151,11 @@ class Conv2DFlipout(convolution.Conv2DFlipout):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -172,7 +172,7 @@ class Conv2DFlipout(convolution.Conv2DFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """2-D convolution with the Flipout estimator.
 
@@ -189,11 +189,11 @@ class Conv3DFlipout(convolution.Conv3DFlipout):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -226,11 +226,11 @@ class Conv3DFlipout(convolution.Conv3DFlipout):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -247,7 +247,7 @@ class Conv3DFlipout(convolution.Conv3DFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """3-D convolution with the Flipout estimator.
 
@@ -264,11 +264,11 @@ class Conv1DReparameterization(convolution.Conv1DReparameterization):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -301,11 +301,11 @@ class Conv1DReparameterization(convolution.Conv1DReparameterization):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -322,7 +322,7 @@ class Conv1DReparameterization(convolution.Conv1DReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """1-D convolution with the reparameterization estimator.
 
@@ -339,11 +339,11 @@ class Conv2DReparameterization(convolution.Conv2DReparameterization):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -376,11 +376,11 @@ class Conv2DReparameterization(convolution.Conv2DReparameterization):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -397,7 +397,7 @@ class Conv2DReparameterization(convolution.Conv2DReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """2-D convolution with the reparameterization estimator.
 
@@ -414,11 +414,11 @@ class Conv3DReparameterization(convolution.Conv3DReparameterization):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -451,11 +451,11 @@ class Conv3DReparameterization(convolution.Conv3DReparameterization):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -472,7 +472,7 @@ class Conv3DReparameterization(convolution.Conv3DReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """3-D convolution with the reparameterization estimator.
 
@@ -489,11 +489,11 @@ class Conv1DLocalReparameterization(convolution.Conv1DLocalReparameterization):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -526,11 +526,11 @@ class Conv1DLocalReparameterization(convolution.Conv1DLocalReparameterization):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -547,7 +547,7 @@ class Conv1DLocalReparameterization(convolution.Conv1DLocalReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """1-D convolution with the local reparameterization estimator.
 
@@ -564,11 +564,11 @@ class Conv2DLocalReparameterization(convolution.Conv2DLocalReparameterization):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -601,11 +601,11 @@ class Conv2DLocalReparameterization(convolution.Conv2DLocalReparameterization):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -622,7 +622,7 @@ class Conv2DLocalReparameterization(convolution.Conv2DLocalReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """2-D convolution with the local reparameterization estimator.
 
@@ -639,11 +639,11 @@ class Conv3DLocalReparameterization(convolution.Conv3DLocalReparameterization):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -676,11 +676,11 @@ class Conv3DLocalReparameterization(convolution.Conv3DLocalReparameterization):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -697,7 +697,7 @@ class Conv3DLocalReparameterization(convolution.Conv3DLocalReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """3-D convolution with the local reparameterization estimator.
 
@@ -714,12 +714,12 @@ class Conv1DTransposeFlipout(convolution.Conv1DTransposeFlipout):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
-    output_padding: int | tuple[int, ...] | None
+    output_padding: int | Sequence[int] | None
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -751,12 +751,12 @@ class Conv1DTransposeFlipout(convolution.Conv1DTransposeFlipout):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
-        output_padding: int | tuple[int, ...] | None = None,
+        output_padding: int | Sequence[int] | None = None,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -772,7 +772,7 @@ class Conv1DTransposeFlipout(convolution.Conv1DTransposeFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """1-D transposed convolution with the Flipout estimator.
 
@@ -789,12 +789,12 @@ class Conv2DTransposeFlipout(convolution.Conv2DTransposeFlipout):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
-    output_padding: int | tuple[int, ...] | None
+    output_padding: int | Sequence[int] | None
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -826,12 +826,12 @@ class Conv2DTransposeFlipout(convolution.Conv2DTransposeFlipout):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
-        output_padding: int | tuple[int, ...] | None = None,
+        output_padding: int | Sequence[int] | None = None,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -847,7 +847,7 @@ class Conv2DTransposeFlipout(convolution.Conv2DTransposeFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """2-D transposed convolution with the Flipout estimator.
 
@@ -864,12 +864,12 @@ class Conv3DTransposeFlipout(convolution.Conv3DTransposeFlipout):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
-    output_padding: int | tuple[int, ...] | None
+    output_padding: int | Sequence[int] | None
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -901,12 +901,12 @@ class Conv3DTransposeFlipout(convolution.Conv3DTransposeFlipout):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
-        output_padding: int | tuple[int, ...] | None = None,
+        output_padding: int | Sequence[int] | None = None,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -922,7 +922,7 @@ class Conv3DTransposeFlipout(convolution.Conv3DTransposeFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """3-D transposed convolution with the Flipout estimator.
 
@@ -939,12 +939,12 @@ class Conv1DTransposeReparameterization(convolution.Conv1DTransposeReparameteriz
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
-    output_padding: int | tuple[int, ...] | None
+    output_padding: int | Sequence[int] | None
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -976,12 +976,12 @@ class Conv1DTransposeReparameterization(convolution.Conv1DTransposeReparameteriz
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
-        output_padding: int | tuple[int, ...] | None = None,
+        output_padding: int | Sequence[int] | None = None,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -997,7 +997,7 @@ class Conv1DTransposeReparameterization(convolution.Conv1DTransposeReparameteriz
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """1-D transposed convolution with the reparameterization estimator.
 
@@ -1014,12 +1014,12 @@ class Conv2DTransposeReparameterization(convolution.Conv2DTransposeReparameteriz
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
-    output_padding: int | tuple[int, ...] | None
+    output_padding: int | Sequence[int] | None
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1051,12 +1051,12 @@ class Conv2DTransposeReparameterization(convolution.Conv2DTransposeReparameteriz
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
-        output_padding: int | tuple[int, ...] | None = None,
+        output_padding: int | Sequence[int] | None = None,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -1072,7 +1072,7 @@ class Conv2DTransposeReparameterization(convolution.Conv2DTransposeReparameteriz
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """2-D transposed convolution with the reparameterization estimator.
 
@@ -1089,12 +1089,12 @@ class Conv3DTransposeReparameterization(convolution.Conv3DTransposeReparameteriz
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
-    output_padding: int | tuple[int, ...] | None
+    output_padding: int | Sequence[int] | None
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1126,12 +1126,12 @@ class Conv3DTransposeReparameterization(convolution.Conv3DTransposeReparameteriz
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
-        output_padding: int | tuple[int, ...] | None = None,
+        output_padding: int | Sequence[int] | None = None,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -1147,7 +1147,7 @@ class Conv3DTransposeReparameterization(convolution.Conv3DTransposeReparameteriz
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """3-D transposed convolution with the reparameterization estimator.
 
@@ -1163,12 +1163,12 @@ class DepthwiseConv1DFlipout(convolution.DepthwiseConv1DFlipout):
     A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
     """
 
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     depth_multiplier: int
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1199,12 +1199,12 @@ class DepthwiseConv1DFlipout(convolution.DepthwiseConv1DFlipout):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         depth_multiplier: int = 1,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -1220,7 +1220,7 @@ class DepthwiseConv1DFlipout(convolution.DepthwiseConv1DFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """1-D depthwise convolution with the Flipout estimator.
 
@@ -1236,12 +1236,12 @@ class DepthwiseConv2DFlipout(convolution.DepthwiseConv2DFlipout):
     A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
     """
 
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     depth_multiplier: int
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1272,12 +1272,12 @@ class DepthwiseConv2DFlipout(convolution.DepthwiseConv2DFlipout):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         depth_multiplier: int = 1,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -1293,7 +1293,7 @@ class DepthwiseConv2DFlipout(convolution.DepthwiseConv2DFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """2-D depthwise convolution with the Flipout estimator.
 
@@ -1309,12 +1309,12 @@ class DepthwiseConv1DReparameterization(convolution.DepthwiseConv1DReparameteriz
     A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
     """
 
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     depth_multiplier: int
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1345,12 +1345,12 @@ class DepthwiseConv1DReparameterization(convolution.DepthwiseConv1DReparameteriz
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         depth_multiplier: int = 1,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -1366,7 +1366,7 @@ class DepthwiseConv1DReparameterization(convolution.DepthwiseConv1DReparameteriz
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """1-D depthwise convolution with the reparameterization estimator.
 
@@ -1382,12 +1382,12 @@ class DepthwiseConv2DReparameterization(convolution.DepthwiseConv2DReparameteriz
     A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
     """
 
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     depth_multiplier: int
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     kernel_posterior_fn: Callable[..., Any]
     kernel_posterior_tensor_fn: Callable[[Any], Any]
     kernel_prior_fn: Callable[..., Any] | None
@@ -1418,12 +1418,12 @@ class DepthwiseConv2DReparameterization(convolution.DepthwiseConv2DReparameteriz
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         depth_multiplier: int = 1,
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
@@ -1439,7 +1439,7 @@ class DepthwiseConv2DReparameterization(convolution.DepthwiseConv2DReparameteriz
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """2-D depthwise convolution with the reparameterization estimator.
 
@@ -1458,11 +1458,11 @@ class SeparableConv1DFlipout(convolution.SeparableConv1DFlipout):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     depth_multiplier: int
     depthwise_posterior_fn: Callable[..., Any]
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
@@ -1509,11 +1509,11 @@ class SeparableConv1DFlipout(convolution.SeparableConv1DFlipout):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         depth_multiplier: int = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
@@ -1534,7 +1534,7 @@ class SeparableConv1DFlipout(convolution.SeparableConv1DFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """1-D separable convolution with the Flipout estimator.
 
@@ -1555,11 +1555,11 @@ class SeparableConv2DFlipout(convolution.SeparableConv2DFlipout):
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     depth_multiplier: int
     depthwise_posterior_fn: Callable[..., Any]
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
@@ -1606,11 +1606,11 @@ class SeparableConv2DFlipout(convolution.SeparableConv2DFlipout):
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         depth_multiplier: int = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
@@ -1631,7 +1631,7 @@ class SeparableConv2DFlipout(convolution.SeparableConv2DFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """2-D separable convolution with the Flipout estimator.
 
@@ -1652,11 +1652,11 @@ class SeparableConv1DReparameterization(convolution.SeparableConv1DReparameteriz
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     depth_multiplier: int
     depthwise_posterior_fn: Callable[..., Any]
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
@@ -1703,11 +1703,11 @@ class SeparableConv1DReparameterization(convolution.SeparableConv1DReparameteriz
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         depth_multiplier: int = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
@@ -1728,7 +1728,7 @@ class SeparableConv1DReparameterization(convolution.SeparableConv1DReparameteriz
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """1-D separable convolution with the reparameterization estimator.
 
@@ -1749,11 +1749,11 @@ class SeparableConv2DReparameterization(convolution.SeparableConv2DReparameteriz
     """
 
     filters: int
-    kernel_size: int | tuple[int, ...]
-    strides: int | tuple[int, ...]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
     padding: str
     data_format: str
-    dilation_rate: int | tuple[int, ...]
+    dilation_rate: int | Sequence[int]
     depth_multiplier: int
     depthwise_posterior_fn: Callable[..., Any]
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
@@ -1800,11 +1800,11 @@ class SeparableConv2DReparameterization(convolution.SeparableConv2DReparameteriz
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        dilation_rate: int | tuple[int, ...] = 1,
+        dilation_rate: int | Sequence[int] = 1,
         depth_multiplier: int = 1,
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
@@ -1825,7 +1825,7 @@ class SeparableConv2DReparameterization(convolution.SeparableConv2DReparameteriz
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """2-D separable convolution with the reparameterization estimator.
 
@@ -1890,7 +1890,7 @@ class DenseFlipout(dense.DenseFlipout):
         *,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Dense layer with the Flipout estimator.
 
@@ -1953,7 +1953,7 @@ class DenseReparameterization(dense.DenseReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Dense layer with the reparameterization estimator.
 
@@ -2016,7 +2016,7 @@ class DenseLocalReparameterization(dense.DenseLocalReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Dense layer with the local reparameterization estimator.
 
@@ -2064,7 +2064,7 @@ class EmbeddingReparameterization(embedding.EmbeddingReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Embedding with the reparameterization estimator.
 
@@ -2168,7 +2168,7 @@ class LSTMFlipout(recurrent.LSTMFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Long short-term memory with the Flipout estimator.
 
@@ -2274,7 +2274,7 @@ class LSTMReparameterization(recurrent.LSTMReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Long short-term memory with the reparameterization estimator.
 
@@ -2380,7 +2380,7 @@ class GRUFlipout(recurrent.GRUFlipout):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Gated recurrent unit with the Flipout estimator.
 
@@ -2486,7 +2486,7 @@ class GRUReparameterization(recurrent.GRUReparameterization):
         seed: int | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Gated recurrent unit with the reparameterization estimator.
 
@@ -2518,7 +2518,7 @@ class DenseVariational(dense_variational.DenseVariational):
         activity_regularizer: str | Callable[..., Any] | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Dense layer with a joint posterior of kernel and bias.
 
@@ -2544,7 +2544,7 @@ class VariableLayer(variable.VariableLayer):
         trainable: bool = True,
         activity_regularizer: str | Callable[..., Any] | None = None,
         name: str | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Trainable variable.
 
@@ -2567,7 +2567,7 @@ class DistributionLambda(distribution_lambda.DistributionLambda):
         activity_regularizer: str | Callable[..., Any] | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Distribution as a layer's output.
 
@@ -2605,7 +2605,7 @@ class AutoregressiveNetwork(autoregressive.AutoregressiveNetwork):
         activity_regularizer: str | Callable[..., Any] | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Masked autoregressive network.
 
@@ -2628,7 +2628,7 @@ class AutoregressiveTransform(autoregressive_transform.AutoregressiveTransform):
         activity_regularizer: str | Callable[..., Any] | None = None,
         name: str | None = None,
         dtype: str | keras.DTypePolicy | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
+        input_shape: Sequence[int | None] | None = None,
     ) -> None:
         """Distribution transformed by a masked autoregressive flow.
 

@@ -106,6 +106,7 @@ class AutoregressiveNetwork(BaseLayer):
     """
 
     function_name = "layer_autoregressive"
+    event_shape: tuple[int, ...] | None
 
     def __init__(
         self,
@@ -130,31 +131,35 @@ class AutoregressiveNetwork(BaseLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.params = checks.only_positive_integer("params", params)
-        self.event_shape = checks.event_shape("event_shape", event_shape)
-        self.hidden_units = checks.layer_sizes("hidden_units", hidden_units)
+        # Checked first: a layer that is refused takes none of Keras's automatic names.
+        checked: dict[str, Any] = {}
+        checked["params"] = checks.only_positive_integer("params", params)
+        checked["event_shape"] = checks.event_shape("event_shape", event_shape)
+        checked["hidden_units"] = checks.layer_sizes("hidden_units", hidden_units)
         orders = (masks.LEFT_TO_RIGHT, masks.RIGHT_TO_LEFT, masks.RANDOM)
-        self.input_order = checks.order("input_order", input_order, orders)
+        checked["input_order"] = checks.order("input_order", input_order, orders)
         rules = (masks.EQUAL, masks.RANDOM)
-        self.hidden_degrees = checks.degrees("hidden_degrees", hidden_degrees, rules)
-        self.activation = checks.activation("activation", activation)
-        self.use_bias = checks.boolean("use_bias", use_bias)
-        self.kernel_initializer = checks.initializer("kernel_initializer", kernel_initializer)
-        self.validate_args = checks.boolean("validate_args", validate_args)
-        self.conditional = checks.boolean("conditional", conditional)
-        self.conditional_event_shape = checks.event_shape(
+        checked["hidden_degrees"] = checks.degrees("hidden_degrees", hidden_degrees, rules)
+        checked["activation"] = checks.activation("activation", activation)
+        checked["use_bias"] = checks.boolean("use_bias", use_bias)
+        checked["kernel_initializer"] = checks.initializer("kernel_initializer", kernel_initializer)
+        checked["validate_args"] = checks.boolean("validate_args", validate_args)
+        checked["conditional"] = checks.boolean("conditional", conditional)
+        checked["conditional_event_shape"] = checks.event_shape(
             "conditional_event_shape", conditional_event_shape
         )
-        self.conditional_input_layers = checks.choice(
+        checked["conditional_input_layers"] = checks.choice(
             "conditional_input_layers", conditional_input_layers, (_ALL_LAYERS, _FIRST_LAYER)
         )
-        self.bias_initializer = checks.initializer("bias_initializer", bias_initializer)
-        self.kernel_regularizer = checks.regularizer("kernel_regularizer", kernel_regularizer)
-        self.bias_regularizer = checks.regularizer("bias_regularizer", bias_regularizer)
-        self.kernel_constraint = checks.constraint("kernel_constraint", kernel_constraint)
-        self.bias_constraint = checks.constraint("bias_constraint", bias_constraint)
-        self.seed = checks.seed("seed", seed)
+        checked["bias_initializer"] = checks.initializer("bias_initializer", bias_initializer)
+        checked["kernel_regularizer"] = checks.regularizer("kernel_regularizer", kernel_regularizer)
+        checked["bias_regularizer"] = checks.regularizer("bias_regularizer", bias_regularizer)
+        checked["kernel_constraint"] = checks.constraint("kernel_constraint", kernel_constraint)
+        checked["bias_constraint"] = checks.constraint("bias_constraint", bias_constraint)
+        checked["seed"] = checks.seed("seed", seed)
+        super().__init__(**kwargs)
+        for name, value in checked.items():
+            setattr(self, name, value)
         self._check_conditional_event_shape()
         masks.check_units(self.hidden_degrees, self.hidden_units)
         if self.event_shape is not None:

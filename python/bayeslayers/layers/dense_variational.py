@@ -134,17 +134,23 @@ class DenseVariational(BayesianLayer):
         use_bias: bool = True,
         **kwargs: Any,
     ) -> None:
+        # Checked first: a layer that is refused takes none of Keras's automatic names.
+        geometry = Dense(units)
+        posterior_fn = checks.function("make_posterior_fn", make_posterior_fn, optional=False)
+        prior_fn = checks.function("make_prior_fn", make_prior_fn, optional=False)
+        kl_weight = checks.weight("kl_weight", kl_weight)
+        kl_use_exact = checks.boolean("kl_use_exact", kl_use_exact)
+        activation = checks.activation("activation", activation)
+        use_bias = checks.boolean("use_bias", use_bias)
         super().__init__(**kwargs)
-        self.geometry = Dense(units)
-        self.units = self.geometry.units
-        self.make_posterior_fn = checks.function(
-            "make_posterior_fn", make_posterior_fn, optional=False
-        )
-        self.make_prior_fn = checks.function("make_prior_fn", make_prior_fn, optional=False)
-        self.kl_weight = checks.weight("kl_weight", kl_weight)
-        self.kl_use_exact = checks.boolean("kl_use_exact", kl_use_exact)
-        self.activation = checks.activation("activation", activation)
-        self.use_bias = checks.boolean("use_bias", use_bias)
+        self.geometry = geometry
+        self.units = geometry.units
+        self.make_posterior_fn = posterior_fn
+        self.make_prior_fn = prior_fn
+        self.kl_weight = kl_weight
+        self.kl_use_exact = kl_use_exact
+        self.activation = activation
+        self.use_bias = use_bias
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the posterior and the prior, with their variables."""

@@ -148,13 +148,12 @@ class DistributionLambda(StochasticLayer):
         convert_to_tensor_fn: str | Callable[[Any], Any] = sample_posterior,
         **kwargs: Any,
     ) -> None:
+        # Checked first: a layer that is refused takes none of Keras's automatic names.
+        make = checks.function("make_distribution_fn", make_distribution_fn, optional=False)
+        convert = distribution_checks.conversion("convert_to_tensor_fn", convert_to_tensor_fn)
         super().__init__(**kwargs)
-        self.make_distribution_fn = checks.function(
-            "make_distribution_fn", make_distribution_fn, optional=False
-        )
-        self.convert_to_tensor_fn = distribution_checks.conversion(
-            "convert_to_tensor_fn", convert_to_tensor_fn
-        )
+        self.make_distribution_fn = make
+        self.convert_to_tensor_fn = convert
         # Parameters of a distribution keep their precision under mixed precision.
         self.autocast = False
 

@@ -66,12 +66,18 @@ class VariableLayer(BaseLayer):
         constraint: str | Callable[..., Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        # Checked first: a layer that is refused takes none of Keras's automatic names.
+        sizes = checks.sizes("shape", shape)
+        activation = checks.activation("activation", activation)
+        checked = checks.initializer("initializer", initializer)
+        regularizer = checks.regularizer("regularizer", regularizer)
+        constraint = checks.constraint("constraint", constraint)
         super().__init__(dtype=dtype, **kwargs)
-        self.shape = checks.sizes("shape", shape)
-        self.activation = checks.activation("activation", activation)
-        self.initializer = checks.initializer("initializer", initializer)
-        self.regularizer = checks.regularizer("regularizer", regularizer)
-        self.constraint = checks.constraint("constraint", constraint)
+        self.shape = sizes
+        self.activation = activation
+        self.initializer = checked
+        self.regularizer = regularizer
+        self.constraint = constraint
         seed = checks.seed_or_drawn("seed", None)
         self.variable = self.add_weight(
             name="variable",

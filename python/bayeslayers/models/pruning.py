@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -90,7 +91,7 @@ def pruning_curve(
     x: ModelInputs,
     y: ArrayLike | None,
     metric: str,
-    shares: tuple[float, ...] = SHARES,
+    shares: Sequence[float] = SHARES,
     output: str | int | None = None,
 ) -> pd.DataFrame:
     """What pruning costs: a metric against the share of weights removed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -130,7 +131,7 @@ def predictive_scores(
     x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 1000,
-    levels: tuple[float, ...] = LEVELS,
+    levels: Sequence[float] = LEVELS,
     outputs: str = "auto",
     bins: int = 10,
     by: str = "model",

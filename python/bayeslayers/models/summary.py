@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import pandas as pd
 
@@ -19,7 +21,7 @@ def predictive_summary(
     model: keras.Model,
     x: ModelInputs,
     draws: int = 1000,
-    probs: tuple[float, ...] = (0.05, 0.95),
+    probs: Sequence[float] = (0.05, 0.95),
     outputs: str = "auto",
     batch_size: int | None = None,
     seed: int | None = None,
