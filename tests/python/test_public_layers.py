@@ -98,6 +98,16 @@ def test_a_subclass_with_another_estimator_keeps_the_constructor():
         Plain(unit=2)
 
 
+def test_a_layer_that_is_not_made_public_says_what_it_needs():
+    class Unmade(layers.VariationalLayer):
+        geometry_type = layers.DenseFlipout.geometry_type
+        estimator_type = Reparameterization
+
+    for kind in (Unmade, layers.VariationalLayer):
+        with pytest.raises(TypeError, match=r"has no constructor yet: .*estimator_layer"):
+            kind()
+
+
 def test_a_layer_that_leaves_something_open_is_not_made_public():
     with pytest.raises(TypeError, match=r"Unfinished must define .*divergences.*plain_layer"):
 

@@ -46,9 +46,9 @@ class WeightInCall:
 class VariationalLayer(BayesianLayer):
     """A layer whose weights follow posterior distributions that training fits.
 
-    A subclass names its `geometry_type` and its `estimator_type`, and inherits everything else; its
-    constructor takes the geometry's arguments, followed by those of its weights: see
-    `base_layers.publishing`.
+    A subclass names its `geometry_type` and its `estimator_type`. Under
+    `base_layers.publishing.estimator_layer` it gets a constructor that takes the geometry's
+    arguments, followed by those of its weights.
     """
 
     geometry_type: ClassVar[type[Geometry]]
@@ -62,6 +62,12 @@ class VariationalLayer(BayesianLayer):
         trainable: bool = True,
         **arguments: Any,
     ) -> None:
+        if not hasattr(self, "arguments"):
+            raise TypeError(
+                f"{type(self).__name__} has no constructor yet: put the class under "
+                "`bayeslayers.base_layers.publishing.estimator_layer`, or subclass one of "
+                "`bayeslayers.layers` that has one, such as `DenseFlipout`."
+            )
         of_geometry = inspect.signature(self.geometry_type).parameters
         geometry = self.geometry_type(**{name: arguments.pop(name) for name in of_geometry})
         weights = {role: _take_weight(role, arguments) for role in self.roles()}
