@@ -5131,7 +5131,7 @@ def predict_draws(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
-) -> np.ndarray:
+) -> Any:
     """Draw from a model's predictive distribution.
 
     f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws

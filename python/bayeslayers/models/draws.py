@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
-import numpy as np
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
@@ -26,7 +27,7 @@ def predict_draws(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
-) -> np.ndarray:
+) -> Any:
     """Draw from a model's predictive distribution.
 
         f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws
