@@ -197,7 +197,7 @@ class BayesianLayer(StochasticLayer):
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the variables, and the scale of the divergences."""
-        super().load_own_variables({name: store[name] for name in set(store.keys()) - {_SCALE}})
+        super().load_own_variables(serialization.without(store, _SCALE))
         self.divergence_scale.assign(serialization.saved_numbers(self, store, _SCALE, ()))
 
     def get_config(self) -> dict[str, Any]:

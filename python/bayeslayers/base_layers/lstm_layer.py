@@ -32,15 +32,14 @@ class LSTMLayer(RecurrentLayer):
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the variables; add the 1 to the bias of a file of version 0.1.0."""
-        names = set(store.keys())
-        is_included = _FORGET_BIAS_INCLUDED in names
+        is_included = _FORGET_BIAS_INCLUDED in set(store.keys())
         if is_included and serialization.saved_numbers(self, store, _FORGET_BIAS_INCLUDED, ()) != 1:
             raise ArgumentError(
                 _FORGET_BIAS_INCLUDED,
                 "must be 1",
                 {_FORGET_BIAS_INCLUDED: store[_FORGET_BIAS_INCLUDED]},
             )
-        super().load_own_variables({name: store[name] for name in names - {_FORGET_BIAS_INCLUDED}})
+        super().load_own_variables(serialization.without(store, _FORGET_BIAS_INCLUDED))
         if not is_included:
             self._add_forget_bias()
 

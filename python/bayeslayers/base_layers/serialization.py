@@ -70,6 +70,11 @@ def deserialize(argument: str, config: Any) -> Any:
     return keras.saving.deserialize_keras_object(config)
 
 
+def without(store: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what a file holds for a layer but for the entry of a name, which may be missing."""
+    return {key: store[key] for key in set(store.keys()) - {name}}
+
+
 def saved_numbers(
     layer: keras.Layer, store: Mapping[str, Any], name: str, shape: tuple[int, ...]
 ) -> np.ndarray:

@@ -59,7 +59,7 @@ class StochasticLayer(BaseLayer):
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the variables, and go on with the stream of random numbers where it stood."""
-        super().load_own_variables({name: store[name] for name in set(store.keys()) - {_STREAM}})
+        super().load_own_variables(serialization.without(store, _STREAM))
         state = self.seed_generator.state
         saved = serialization.saved_numbers(self, store, _STREAM, tuple(state.shape))
         if saved.dtype.kind not in "iu":

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bayeslayers.predictive.classes import CLASSES, as_labels, at_labels, class_log_probabilities
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.outputs import OutputKind
 from bayeslayers.predictive.statistics import log_mean_exp
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def reduce_classes(
@@ -54,8 +52,6 @@ def scores_of_classes(log_p: np.ndarray, labels: np.ndarray, bins: int, by: str)
         bins: How many bins of equal width the calibration error is computed over.
         by: "model" or "example".
     """
-    import pandas as pd
-
     p, log_score = np.exp(log_p), at_labels(log_p, labels)
     columns = {
         "correct": log_p.argmax(axis=1) == labels,
@@ -77,8 +73,6 @@ def scores_of_classes(log_p: np.ndarray, labels: np.ndarray, bins: int, by: str)
 
 def reliability(log_p: np.ndarray, labels: np.ndarray, bins: int) -> pd.DataFrame:
     """Return accuracy against confidence, in bins of equal width that hold an example."""
-    import pandas as pd
-
     confidence, correct = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     table = pd.DataFrame({"bin": place, "confidence": confidence, "accuracy": correct})

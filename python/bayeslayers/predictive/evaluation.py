@@ -31,9 +31,9 @@ from bayeslayers.predictive.outputs import (
     leaves,
     shape_of,
 )
+from bayeslayers.predictive.seeds import seeds_in_parts
 from bayeslayers.predictive.targets import Targets
 
-DRAWS_AT_ONCE = 16
 # How many numbers of a statistic are summarised at once, in double precision.
 _NUMBERS_AT_ONCE = 2**20
 
@@ -158,13 +158,13 @@ class Evaluation:
             in_pieces: Whether the function is called with small pieces of a batch.
         """
         steps = self.inputs.steps(self._batch_size)
-        chunks = range(0, self.draws, DRAWS_AT_ONCE)
-        bar = _progress_bar(self._verbose, None if steps is None else steps * len(chunks))
+        seeds = seeds_in_parts(self.seed, self.draws)
+        bar = _progress_bar(self._verbose, None if steps is None else steps * len(seeds))
         results: list[Any] = []
         start = 0
         for number, batch in enumerate(self.inputs.batches(self._batch_size)):
             y = None if targets is None else targets.of_batch(batch, start)
-            values = self._statistics(wanted, number, batch, y, chunks, bar)
+            values = self._statistics(wanted, number, batch, y, seeds, bar)
             block = Block(start, batch.size, values, y)
             results.extend(map(function, block.pieces() if in_pieces else [block]))
             start += batch.size
@@ -180,7 +180,7 @@ class Evaluation:
         number: int,
         batch: Batch,
         y: np.ndarray | None,
-        chunks: range,
+        seeds: list[tuple[slice, Any]],
         bar: Callable[[], None],
     ) -> list[np.ndarray]:
         """Return the statistics of a batch under all draws, (draws, size, ...) each."""
@@ -189,15 +189,13 @@ class Evaluation:
         y_tensors = [ops.convert_to_tensor(y)] if needs_targets else []
         function = _compiled(self.model, tuple(wanted), self._specification, y_tensors)
         values: list[np.ndarray] = []
-        for low in chunks:
-            high = min(low + DRAWS_AT_ONCE, self.draws)
-            seeds = ops.array([(self.seed, draw) for draw in range(low, high)], "int32")
-            found = function(seeds, ops.array(number, "int32"), (batch.x, *y_tensors))
+        for places, part_seeds in seeds:
+            found = function(part_seeds, ops.array(number, "int32"), (batch.x, *y_tensors))
             found = [ops.convert_to_numpy(value) for value in found]
             if not values:
                 values = [np.empty((self.draws, *v.shape[1:]), v.dtype) for v in found]
             for value, part in zip(values, found, strict=True):
-                value[low:high] = part
+                value[places] = part
             bar()
         return values
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from bayeslayers.predictive.statistics import log_mean_exp, quantiles_of_draws
 from bayeslayers.predictive.tables import rows_of_values
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # The median absolute deviation of a normal distribution, times this, is its standard deviation.
 _MAD_OF_NORMAL = 1.482602218505602
@@ -18,8 +14,6 @@ _MAD_OF_NORMAL = 1.482602218505602
 
 def summarise_values(found: dict[str, np.ndarray], probs: tuple[float, ...]) -> pd.DataFrame:
     """Summarise draws (draws, n, ...) of "mean", and of "variance" and "sample" where known."""
-    import pandas as pd
-
     means = found["mean"].astype("float64")
     samples = found.get("sample", found["mean"]).astype("float64")
     mean, epistemic = means.mean(axis=0), means.var(axis=0)
@@ -47,7 +41,6 @@ def _name_of_quantile(prob: float) -> str:
 
 def summarise_classes(log_p: np.ndarray) -> pd.DataFrame:
     """Summarise draws (draws, n, classes) of the logarithms of the classes' probabilities."""
-    import pandas as pd
     from scipy.special import kl_div
 
     log_mean = log_mean_exp(log_p)

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -104,8 +105,6 @@ def _check_length(y: np.ndarray, count: int) -> None:
 
 def class_numbers(y: Any, classes: int) -> np.ndarray:
     """Return the places of categories in their order; there must be a category for each class."""
-    import pandas as pd
-
     if isinstance(y, pd.DataFrame):
         if y.shape[1] != 1:
             received = {"columns": Described(str(y.shape[1]))}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bayeslayers.predictive.classes import check_labels
 from bayeslayers.predictive.evaluation import Block, Evaluation
@@ -14,9 +15,6 @@ from bayeslayers.predictive.kinds import check_noise, check_order
 from bayeslayers.predictive.outputs import OutputKind
 from bayeslayers.predictive.statistics import log_mean_exp, quantiles_of_draws
 from bayeslayers.predictive.tables import rows_of_values
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,6 @@ def scores_of_values(
     found: dict[str, np.ndarray], levels: tuple[float, ...], by: str
 ) -> pd.DataFrame:
     """Return the table of scores by model or by example, from what `score_outcomes` returned."""
-    import pandas as pd
-
     covered = {f"{100 * level:g}": found["covered"][..., i] for i, level in enumerate(levels)}
     if by == "model":
         row = {

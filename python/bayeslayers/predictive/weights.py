@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from bayeslayers import backend
 from bayeslayers.architecture.walk import all_layers, bayesian_layers
 from bayeslayers.base_layers.model_draw import ModelDraw, drawing
 from bayeslayers.predictive.compiled import compiled_once
-from bayeslayers.predictive.evaluation import DRAWS_AT_ONCE
+from bayeslayers.predictive.seeds import seeds_in_parts
 
 
 def draws_of_weights(model: keras.Model, draws: int, seed: int) -> dict[str, np.ndarray]:
@@ -31,19 +31,12 @@ def draws_of_weights(model: keras.Model, draws: int, seed: int) -> dict[str, np.
     specification = backend.tensor_specification((None, 2), "int32")
     function = compiled_once(model, "weights", _UnderDraws, [specification])
     weights: dict[str, np.ndarray] = {}
-    for low, high in _parts(draws):
-        seeds = ops.array([(seed, draw) for draw in range(low, high)], "int32")
-        for name, weight in function(seeds).items():
+    for places, part_seeds in seeds_in_parts(seed, draws):
+        for name, weight in function(part_seeds).items():
             part = ops.convert_to_numpy(weight)
             whole = weights.setdefault(name, np.empty((draws, *part.shape[1:]), part.dtype))
-            whole[low:high] = part
+            whole[places] = part
     return weights
-
-
-def _parts(draws: int) -> Iterator[tuple[int, int]]:
-    """Yield where a few draws at a time begin and end, so that there are not two copies of all."""
-    for low in range(0, draws, DRAWS_AT_ONCE):
-        yield low, min(low + DRAWS_AT_ONCE, draws)
 
 
 @dataclass(frozen=True)
