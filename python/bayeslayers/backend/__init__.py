@@ -80,3 +80,7 @@ INTERFACE = {
 
 if keras.backend.backend() == "tensorflow":
     from bayeslayers.backend.tensorflow import *  # noqa: F403
+elif keras.backend.backend() == "jax":
+    from bayeslayers.backend.jax import *  # noqa: F403
+else:
+    from bayeslayers.backend.torch import *  # noqa: F403

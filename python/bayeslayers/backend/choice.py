@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-SUPPORTED = ("tensorflow",)
+SUPPORTED = ("tensorflow", "jax", "torch")
 """Each has a package of its name in this room."""
 
 # The backends of Keras that have to be installed; NumPy is there in any case.

@@ -1,0 +1,1 @@
+"""JAX: the names of `bayeslayers.backend.INTERFACE`."""

@@ -1,0 +1,1 @@
+"""PyTorch: the names of `bayeslayers.backend.INTERFACE`."""
