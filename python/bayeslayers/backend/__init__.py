@@ -37,7 +37,7 @@ INTERFACE = {
     "random_signs": "Draws of +1 and -1 of a shape and a dtype, from a seed.",
     "SeedStream": "A generator of seeds that threads and replicas share without a collision.",
     # Variables.
-    "state_holder": "A number that compiled steps follow, and that Keras counts among no weights.",
+    "StateHolder": "A number that compiled steps follow, and that Keras counts among no weights.",
     "lasting_variables": "Context in which variables are made that outlive a graph being traced.",
     "native_variable": "What the distribution library follows as the value of a Keras variable.",
     "variables_read_by": "The framework's trainable variables that a function reads.",
@@ -51,9 +51,10 @@ INTERFACE = {
     "normal_parameters": "Mean and scale of independent normals, as tensors.",
     "computed_from": "What a function returns of a variable, computed whenever it is read.",
     "kl_divergence": "The divergence of a pair of distributions that has a closed form.",
-    "variables_of": "The framework's variables that a distribution is a function of.",
+    "foreign_variables": "What a function makes, and the variables in it that are not known.",
     "draw_shape": "The sizes of a draw; `None` where one, or how many there are, is not known.",
     "distribution_method": "The method of that name that all distributions have.",
+    "method_of": "A distribution's method of that name, whatever the library calls it.",
     "with_seeds": "A distribution whose `sample` takes its seeds from a stream.",
     # Distributions that stand for a tensor.
     "to_coercible": "A distribution that stands for a tensor wherever one is needed.",

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops, tree
 
-from bayeslayers.backend import finite_when_trained_on, is_sparse, state_holder
+from bayeslayers.backend import StateHolder, finite_when_trained_on, is_sparse, method_of
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.keras_objects import as_loss
 from bayeslayers.base_layers.model_draw import ModelDraw
@@ -48,7 +49,7 @@ def annealing(layers: Callable[[], Iterable[BayesianLayer]], factor: float) -> I
 def stddev_of(distribution: Any) -> Any:
     """Return a distribution's standard deviation, or `None` where it does not know."""
     try:
-        return distribution.stddev()
+        return method_of(distribution, "stddev")()
     except NotImplementedError:
         return None
 
@@ -95,9 +96,9 @@ class BayesianLayer(StochasticLayer):
         super().__init__(**kwargs)
         self._forward_pass = _ForwardPass()
         # In double precision, so that float64 divergences lose nothing.
-        self.divergence_scale = state_holder(1.0, _SCALE)
+        self.divergence_scale = StateHolder(1.0, _SCALE)
         # A layer that is built inside an annealed step starts annealed.
-        self.divergence_annealing = state_holder(_annealing.get())
+        self.divergence_annealing = StateHolder(_annealing.get())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer.
@@ -155,7 +156,11 @@ class BayesianLayer(StochasticLayer):
 
     def _changeable_scale(self) -> Any:
         """Return the part of the factor that changes after the layer is made, as a tensor."""
-        return self.divergence_scale * self.divergence_annealing
+        return self.divergence_scale.value * self.divergence_annealing.value
+
+    def _saved_scale(self) -> np.ndarray:
+        """Return the scale as files have it, in double precision."""
+        return ops.convert_to_numpy(self.divergence_scale.value).astype("float64")
 
     @property
     def added_divergences(self) -> list[Any]:
@@ -193,7 +198,7 @@ class BayesianLayer(StochasticLayer):
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Save the variables, and the scale of the divergences."""
         super().save_own_variables(store)
-        store[_SCALE] = ops.convert_to_numpy(self.divergence_scale)
+        store[_SCALE] = self._saved_scale()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the variables, and the scale of the divergences."""
@@ -202,7 +207,7 @@ class BayesianLayer(StochasticLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, and the scale of the divergences where there is one."""
-        scale = float(ops.convert_to_numpy(self.divergence_scale))
+        scale = float(self._saved_scale())
         return {**super().get_config(), **({} if scale == 1.0 else {_SCALE: scale})}
 
     @classmethod

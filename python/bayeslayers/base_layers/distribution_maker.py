@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from bayeslayers.backend import native_dtype, native_variable, variables_of
+from bayeslayers.backend import foreign_variables, native_dtype, native_variable
 from bayeslayers.base_layers.keras_objects import as_constraint, as_regularizer, freshly_seeded
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions import checks
@@ -61,7 +61,7 @@ class DistributionMaker:
         if self.is_mean_field:
             self.parameters()
         elif not self.is_standard_normal:
-            self._check(self.make())
+            self._check()
         self._built = True
 
     def make(self) -> Any:
@@ -166,10 +166,10 @@ class DistributionMaker:
             received = {self.argument: Described(f"a request for the new variable {name!r}")}
             raise ArgumentError(self.argument, rule, received)
 
-    def _check(self, distribution: Any) -> None:
+    def _check(self) -> None:
+        # The function may add variables to the known ones while it runs.
+        distribution, foreign = foreign_variables(self.make, self._variables.values())
         checks.distribution(self.argument, distribution)
-        known = {id(native_variable(variable)) for variable in self._variables.values()}
-        foreign = [v.name for v in variables_of(distribution) if id(v) not in known]
         if foreign:
             rule = "must make its variables with `add_variable_fn`, or they would not be trained"
             received = {self.argument: Described(f"a distribution on the variables {foreign}")}

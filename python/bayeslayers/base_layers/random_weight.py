@@ -9,7 +9,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from bayeslayers.backend import SeedStream, Stream, at_least_single, draw_shape, with_seeds
+from bayeslayers.backend import (
+    SeedStream,
+    Stream,
+    at_least_single,
+    draw_shape,
+    method_of,
+    with_seeds,
+)
 from bayeslayers.base_layers.distribution_maker import DistributionMaker
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -101,7 +108,7 @@ class RandomWeight:
         """Return the mean of the posterior."""
         if self._posterior_maker.is_mean_field:
             return self._posterior_maker.parameters()[0]
-        return self.posterior.mean()
+        return method_of(self.posterior, "mean")()
 
     def centre_on(self, value: Any, delta: float) -> None:
         """Centre posterior and prior on a value, the posterior with this relative spread.
@@ -281,7 +288,7 @@ class RandomWeight:
             raise ArgumentError(argument, rule, {argument: self._posterior_maker.function})
 
     def _check_shape(self, posterior: Any, shape: tuple[int, ...]) -> None:
-        drawn = (*posterior.batch_shape, *posterior.event_shape)
+        drawn = draw_shape(posterior)
         if drawn != tuple(shape):
             argument = f"{self.role}_posterior_fn"
             rule = f"must return a distribution over tensors of shape {tuple(shape)}"

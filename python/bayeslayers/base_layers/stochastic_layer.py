@@ -55,17 +55,17 @@ class StochasticLayer(BaseLayer):
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Save the variables, and how far the stream of random numbers has come."""
         super().save_own_variables(store)
-        store[_STREAM] = self.seed_generator.state
+        store[_STREAM] = self.seed_generator.saved_state()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the variables, and go on with the stream of random numbers where it stood."""
         super().load_own_variables(serialization.without(store, _STREAM))
-        state = self.seed_generator.state
-        saved = serialization.saved_numbers(self, store, _STREAM, tuple(state.shape))
+        shape = self.seed_generator.saved_state().shape
+        saved = serialization.saved_numbers(self, store, _STREAM, shape)
         if saved.dtype.kind not in "iu":
             rule = "must be whole numbers"
             raise ArgumentError(_STREAM, rule, {_STREAM: saved.tolist()})
-        state.assign(saved)
+        self.seed_generator.restore(saved)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments; see `BaseLayer.get_config`."""

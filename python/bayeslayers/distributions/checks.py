@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bayeslayers.backend import distribution_method, variables_of
+from bayeslayers.backend import distribution_method
 from bayeslayers.contract.errors import ArgumentError, Described
 
 CONVERSIONS = ("mean", "mode", "sample", "stddev", "variance")
@@ -62,9 +62,8 @@ def shape_of_draw(argument: str, shape: Any, expected: tuple[int, ...]) -> None:
         raise ArgumentError(argument, rule, {"shape": tuple(shape)})
 
 
-def without_variables(argument: str, distribution: Any) -> None:
-    """A distribution made of tensors, where no layer would train its variables."""
-    foreign = [variable.name for variable in variables_of(distribution, trainable=True)]
+def without_variables(argument: str, foreign: list[str]) -> None:
+    """A distribution made of tensors, where no layer would train the variables of these names."""
     if foreign:
         rule = "must make its distribution from its inputs, or variables would not be trained"
         received = {argument: Described(f"a distribution on the variables {foreign}")}

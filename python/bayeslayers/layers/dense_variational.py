@@ -14,6 +14,7 @@ from bayeslayers.backend import (
     at_least_single,
     inner_distribution,
     lasting_variables,
+    method_of,
     native_dtype,
     native_variable,
     saturating_cast,
@@ -202,7 +203,7 @@ class DenseVariational(BayesianLayer):
     def plain_weights(self, statistic: str) -> list[Any]:
         """See `BayesianLayer.plain_weights`."""
         posterior, drawn = self._draw(self._zero_inputs())
-        parts = self._parts(posterior.mean() if statistic == "mean" else drawn)
+        parts = self._parts(method_of(posterior, "mean")() if statistic == "mean" else drawn)
         return [ops.convert_to_numpy(part) for part in parts.values()]
 
     def weights_in_draw(self, draw: ModelDraw) -> dict[str, Any]:
@@ -212,7 +213,7 @@ class DenseVariational(BayesianLayer):
     def posterior_moments(self) -> dict[str, tuple[Any, Any]]:
         """See `BayesianLayer.posterior_moments`."""
         posterior, _ = self._draw(self._zero_inputs())
-        means, stddev = self._parts(posterior.mean()), stddev_of(posterior)
+        means, stddev = self._parts(method_of(posterior, "mean")()), stddev_of(posterior)
         stddevs = dict.fromkeys(means) if stddev is None else self._parts(stddev)
         return {name: (mean, stddevs[name]) for name, mean in means.items()}
 
@@ -324,7 +325,7 @@ class DenseVariational(BayesianLayer):
 def _exact_divergence(posterior: Any, prior: Any) -> Any:
     posterior, prior = inner_distribution(posterior), inner_distribution(prior)
     try:
-        return posterior.kl_divergence(prior)
+        return method_of(posterior, "kl_divergence")(prior)
     except NotImplementedError as error:
         rule = "must be false where the divergence has no closed form"
         pair = Described(f"{class_names(posterior)} and {class_names(prior)}")

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from bayeslayers.backend import to_coercible
+from bayeslayers.backend import foreign_variables, to_coercible
 from bayeslayers.base_layers.publishing import public_layer
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.contract import checks
@@ -162,9 +162,12 @@ class DistributionLambda(StochasticLayer):
 
     def call(self, inputs: Any) -> Any:
         """Return the distribution at these inputs."""
-        distribution = self.make_distribution_fn(tree.map_structure(self._with_precision, inputs))
+        inputs = tree.map_structure(self._with_precision, inputs)
+        distribution, foreign = foreign_variables(
+            lambda: self.make_distribution_fn(inputs), (), trainable=True
+        )
         distribution_checks.distribution("make_distribution_fn", distribution)
-        distribution_checks.without_variables("make_distribution_fn", distribution)
+        distribution_checks.without_variables("make_distribution_fn", foreign)
         convert = self.convert_to_tensor_fn
         to_tensor = None if convert is sample_posterior else convert
         return to_coercible(distribution, self.stream_of_outputs, to_tensor)

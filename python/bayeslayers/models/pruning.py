@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from bayeslayers.architecture.cloning import copy_of
 from bayeslayers.architecture.walk import bayesian_layers
+from bayeslayers.backend import method_of
 from bayeslayers.base_layers.random_weight import RandomWeight
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
@@ -219,8 +220,8 @@ def _kernels(model: keras.Model) -> list[RandomWeight]:
 
 def _signal_to_noise(weight: RandomWeight) -> np.ndarray:
     posterior = weight.posterior
-    loc, scale = map(keras.ops.convert_to_numpy, (posterior.mean(), posterior.stddev()))
-    return np.abs(loc) / scale
+    mean, stddev = (method_of(posterior, name)() for name in ("mean", "stddev"))
+    return np.abs(keras.ops.convert_to_numpy(mean)) / keras.ops.convert_to_numpy(stddev)
 
 
 def _largest(ratios: list[np.ndarray], share: float) -> list[np.ndarray]:

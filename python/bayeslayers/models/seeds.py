@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import keras
 
 from bayeslayers.architecture.walk import all_layers, check_model
+from bayeslayers.backend import StateHolder
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import public_function
@@ -79,6 +80,8 @@ def _generators(model: keras.Layer) -> Iterator[keras.random.SeedGenerator]:
     seen = set()
     for layer in all_layers(model):
         for value in vars(layer).values():
-            if isinstance(value, keras.random.SeedGenerator) and id(value) not in seen:
+            # Some frameworks keep other state in what Keras takes for a generator of seeds.
+            draws = isinstance(value, keras.random.SeedGenerator)
+            if draws and not isinstance(value, StateHolder) and id(value) not in seen:
                 seen.add(id(value))
                 yield value

@@ -237,7 +237,7 @@ def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
         # Numbers of classes have no mean.
         return over_classes.probabilities()
     try:
-        return getattr(output, name)()
+        return backend.method_of(output, name)()
     except NotImplementedError as error:
         rule = f"must end in a distribution whose `{name}()` TensorFlow Probability knows"
         received = Described(f"the distribution {output.name!r}")

@@ -212,7 +212,7 @@ def is_distribution(output: Any) -> bool:
 
 def shape_of(output: Any) -> Any:
     """Return the shape of an output: of a distribution, that of its outcomes."""
-    return output.batch_shape + output.event_shape if is_distribution(output) else output.shape
+    return backend.draw_shape(output) if is_distribution(output) else output.shape
 
 
 def _width(numbers: Any) -> int:

@@ -75,7 +75,7 @@ class KLHistory(StepCallback):
                 "Where the loss is a mean over examples, the layers must divide what they add to "
                 "it by the number of training examples."
             )
-        if any(float(ops.convert_to_numpy(layer.divergence_scale)) == 1.0 for layer in ours):
+        if any(float(ops.convert_to_numpy(layer.divergence_scale.value)) == 1.0 for layer in ours):
             return (
                 "Where the loss is a mean over examples, call `scale_kl(model, num_examples)` with "
                 "the number of training examples."

@@ -5,16 +5,17 @@ from bayeslayers.backend.tensorflow.distributions import (
     distribution_library,
     distribution_method,
     draw_shape,
+    foreign_variables,
     independent_normal,
     independent_point,
     inner_distribution,
     is_independent_normal,
     kl_divergence,
+    method_of,
     normal,
     normal_parameters,
     tensor_of,
     to_coercible,
-    variables_of,
     with_seeds,
 )
 from bayeslayers.backend.tensorflow.graphs import compiled, map_draws, result_shapes
@@ -44,9 +45,9 @@ from bayeslayers.backend.tensorflow.outcomes import (
 from bayeslayers.backend.tensorflow.random import random_signs, standard_normal
 from bayeslayers.backend.tensorflow.seeds import SeedStream, fold_in
 from bayeslayers.backend.tensorflow.variables import (
+    StateHolder,
     as_keras_variable,
     lasting_variables,
     native_variable,
-    state_holder,
     variables_read_by,
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import keras
 import tensorflow as tf
 
 from bayeslayers.backend.tensorflow.random import standard_normal
@@ -83,9 +84,20 @@ def kl_divergence(q: Any, p: Any) -> Any:
     return tfd.kl_divergence(q, p)
 
 
-def variables_of(distribution: Any, *, trainable: bool = False) -> tuple[tf.Variable, ...]:
-    """Return the variables that a distribution is a function of, or the trainable ones alone."""
-    return distribution.trainable_variables if trainable else distribution.variables
+def foreign_variables(
+    make: Callable[[], Any], known: Iterable[keras.Variable], *, trainable: bool = False
+) -> tuple[Any, list[str]]:
+    """Return what a function makes, and the names of the variables in it that are not known.
+
+    Args:
+        make: Makes a distribution, or anything else.
+        known: Variables that are known.
+        trainable: Whether only variables that can be trained count.
+    """
+    made = make()
+    found = getattr(made, "trainable_variables" if trainable else "variables", ())
+    known_ids = {id(variable.value) for variable in known}
+    return made, [variable.name for variable in found if id(variable) not in known_ids]
 
 
 def draw_shape(distribution: Any) -> tuple[int | None, ...] | None:
@@ -99,6 +111,15 @@ def distribution_method(name: str) -> Any:
     from tensorflow_probability import distributions as tfd
 
     return getattr(tfd.Distribution, name, None)
+
+
+def method_of(distribution: Any, name: str) -> Callable[..., Any]:
+    """Return a distribution's method of that name.
+
+    Raises:
+        NotImplementedError: From the method, where the distribution has no such thing.
+    """
+    return getattr(distribution, name)
 
 
 def with_seeds(distribution: Any, seeds: Stream) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from bayeslayers.compat import in_stateless_scope, keep_config_seed
@@ -54,6 +55,14 @@ class SeedStream(keras.random.SeedGenerator):
         del ordered
         before = self._read_and_move_on()
         return _of_replica(tf.cast(tf.stack([before[2], before[0] // _BLOCK]), tf.int32))
+
+    def saved_state(self) -> np.ndarray:
+        """Return the state as files have it under every framework."""
+        return keras.ops.convert_to_numpy(self.state)
+
+    def restore(self, saved: np.ndarray) -> None:
+        """Go on from a state that `saved_state` returned, under any framework."""
+        self.state.assign(saved)
 
     def start_at(self, seed: int, place: int) -> None:
         """Go on as the stream of another seed, from the seed that is at that place of it."""

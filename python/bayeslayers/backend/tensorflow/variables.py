@@ -17,13 +17,29 @@ def lasting_variables() -> AbstractContextManager[None]:
     return tf.init_scope()
 
 
-def state_holder(value: float, name: str | None = None) -> tf.Variable:
-    """Return a number in double precision that compiled steps follow, and that is no weight.
+class StateHolder(tf.Module):
+    """A number in double precision that compiled steps follow, and that is no weight.
 
     Keras would count a variable of its own among the weights of the layer that holds it.
+
+    Args:
+        value: The number.
+        name: The name of its variable.
     """
-    with lasting_variables():
-        return tf.Variable(value, False, name=name, dtype=tf.float64)
+
+    def __init__(self, value: float, name: str | None = None) -> None:
+        super().__init__()
+        with lasting_variables():
+            self._variable = tf.Variable(value, False, name=name, dtype=tf.float64)
+
+    @property
+    def value(self) -> Any:
+        """The number at present, a tensor."""
+        return tf.convert_to_tensor(self._variable)
+
+    def assign(self, value: Any) -> None:
+        """Change the number."""
+        self._variable.assign(value)
 
 
 def native_variable(variable: keras.Variable) -> tf.Variable:
