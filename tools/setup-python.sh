@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv and installs the package there, in place, with what tests, demo and linters need.
+# Makes .venv and installs the package there, in place, with two of its backends and with what tests,
+# demo and linters need.
 set -eu
 # shellcheck source=tools/common.sh
 . "$(dirname -- "$0")/common.sh"
@@ -16,5 +17,5 @@ quiet=--quiet
 [ ! -t 1 ] || quiet=
 say "Installing Python packages into .venv (TensorFlow is large: some minutes the first time)"
 # shellcheck disable=SC2086
-.venv/bin/python -m pip install $quiet --disable-pip-version-check -e '.[test,demo,lint]'
+.venv/bin/python -m pip install $quiet --disable-pip-version-check -e '.[tensorflow,jax,test,demo,lint]'
 echo ready >.venv/.ready

@@ -30,6 +30,22 @@ def run_python(code, **environment):
     )
 
 
+def without(*packages):
+    """Return code for the beginning of a process, in which packages are as if not installed."""
+    return f"""
+from importlib.machinery import PathFinder
+
+find_spec = PathFinder.find_spec
+
+
+def find_others(name, path=None, target=None):
+    return None if name.split(".")[0] in {packages} else find_spec(name, path, target)
+
+
+PathFinder.find_spec = find_others
+"""
+
+
 def output_of(code, **environment):
     """Return what `code` prints; fail with its error if it does not end well."""
     process = run_python(code, **environment)

@@ -1,27 +1,106 @@
 """What `import bayeslayers` needs, and what it leaves alone; each in a process of its own."""
 
+from textwrap import dedent
+
 import pytest
-from processes import output_of, run_python
+from processes import output_of, run_python, without
 
 import bayeslayers
 
+FRAMEWORKS = ("tensorflow", "jax", "torch")
+LIBRARIES = ("tensorflow_probability", "tf_keras")
 
-@pytest.mark.parametrize("backend", ["jax", "torch", "numpy"])
-def test_another_backend_is_refused(backend):
-    process = run_python("import bayeslayers", KERAS_BACKEND=backend)
+
+def error_of(code, **environment):
+    """The last line that a process prints which ends with an error: its class and words."""
+    process = run_python(code, **environment)
     assert process.returncode != 0
-    last = process.stderr.strip().splitlines()[-1]
-    assert "BackendError" in last
-    assert '"tensorflow" backend' in last
+    return process.stderr.strip().splitlines()[-1]
+
+
+def install(backend):
+    return f"pip install 'bayeslayers[{backend}]'"
+
+
+@pytest.mark.parametrize("backend", ["numpy", "openvino", "tenserflow"])
+def test_a_backend_that_is_not_supported_is_refused(backend):
+    last = error_of("import bayeslayers", KERAS_BACKEND=backend)
+    assert ".BackendError: " in last
+    assert 'one of the backends "tensorflow", "jax", "torch"' in last
     assert f"Received: KERAS_BACKEND='{backend}'" in last
 
 
-def test_another_backend_in_the_configuration_file_is_refused(tmp_path):
-    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
-    process = run_python("import bayeslayers", KERAS_HOME=str(tmp_path))
-    last = process.stderr.strip().splitlines()[-1]
-    assert "BackendError" in last
-    assert "configuration file that asks for 'jax'" in last
+@pytest.mark.parametrize("backend", ["numpy", "openvino"])
+def test_so_it_is_where_a_configuration_file_names_it(backend, tmp_path):
+    (tmp_path / "keras.json").write_text(f'{{"backend": "{backend}"}}')
+    last = error_of("import bayeslayers", KERAS_HOME=str(tmp_path))
+    assert ".BackendError: " in last
+    assert f"'{backend}'" in last.partition("Received: ")[2]
+
+
+def test_so_it_is_where_keras_runs_on_it_already():
+    code = """
+        import os
+
+        import keras
+
+        del os.environ["KERAS_BACKEND"]
+        import bayeslayers
+    """
+    last = error_of(code, KERAS_BACKEND="numpy")
+    assert "Received: Keras already running on 'numpy'" in last
+
+
+@pytest.mark.parametrize("backend", FRAMEWORKS)
+def test_the_line_that_installs_a_backend_is_told_where_it_is_missing(backend):
+    code = without(*FRAMEWORKS, *LIBRARIES) + "import bayeslayers"
+    last = error_of(code, KERAS_BACKEND=backend)
+    assert ".MissingBackendError: " in last
+    assert f"KERAS_BACKEND='{backend}' asks for it" in last
+    assert last.endswith(install(backend))
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_so_it_is_where_a_configuration_file_asks_for_it(backend, tmp_path):
+    (tmp_path / "keras.json").write_text(f'{{"backend": "{backend}"}}')
+    last = error_of(without(backend) + "import bayeslayers", KERAS_HOME=str(tmp_path))
+    assert "a Keras configuration file asks for it" in last
+    assert last.endswith(install(backend))
+
+
+def test_three_lines_are_told_where_there_is_no_backend(tmp_path):
+    code = without(*FRAMEWORKS, *LIBRARIES) + "import bayeslayers"
+    lines = run_python(code, KERAS_HOME=str(tmp_path)).stderr.strip().splitlines()[-4:]
+    assert "needs a backend of Keras, and none is installed" in lines[0]
+    assert [line.strip() for line in lines[1:]] == [install(backend) for backend in FRAMEWORKS]
+
+
+@pytest.mark.parametrize("others", [("jax",), ("torch",), ("jax", "torch")])
+def test_a_backend_that_is_there_is_told_of_and_not_taken(others, tmp_path):
+    # `find_spec` finds what is in `sys.modules`, so these need not be installed.
+    missing = {*FRAMEWORKS, *LIBRARIES} - set(others)
+    stand_ins = f"import sys\nsys.modules.update(dict.fromkeys({others}, sys))\n"
+    code = without(*missing) + stand_ins + "import bayeslayers"
+    last = error_of(code, KERAS_HOME=str(tmp_path))
+    assert ".MissingBackendError: " in last
+    settings = " or ".join(f"KERAS_BACKEND={name}" for name in others)
+    assert f"Set {settings} in the environment before `keras` is imported" in last
+
+
+@pytest.mark.parametrize(
+    ("backend", "missing"),
+    [("tensorflow", LIBRARIES), ("tensorflow", LIBRARIES[1:]), ("jax", LIBRARIES[:1])],
+)
+def test_the_libraries_of_distributions_are_asked_for_at_once(backend, missing):
+    pytest.importorskip(backend)
+    last = error_of(without(*missing) + "import bayeslayers", KERAS_BACKEND=backend)
+    assert f"On '{backend}' bayeslayers needs {' and '.join(missing)}. " in last
+    assert last.endswith(install(backend))
+
+
+def test_what_else_is_missing_is_left_to_its_own_words():
+    last = error_of(without("absl") + "import bayeslayers", KERAS_BACKEND="tensorflow")
+    assert last == "ModuleNotFoundError: No module named 'absl'"
 
 
 def test_the_error_is_an_import_error():
@@ -31,7 +110,10 @@ def test_the_error_is_an_import_error():
         except ImportError as error:
             print(type(error).__name__)
     """
-    assert output_of(code, KERAS_BACKEND="jax").strip() == "BackendError"
+    assert output_of(code, KERAS_BACKEND="numpy").strip() == "BackendError"
+    assert output_of(without("jax") + dedent(code), KERAS_BACKEND="jax").strip() == (
+        "MissingBackendError"
+    )
 
 
 def test_tensorflow_probability_waits_for_its_first_use():

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from processes import output_of
 
+from bayeslayers.backend.choice import SUPPORTED
+
 # Sockets that lead out of the process are refused, and every attempt is kept.
 REFUSE = """
 import socket
@@ -75,15 +77,26 @@ def test_every_requirement_is_bounded_on_both_sides():
         assert re.fullmatch(r"[a-z0-9-]+(==[\d.]+|>=[\d.]+,<[\d.]+)", requirement), requirement
 
 
+def names(requirements):
+    return [re.match(r"[a-z-]+", each)[0] for each in requirements]
+
+
 def test_the_dependencies_are_the_reviewed_ones():
-    names = [re.match(r"[a-z-]+", each)[0] for each in requirements()["dependencies"]]
-    assert names == [
-        "keras",
-        "numpy",
-        "pandas",
-        "scipy",
-        "scoringrules",
-        "tensorflow",
-        "tensorflow-probability",
-        "tf-keras",
-    ]
+    project = requirements()
+    assert names(project["dependencies"]) == ["keras", "numpy", "pandas", "scipy", "scoringrules"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "reviewed"),
+    [
+        ("tensorflow", ["tensorflow", "tensorflow-probability", "tf-keras"]),
+        ("jax", ["jax", "tensorflow-probability"]),
+        ("torch", ["torch"]),
+    ],
+)
+def test_a_backend_asks_for_the_reviewed_packages(backend, reviewed):
+    assert names(requirements()["optional-dependencies"][backend]) == reviewed
+
+
+def test_every_backend_can_be_installed_by_its_name():
+    assert set(SUPPORTED) <= set(requirements()["optional-dependencies"])

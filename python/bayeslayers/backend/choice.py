@@ -1,22 +1,39 @@
-"""Which backends of Keras there is a package for; all others are refused before one is imported."""
+"""Which backend Keras is to run on: whether there is a package for it, and whether it is installed.
+
+Keras makes the choice alone, by `KERAS_BACKEND` or its configuration file, and never takes another
+backend in place of one that is missing. So nothing is chosen here: what is missing is said, with
+the line that helps.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+from importlib.util import find_spec
 
-SUPPORTED = ("tensorflow", "jax", "torch")
-"""Each has a package of its name in this room."""
+SUPPORTED = {
+    "tensorflow": ("tensorflow", "tensorflow_probability", "tf_keras"),
+    "jax": ("jax", "tensorflow_probability"),
+    "torch": ("torch",),
+}
+"""Each has a package of its name in this room, an extra of its name, and needs these modules."""
 
-# The backends of Keras that have to be installed; NumPy is there in any case.
-_INSTALLED = ("tensorflow", "jax", "torch", "openvino")
+# What Keras 3 fails to import where it is told to run on a backend that is not supported.
+_UNSUPPORTED = ("openvino",)
+
+_NAMES = ", ".join(f'"{name}"' for name in SUPPORTED)
 _RULE = (
-    'bayeslayers runs on Keras with the "tensorflow" backend, and `KERAS_BACKEND` must be unset or '
-    '"tensorflow" before `keras` is imported. Received: {received}'
+    f"bayeslayers runs on Keras with one of the backends {_NAMES}, and `KERAS_BACKEND` must be "
+    "unset or one of them before `keras` is imported. Received: {received}"
 )
 
 
 class BackendError(ImportError):
-    """Keras runs, or would run, on a backend that is not supported."""
+    """Keras runs, or would run, on a backend that is not supported or not installed."""
+
+
+class MissingBackendError(BackendError):
+    """Keras would run on a backend that is not installed."""
 
 
 def require_supported() -> None:
@@ -24,19 +41,72 @@ def require_supported() -> None:
 
     Raises:
         BackendError: If it is not supported.
+        MissingBackendError: If it is not installed.
     """
     # Asked for by name, another backend may not even be installed: say so before Keras fails on it.
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    if backend not in SUPPORTED:
-        raise BackendError(_RULE.format(received=f"KERAS_BACKEND={backend!r}"))
+    named = os.environ.get("KERAS_BACKEND")
+    if named and named not in SUPPORTED:
+        raise BackendError(_RULE.format(received=f"KERAS_BACKEND={named!r}"))
     try:
         import keras
     except ModuleNotFoundError as error:
+        if error.name in SUPPORTED:
+            raise MissingBackendError(_without_framework(error.name, named)) from error
         # Keras fails to import the backend that its configuration file names.
-        if error.name not in set(_INSTALLED) - set(SUPPORTED):
+        if error.name not in _UNSUPPORTED:
             raise
         received = f"a Keras configuration file that asks for {error.name!r}"
         raise BackendError(_RULE.format(received=received)) from error
-    if keras.backend.backend() not in SUPPORTED:
-        received = f"Keras already running on {keras.backend.backend()!r}"
-        raise BackendError(_RULE.format(received=received))
+    backend = keras.backend.backend()
+    if backend not in SUPPORTED:
+        raise BackendError(_RULE.format(received=f"Keras already running on {backend!r}"))
+    missing = [name for name in SUPPORTED[backend] if not _is_installed(name)]
+    if missing:
+        raise MissingBackendError(_without_libraries(backend, missing))
+
+
+def _without_framework(backend: str, named: str | None) -> str:
+    """Return what helps where Keras would run on a backend whose framework is missing."""
+    if named:
+        reason = f"KERAS_BACKEND={named!r} asks for it"
+    elif backend != "tensorflow":
+        reason = "a Keras configuration file asks for it"
+    else:
+        return _without_default()
+    return f"Keras is to run on {backend!r}, as {reason}, but it is not installed. {_line(backend)}"
+
+
+def _without_default() -> str:
+    """Return what helps where nobody named a backend, and TensorFlow, the default, is missing."""
+    others = [name for name in SUPPORTED if _is_installed(name)]
+    if others:
+        settings = " or ".join(f"KERAS_BACKEND={name}" for name in others)
+        return (
+            "Keras runs on 'tensorflow' unless it is told otherwise, but that is not installed. "
+            f"Set {settings} in the environment before `keras` is imported: "
+            f"{' and '.join(map(repr, others))} {'is' if len(others) == 1 else 'are'} installed. "
+            f"For TensorFlow: {_install('tensorflow')}"
+        )
+    lines = "\n".join(f"  {_install(name)}" for name in SUPPORTED)
+    return (
+        "bayeslayers needs a backend of Keras, and none is installed. One of these lines installs "
+        f"one:\n{lines}"
+    )
+
+
+def _without_libraries(backend: str, missing: list[str]) -> str:
+    """Return what helps where the framework is there, and a library of its extra is not."""
+    return f"On {backend!r} bayeslayers needs {' and '.join(missing)}. {_line(backend)}"
+
+
+def _line(backend: str) -> str:
+    return f"This line installs what is missing: {_install(backend)}"
+
+
+def _install(backend: str) -> str:
+    return f"pip install 'bayeslayers[{backend}]'"
+
+
+def _is_installed(module: str) -> bool:
+    # A module that was put there by hand has no specification to find.
+    return sys.modules.get(module) is not None or find_spec(module) is not None
