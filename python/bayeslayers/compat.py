@@ -16,6 +16,7 @@ from keras.src.backend.common.stateless_scope import get_stateless_scope, in_sta
 __all__ = [
     "HeldLayers",
     "copy_of_operation",
+    "current_scope",
     "flat_layers",
     "in_stateless_scope",
     "inputs_behind",
@@ -29,6 +30,11 @@ __all__ = [
 
 
 # Stateless scopes: Keras has the class, and no public way to ask whether one is open.
+
+
+def current_scope() -> keras.StatelessScope | None:
+    """Return the stateless scope that is open, or `None`."""
+    return get_stateless_scope()
 
 
 def is_replaced(variable: keras.Variable) -> bool:

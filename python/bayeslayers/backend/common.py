@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import keras
 from keras import ops
+
+from bayeslayers.compat import current_scope
 
 _LARGEST_FLOAT16 = 65504.0
 
@@ -15,6 +18,33 @@ class Stream(Protocol):
 
     def next(self) -> Any:
         """Return the next seed, a tensor of two whole numbers."""
+
+
+class RecordingScope(keras.StatelessScope):
+    """A scope that records which variables are read, and in which nothing changes for good.
+
+    Variables have the values that the scope is given, or those that they have around it. What is
+    assigned to them ends with the scope.
+
+    Args:
+        values: Pairs of a variable and the value that it has in the scope.
+    """
+
+    def __init__(self, values: Iterable[tuple[keras.Variable, Any]] = ()) -> None:
+        super().__init__(list(values))
+        self.read: list[keras.Variable] = []
+        self._around = current_scope()
+        self._ids: set[int] = set()
+
+    def get_current_value(self, variable: keras.Variable) -> Any:
+        """Return the value of a variable in the scope; `None` where that is its own."""
+        if id(variable) not in self._ids:
+            self._ids.add(id(variable))
+            self.read.append(variable)
+        value = super().get_current_value(variable)
+        if value is None and self._around is not None:
+            return self._around.get_current_value(variable)
+        return value
 
 
 def at_least_single(dtype: Any) -> str:

@@ -1,1 +1,48 @@
 """JAX: the names of `bayeslayers.backend.INTERFACE`."""
+
+from bayeslayers.backend.jax.coercible import inner_distribution, tensor_of, to_coercible
+from bayeslayers.backend.jax.distributions import (
+    computed_from,
+    distribution_library,
+    distribution_method,
+    draw_shape,
+    independent_normal,
+    independent_point,
+    is_independent_normal,
+    kl_divergence,
+    method_of,
+    normal,
+    normal_parameters,
+    with_seeds,
+)
+from bayeslayers.backend.jax.graphs import compiled, map_draws, result_shapes
+from bayeslayers.backend.jax.inputs import (
+    OPERATION_ERRORS,
+    common_specification,
+    is_ragged,
+    sparse_entries,
+    sparse_tensor,
+    specification,
+    tensor_specification,
+)
+from bayeslayers.backend.jax.operations import (
+    add_bias,
+    dtype_hint,
+    dtype_name,
+    finite_when_trained_on,
+    has_gpu,
+    is_sparse,
+    native_dtype,
+    saturating_cast,
+)
+from bayeslayers.backend.jax.outcomes import class_distribution, log_prob_by_example, sample_with
+from bayeslayers.backend.jax.random import random_signs, standard_normal
+from bayeslayers.backend.jax.seeds import SeedStream, fold_in
+from bayeslayers.backend.jax.variables import (
+    StateHolder,
+    as_keras_variable,
+    foreign_variables,
+    lasting_variables,
+    native_variable,
+    variables_read_by,
+)

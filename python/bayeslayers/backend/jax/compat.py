@@ -1,0 +1,25 @@
+"""Names of JAX that are not public, and what TensorFlow Probability needs to import on it.
+
+`tests/python/test_backend_jax.py` pins what we rely on, and fails when a line is needless. Those of
+Keras stand in `bayeslayers/compat.py`.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+
+def tensorflow_probability() -> ModuleType:
+    """Return TensorFlow Probability's JAX substrate.
+
+    Its releases up to 0.25 read a name when they are imported that JAX has moved: from JAX 0.7 on,
+    `jax.interpreters.xla` has no `pytype_aval_mappings`. Later releases read it from its new place.
+    """
+    from jax._src import core
+    from jax.interpreters import xla
+
+    if not hasattr(xla, "pytype_aval_mappings"):
+        xla.pytype_aval_mappings = core.pytype_aval_mappings
+    from tensorflow_probability.substrates import jax as substrate
+
+    return substrate

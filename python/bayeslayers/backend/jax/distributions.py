@@ -1,0 +1,129 @@
+"""Distributions of TensorFlow Probability on JAX, imported when one of these is first called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+
+from bayeslayers.backend.jax.compat import tensorflow_probability
+from bayeslayers.backend.jax.random import as_key, standard_normal
+
+if TYPE_CHECKING:
+    from bayeslayers.backend.common import Stream
+
+
+def distribution_library() -> ModuleType:
+    """Return TensorFlow Probability's JAX substrate, whose import takes seconds."""
+    return tensorflow_probability()
+
+
+def _tfd() -> Any:
+    return tensorflow_probability().distributions
+
+
+def normal(loc: Any, scale: Any) -> Any:
+    """Return the normal distribution of a mean and a scale."""
+    return _tfd().Normal(loc, scale)
+
+
+def independent_normal(loc: Any, scale: Any, rank: int) -> Any:
+    """Return independent normals of a mean and a scale, in the last `rank` dimensions."""
+    return _tfd().Independent(_tfd().Normal(loc, scale), rank)
+
+
+def independent_point(loc: Any, rank: int) -> Any:
+    """Return the distribution with all mass on one value of `rank` dimensions."""
+    return _tfd().Independent(_tfd().Deterministic(loc), rank)
+
+
+def computed_from(variable: Any, function: Callable[[Any], Any], shape: Any = None) -> Any:
+    """Return what a function makes of a variable's value.
+
+    Args:
+        variable: What `native_variable` returned.
+        function: A function of its value.
+        shape: The shape of what it returns.
+    """
+    del shape
+    return function(variable)
+
+
+def is_independent_normal(distribution: Any) -> bool:
+    """Whether a distribution is Independent(Normal)."""
+    inner = getattr(distribution, "distribution", None)
+    return isinstance(distribution, _tfd().Independent) and isinstance(inner, _tfd().Normal)
+
+
+def normal_parameters(distribution: Any) -> tuple[Any, Any]:
+    """Return mean and scale of an Independent(Normal), as tensors."""
+    inner = distribution.distribution
+    return jnp.asarray(inner.loc), jnp.asarray(inner.scale)
+
+
+def kl_divergence(q: Any, p: Any) -> Any:
+    """Return the divergence KL(q || p).
+
+    Raises:
+        NotImplementedError: If TensorFlow Probability has no closed form for the pair.
+    """
+    return _tfd().kl_divergence(q, p)
+
+
+def draw_shape(distribution: Any) -> tuple[int | None, ...] | None:
+    """Return the sizes of a draw."""
+    return (*distribution.batch_shape, *distribution.event_shape)
+
+
+def distribution_method(name: str) -> Any:
+    """Return the method of that name that all distributions have, or `None`."""
+    return getattr(_tfd().Distribution, name, None)
+
+
+def method_of(distribution: Any, name: str) -> Any:
+    """Return a distribution's method of that name."""
+    return getattr(distribution, name)
+
+
+def with_seeds(distribution: Any, seeds: Stream) -> Any:
+    """Return the distribution with a `sample` that takes its seed from `seeds`, unless given one.
+
+    On JAX there are no draws without a seed: so a caller's `function(d) d.sample()` is the same as
+    on the other backends. It is repeatable from the layer's seed, and never shares noise with
+    another layer.
+    """
+    unseeded = distribution.sample
+
+    def sample(
+        sample_shape: Any = (), seed: Any = None, name: str = "sample", **kwargs: Any
+    ) -> Any:
+        if seed is not None:
+            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
+        seed = as_key(seeds.next())
+        normal = _normal_inside(distribution)
+        if normal is None or kwargs:
+            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
+        return _sample_normal(normal, sample_shape, seed)
+
+    # A shallow copy: the caller's own distribution stays as it is. `copy.copy` would construct
+    # anew.
+    seeded = object.__new__(type(distribution))
+    vars(seeded).update(vars(distribution))
+    seeded.sample = sample
+    return seeded
+
+
+def _normal_inside(distribution: Any) -> Any:
+    """Return the normal distribution that this one is, or is independent draws of; or `None`."""
+    if type(distribution) is _tfd().Independent:
+        distribution = distribution.distribution
+    return distribution if type(distribution) is _tfd().Normal else None
+
+
+def _sample_normal(normal: Any, sample_shape: Any, seed: Any) -> Any:
+    """Draw as `standard_normal` does, which is faster than TensorFlow Probability's own way."""
+    sizes = (sample_shape,) if jnp.ndim(sample_shape) == 0 else tuple(sample_shape)
+    shape = (*sizes, *normal.batch_shape)
+    return normal.loc + normal.scale * standard_normal(shape, normal.dtype, seed)

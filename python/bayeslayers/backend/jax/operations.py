@@ -1,0 +1,87 @@
+"""What JAX does faster or more safely than Keras's own operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax.experimental import sparse
+
+_WAY_TO_DOUBLES = (
+    "JAX computes in single precision unless it is told otherwise: run "
+    '`jax.config.update("jax_enable_x64", True)` before the first layer is made.'
+)
+
+
+def add_bias(values: Any, bias: Any) -> Any:
+    """Add a number per channel, the last dimension."""
+    return values + bias
+
+
+def saturating_cast(values: Any, dtype: Any) -> Any:
+    """Cast, and take the largest number of the dtype for larger ones: float16 ends at 65504."""
+    dtype = jnp.dtype(dtype)
+    values = jnp.asarray(values)
+    largest = float(jnp.finfo(dtype).max)
+    if float(jnp.finfo(values.dtype).max) > largest:
+        values = jnp.clip(values, -largest, largest)
+    return values.astype(dtype)
+
+
+def native_dtype(dtype: Any) -> np.dtype:
+    """Return JAX's dtype of a name, which is NumPy's.
+
+    Raises:
+        TypeError: If JAX does not know it.
+    """
+    # NumPy takes it for float64.
+    if dtype is None:
+        raise TypeError("None is no dtype")
+    return jnp.dtype(dtype)
+
+
+def dtype_name(value: Any) -> str | None:
+    """Return the name of one of JAX's dtypes, such as `jax.numpy.float32`; else `None`."""
+    is_dtype = isinstance(value, (np.dtype, type(jnp.float32)))
+    return jnp.dtype(value).name if is_dtype else None
+
+
+def dtype_hint(dtype: str) -> str | None:
+    """Return how JAX is brought to compute in a dtype; `None` where it does."""
+    return _WAY_TO_DOUBLES if dtype == "float64" and not jax.config.jax_enable_x64 else None
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether a value is a sparse tensor, or in the functional API stands for one."""
+    return isinstance(value, (sparse.BCOO, sparse.BCSR)) or getattr(value, "sparse", False) is True
+
+
+def has_gpu() -> bool:
+    """Whether there is a device with a faster float16, which it sums in single precision."""
+    return jax.default_backend() == "gpu"
+
+
+def finite_when_trained_on(value: Any, message: str) -> Any:
+    """Return the value; refuse to take its gradient where it is infinite or not a number.
+
+    Where only a forward pass is asked for, nothing is checked. A compiled step leaves the check
+    out: it can't raise an error.
+
+    Raises:
+        FloatingPointError: With this message, when the gradient is computed.
+    """
+
+    @jax.custom_vjp
+    def checked(value: Any) -> Any:
+        return value
+
+    def backward(value: Any, upstream: Any) -> tuple[Any]:
+        if not isinstance(value, jax.core.Tracer) and not jnp.isfinite(value):
+            raise FloatingPointError(message)
+        return (upstream,)
+
+    checked.defvjp(lambda value: (value, value), backward)
+    return checked(keras.ops.convert_to_tensor(value))

@@ -1,0 +1,61 @@
+"""Outcomes of the distribution that a model ends in: draws, log-probabilities, classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from bayeslayers.backend.classes import ClassDistribution
+from bayeslayers.backend.jax.coercible import inner_distribution
+from bayeslayers.backend.jax.compat import tensorflow_probability
+from bayeslayers.backend.jax.random import as_key
+
+
+def sample_with(distribution: Any, seed: Any) -> Any:
+    """Draw once from a distribution.
+
+    Args:
+        distribution: The distribution.
+        seed: Tensor of two whole numbers.
+    """
+    return distribution.sample(seed=as_key(seed))
+
+
+def log_prob_by_example(distribution: Any, targets: Any) -> Any:
+    """Return the log-probability of each example's target over all of its dimensions, (n,).
+
+    Args:
+        distribution: The distribution, of batch and event shape (n, ...).
+        targets: As many numbers in any shape (n, ...).
+    """
+    # In the shape of the outcomes: a column (n, 1) and a vector (n) would broadcast to (n, n).
+    shape = (*distribution.batch_shape, *distribution.event_shape)
+    targets = jnp.reshape(jnp.asarray(targets).astype(distribution.dtype), shape)
+    found = distribution.log_prob(targets)
+    return jnp.sum(found, axis=tuple(range(1, found.ndim)))
+
+
+def class_distribution(distribution: Any) -> ClassDistribution | None:
+    """Return the distribution over classes that a distribution is, or consists of; else `None`."""
+    tfd = tensorflow_probability().distributions
+    distribution = inner_distribution(distribution)
+    while isinstance(distribution, tfd.Independent):
+        distribution = distribution.distribution
+    # Counts have a probability among their parameters, too.
+    outcomes = {
+        tfd.Categorical: "numbers",
+        tfd.OneHotCategorical: "columns",
+        tfd.Bernoulli: "binary",
+    }
+    for kind, outcome in outcomes.items():
+        if isinstance(distribution, kind):
+            is_logits = distribution.logits is not None
+            return ClassDistribution(
+                outcome=outcome,
+                given=distribution.logits if is_logits else distribution.probs,
+                is_logits=is_logits,
+                probabilities=distribution.probs_parameter,
+                batch_shape=distribution.batch_shape,
+            )
+    return None
