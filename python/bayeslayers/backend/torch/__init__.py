@@ -1,1 +1,50 @@
 """PyTorch: the names of `bayeslayers.backend.INTERFACE`."""
+
+from bayeslayers.backend.torch.coercible import tensor_of, to_coercible
+from bayeslayers.backend.torch.distributions import (
+    computed_from,
+    distribution_library,
+    draw_shape,
+    independent_normal,
+    independent_point,
+    inner_distribution,
+    is_independent_normal,
+    kl_divergence,
+    normal,
+    normal_parameters,
+    with_seeds,
+)
+from bayeslayers.backend.torch.foreign import foreign_variables, variables_read_by
+from bayeslayers.backend.torch.graphs import compiled, map_draws, result_shapes
+from bayeslayers.backend.torch.inputs import (
+    OPERATION_ERRORS,
+    common_specification,
+    is_ragged,
+    sparse_entries,
+    sparse_tensor,
+    specification,
+    tensor_specification,
+)
+from bayeslayers.backend.torch.methods import distribution_method, method_of
+from bayeslayers.backend.torch.operations import (
+    add_bias,
+    dtype_name,
+    finite_when_trained_on,
+    has_gpu,
+    is_sparse,
+    native_dtype,
+    saturating_cast,
+)
+from bayeslayers.backend.torch.outcomes import (
+    class_distribution,
+    log_prob_by_example,
+    sample_with,
+)
+from bayeslayers.backend.torch.random import fold_in, random_signs, standard_normal
+from bayeslayers.backend.torch.seeds import SeedStream
+from bayeslayers.backend.torch.variables import (
+    StateHolder,
+    as_keras_variable,
+    lasting_variables,
+    native_variable,
+)

@@ -1,0 +1,150 @@
+"""The methods of distributions, by the names that TensorFlow Probability gives them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from keras import ops
+from torch.distributions import Distribution
+
+from bayeslayers.backend.torch.distributions import draw, inner_distribution, kl_divergence
+
+_Method = Callable[..., Any]
+
+
+def method_of(distribution: Any, name: str) -> _Method:
+    """Return a distribution's method of that name, whatever PyTorch calls it.
+
+    Raises:
+        NotImplementedError: From the method, where the distribution has no such thing.
+    """
+    distribution = inner_distribution(distribution)
+    method = _METHODS.get(name)
+    if method is None:
+        return getattr(distribution, name)
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(distribution, *args, **kwargs)
+        except NotImplementedError as error:
+            message = f"PyTorch has no `{name}` of the distribution {type(distribution).__name__}."
+            raise NotImplementedError(message) from error
+
+    return call
+
+
+def distribution_method(name: str) -> Any:
+    """Return the method of that name that all distributions have, or `None`."""
+    own = getattr(Distribution, name, None)
+    return own if inspect.isfunction(own) else _METHODS.get(name)
+
+
+def as_values(distribution: Any, value: Any) -> Any:
+    """Return values that the distribution may have as a tensor of its own precision."""
+    value = ops.convert_to_tensor(value)
+    dtype = _parameter_dtype(inner_distribution(distribution))
+    return value if dtype is None else value.to(dtype)
+
+
+def _parameter_dtype(distribution: Any) -> torch.dtype | None:
+    """Return the float dtype that a distribution computes in, as far as its parameters tell."""
+    for value in vars(distribution).values():
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            return value.dtype
+        if isinstance(value, Distribution):
+            return _parameter_dtype(value)
+    return None
+
+
+def _property(name: str) -> _Method:
+    def method(self: Any, name: str = name) -> Any:
+        del name
+        return getattr(self, own)
+
+    own = name
+    method.__name__ = name
+    return method
+
+
+def _sample(self: Any, sample_shape: Any = (), seed: Any = None, name: str = "sample") -> Any:
+    del name
+    sizes = sample_shape if hasattr(sample_shape, "__len__") else (sample_shape,)
+    if isinstance(seed, int):
+        seed = torch.tensor([seed, 0])
+    return draw(self, tuple(map(int, sizes)), seed)
+
+
+def _log_prob(self: Any, value: Any, name: str = "log_prob") -> Any:
+    del name
+    return self.log_prob(as_values(self, value))
+
+
+def _prob(self: Any, value: Any, name: str = "prob") -> Any:
+    return torch.exp(_log_prob(self, value, name))
+
+
+def _cdf(self: Any, value: Any, name: str = "cdf") -> Any:
+    del name
+    return self.cdf(as_values(self, value))
+
+
+def _log_cdf(self: Any, value: Any, name: str = "log_cdf") -> Any:
+    return torch.log(_cdf(self, value, name))
+
+
+def _survival(self: Any, value: Any, name: str = "survival_function") -> Any:
+    return 1.0 - _cdf(self, value, name)
+
+
+def _log_survival(self: Any, value: Any, name: str = "log_survival_function") -> Any:
+    return torch.log1p(-_cdf(self, value, name))
+
+
+def _quantile(self: Any, value: Any, name: str = "quantile") -> Any:
+    del name
+    return self.icdf(as_values(self, value))
+
+
+def _entropy(self: Any, name: str = "entropy") -> Any:
+    del name
+    return self.entropy()
+
+
+def _covariance(self: Any, name: str = "covariance") -> Any:
+    del name
+    if hasattr(self, "covariance_matrix"):
+        return self.covariance_matrix
+    raise NotImplementedError
+
+
+def _kl_divergence(self: Any, other: Any, name: str = "kl_divergence") -> Any:
+    del name
+    return kl_divergence(self, other)
+
+
+def _cross_entropy(self: Any, other: Any, name: str = "cross_entropy") -> Any:
+    """Return H(q, p) = H(q) + KL(q || p)."""
+    del name
+    return self.entropy() + kl_divergence(self, other)
+
+
+_METHODS: dict[str, _Method] = {
+    **{name: _property(name) for name in ("mean", "mode", "stddev", "variance")},
+    "sample": _sample,
+    "log_prob": _log_prob,
+    "prob": _prob,
+    "cdf": _cdf,
+    "log_cdf": _log_cdf,
+    "survival_function": _survival,
+    "log_survival_function": _log_survival,
+    "quantile": _quantile,
+    "entropy": _entropy,
+    "covariance": _covariance,
+    "kl_divergence": _kl_divergence,
+    "cross_entropy": _cross_entropy,
+}
