@@ -221,7 +221,7 @@ def new_variable_each_time():
         (not_independent, "must return an Independent(Normal) distribution", "Normal"),
         (laplace, "must return an Independent(Normal)", "Independent(Laplace)"),
         (fixed_value(0.0), "must return an Independent(Normal)", "Independent(Deterministic)"),
-        (no_distribution, "must return a TensorFlow Probability distribution", "tf.Tensor"),
+        (no_distribution, "must return a distribution", "tf.Tensor"),
         (new_variable_each_time(), "must ask for the same variables", "new variable"),
     ],
     ids=["own variable", "Normal", "Laplace", "Deterministic", "tensor", "new variables"],
