@@ -14,6 +14,7 @@ R_PACKAGE := .Rlib/.bayeslayers
 PARITY_READY := .venv/.parity
 DOCS_READY := .venv/.docs
 OLDEST_READY := .venv-oldest/.ready
+JAX_READY := .venv-jax/.ready
 retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 
 R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python \
@@ -30,10 +31,10 @@ setup: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## set up Python and, where it c
 demo: $(PY_READY) $(R_PACKAGE) ## train on a real series from Python and from R, and draw it
 	@tools/demo.sh
 
-test: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## all tests: Python, R, and one against the other
+test: $(PY_READY) $(JAX_READY) $(R_PACKAGE) $(PARITY_READY) ## all tests: Python, R, and one against the other
 	@tools/test.sh python r parity
 
-test-python: $(PY_READY) ## the Python tests alone
+test-python: $(PY_READY) $(JAX_READY) ## the Python tests alone
 	@tools/test.sh python
 
 test-r: $(PY_READY) $(R_PACKAGE) ## the R tests alone
@@ -67,7 +68,7 @@ docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a ref
 	@tools/docs.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-oldest .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-jax .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
 	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
@@ -75,6 +76,9 @@ $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
 
 $(OLDEST_READY): pyproject.toml tools/setup-oldest.sh tools/lower_bounds.py tools/find-python.sh
 	@tools/setup-oldest.sh
+
+$(JAX_READY): pyproject.toml tools/setup-jax.sh tools/find-python.sh
+	@tools/setup-jax.sh
 
 # Status 3 means: no R here, and the reason has been said. The Python half goes on without it.
 $(R_READY): DESCRIPTION tools/setup-r.sh $(call retry,$(R_READY))

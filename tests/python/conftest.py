@@ -1,8 +1,43 @@
-"""What every test starts from: fixed seeds, and no policy left behind by the test before it."""
+"""What every test starts from: fixed seeds, and no policy left behind by the test before it.
+
+On other backends than TensorFlow, the tests that hold there are collected, and no others.
+"""
 
 import keras
 import numpy as np
 import pytest
+from frameworks import BACKEND
+
+# Read or start no framework: what they say on TensorFlow, they say on every backend.
+WHATEVER_THE_BACKEND = (
+    "test_architecture",
+    "test_docstrings",
+    "test_examples",
+    "test_gradient_variance",
+    "test_keras_contract",
+    "test_pages",
+    "test_public_layers",
+    "test_readme",
+    "test_stubs",
+    "test_supply_chain",
+)
+# About what TensorFlow alone has: its strategies, its sparse tensors, TF Probability's own layers.
+TENSORFLOW_ALONE = ("test_replicas", "test_sparse")
+
+if BACKEND != "tensorflow":
+    collect_ignore = [f"{name}.py" for name in (*WHATEVER_THE_BACKEND, *TENSORFLOW_ALONE)]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "on(*backends): about these backends alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is about other backends; skipped, it would drown what is skipped for cause."""
+    marks = {item: item.get_closest_marker("on") for item in items}
+    others = [item for item, mark in marks.items() if mark and BACKEND not in mark.args]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in set(others)]
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from frameworks import compiled, numpy_of
 from posteriors import fixed_normal
 
 import bayeslayers
@@ -124,8 +124,8 @@ class Geometry:
         layer.build(inputs.shape)
         kernels = list(kernels.values()) if isinstance(kernels, dict) else [kernels]
         layer.set_weights(kernels if bias is None else [*kernels, bias])
-        call = tf.function(layer) if graph else layer
-        outputs = [part.numpy() for part in keras.tree.flatten(call(inputs))]
+        call = compiled(layer) if graph else layer
+        outputs = numpy_of(keras.tree.flatten(call(inputs)))
         if first:
             outputs = [np.moveaxis(part, -1, 1) for part in outputs]
         return outputs[0] if len(outputs) == 1 else outputs

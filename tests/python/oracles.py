@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from frameworks import moment, numpy_of
 
 
 def convolve(inputs, kernel, bias=None, **arguments):
@@ -11,7 +12,7 @@ def convolve(inputs, kernel, bias=None, **arguments):
     )
     layer.build(inputs.shape)
     layer.set_weights([kernel] if bias is None else [kernel, bias])
-    return layer(inputs).numpy()
+    return numpy_of(layer(inputs))
 
 
 def windows(series, kernel_size):
@@ -42,4 +43,4 @@ def normal_kl(loc, scale, prior_loc=0.0, prior_scale=1.0):
 
 def parameters(distribution):
     """Return mean and standard deviation of a distribution as arrays."""
-    return distribution.mean().numpy(), distribution.stddev().numpy()
+    return moment(distribution, "mean"), moment(distribution, "stddev")

@@ -1,7 +1,9 @@
 """Posterior and prior functions with known parameters, and ones that training can move."""
 
-import tensorflow as tf
-from tensorflow_probability import distributions as tfd
+from frameworks import distributions as tfd
+from keras import ops
+
+from bayeslayers.backend import independent_point
 
 
 def fixed_normal(loc, scale):
@@ -9,7 +11,7 @@ def fixed_normal(loc, scale):
 
     def make(dtype, shape, name, trainable, add_variable_fn):
         del name, trainable, add_variable_fn
-        parameters = (tf.broadcast_to(tf.cast(value, dtype), shape) for value in (loc, scale))
+        parameters = (_filled(value, dtype, shape) for value in (loc, scale))
         return tfd.Independent(tfd.Normal(*parameters), len(shape))
 
     return make
@@ -20,8 +22,7 @@ def fixed_value(value):
 
     def make(dtype, shape, name, trainable, add_variable_fn):
         del name, trainable, add_variable_fn
-        loc = tf.broadcast_to(tf.cast(value, dtype), shape)
-        return tfd.Independent(tfd.Deterministic(loc), len(shape))
+        return independent_point(_filled(value, dtype, shape), len(shape))
 
     return make
 
@@ -38,5 +39,9 @@ def trainable_normal(dtype, shape, name, trainable, add_variable_fn):
             trainable=trainable,
         )
 
-    scale = tf.math.softplus(variable("rho", "zeros"))
+    scale = ops.softplus(variable("rho", "zeros"))
     return tfd.Independent(tfd.Normal(variable("mu", "ones"), scale), len(shape))
+
+
+def _filled(value, dtype, shape):
+    return ops.broadcast_to(ops.cast(ops.convert_to_tensor(value), dtype), shape)

@@ -4,8 +4,8 @@ import hypothesis.strategies as st
 import keras
 import ml_dtypes
 import numpy as np
-import tensorflow as tf
 from family import CONVOLUTION, DEPTHWISE, SEPARABLE, TRANSPOSED
+from frameworks import numpy_of
 from hypothesis import assume
 from posteriors import fixed_value
 
@@ -14,7 +14,8 @@ def assert_equals_keras(row, inputs, graph=False, **further):
     """Compare outputs and their inferred shapes with Keras's layer of the same weights.
 
     Args:
-        graph: Whether both run in a graph; the layer's knows the number of channels alone.
+        graph: Whether both run in TensorFlow's graph; the layer's knows the number of channels
+            alone.
     """
     geometry, rng = row.geometry, np.random.default_rng(11)
     of_weights = geometry.shapes_of(**further)
@@ -54,7 +55,9 @@ def assert_same_numbers(output, value, recurrent):
 def listed_outputs(layer, inputs, channels):
     """Return the outputs; from a graph that is told the place of the channels, if there is one."""
     if channels is False:
-        return [output.numpy() for output in keras.tree.flatten(layer(inputs))]
+        return numpy_of(keras.tree.flatten(layer(inputs)))
+    import tensorflow as tf
+
     layer.build(inputs.shape)
     shape = [None] * inputs.ndim
     if layer.input_spec is not None or inputs.dtype.kind == "f":

@@ -5,8 +5,9 @@ compared: the rate is divided by their number (Bonferroni). The seeds are fixed,
 passes once goes on passing on that machine.
 """
 
+import keras
 import numpy as np
-import tensorflow as tf
+from frameworks import compiled, numpy_of
 from scipy import stats
 
 ERROR_RATE = 1e-6
@@ -14,8 +15,10 @@ ERROR_RATE = 1e-6
 
 def draws(layer, inputs, count):
     """Return the outputs of `count` independent calls, stacked."""
-    call = tf.function(lambda: layer(inputs))
-    return np.stack([call().numpy() for _ in range(count)])
+    if isinstance(layer, keras.Layer) and not layer.built:
+        layer.build(inputs.shape)
+    call = compiled(lambda: layer(inputs))
+    return np.stack([numpy_of(call()) for _ in range(count)])
 
 
 def assert_normal_moments(samples, mean, variance):

@@ -6,6 +6,7 @@ from decimal import Decimal
 import keras
 import numpy as np
 import pytest
+from frameworks import assert_allclose, assert_array_equal, distributions
 
 from bayeslayers import (
     ArgumentError,
@@ -15,11 +16,10 @@ from bayeslayers import (
     predictive_scores,
     predictive_summary,
     reliability_curve,
-    tfp,
 )
 from bayeslayers.layers import DenseFlipout, DistributionLambda
 
-tfd = tfp.distributions
+tfd = distributions
 DIGITS = decimal.Context(prec=50, Emin=-(10**6), Emax=10**6)
 # Margins from about one to many hundreds, which single precision has no probabilities for.
 X = np.array([[0.3], [8.0], [17.0], [40.0], [110.0], [900.0]], "float32")
@@ -83,7 +83,7 @@ def mean(exact):
 
 def close(found, expected):
     # Relative where logarithms are large, absolute where they are near zero.
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+    assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ENDINGS)
@@ -97,7 +97,7 @@ def test_the_log_score_is_exact_however_unlikely_the_class(name):
         table = predictive_scores(model, X, y, outputs=outputs, by="example", **DRAWS)
         of_label = mean(exact)[:, label]
         close(table["log_score"], in_digits(Decimal.ln, of_label))
-        np.testing.assert_allclose(table["probability"], of_label.astype(float), rtol=1e-6)
+        assert_allclose(table["probability"], of_label.astype(float), rtol=1e-6)
         brier = ((mean(exact).astype(float) - (np.arange(exact.shape[-1]) == label)) ** 2).sum(-1)
         close(table["brier"], brier)
         whole = predictive_scores(model, X, y, outputs=outputs, **DRAWS)
@@ -124,14 +124,14 @@ def test_the_summary_is_exact_however_sure_the_model(name):
     p = mean(exact)
     entropy = in_digits(lambda v: -v * v.ln(), p).sum(axis=-1)
     # A probability near 1 has an error of 1e-16.
-    np.testing.assert_allclose(table["entropy"], entropy, rtol=1e-6, atol=1e-14)
+    assert_allclose(table["entropy"], entropy, rtol=1e-6, atol=1e-14)
     with decimal.localcontext(prec=50, Emin=-(10**6), Emax=10**6):
         divergences = np.vectorize(lambda a, b: a * (a / b).ln(), otypes=[object])(exact, p)
         mutual = divergences.sum(axis=-1).sum(axis=0).astype(float) / len(exact)
-    np.testing.assert_allclose(table["mutual_information"], mutual, rtol=1e-6, atol=1e-14)
+    assert_allclose(table["mutual_information"], mutual, rtol=1e-6, atol=1e-14)
     assert (table["mutual_information"] >= 0).all()
     columns = table[[f"p[{k}]" for k in range(p.shape[-1])]]
-    np.testing.assert_allclose(columns, p.astype(float), rtol=1e-6)
+    assert_allclose(columns, p.astype(float), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["bernoulli", "logits"])
@@ -163,7 +163,7 @@ def test_a_distribution_may_be_made_from_probabilities(make):
     for label, margin in ((0, -margins), (1, margins)):
         found = log_likelihood(model, x, np.full(3, label), **DRAWS)
         # What single precision leaves of a probability.
-        np.testing.assert_allclose(found, -np.log1p(np.exp(margin)), rtol=1e-6, atol=1e-7)
+        assert_allclose(found, -np.log1p(np.exp(margin)), rtol=1e-6, atol=1e-7)
 
 
 def test_a_probability_of_zero_is_minus_infinity():
@@ -171,19 +171,19 @@ def test_a_probability_of_zero_is_minus_infinity():
     p = np.array([[0.0, 1.0], [1e-30, 1.0], [0.25, 0.75]], "float32")
     arguments = {"outputs": "probabilities", **DRAWS}
     found = predictive_scores(model, p, np.zeros(3), by="example", **arguments)
-    np.testing.assert_allclose(found["log_score"], [-np.inf, np.log(1e-30), np.log(0.25)])
+    assert_allclose(found["log_score"], [-np.inf, np.log(1e-30), np.log(0.25)])
     table = predictive_summary(model, p, **arguments)
     assert table["entropy"].tolist()[0] == 0
     assert table["mutual_information"].tolist() == [0, 0, 0]
     column = keras.Sequential([keras.Input((1,)), keras.layers.Flatten()])
     found = log_likelihood(column, p[:, 1:], np.zeros(3), **arguments)
-    np.testing.assert_allclose(found[0], [-np.inf, -np.inf, np.log(0.25)])
+    assert_allclose(found[0], [-np.inf, -np.inf, np.log(0.25)])
 
 
 def test_outputs_may_be_without_columns():
     flat = keras.Sequential([keras.Input((1,)), keras.layers.Reshape(()), keras.layers.Identity()])
     found = log_likelihood(flat, X, np.zeros(6), outputs="logits", **DRAWS)
-    np.testing.assert_allclose(found[0], -np.logaddexp(0, X[:, 0].astype("float64")))
+    assert_allclose(found[0], -np.logaddexp(0, X[:, 0].astype("float64")))
 
 
 @pytest.mark.parametrize(
@@ -227,8 +227,8 @@ def test_several_classes_have_a_likelihood_alone():
     draws = predict_draws(logits, x, **DRAWS).reshape(6, 2, 2, 3).astype("float64")
     p = np.exp(draws) / np.exp(draws).sum(axis=-1, keepdims=True)
     expected = sum(np.log(p[:, np.arange(2), k, y[:, k]]) for k in range(2))
-    np.testing.assert_allclose(log_likelihood(model, x, y, **DRAWS), expected, rtol=1e-5)
-    np.testing.assert_allclose(predict_draws(model, x, **DRAWS), p, rtol=1e-5)
+    assert_allclose(log_likelihood(model, x, y, **DRAWS), expected, rtol=1e-5)
+    assert_allclose(predict_draws(model, x, **DRAWS), p, rtol=1e-5)
     for ask in (predictive_scores, reliability_curve):
         with pytest.raises(ArgumentError, match="one class for each example"):
             ask(model, x, y, **DRAWS)
@@ -260,7 +260,7 @@ def test_an_outcome_may_come_in_columns_everywhere(name):
     columns = np.eye(exact.shape[-1])[y]
     for form in (columns, columns.astype(bool), y[:, None]):
         expected = log_likelihood(model, X, y, **DRAWS)
-        np.testing.assert_array_equal(log_likelihood(model, X, form, **DRAWS), expected)
+        assert_array_equal(log_likelihood(model, X, form, **DRAWS), expected)
 
 
 @pytest.mark.parametrize("name", ["bernoulli", "logits"])

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from family import every
+from frameworks import assert_allclose, assert_array_equal, moment, numpy_of, on
 
 from bayeslayers import ArgumentError, as_bayesian, as_deterministic, kl_divergence
 from bayeslayers.layers import Conv1DFlipout, DenseFlipout, DenseReparameterization
@@ -34,9 +34,9 @@ def test_architecture_and_other_weights_stay(rng):
     assert plain.layers[0].activation is keras.activations.relu
     assert not plain.layers[-1].use_bias
     for ours, theirs in zip(model.layers[1].weights, plain.layers[1].weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+        assert_array_equal(ours, theirs)
     for old, new in zip(before, model.weights, strict=True):
-        np.testing.assert_array_equal(old, new)
+        assert_array_equal(old, new)
     assert not plain.losses
 
 
@@ -45,9 +45,10 @@ def test_a_sample_is_a_draw_of_its_own():
         [keras.Input((3,)), DenseReparameterization(2, bias_posterior_fn=None)]
     )
     x = np.eye(3, dtype="float32")
-    loc = model.layers[0].kernel_posterior.mean()
-    scale = model.layers[0].kernel_posterior.stddev()
-    z = np.stack([(as_deterministic(model, "sample")(x) - loc) / scale for _ in range(200)])
+    loc = moment(model.layers[0].kernel_posterior, "mean")
+    scale = moment(model.layers[0].kernel_posterior, "stddev")
+    draws = [numpy_of(as_deterministic(model, "sample")(x)) for _ in range(200)]
+    z = (np.stack(draws) - loc) / scale
     # 1200 standard normals: a mean square beyond 1 +- 0.25 comes once in a million times.
     assert 0.75 < np.mean(z**2) < 1.25
     assert len(np.unique(z[:, 0, 0])) == 200
@@ -61,15 +62,18 @@ def test_nested_and_functional_models():
     found = [type(layer) for layer in plain._flatten_layers() if layer.weights]
     assert not any(kind.__module__.startswith("bayeslayers") for kind in found)
     x = np.ones((2, 10, 3), "float32")
-    expected = as_deterministic(inner)(x).numpy() @ model.layers[-1].kernel_posterior.mean().numpy()
-    np.testing.assert_allclose(plain(x), expected, rtol=1e-5, atol=1e-6)
+    expected = numpy_of(as_deterministic(inner)(x)) @ moment(
+        model.layers[-1].kernel_posterior, "mean"
+    )
+    assert_allclose(plain(x), expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.skipif(
-    tf.__version__.startswith("2.16."),
-    reason="the converter of TensorFlow 2.16 ends the process on a model of Keras 3",
-)
+@on("tensorflow")
 def test_tensorflow_lite_gives_the_same_outputs(rng):
+    import tensorflow as tf
+
+    if tf.__version__.startswith("2.16."):
+        pytest.skip("the converter of TensorFlow 2.16 ends the process on a model of Keras 3")
     plain = as_deterministic(network())
     x = rng.normal(size=(1, 10, 3)).astype("float32")
     content = tf.lite.TFLiteConverter.from_keras_model(plain).convert()
@@ -78,7 +82,7 @@ def test_tensorflow_lite_gives_the_same_outputs(rng):
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
     interpreter.invoke()
     found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    np.testing.assert_allclose(found, plain(x), rtol=1e-4, atol=1e-5)
+    assert_allclose(found, plain(x), rtol=1e-4, atol=1e-5)
 
 
 def test_arguments_are_checked():
@@ -129,8 +133,8 @@ def test_every_layer_of_keras_becomes_ours_and_moped_starts_from_its_outputs(row
     assert type(model.layers[-1]) is row.layer_class
     assert model.layers[-1].name == layer.name
     # With posteriors this narrow a draw is the trained network, and the mean is it exactly.
-    np.testing.assert_allclose(model(inputs), plain(inputs), rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(as_deterministic(model)(inputs), plain(inputs), rtol=1e-5, atol=1e-6)
+    assert_allclose(model(inputs), plain(inputs), rtol=1e-4, atol=1e-4)
+    assert_allclose(as_deterministic(model)(inputs), plain(inputs), rtol=1e-5, atol=1e-6)
 
 
 def test_moped_centres_both_posterior_and_prior():
@@ -138,14 +142,14 @@ def test_moped_centres_both_posterior_and_prior():
     model = as_bayesian(plain, moped=True, delta=0.2)
     values = plain.layers[0].get_weights()[0]
     layer = model.get_layer("first")
-    np.testing.assert_allclose(layer.kernel_posterior.mean(), values, rtol=1e-6)
-    np.testing.assert_allclose(layer.kernel_posterior.stddev(), 0.2 * np.abs(values), rtol=1e-3)
-    np.testing.assert_allclose(layer.kernel_prior.mean(), values, rtol=1e-6)
-    np.testing.assert_allclose(layer.kernel_prior.stddev(), 1.0)
+    assert_allclose(moment(layer.kernel_posterior, "mean"), values, rtol=1e-6)
+    assert_allclose(moment(layer.kernel_posterior, "stddev"), 0.2 * np.abs(values), rtol=1e-3)
+    assert_allclose(moment(layer.kernel_prior, "mean"), values, rtol=1e-6)
+    assert_allclose(moment(layer.kernel_prior, "stddev"), 1.0)
     # KL(Normal(m, s) || Normal(m, 1)) = (s^2 - 1) / 2 - log s
     kernels = [plain.layers[0].get_weights()[0], plain.layers[-1].get_weights()[0]]
     s = 0.2 * np.concatenate([np.abs(k).ravel() for k in kernels])
-    np.testing.assert_allclose(kl_divergence(model).total, np.sum((s**2 - 1) / 2 - np.log(s)), 1e-3)
+    assert_allclose(kl_divergence(model).total, np.sum((s**2 - 1) / 2 - np.log(s)), 1e-3)
     assert not any("prior" in v.name for v in model.trainable_variables)
 
 
@@ -163,13 +167,13 @@ def test_without_moped_posteriors_start_anew():
     plain.layers[0].set_weights([np.full((3, 3, 4), 7.0), np.zeros(4)])
     plain.layers[1].set_weights([np.full(4, 2.0)] * 4)
     model = as_bayesian(plain, kernel_divergence_fn=None)
-    assert np.abs(model.layers[0].kernel_posterior.mean()).max() < 2
+    assert np.abs(moment(model.layers[0].kernel_posterior, "mean")).max() < 2
     assert model.layers[0].padding == "causal"
     assert model.layers[0].kernel_divergence_fn is None
     assert model.layers[-1].bias_posterior is None
     # Other layers keep their weights.
-    np.testing.assert_array_equal(model.layers[1].get_weights(), plain.layers[1].get_weights())
-    np.testing.assert_array_equal(plain.layers[0].get_weights()[0], 7.0)
+    assert_array_equal(model.layers[1].get_weights(), plain.layers[1].get_weights())
+    assert_array_equal(plain.layers[0].get_weights()[0], 7.0)
 
 
 def test_what_a_prior_replaces_is_said():

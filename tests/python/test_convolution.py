@@ -4,6 +4,7 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
+from frameworks import assert_allclose, numpy_of
 from hypothesis import given, settings
 from oracles import convolve
 from posteriors import fixed_normal, fixed_value
@@ -65,7 +66,7 @@ def test_without_spread_it_equals_keras_conv1d(convolution, data_format, spellin
     if data_format == "channels_first":
         inputs, expected = inputs.transpose(0, 2, 1), expected.transpose(0, 2, 1)
     outputs = layer(inputs)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+    assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
     assert tuple(layer.compute_output_shape(inputs.shape)) == expected.shape
 
 
@@ -73,11 +74,11 @@ def test_it_is_the_sum_that_the_documentation_writes_down():
     rng = np.random.default_rng(3)
     kernel, bias = random_weights({"kernel_size": 3, "filters": 2}, 2)
     inputs = rng.normal(size=(1, 9, 2)).astype("float32")
-    outputs = noiseless(kernel, bias, filters=2, kernel_size=3, dilation_rate=2)(inputs).numpy()
+    outputs = numpy_of(noiseless(kernel, bias, filters=2, kernel_size=3, dilation_rate=2)(inputs))
     assert outputs.shape == (1, 5, 2)
     for t in range(5):
         expected = sum(inputs[0, t + 2 * i] @ kernel[i] for i in range(3)) + bias
-        np.testing.assert_allclose(outputs[0, t], expected, rtol=1e-5, atol=1e-5)
+        assert_allclose(outputs[0, t], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_causal_outputs_see_no_later_inputs():
@@ -86,8 +87,8 @@ def test_causal_outputs_see_no_later_inputs():
     inputs = np.random.default_rng(3).normal(size=(1, 8, 2)).astype("float32")
     changed = inputs.copy()
     changed[:, 5:] += 1
-    before, after = layer(inputs).numpy(), layer(changed).numpy()
-    np.testing.assert_allclose(before[:, :5], after[:, :5], atol=1e-6)
+    before, after = numpy_of(layer(inputs)), numpy_of(layer(changed))
+    assert_allclose(before[:, :5], after[:, :5], atol=1e-6)
     assert np.abs(before[:, 5:] - after[:, 5:]).min() > 0
 
 
@@ -112,7 +113,7 @@ def test_inputs_of_any_dtype_are_computed_in_the_layers_dtype(dtype):
     kernel, bias = random_weights({"kernel_size": 3, "filters": 4}, 2)
     outputs = noiseless(kernel, bias, filters=4, kernel_size=3)(inputs)
     expected = convolve(inputs.astype("float32"), kernel, bias)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
+    assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +131,7 @@ def test_the_activation_comes_last(activation, expected):
     kernel, bias = random_weights({"kernel_size": 2, "filters": 3}, 2)
     inputs = np.random.default_rng(3).normal(size=(2, 6, 2)).astype("float32")
     layer = noiseless(kernel, bias, filters=3, kernel_size=2, activation=activation)
-    np.testing.assert_allclose(
-        layer(inputs), expected(convolve(inputs, kernel, bias)), rtol=1e-4, atol=1e-5
-    )
+    assert_allclose(layer(inputs), expected(convolve(inputs, kernel, bias)), rtol=1e-4, atol=1e-5)
 
 
 def test_the_activity_regularizer_sees_the_outputs():
@@ -147,7 +146,7 @@ def test_the_activity_regularizer_sees_the_outputs():
     oracle(inputs)
     # Keras divides by the size of the batch; its first versions did not.
     assert float(oracle.losses[0]) > 0
-    np.testing.assert_allclose(layer.losses, oracle.losses, rtol=1e-5)
+    assert_allclose(layer.losses, oracle.losses, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -172,4 +171,4 @@ def test_bfloat16_computes_what_float32_does_to_its_precision(inputs):
     layer = noiseless(kernel, bias, filters=4, kernel_size=3, dtype="mixed_bfloat16")
     outputs = keras.ops.cast(layer(inputs), "float32")
     # Eight significant bits, in a sum of ten terms of the order of 1.
-    np.testing.assert_allclose(outputs, convolve(inputs, kernel, bias), atol=0.1)
+    assert_allclose(outputs, convolve(inputs, kernel, bias), atol=0.1)

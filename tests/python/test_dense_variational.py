@@ -192,7 +192,7 @@ def test_bad_arguments_are_refused(argument, value):
     ("posterior", "rule"),
     [
         (lambda k, b, dtype: 3, "must return a model, a layer or a function"),
-        (lambda k, b, dtype: lambda inputs: inputs, "must return a TensorFlow Probability"),
+        (lambda k, b, dtype: lambda inputs: inputs, "must return a distribution"),
         (
             lambda k, b, dtype: standard_prior(k, 1, dtype),
             "must return a distribution over tensors",

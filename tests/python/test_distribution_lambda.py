@@ -252,7 +252,7 @@ def test_bad_arguments_are_refused(arguments, named):
 
 
 def test_what_is_no_distribution_is_refused():
-    with pytest.raises(ArgumentError, match="must return a TensorFlow Probability distribution"):
+    with pytest.raises(ArgumentError, match="must return a distribution"):
         DistributionLambda(lambda t: t)(np.ones((2, 1)))
 
 

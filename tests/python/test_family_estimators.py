@@ -5,8 +5,6 @@ Every threshold follows from a stated error rate (`statistical.py`) or from exac
 
 import numpy as np
 import pytest
-import tensorflow as tf
-import tensorflow_probability as tfp
 from family import (
     FLIPOUT,
     LOCAL,
@@ -18,6 +16,7 @@ from family import (
     random_normal,
     random_normals,
 )
+from frameworks import assert_allclose, assert_array_equal, compiled, numpy_of, on
 from posteriors import fixed_normal, fixed_value
 from statistical import (
     assert_fair_signs,
@@ -93,11 +92,11 @@ def test_each_example_sees_weights_that_follow_the_posteriors(row, rng):
     normals, inputs = random_normals(geometry.kernels), geometry.inputs(rng)
     keras_layer = geometry.oracle(**geometry.arguments, use_bias=False)
     keras_layer.build(inputs.shape)
-    call = tf.function(lambda: keras_layer(inputs))
+    call = compiled(lambda: keras_layer(inputs))
     theirs = []
     for _ in range(CALLS):
         keras_layer.set_weights([rng.normal(loc, scale) for loc, scale in normals.values()])
-        theirs.append(call().numpy())
+        theirs.append(numpy_of(call()))
     assert_same_distribution(draws(row.with_kernels(normals), inputs, CALLS), np.stack(theirs))
 
 
@@ -107,7 +106,7 @@ def test_all_examples_share_one_kernel(row, rng):
     first, second = row.geometry.inputs(rng, 2)
     inputs = np.stack([first, second, first + second])
     for outputs in draws(row.with_kernel(*random_normal(row.geometry.kernel)), inputs, 5):
-        np.testing.assert_allclose(outputs[0] + outputs[1], outputs[2], rtol=1e-4, atol=1e-4)
+        assert_allclose(outputs[0] + outputs[1], outputs[2], rtol=1e-4, atol=1e-4)
 
 
 @every(FLIPOUT, where=lambda geometry: not is_linear(geometry))
@@ -121,7 +120,7 @@ def test_two_examples_are_uncorrelated_through_several_kernels(row, rng):
 def test_two_examples_with_the_same_inputs_are_the_same(row, rng):
     inputs = row.geometry.constant_inputs(rng, 2)
     found = draws(row.with_kernels(random_normals(row.geometry.kernels)), inputs, 5)
-    np.testing.assert_allclose(found[:, 0], found[:, 1], rtol=1e-5, atol=1e-5)
+    assert_allclose(found[:, 0], found[:, 1], rtol=1e-5, atol=1e-5)
     assert np.abs(np.diff(found[:, 0], axis=0)).max() > 0.01
 
 
@@ -135,7 +134,7 @@ def test_two_examples_with_the_same_inputs_are_uncorrelated(row, rng):
 @every(FLIPOUT, REPARAMETERIZATION, where=is_linear)
 def test_positions_share_the_kernel(row, rng):
     before, after = neighbours(perturbations(row, row.geometry.constant_inputs(rng), 10))
-    np.testing.assert_allclose(before, after, rtol=1e-4, atol=1e-4)
+    assert_allclose(before, after, rtol=1e-4, atol=1e-4)
     assert np.abs(before).max() > 0.1
 
 
@@ -151,7 +150,7 @@ def test_examples_see_one_kernel_under_signs(row, rng):
     inputs = row.geometry.constant_inputs(rng, 2)
     inputs[..., 1:] = 0
     found, _ = neighbours(perturbations(row, inputs, 400))
-    np.testing.assert_allclose(np.abs(found[:, 0]), np.abs(found[:, 1]), rtol=1e-3, atol=1e-4)
+    assert_allclose(np.abs(found[:, 0]), np.abs(found[:, 1]), rtol=1e-3, atol=1e-4)
     signs = np.sign(found[:, 0] * found[:, 1])
     # Each output channel has a sign of its own. A depthwise one sees one input channel, so that
     # only the first two have anything to show.
@@ -182,7 +181,7 @@ def test_two_calls_draw_anew_and_a_seed_repeats_them(row, rng):
     kernels = random_normals(row.geometry.kernels)
     layers = [row.with_kernels(kernels, seed=seed) for seed in (5, 5, 6)]
     first, same, other = (draws(layer, inputs, 2) for layer in layers)
-    np.testing.assert_array_equal(first, same)
+    assert_array_equal(first, same)
     assert np.all(first[0] != first[1])
     assert np.all(first != other)
 
@@ -190,8 +189,11 @@ def test_two_calls_draw_anew_and_a_seed_repeats_them(row, rng):
 ANCESTORS = [pytest.param(row, id=row.name) for row in ROWS if row.ancestor]
 
 
+@on("tensorflow")
 @pytest.mark.parametrize("row", ANCESTORS)
 def test_it_agrees_in_distribution_with_tensorflow_probability(row, rng):
+    import tensorflow_probability as tfp
+
     geometry = row.geometry
     arguments = {
         **geometry.arguments,
@@ -200,7 +202,6 @@ def test_it_agrees_in_distribution_with_tensorflow_probability(row, rng):
     }
     # Their dense layers take no positions.
     inputs = geometry.inputs(rng, 2)[:, 0] if geometry.rank == 0 else geometry.inputs(rng, 2)
-    inputs = tf.constant(inputs)
     ours = draws(row.layer(**arguments), inputs, CALLS)
     theirs = draws(getattr(tfp.layers, row.ancestor)(**arguments), inputs, CALLS)
     assert_same_distribution(ours, theirs)

@@ -11,6 +11,7 @@ from family import (
     every,
     takes_vectors,
 )
+from frameworks import assert_allclose, numpy_of
 from shapes import assert_equals_keras, without_spread
 
 
@@ -46,7 +47,7 @@ def test_a_dilated_transposed_kernel_is_one_with_holes(rank, padding, rng):
     expected = geometry.deterministic(inputs, spread, kernel_size=3, padding=padding)
     dilated = {"dilation_rate": 2, "padding": padding}
     layer = without_spread(row_of(geometry), {"kernel": kernel}, **dilated)
-    np.testing.assert_allclose(layer(inputs), expected, rtol=1e-4, atol=1e-5)
+    assert_allclose(numpy_of(layer(inputs)), expected, rtol=1e-4, atol=1e-5)
     assert tuple(layer.compute_output_shape(inputs.shape)) == expected.shape
 
 
@@ -59,7 +60,7 @@ def test_causal_depthwise_outputs_are_those_of_inputs_with_zeros_in_front(rng):
     expected = geometry.deterministic(zeros, kernel, dilation_rate=2)
     causal = {"padding": "causal", "dilation_rate": 2}
     layer = without_spread(row_of(geometry), {"kernel": kernel}, **causal)
-    np.testing.assert_allclose(layer(inputs), expected, rtol=1e-4, atol=1e-5)
+    assert_allclose(numpy_of(layer(inputs)), expected, rtol=1e-4, atol=1e-5)
 
 
 @every(where=takes_vectors)

@@ -10,8 +10,8 @@ import h5py
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from family import ROWS, every
+from frameworks import assert_allclose, assert_array_equal, moment, numpy_of, on
 from keras_contract import unsafe_deserialization
 from oracles import parameters
 from statistical import assert_normal_moments
@@ -26,26 +26,31 @@ HARDLY_RANDOM = default_mean_field_normal_fn(
 
 
 def served(model, path, inputs, calls):
+    import tensorflow as tf
+
     model.export(path, verbose=False)
     loaded = tf.saved_model.load(path)
-    return [loaded.serve(inputs).numpy() for _ in range(calls)]
+    return [numpy_of(loaded.serve(inputs)) for _ in range(calls)]
 
 
+@on("tensorflow")
 @every()
 def test_an_exported_model_serves_what_the_model_gives(row, rng, tmp_path):
     inputs = row.geometry.inputs(rng)
     posteriors = {f"{role}_posterior_fn": HARDLY_RANDOM for role in row.geometry.roles}
     model = row.model(**posteriors)
     (outputs,) = served(model, tmp_path / "m", inputs, 1)
-    np.testing.assert_allclose(outputs, model(inputs), rtol=1e-4, atol=1e-5)
+    assert_allclose(outputs, model(inputs), rtol=1e-4, atol=1e-5)
 
 
+@on("tensorflow")
 @every()
 def test_an_exported_model_draws_anew_at_every_call(row, rng, tmp_path):
     first, second = served(row.model(), tmp_path / "m", row.geometry.inputs(rng), 2)
     assert np.all(first != second)
 
 
+@on("tensorflow")
 def test_it_is_served_where_there_is_only_tensorflow(tmp_path):
     """With a kernel so large that its draws are compiled; mean and variance are the posterior's."""
     model = layer_dense_flipout(keras.Sequential([keras.Input((300,))]), 300)
@@ -65,7 +70,7 @@ assert "bayeslayers" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
     loc, scale = parameters(model.layers[0].kernel_posterior)
-    draws = np.load(tmp_path / "y.npy") - model.layers[0].bias_posterior.mean()
+    draws = np.load(tmp_path / "y.npy") - moment(model.layers[0].bias_posterior, "mean")
     assert_normal_moments(draws, 2.0 * loc[7], 4.0 * scale[7] ** 2)
 
 
@@ -76,8 +81,8 @@ def test_weights_alone_bring_scale_and_stream_along(row, rng, tmp_path):
     model(inputs)
     model.save_weights(tmp_path / "m.weights.h5")
     other.load_weights(tmp_path / "m.weights.h5")
-    np.testing.assert_array_equal(model(inputs), other(inputs))
-    np.testing.assert_array_equal(model.losses, other.losses)
+    assert_array_equal(model(inputs), other(inputs))
+    assert_array_equal(model.losses, other.losses)
 
 
 def conv_model():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from frameworks import assert_allclose, numpy_of
 from oracles import convolve, effective_kernel, parameters
 from posteriors import fixed_normal
 from statistical import (
@@ -10,7 +11,7 @@ from statistical import (
     draws,
 )
 
-from bayeslayers import layer_conv_1d_flipout
+from bayeslayers import layer_conv_1d_flipout, tfd_mean
 from bayeslayers.layers import default_mean_field_normal_fn
 
 KERNEL_SIZE, CHANNELS, FILTERS = 3, 2, 2
@@ -149,7 +150,7 @@ def test_identical_windows_get_identical_perturbations(flipout, rng):
     period = rng.normal(size=(1, 4, CHANNELS)).astype("float32")
     inputs = np.tile(period, (2, 3, 1))
     for outputs in draws(flipout(), inputs, 5):
-        np.testing.assert_allclose(outputs[:, 0], outputs[:, 4], atol=1e-5)
+        assert_allclose(outputs[:, 0], outputs[:, 4], atol=1e-5)
         assert np.abs(outputs[:, 0] - outputs[:, 1]).min() > 1e-5
 
 
@@ -158,7 +159,7 @@ def test_two_examples_see_one_draw_under_different_signs(flipout, loc, series):
     taps = (KERNEL_SIZE, CHANNELS, FILTERS)
     kernels = effective_kernels(flipout(), np.stack([series, series]), 400)
     first, second = (kernels[:, i].reshape(-1, *taps) - loc for i in range(2))
-    np.testing.assert_allclose(np.abs(first), np.abs(second), rtol=1e-2, atol=1e-4)
+    assert_allclose(np.abs(first), np.abs(second), rtol=1e-2, atol=1e-4)
     signs = np.sign(first[:, 0] * second[:, 0])
     clear = np.abs(first).min(axis=(1, 2, 3)) > 1e-3
     # The same at all positions of the kernel, and a product of a sign for the input channel with
@@ -173,8 +174,8 @@ def test_two_examples_see_one_draw_under_different_signs(flipout, loc, series):
 
 def test_a_draw_at_the_centre_leaves_the_mean(flipout, loc, rng):
     inputs = rng.normal(size=(3, 6, CHANNELS)).astype("float32")
-    layer = flipout(kernel_posterior_tensor_fn=lambda distribution: distribution.mean())
-    np.testing.assert_allclose(layer(inputs), convolve(inputs, loc), rtol=1e-4, atol=1e-5)
+    layer = flipout(kernel_posterior_tensor_fn=tfd_mean)
+    assert_allclose(numpy_of(layer(inputs)), convolve(inputs, loc), rtol=1e-4, atol=1e-5)
 
 
 def test_the_divergence_is_handed_the_kernel_behind_the_outputs(flipout, loc, scale, series):
@@ -182,13 +183,11 @@ def test_the_divergence_is_handed_the_kernel_behind_the_outputs(flipout, loc, sc
 
     def divergence(q, p, sample):
         del q, p
-        seen.append(sample.numpy())
+        seen.append(numpy_of(sample))
         return 0.0
 
     layer = flipout(kernel_divergence_fn=divergence)
-    outputs = layer(series[None]).numpy()[0]
+    outputs = numpy_of(layer(series[None]))[0]
     kernel, _ = effective_kernel(series, outputs, KERNEL_SIZE)
     deviation = (kernel.reshape(loc.shape) - loc) / scale
-    np.testing.assert_allclose(
-        np.abs((seen[0] - loc) / scale), np.abs(deviation), rtol=1e-2, atol=1e-3
-    )
+    assert_allclose(np.abs((seen[0] - loc) / scale), np.abs(deviation), rtol=1e-2, atol=1e-3)

@@ -4,10 +4,11 @@ import h5py
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from family import LSTM, ROWS
+from frameworks import assert_allclose, assert_array_equal, moment
+from frameworks import distributions as tfd
+from keras import ops
 from posteriors import fixed_normal, fixed_value
-from tensorflow_probability import distributions as tfd
 
 from bayeslayers import layer_lstm_flipout, layer_lstm_reparameterization
 from bayeslayers.distributions.fixed_priors import NormalAround
@@ -34,11 +35,11 @@ def laplace(loc):
 
 
 def log_normal(loc):
-    return tfd.Independent(tfd.LogNormal(loc, tf.cast(1e-6, loc.dtype)), 1)
+    return tfd.Independent(tfd.LogNormal(loc, ops.cast(1e-6, loc.dtype)), 1)
 
 
 def scaled_by_location(loc):
-    return normal_at(loc, 0.1 + tf.abs(loc))
+    return normal_at(loc, 0.1 + ops.abs(loc))
 
 
 def own(part, distribution, size=None):
@@ -52,13 +53,13 @@ def own(part, distribution, size=None):
             initializer=keras.initializers.RandomNormal(),
             trainable=trainable,
         )
-        return distribution(tf.broadcast_to(variable, shape))
+        return distribution(ops.broadcast_to(variable, shape))
 
     return make
 
 
 def narrow(loc):
-    return normal_at(loc, tf.cast(1e-6, loc.dtype))
+    return normal_at(loc, ops.cast(1e-6, loc.dtype))
 
 
 def layer_of(row, **further):
@@ -72,7 +73,7 @@ def start_of(row, posterior_fn, **further):
     """Return the mean of the bias of a new layer, in double precision."""
     layer = row.layer(units=UNITS, bias_posterior_fn=posterior_fn, seed=1, **further)
     layer.build((None, 4, 2))
-    return np.asarray(layer.bias_posterior.mean(), "float64")
+    return np.asarray(moment(layer.bias_posterior, "mean"), "float64")
 
 
 @every
@@ -88,7 +89,7 @@ def start_of(row, posterior_fn, **further):
 )
 def test_the_forget_gate_starts_one_higher(row, posterior_fn):
     start, without = (start_of(row, posterior_fn, unit_forget_bias=flag) for flag in (True, False))
-    np.testing.assert_allclose(start, without + FORGET, rtol=1e-6)
+    assert_allclose(start, without + FORGET, rtol=1e-6)
     assert len(np.unique(without)) == without.size
 
 
@@ -98,7 +99,7 @@ def test_the_forget_gate_starts_one_higher(row, posterior_fn):
 )
 def test_it_does_in_every_precision(row, dtype):
     maker = default_mean_field_normal_fn(loc_initializer="zeros")
-    np.testing.assert_array_equal(start_of(row, maker, dtype=dtype), FORGET)
+    assert_array_equal(start_of(row, maker, dtype=dtype), FORGET)
 
 
 @every
@@ -108,7 +109,7 @@ def test_it_starts_where_keras_s_does(row):
         oracle = keras.layers.LSTM(UNITS, unit_forget_bias=flag)
         oracle.build((None, 4, 2))
         start = start_of(row, zeros, unit_forget_bias=flag)
-        np.testing.assert_array_equal(start, oracle.get_weights()[2])
+        assert_array_equal(start, oracle.get_weights()[2])
 
 
 @every
@@ -116,7 +117,7 @@ def test_it_starts_where_keras_s_does(row):
 def test_another_posterior_starts_where_it_says_itself(row, posterior_fn):
     """Its variable has another name, or another shape."""
     start, without = (start_of(row, posterior_fn, unit_forget_bias=flag) for flag in (True, False))
-    np.testing.assert_array_equal(start, without)
+    assert_array_equal(start, without)
 
 
 @every
@@ -132,7 +133,7 @@ def test_the_bias_is_used_as_it_is(row, flag, rng):
     bias = {"bias_posterior_fn": fixed_value(weights["bias"])}
     priors = {"kernel_prior_fn": None, "recurrent_prior_fn": None}
     layer = row.layer(unit_forget_bias=flag, **{**kernels, **bias}, **priors)
-    np.testing.assert_allclose(layer(inputs), oracle(inputs), rtol=1e-4, atol=1e-5)
+    assert_allclose(layer(inputs), oracle(inputs), rtol=1e-4, atol=1e-5)
 
 
 @every
@@ -151,7 +152,7 @@ def test_copies_within_a_version_start_nothing_anew(row, rng, tmp_path):
             copies.append(layer_of(row, unit_forget_bias=other))
             copies[-1].load_weights(tmp_path / "m.weights.h5")
         for copy in copies:
-            np.testing.assert_allclose(copy(inputs), expected, rtol=1e-4, atol=1e-5)
+            assert_allclose(copy(inputs), expected, rtol=1e-4, atol=1e-5)
 
 
 def saved_by_0_1_0(model, path, *locations):
@@ -185,10 +186,10 @@ def test_weights_of_0_1_0_are_the_same_function(row, posterior_fn, rng, tmp_path
     path = saved_by_0_1_0(model, tmp_path / "m.weights.h5", BIAS)
     other.predict(inputs, verbose=0)
     other.load_weights(path)
-    np.testing.assert_allclose(other(inputs), expected, rtol=1e-4, atol=1e-5)
+    assert_allclose(other(inputs), expected, rtol=1e-4, atol=1e-5)
     # Also in what was compiled before.
     found = other.predict(inputs, verbose=0)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @every
@@ -197,7 +198,7 @@ def test_weights_of_0_1_0_without_what_was_added_stay(row, rng, tmp_path):
     for further in ({"unit_forget_bias": False}, {"bias_posterior_fn": None}):
         model, other = (layer_of(row, **further) for _ in range(2))
         other.load_weights(saved_by_0_1_0(model, tmp_path / "m.weights.h5"))
-        np.testing.assert_allclose(other(inputs), model(inputs), rtol=1e-4, atol=1e-5)
+        assert_allclose(other(inputs), model(inputs), rtol=1e-4, atol=1e-5)
 
 
 @every
@@ -232,7 +233,7 @@ def test_the_way_out_is_the_same_function(row, rng, tmp_path):
         unit_forget_bias=False,
     )
     other.load_weights(path)
-    np.testing.assert_allclose(other(inputs), expected, rtol=1e-4, atol=1e-5)
+    assert_allclose(other(inputs), expected, rtol=1e-4, atol=1e-5)
 
 
 def kl_of_bias(model, inputs):
@@ -251,15 +252,15 @@ def test_a_prior_moves_along_or_it_is_said_that_it_does_not(row, rng, tmp_path):
     expected = kl_of_bias(model, inputs)
     # The prior's location is not trained, and stands behind all that is.
     other.load_weights(saved_by_0_1_0(model, path, BIAS, BIAS + 2))
-    np.testing.assert_allclose(kl_of_bias(other, inputs), expected, rtol=1e-5)
+    assert_allclose(kl_of_bias(other, inputs), expected, rtol=1e-5)
     model, other = (layer_of(row, bias_posterior_fn=wide, bias_prior_fn=fixed) for _ in range(2))
     expected = kl_of_bias(model, inputs)
     saved_by_0_1_0(model, path, BIAS)
     with pytest.warns(UserWarning, match="The outputs are the same; prior, regularizer"):
         other.load_weights(path)
-    np.testing.assert_allclose(kl_of_bias(other, inputs), expected, rtol=1e-5)
-    mean = other.layers[0].bias_posterior.mean()
-    np.testing.assert_allclose(mean, model.layers[0].bias_posterior.mean(), atol=1e-6)
+    assert_allclose(kl_of_bias(other, inputs), expected, rtol=1e-5)
+    mean = moment(other.layers[0].bias_posterior, "mean")
+    assert_allclose(mean, moment(model.layers[0].bias_posterior, "mean"), atol=1e-6)
 
 
 @every

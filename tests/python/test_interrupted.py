@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from frameworks import assert_allclose
 from oracles import normal_kl, parameters
 
 from bayeslayers import (
@@ -99,15 +100,15 @@ def used(model):
 def assert_as_before(model, attributes):
     """Look at what the model is asked for after the training."""
     expected = exact(model)
-    np.testing.assert_allclose(kl_divergence(model).loss, expected, rtol=1e-5)
+    assert_allclose(kl_divergence(model).loss, expected, rtol=1e-5)
     model(X)
-    np.testing.assert_allclose(sum(map(float, model.losses)), expected, rtol=1e-5)
+    assert_allclose(sum(map(float, model.losses)), expected, rtol=1e-5)
     batch = X[:2], Y[:2]
     found = [model.train_on_batch(*batch), model.test_on_batch(*batch)]
     history = model.fit(X, Y, batch_size=2, verbose=0, validation_data=(X, Y)).history
     assert sorted(history) == ["loss", "val_loss"]
     found += [*history["loss"], *history["val_loss"]]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert_allclose(found, expected, rtol=1e-5)
     assert set(vars(model)) - attributes <= KERAS_OWN
 
 
@@ -192,8 +193,8 @@ def test_a_step_that_fails(order):
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, epochs=3, verbose=0, callbacks=[*callbacks_of(order), Arms()])
     fails.armed = False
-    np.testing.assert_allclose(kl_divergence(model).loss, expected, rtol=1e-5)
-    np.testing.assert_allclose(model.evaluate(X, Y, verbose=0), expected, rtol=1e-5)
+    assert_allclose(kl_divergence(model).loss, expected, rtol=1e-5)
+    assert_allclose(model.evaluate(X, Y, verbose=0), expected, rtol=1e-5)
     assert list(model.fit(X, Y, verbose=0).history) == ["loss"]
     assert set(vars(model)) - attributes <= KERAS_OWN
 
@@ -205,7 +206,7 @@ def test_a_compile_after_the_failure_holds():
     with pytest.raises(RuntimeError):
         model.fit(X, Y, epochs=3, verbose=0, callbacks=[*callbacks_of("both"), fails])
     model.compile(keras.optimizers.SGD(0.0), lambda y, f: 0.0 * f + 7.0)
-    np.testing.assert_allclose(model.train_on_batch(X, Y), 7.0 + exact(model), rtol=1e-5)
+    assert_allclose(model.train_on_batch(X, Y), 7.0 + exact(model), rtol=1e-5)
 
 
 def test_between_steps_the_model_is_as_without_annealing():
@@ -225,8 +226,8 @@ def test_between_steps_the_model_is_as_without_annealing():
 
     callbacks = [Looks(), *callbacks_of("annealing"), Looks()]
     history = model.fit(X, Y, epochs=2, verbose=0, callbacks=callbacks).history["loss"]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    np.testing.assert_allclose(history, [0.0, expected / 100], rtol=1e-5, atol=1e-6)
+    assert_allclose(found, expected, rtol=1e-5)
+    assert_allclose(history, [0.0, expected / 100], rtol=1e-5, atol=1e-6)
 
 
 class ReadsInStep(keras.Model):
@@ -250,7 +251,7 @@ def test_inside_a_step_the_verb_has_the_factor_in_force():
     model.compile(keras.optimizers.SGD(0.0), "mse", run_eagerly=True)
     model.fit(X, Y, epochs=3, verbose=0, callbacks=[callback_kl_annealing(epochs=4)])
     full = normal_kl(*parameters(model.dense.kernel_posterior))
-    np.testing.assert_allclose(model.found, np.outer([0, 0.25, 0.5], [full, full]), rtol=1e-5)
+    assert_allclose(model.found, np.outer([0, 0.25, 0.5], [full, full]), rtol=1e-5)
 
 
 @pytest.mark.parametrize("order", ["both", "the other way round"])
@@ -264,7 +265,7 @@ def test_both_callbacks_act_in_every_order_and_mode(mode, order):
     ).history
     expected = np.multiply([0, 0.25, 0.5, 0.75, 1], exact(model))
     for name in ("loss", "kl_divergence", "val_loss", "val_kl_divergence"):
-        np.testing.assert_allclose(found[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
+        assert_allclose(found[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_the_callbacks_do_nothing_in_an_evaluation_of_its_own():
@@ -280,7 +281,7 @@ def test_the_callbacks_do_nothing_in_an_evaluation_of_its_own():
         )
     found = model.evaluate(X, Y, verbose=0, callbacks=[annealing, history], return_dict=True)
     assert list(found) == ["loss"]
-    np.testing.assert_allclose(found["loss"], exact(model), rtol=1e-5)
+    assert_allclose(found["loss"], exact(model), rtol=1e-5)
 
 
 def test_a_function_that_another_callback_makes_anew_is_measured_anew():
@@ -333,12 +334,12 @@ def test_history_shows_what_other_layers_add(with_ours):
     divergence = 6.0
     if with_ours:
         divergence += normal_kl(*parameters(model.layers[0].kernel_posterior))
-    np.testing.assert_allclose(found["kl_divergence"], divergence, rtol=1e-5)
+    assert_allclose(found["kl_divergence"], divergence, rtol=1e-5)
     if not with_ours:
         # Penalties are no divergences: 0.5 times 6 ones and 2 ones, and 0.5 times the squares of
         # the outputs, which are 4, of each example.
         likelihood = 5.0 + 0.5 * (3 * 2) + 0.5 * 2 * 4**2
-        np.testing.assert_allclose(found["negative_log_likelihood"], likelihood, rtol=1e-5)
+        assert_allclose(found["negative_log_likelihood"], likelihood, rtol=1e-5)
 
 
 def test_the_remedy_for_other_layers_is_theirs():
@@ -395,7 +396,7 @@ def test_a_step_of_the_users_own(step, message, shown):
     assert sorted(found) == shown
     full = normal_kl(*parameters(model.dense.kernel_posterior))
     if "kl_divergence" in found:
-        np.testing.assert_allclose(found["kl_divergence"], full, rtol=1e-5)
+        assert_allclose(found["kl_divergence"], full, rtol=1e-5)
     assert sorted(model.fit(X, Y, verbose=0).history) == [n for n in shown if n[:2] != "kl"]
 
 
@@ -423,5 +424,5 @@ def test_layers_that_the_first_step_makes_are_annealed_with_the_others(how):
     # The first epoch of the four has none of the divergence.
     found = model.fit(X, Y, epochs=2, verbose=0, callbacks=[callback_kl_annealing(epochs=4)])
     whole = N * exact(model)
-    np.testing.assert_allclose(found.history["loss"], [0.0, whole / 4], rtol=1e-5)
-    np.testing.assert_allclose(model.evaluate(X, Y, verbose=0), whole, rtol=1e-5)
+    assert_allclose(found.history["loss"], [0.0, whole / 4], rtol=1e-5)
+    assert_allclose(model.evaluate(X, Y, verbose=0), whole, rtol=1e-5)

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from frameworks import assert_allclose, assert_array_equal, distributions
 from models import linear
 from scipy import stats
 
@@ -19,7 +20,6 @@ from bayeslayers import (
     plot_training,
     posterior_summary,
     predictive_summary,
-    tfp,
     training_history,
 )
 from bayeslayers.layers import DenseFlipout
@@ -37,7 +37,7 @@ def no_figures_left():
 
 
 def summary(units=1, noise=True, **arguments):
-    normal = (lambda t: tfp.distributions.Normal(t, 0.5)) if noise else None
+    normal = (lambda t: distributions.Normal(t, 0.5)) if noise else None
     model = linear(units, normal, channels=1)
     return predictive_summary(model, X, draws=50, seed=1, verbose=0, **arguments)
 
@@ -57,14 +57,14 @@ def test_bands_are_those_of_the_table():
     x = X[shuffled.index, 0]
     axes = plot_bands(shuffled, x, y[shuffled.index])
     outer, inner = axes.collections
-    np.testing.assert_allclose(band(outer), [table["q10"], table["q90"]], rtol=1e-6)
+    assert_allclose(band(outer), [table["q10"], table["q90"]], rtol=1e-6)
     spread = stats.norm.ppf(0.9) * table["sd_epistemic"]
     expected = [table["mean"] - spread, table["mean"] + spread]
-    np.testing.assert_allclose(band(inner), expected, rtol=1e-6)
+    assert_allclose(band(inner), expected, rtol=1e-6)
     line, points = axes.lines
-    np.testing.assert_allclose(line.get_xydata(), np.c_[X[:, 0], table["mean"]], rtol=1e-6)
+    assert_allclose(line.get_xydata(), np.c_[X[:, 0], table["mean"]], rtol=1e-6)
     order = np.argsort(points.get_xdata())
-    np.testing.assert_allclose(points.get_ydata()[order], y)
+    assert_allclose(points.get_ydata()[order], y)
 
 
 def test_without_noise_there_is_one_band():
@@ -90,9 +90,9 @@ def test_axes_may_be_given():
 def test_reliability_is_drawn_against_the_diagonal(curve):
     axes = plot_reliability(curve)
     diagonal, line = axes.lines
-    np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
-    np.testing.assert_allclose(line.get_xydata(), curve.iloc[:, :2])
-    np.testing.assert_allclose(axes.collections[0].get_offsets(), curve.iloc[:, :2])
+    assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
+    assert_allclose(line.get_xydata(), curve.iloc[:, :2])
+    assert_allclose(axes.collections[0].get_offsets(), curve.iloc[:, :2])
 
 
 def test_a_posterior_is_shown_whole():
@@ -123,10 +123,10 @@ def test_training_has_a_panel_for_each_figure():
     }
     figure = plot_training(history)
     loss, likelihood, divergence = figure.axes
-    np.testing.assert_array_equal(loss.lines[0].get_xydata(), [[1, 5], [2, 3]])
-    np.testing.assert_array_equal(loss.lines[1].get_ydata(), [6, 4])
-    np.testing.assert_array_equal(likelihood.lines[0].get_ydata(), [2, 1])
-    np.testing.assert_array_equal(divergence.lines[0].get_ydata(), [3, 2])
+    assert_array_equal(loss.lines[0].get_xydata(), [[1, 5], [2, 3]])
+    assert_array_equal(loss.lines[1].get_ydata(), [6, 4])
+    assert_array_equal(likelihood.lines[0].get_ydata(), [2, 1])
+    assert_array_equal(divergence.lines[0].get_ydata(), [3, 2])
     assert len(plot_training(training_history(history)).axes) == 3
 
 
@@ -140,7 +140,7 @@ def test_the_history_of_a_training_is_a_table(rng):
     assert table["data"].tolist() == ["training"] * 3 + ["validation"] * 3
     assert set(table["figure"]) == {"loss"}
     expected = history.history["loss"] + history.history["val_loss"]
-    np.testing.assert_allclose(table["value"], expected)
+    assert_allclose(table["value"], expected)
     with pytest.raises(ArgumentError, match="what `fit\\(\\)` returned"):
         training_history([1, 2])
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from family import ROWS
+from frameworks import assert_allclose, assert_array_equal, distributions, moment
 from models import X, linear
 from statistical import assert_normal_moments, assert_uncorrelated
 
@@ -32,15 +33,15 @@ def test_a_draw_is_one_function(layer):
     model = dense(layer=layer)
     once, twice = draws_of(model, X), draws_of(model, 2 * X)
     both = draws_of(model, X[:2] + X[2:])
-    np.testing.assert_allclose(twice, 2 * once, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(both, once[:, :2] + once[:, 2:], rtol=1e-4, atol=1e-6)
+    assert_allclose(twice, 2 * once, rtol=1e-5, atol=1e-6)
+    assert_allclose(both, once[:, :2] + once[:, 2:], rtol=1e-4, atol=1e-6)
     assert np.std(once, axis=0).min() > 0
 
 
 def test_draws_have_the_posterior_s_moments():
     model = dense()
     layer = model.layers[0]
-    loc = layer.kernel_posterior.mean().numpy()
+    loc = moment(layer.kernel_posterior, "mean")
     scale = np.full(loc.shape, 0.3)
     layer.trainable_variables[1].assign(np.log(np.expm1(scale)))
     found = draws_of(model, X[:1], draws=3000)
@@ -58,25 +59,25 @@ def test_every_layer_draws_coherently(row, rng):
     state = np.asarray(layer.seed_generator.state)
     whole = draws_of(model, inputs)
     # The same weights in every batch, and for the same example wherever it stands.
-    np.testing.assert_allclose(draws_of(model, inputs, batch_size=2), whole, rtol=1e-5, atol=1e-6)
+    assert_allclose(draws_of(model, inputs, batch_size=2), whole, rtol=1e-5, atol=1e-6)
     backwards = draws_of(model, inputs[::-1].copy())[:, ::-1]
-    np.testing.assert_allclose(backwards, whole, rtol=1e-5, atol=1e-6)
+    assert_allclose(backwards, whole, rtol=1e-5, atol=1e-6)
     assert np.std(whole, axis=0).max() > 0
     # Training goes on as if nothing had been drawn.
-    np.testing.assert_array_equal(layer.seed_generator.state, state)
+    assert_array_equal(layer.seed_generator.state, state)
 
 
 def test_few_draws_are_the_first_of_many_and_follow_from_the_seed():
     model = dense()
     many = draws_of(model, draws=40)
-    np.testing.assert_array_equal(draws_of(model, draws=7), many[:7])
+    assert_array_equal(draws_of(model, draws=7), many[:7])
     assert not np.allclose(draws_of(model, seed=4), many[:8])
     assert len(np.unique(many.reshape(40, -1), axis=0)) == 40
     found = []
     for _ in range(2):
         keras.utils.set_random_seed(5)
         found.append(predict_draws(model, X, draws=3, verbose=0))
-    np.testing.assert_array_equal(*found)
+    assert_array_equal(*found)
     assert not np.allclose(predict_draws(model, X, draws=3, verbose=0), found[0])
 
 
@@ -84,7 +85,7 @@ def test_a_shared_layer_has_one_draw():
     inputs = keras.Input((3,))
     layer = DenseFlipout(2)
     model = keras.Model(inputs, layer(inputs) - layer(inputs))
-    np.testing.assert_array_equal(draws_of(model), np.zeros((8, 4, 2)))
+    assert_array_equal(draws_of(model), np.zeros((8, 4, 2)))
 
 
 def test_layers_of_one_shape_have_draws_of_their_own():
@@ -92,7 +93,7 @@ def test_layers_of_one_shape_have_draws_of_their_own():
     first, second = (DenseFlipout(2, seed=1) for _ in range(2))
     model = keras.Model(inputs, [first(inputs), second(inputs)])
     found = draws_of(model)
-    means = [X @ layer.kernel_posterior.mean().numpy() for layer in (first, second)]
+    means = [X @ moment(layer.kernel_posterior, "mean") for layer in (first, second)]
     assert not np.allclose(found[0] - means[0], found[1] - means[1], atol=1e-3)
 
 
@@ -100,19 +101,17 @@ def test_weights_that_have_changed_are_the_ones_that_are_drawn():
     model = dense()
     before = draws_of(model)
     model.layers[0].trainable_variables[0].assign_add(np.ones((3, 2)))
-    np.testing.assert_allclose(
-        draws_of(model), before + X.sum(axis=1)[:, None], rtol=1e-4, atol=1e-5
-    )
+    assert_allclose(draws_of(model), before + X.sum(axis=1)[:, None], rtol=1e-4, atol=1e-5)
 
 
 def test_layers_of_keras_do_what_they_do_in_prediction():
     model = dense()
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), *model.layers])
-    np.testing.assert_allclose(draws_of(model, 2 * X), 2 * draws_of(model, X), rtol=1e-5, atol=1e-6)
+    assert_allclose(draws_of(model, 2 * X), 2 * draws_of(model, X), rtol=1e-5, atol=1e-6)
 
 
 def _normal(t):
-    return tfp.distributions.Normal(t[..., :1], 0.5)
+    return distributions.Normal(t[..., :1], 0.5)
 
 
 def test_a_distribution_has_a_mean_and_samples():
@@ -131,9 +130,9 @@ def test_a_distribution_has_a_mean_and_samples():
 def test_the_mean_of_classes_is_their_probabilities():
     model = dense(units=3)
     logits = draws_of(model)
-    model.add(DistributionLambda(lambda t: tfp.distributions.Categorical(logits=t)))
+    model.add(DistributionLambda(lambda t: distributions.Categorical(logits=t)))
     expected = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    np.testing.assert_allclose(draws_of(model), expected, rtol=1e-4)
+    assert_allclose(draws_of(model), expected, rtol=1e-4)
     samples = draws_of(model, kind="sample")
     assert samples.shape == (8, 4)
     assert set(samples.ravel()) <= {0, 1, 2}
@@ -142,15 +141,15 @@ def test_the_mean_of_classes_is_their_probabilities():
 def test_counts_are_no_classes_though_they_have_a_probability():
     model = dense(units=1)
     odds = np.exp(draws_of(model))
-    model.add(DistributionLambda(lambda t: tfp.distributions.NegativeBinomial(3.0, logits=t)))
-    np.testing.assert_allclose(draws_of(model), 3 * odds, rtol=1e-4)
+    model.add(DistributionLambda(lambda t: distributions.NegativeBinomial(3.0, logits=t)))
+    assert_allclose(draws_of(model), 3 * odds, rtol=1e-4)
     assert "sd_aleatoric" in bayeslayers.predictive_summary(model, X, draws=8, verbose=0)
 
 
 def test_a_joint_posterior_is_drawn_once(rng):
     def posterior(kernel_size, bias_size, dtype):
         n = kernel_size + bias_size
-        tfd = tfp.distributions
+        tfd = distributions
         return keras.Sequential(
             [
                 bayeslayers.layers.VariableLayer(n),
@@ -159,7 +158,7 @@ def test_a_joint_posterior_is_drawn_once(rng):
         )
 
     def prior(kernel_size, bias_size, dtype):
-        tfd = tfp.distributions
+        tfd = distributions
         standard = tfd.Normal(np.zeros(kernel_size + bias_size, "float32"), 1.0)
         return lambda _: tfd.Independent(standard, 1)
 
@@ -170,19 +169,19 @@ def test_a_joint_posterior_is_drawn_once(rng):
         ]
     )
     once, twice = draws_of(model, X), draws_of(model, 2 * X)
-    np.testing.assert_allclose(twice, 2 * once, rtol=1e-5, atol=1e-6)
+    assert_allclose(twice, 2 * once, rtol=1e-5, atol=1e-6)
     assert len(np.unique(once.reshape(8, -1), axis=0)) == 8
 
 
 def test_a_posterior_of_the_caller_s_is_drawn_coherently():
     def posterior(dtype, shape, name, trainable, add_variable_fn):
         loc = add_variable_fn(name=f"{name}_loc", shape=shape, initializer="glorot_uniform")
-        tfd = tfp.distributions
+        tfd = distributions
         return tfd.Independent(tfd.Laplace(loc, 0.3), len(shape))
 
     model = dense(layer=bayeslayers.layers.DenseReparameterization, kernel_posterior_fn=posterior)
     once, twice = draws_of(model, X), draws_of(model, 2 * X, batch_size=1)
-    np.testing.assert_allclose(twice, 2 * once, rtol=1e-5, atol=1e-6)
+    assert_allclose(twice, 2 * once, rtol=1e-5, atol=1e-6)
 
 
 def test_inputs_may_be_nested_and_outputs_several():
@@ -222,7 +221,7 @@ def test_a_state_that_one_draw_would_hand_to_the_next_is_refused(layer):
 
 
 def test_what_a_distribution_does_not_know_is_said():
-    softplus, normal = tfp.bijectors.Softplus(), tfp.distributions.Normal
+    softplus, normal = tfp.bijectors.Softplus(), distributions.Normal
     model = dense(lambda t: softplus(normal(t, 1.0)), units=1)
     for verb in (draws_of, predictive_summary):
         with pytest.raises(ArgumentError, match=r"`model` must end in a distribution whose `mean"):

@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from frameworks import assert_allclose, assert_array_equal, distributions, moment
 from models import X, linear
 from scipy import stats
 
-from bayeslayers import ArgumentError, predict_draws, predictive_summary, tfp
+from bayeslayers import ArgumentError, predict_draws, predictive_summary
 
 
 def values(units=2, last=None):
@@ -26,29 +27,27 @@ def test_columns_are_statistics_of_the_draws():
     draws = predict_draws(model, X, draws=500, seed=1, verbose=0).reshape(500, -1)
     assert list(found["variable"]) == ["y[0]", "y[1]"] * 4
     assert list(found["example"]) == [0, 0, 1, 1, 2, 2, 3, 3]
-    np.testing.assert_allclose(found["mean"], draws.mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(found["sd"], draws.std(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(found["sd_epistemic"], found["sd"])
-    np.testing.assert_allclose(found["median"], found["q50"])
-    np.testing.assert_allclose(
-        found["mad"], stats.median_abs_deviation(draws, scale="normal"), rtol=1e-5
-    )
-    np.testing.assert_allclose(found["q2.5"], np.percentile(draws, 2.5, axis=0), rtol=1e-5)
+    assert_allclose(found["mean"], draws.mean(axis=0), rtol=1e-5)
+    assert_allclose(found["sd"], draws.std(axis=0), rtol=1e-5)
+    assert_allclose(found["sd_epistemic"], found["sd"])
+    assert_allclose(found["median"], found["q50"])
+    assert_allclose(found["mad"], stats.median_abs_deviation(draws, scale="normal"), rtol=1e-5)
+    assert_allclose(found["q2.5"], np.percentile(draws, 2.5, axis=0), rtol=1e-5)
     assert found["sd_aleatoric"].isna().all()
 
 
 def test_spread_is_split_in_two():
-    tfd = tfp.distributions
+    tfd = distributions
     model = values(1, lambda t: tfd.Normal(t, 0.7))
     found = summary(model, draws=20000)
-    scale = model.layers[0].kernel_posterior.stddev().numpy()
+    scale = moment(model.layers[0].kernel_posterior, "stddev")
     epistemic = np.sqrt(X**2 @ scale**2)[:, 0]
-    np.testing.assert_allclose(found["sd_aleatoric"], 0.7, rtol=1e-5)
+    assert_allclose(found["sd_aleatoric"], 0.7, rtol=1e-5)
     # A standard deviation from n normal draws is within 5 / sqrt(2 n) of the true one (one in a
     # million), a quantile of the total within 5 standard errors of its own, about 2.1 / sqrt(n).
-    np.testing.assert_allclose(found["sd_epistemic"], epistemic, rtol=5 / np.sqrt(40000))
+    assert_allclose(found["sd_epistemic"], epistemic, rtol=5 / np.sqrt(40000))
     total = np.hypot(0.7, epistemic)
-    np.testing.assert_allclose(found["sd"], total, rtol=5 / np.sqrt(40000))
+    assert_allclose(found["sd"], total, rtol=5 / np.sqrt(40000))
     error = (found["q95"] - found["mean"]) / total - stats.norm.ppf(0.95)
     assert np.abs(error).max() < 5 * 2.4 / np.sqrt(20000)
 
@@ -58,12 +57,12 @@ def test_probabilities_of_classes_have_entropies():
     logits = predict_draws(values_of(3), X, draws=500, seed=1, verbose=0)
     p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     mean = p.mean(axis=0)
-    np.testing.assert_allclose(found[["p[0]", "p[1]", "p[2]"]], mean, rtol=1e-4)
-    np.testing.assert_array_equal(found["class"], mean.argmax(axis=1))
-    np.testing.assert_allclose(found["probability"], mean.max(axis=1), rtol=1e-4)
-    np.testing.assert_allclose(found["entropy"], stats.entropy(mean, axis=1), rtol=1e-4)
+    assert_allclose(found[["p[0]", "p[1]", "p[2]"]], mean, rtol=1e-4)
+    assert_array_equal(found["class"], mean.argmax(axis=1))
+    assert_allclose(found["probability"], mean.max(axis=1), rtol=1e-4)
+    assert_allclose(found["entropy"], stats.entropy(mean, axis=1), rtol=1e-4)
     mutual = stats.entropy(mean, axis=1) - stats.entropy(p, axis=2).mean(axis=0)
-    np.testing.assert_allclose(found["mutual_information"], mutual, rtol=1e-3)
+    assert_allclose(found["mutual_information"], mutual, rtol=1e-3)
     assert (found["mutual_information"] > 0).all()
 
 
@@ -79,11 +78,11 @@ def values_of(units):
 
 
 def test_weights_that_are_known_leave_nothing_open():
-    tfd = tfp.distributions
+    tfd = distributions
     model = values(3, lambda t: tfd.Categorical(logits=t))
     model.layers[0].trainable_variables[1].assign(np.full((3, 3), -30.0))
     found = summary(model, draws=20)
-    np.testing.assert_allclose(found["mutual_information"], 0, atol=1e-6)
+    assert_allclose(found["mutual_information"], 0, atol=1e-6)
     assert (found["entropy"] > 0.1).all()
 
 
@@ -98,7 +97,7 @@ def test_arguments_are_checked(arguments, argument):
 
 @pytest.mark.parametrize("outputs", ["values", "probabilities", "logits"])
 def test_what_a_distribution_says_is_not_overruled(outputs):
-    tfd = tfp.distributions
+    tfd = distributions
     with pytest.raises(ArgumentError, match="`outputs` must be"):
         summary(values(3, lambda t: tfd.Categorical(logits=t)), outputs=outputs)
     if outputs != "values":
@@ -106,4 +105,4 @@ def test_what_a_distribution_says_is_not_overruled(outputs):
             summary(values(1, lambda t: tfd.Normal(t, 1.0)), outputs=outputs)
     # Zeros and ones are numbers, too.
     found = summary(values(1, lambda t: tfd.Bernoulli(logits=t)), outputs="values")
-    np.testing.assert_allclose(found["sd"] ** 2, found["mean"] * (1 - found["mean"]), rtol=1e-3)
+    assert_allclose(found["sd"] ** 2, found["mean"] * (1 - found["mean"]), rtol=1e-3)

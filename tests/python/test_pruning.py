@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
+from frameworks import BACKEND, assert_allclose, assert_array_equal, distributions, numpy_of
 from posteriors import fixed_normal
 
-from bayeslayers import ArgumentError, as_deterministic, predict_draws, prune, pruning_curve, tfp
+from bayeslayers import ArgumentError, as_deterministic, predict_draws, prune, pruning_curve
 from bayeslayers.layers import Conv1DFlipout, DenseFlipout, DistributionLambda
 
 
@@ -41,10 +41,10 @@ def test_just_the_weights_below_the_ratio_are_zero(snr):
     model = network()
     pruned = prune(model, snr=snr)
     for old, new, ratio in zip(kernels(model), kernels(pruned), ratios(model), strict=True):
-        np.testing.assert_array_equal(new.mean(), np.where(ratio < snr, 0, old.mean()))
-        np.testing.assert_allclose(new.stddev(), np.where(ratio < snr, 0, old.stddev()), atol=1e-6)
+        assert_array_equal(new.mean(), np.where(ratio < snr, 0, old.mean()))
+        assert_allclose(new.stddev(), np.where(ratio < snr, 0, old.stddev()), atol=1e-6)
     # The model that was passed is as it was.
-    np.testing.assert_array_equal(kernels(model)[0].mean(), kernels(network())[0].mean())
+    assert_array_equal(kernels(model)[0].mean(), kernels(network())[0].mean())
 
 
 @pytest.mark.parametrize("share", [0, 0.25, 0.5, 1])
@@ -63,7 +63,7 @@ def test_biases_stay_and_draws_agree(rng):
     model.layers[2].trainable_variables[2].assign(np.arange(5.0))
     x = rng.normal(size=(4, 10, 3))
     draws = predict_draws(prune(model, share=1), x, draws=3, verbose=0)
-    np.testing.assert_allclose(draws, np.broadcast_to(np.arange(5.0), (3, 4, 5)), atol=1e-5)
+    assert_allclose(draws, np.broadcast_to(np.arange(5.0), (3, 4, 5)), atol=1e-5)
 
 
 def test_the_curve_is_the_metric_of_the_means(rng):
@@ -73,10 +73,10 @@ def test_the_curve_is_the_metric_of_the_means(rng):
     curve = pruning_curve(model, x, y, metric="sparse_categorical_accuracy", shares=[0, 0.5, 1])
     outputs = as_deterministic(prune(model, share=0.5)).predict(x, verbose=0)
     expected = [1, np.mean(outputs.argmax(axis=1) == y)]
-    np.testing.assert_allclose(curve["sparse_categorical_accuracy"][:2], expected, rtol=1e-6)
+    assert_allclose(curve["sparse_categorical_accuracy"][:2], expected, rtol=1e-6)
     assert list(curve["removed"]) == [0, 28, 56]
     flat = np.sort(np.concatenate([ratio.ravel() for ratio in ratios(model)]))
-    np.testing.assert_allclose(curve["snr"], [flat[0], flat[28], np.inf], rtol=1e-6)
+    assert_allclose(curve["snr"], [flat[0], flat[28], np.inf], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def two_outputs(names=("rates", "classes")):
     inputs = keras.Input((3,))
     made = [DenseFlipout(1, name="log_rate"), DenseFlipout(3, name="logits")]
     log_rate, logits = (layer(inputs) for layer in made)
-    rates = DistributionLambda(lambda t: tfp.distributions.Poisson(log_rate=t))(log_rate)
+    rates = DistributionLambda(lambda t: distributions.Poisson(log_rate=t))(log_rate)
     outputs = dict(zip(names, (rates, logits), strict=True))
     return with_normal_weights(keras.Model(inputs, outputs)), made
 
@@ -133,7 +133,7 @@ def with_normal_weights(model):
 
 def linear_maps_by_hand(layers, x, share):
     """Return what layers return at their means, without the weights of the lowest ratios."""
-    parameters = [[v.numpy() for v in layer.trainable_variables] for layer in layers]
+    parameters = [[numpy_of(v) for v in layer.trainable_variables] for layer in layers]
     ratios = [np.abs(loc) / np.log1p(np.exp(rho)) for loc, rho, _ in parameters]
     lowest = np.sort(np.concatenate([ratio.ravel() for ratio in ratios]))
     limit = lowest[round(share * len(lowest))]
@@ -163,7 +163,7 @@ def test_an_output_is_picked_by_name_or_place(names, rng):
         )
         for which, targets in ((output, y), (place, y), (output, both), (place, both)):
             curve = pruning_curve(model, x, targets, metric, SHARES, output=which)
-            np.testing.assert_allclose(curve[metric], expected, rtol=1e-4)
+            assert_allclose(curve[metric], expected, rtol=1e-4)
     with pytest.raises(ArgumentError, match=f'one of the model\'s 2 outputs: "{names[0]}"'):
         pruning_curve(model, x, counts, "mean_squared_error", SHARES)
 
@@ -180,6 +180,16 @@ class Batches(keras.utils.PyDataset):
         return self.x[20 * i : 20 * (i + 1)], self.y[20 * i : 20 * (i + 1)]
 
 
+def datasets(x, labels):
+    """Return what TensorFlow has for batches, in order and in another at every pass."""
+    if BACKEND != "tensorflow":
+        return []
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices((x, labels))
+    return [data.batch(20), data.shuffle(50).batch(20)]
+
+
 def test_targets_come_with_batches_that_all_shares_go_through(rng):
     model, layers = one_output()
     x, _, labels = data_of_two(rng)
@@ -189,22 +199,16 @@ def test_targets_come_with_batches_that_all_shares_go_through(rng):
     ]
     assert len(set(right)) == len(SHARES)
     pairs = Batches(x, labels)
-    data = tf.data.Dataset.from_tensor_slices((x, labels))
     metric = "sparse_categorical_accuracy"
-    for batches in (
-        pairs,
-        data.batch(20),
-        data.shuffle(50).batch(20),
-        (pairs[i] for i in range(3)),
-    ):
+    for batches in (pairs, *datasets(x, labels), (pairs[i] for i in range(3))):
         curve = pruning_curve(model, batches, None, metric, SHARES)
-        np.testing.assert_allclose(curve[metric], right, rtol=1e-6)
+        assert_allclose(curve[metric], right, rtol=1e-6)
     inputs_alone = (pairs[i][0] for i in range(3))
     curve = pruning_curve(model, inputs_alone, labels, metric, SHARES)
-    np.testing.assert_allclose(curve[metric], right, rtol=1e-6)
+    assert_allclose(curve[metric], right, rtol=1e-6)
     categories = pd.Categorical.from_codes(labels, ["a", "b", "c"])
     curve = pruning_curve(model, x, categories, metric, SHARES)
-    np.testing.assert_allclose(curve[metric], right, rtol=1e-6)
+    assert_allclose(curve[metric], right, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from family import FLIPOUT, LSTM, REPARAMETERIZATION, ROWS, random_normal
+from frameworks import assert_allclose, assert_array_equal, numpy_of
+from keras import ops
 from posteriors import fixed_normal, fixed_value
 from statistical import assert_fair_signs, draws
 
@@ -29,7 +30,7 @@ def adding(row, **further):
 
     h[t] = h[t - 1] + x[t] K[:, g] + h[t - 1] R[:, g], where g are the columns of the candidate.
     """
-    always_open = {"recurrent_activation": tf.ones_like, "activation": "linear"}
+    always_open = {"recurrent_activation": ops.ones_like, "activation": "linear"}
     return row.layer(**{"bias_posterior_fn": None, "units": 1, **always_open, **further})
 
 
@@ -44,13 +45,13 @@ def test_all_steps_see_the_same_inputs_kernel(row, rng):
         row,
         kernel_posterior_fn=fixed_normal(*random_normal((2, 4))),
         recurrent_posterior_fn=fixed_normal(0.0, 1.0),
-        recurrent_posterior_tensor_fn=lambda q: tf.zeros(q.batch_shape + q.event_shape),
+        recurrent_posterior_tensor_fn=lambda q: ops.zeros((*q.batch_shape, *q.event_shape)),
         return_sequences=True,
     )
     inputs = np.broadcast_to(rng.uniform(1, 2, size=(1, 1, 2)), (3, 5, 2)).astype("float32")
-    outputs = layer(inputs).numpy()
+    outputs = numpy_of(layer(inputs))
     steps = np.diff(outputs, axis=1, prepend=0.0)
-    np.testing.assert_allclose(steps, steps[:, :1] + np.zeros_like(steps), rtol=1e-4, atol=1e-5)
+    assert_allclose(steps, steps[:, :1] + np.zeros_like(steps), rtol=1e-4, atol=1e-5)
     assert np.abs(steps).min() > 1e-3
 
 
@@ -64,9 +65,9 @@ def test_all_steps_see_the_same_recurrent_kernel(row):
         return_sequences=True,
     )
     state = [np.ones((4, 1), "float32")] * 2
-    outputs = layer(np.zeros((4, 5, 2), "float32"), initial_state=state).numpy()
+    outputs = numpy_of(layer(np.zeros((4, 5, 2), "float32"), initial_state=state))
     growth = outputs[:, 1:] / outputs[:, :-1]
-    np.testing.assert_allclose(growth, growth[:, :1] + np.zeros_like(growth), rtol=1e-4)
+    assert_allclose(growth, growth[:, :1] + np.zeros_like(growth), rtol=1e-4)
     factors = np.unique(np.round(growth[:, 0, 0], 4))
     # One draw for all examples, or under Flipout two that lie around the mean.
     assert len(factors) == 1 or (len(factors) == 2 and abs(factors.mean() - 1.2) < 1e-3)
@@ -77,7 +78,7 @@ def test_examples_have_signs_of_their_own(row):
     """At the first step, with open gates, the deviation is linear in each kernel."""
     if row.geometry is not LSTM:
         # Of the update gate, nothing of the state is left; the candidate is all.
-        gates = {"recurrent_activation": tf.zeros_like, "activation": "linear"}
+        gates = {"recurrent_activation": ops.zeros_like, "activation": "linear"}
         layer = row.layer(
             kernel_posterior_fn=fixed_normal(0.0, 1.0), bias_posterior_fn=None, **gates
         )
@@ -118,7 +119,7 @@ def test_masks_and_initial_states_are_those_of_keras(row, zero, rng):
         ours, theirs = layer(inputs, **given), oracle(inputs, **given)
         assert len(ours) == len(theirs)
         for output, expected in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
+            assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
 
 
 @every()
@@ -126,13 +127,13 @@ def test_a_stateful_layer_goes_on_where_it_stood(row, rng):
     inputs = row.geometry.inputs(rng)
     layer, oracle = deterministic_pair(row, rng, shape=inputs.shape, stateful=True)
     for _ in range(3):
-        np.testing.assert_allclose(layer(inputs), oracle(inputs), rtol=1e-4, atol=1e-5)
+        assert_allclose(layer(inputs), oracle(inputs), rtol=1e-4, atol=1e-5)
     oracle.reset_state()
     for reset in (layer.reset_state, layer.reset_states):
         reset()
-        first = layer(inputs).numpy()
+        first = numpy_of(layer(inputs))
         assert not np.allclose(layer(inputs), first)
-    np.testing.assert_allclose(first, oracle(inputs), rtol=1e-4, atol=1e-5)
+    assert_allclose(first, oracle(inputs), rtol=1e-4, atol=1e-5)
 
 
 def test_a_stateful_layer_needs_a_batch_size():
@@ -162,7 +163,7 @@ def test_it_trains_in_fit_with_and_without_xla(row, rng):
 def test_dropout_is_for_training_alone_and_the_same_at_all_steps(row, rng):
     inputs = rng.normal(size=(3, 4, 2)).astype("float32")
     layer, oracle = deterministic_pair(row, rng, dropout=0.5, recurrent_dropout=0.5)
-    np.testing.assert_allclose(layer(inputs), oracle(inputs), rtol=1e-4, atol=1e-5)
+    assert_allclose(layer(inputs), oracle(inputs), rtol=1e-4, atol=1e-5)
     dropped = np.stack([layer(inputs, training=True) for _ in range(5)])
     assert np.abs(np.diff(dropped, axis=0)).max() > 1e-3
 
@@ -179,9 +180,9 @@ def test_dropout_leaves_out_a_channel_at_all_steps(rng):
         return_sequences=True,
         **WITHOUT_PRIORS,
     )
-    outputs = layer(np.ones((200, 3, 2), "float32"), training=True).numpy()[..., 0]
+    outputs = numpy_of(layer(np.ones((200, 3, 2), "float32"), training=True))[..., 0]
     steps = np.diff(outputs, axis=1, prepend=0.0)
-    np.testing.assert_allclose(steps, steps[:, :1] + np.zeros_like(steps), atol=1e-4)
+    assert_allclose(steps, steps[:, :1] + np.zeros_like(steps), atol=1e-4)
     assert set(np.unique(np.round(steps[:, 0]))) == {0, 2, 20, 22}
 
 
@@ -193,7 +194,7 @@ def test_a_bidirectional_wrapper_takes_the_layer(rng, tmp_path):
     assert len(model.losses) == 4
     model.save(tmp_path / "m.keras")
     again = keras.models.load_model(tmp_path / "m.keras")
-    np.testing.assert_array_equal(model(inputs), again(inputs))
+    assert_array_equal(model(inputs), again(inputs))
 
 
 def test_a_masking_embedding_is_heard_by_recurrent_layers(rng):
@@ -206,13 +207,13 @@ def test_a_masking_embedding_is_heard_by_recurrent_layers(rng):
             layer_gru_reparameterization(units=2, seed=2),
         ]
     )
-    padded = model(words).numpy()
+    padded = numpy_of(model(words))
     layers = [
         layer_embedding_reparameterization(input_dim=4, output_dim=3, seed=1),
         layer_gru_reparameterization(units=2, seed=2),
     ]
-    short = keras.Sequential([keras.Input((2,)), *layers])(words[:1, :2]).numpy()
-    np.testing.assert_allclose(padded[:1], short, rtol=1e-4, atol=1e-5)
+    short = numpy_of(keras.Sequential([keras.Input((2,)), *layers])(words[:1, :2]))
+    assert_allclose(padded[:1], short, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
@@ -226,4 +227,4 @@ def test_words_may_come_as_floats_in_any_precision(dtype):
     )
     outputs = layer(np.array([[999.0, 771.0]]))
     assert keras.backend.standardize_dtype(outputs.dtype) == layer.compute_dtype
-    np.testing.assert_allclose(np.asarray(outputs, "float32")[0, :, 0], [0.999, 0.771], rtol=5e-3)
+    assert_allclose(np.asarray(outputs, "float32")[0, :, 0], [0.999, 0.771], rtol=5e-3)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from family import ROWS, every
+from frameworks import assert_allclose
 from releases import models
 
 RELEASED = Path(__file__).parent / "released"
@@ -35,8 +36,8 @@ def test_there_are_files_of_every_version():
 
 
 def assert_gives(model, inputs, expected):
-    np.testing.assert_allclose(model(inputs), expected["outputs"], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(sum(model.losses), expected["divergence"], rtol=1e-5)
+    assert_allclose(model(inputs), expected["outputs"], rtol=1e-4, atol=1e-5)
+    assert_allclose(sum(model.losses), expected["divergence"], rtol=1e-5)
 
 
 @every()

@@ -5,8 +5,8 @@ import threading
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from family import every
+from frameworks import JIT_COMPILE, assert_array_equal, compiled, numpy_of, on
 from posteriors import fixed_normal
 from processes import output_of
 from statistical import assert_normal_moments
@@ -43,7 +43,7 @@ print(trained(), trained())
 """
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JIT_COMPILE)
 def test_training_is_the_same_to_the_bit_in_one_process_and_in_two(jit_compile):
     code = TRAINING.format(jit_compile=jit_compile)
     hashes = [*output_of(code).split(), *output_of(code).split()]
@@ -69,11 +69,11 @@ def test_a_model_that_was_saved_in_the_middle_of_training_goes_on_as_it_would_ha
     model.save_weights(tmp_path / "m.weights.h5")
     again = keras.models.load_model(tmp_path / "m.keras")
     for there, back in zip(train(model), train(again), strict=True):
-        np.testing.assert_array_equal(there, back)
-    np.testing.assert_array_equal(*[m.predict(inputs, verbose=0) for m in (model, again)])
+        assert_array_equal(there, back)
+    assert_array_equal(*[m.predict(inputs, verbose=0) for m in (model, again)])
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JIT_COMPILE)
 def test_four_threads_that_predict_at_once_have_draws_of_their_own(jit_compile):
     """Keras's own generator hands one seed to several threads: it reads, and later writes."""
     layer = layer_dense_reparameterization(
@@ -102,14 +102,15 @@ def test_four_threads_that_predict_at_once_have_draws_of_their_own(jit_compile):
     assert_normal_moments(np.array(draws), 1.0, 4.0)
 
 
+@on("tensorflow")
 def test_no_seed_is_handed_out_twice_to_threads_that_call_a_graph():
     layer = layer_dense_flipout(units=1)
     layer.build((None, 1))
-    following = tf.function(layer.seed_generator.next)
+    following = compiled(layer.seed_generator.next)
     seeds = []
 
     def ask():
-        seeds.extend(tuple(following().numpy()) for _ in range(1000))
+        seeds.extend(tuple(numpy_of(following())) for _ in range(1000))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -119,6 +120,7 @@ def test_no_seed_is_handed_out_twice_to_threads_that_call_a_graph():
     assert len(set(seeds)) == len(seeds) == 4000
 
 
+@on("tensorflow")
 def test_twenty_thousand_steps_grow_nothing_and_trace_nothing_anew():
     """Measured after 4,000 steps, when all buffers are there, and at the end."""
     printed = output_of(

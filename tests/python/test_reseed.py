@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from frameworks import assert_array_equal, distributions
 from posteriors import fixed_normal
 from statistical import assert_normal_moments, assert_uncorrelated
 
-import bayeslayers
 from bayeslayers import ArgumentError, layer_dense_reparameterization, layers, reseed
 
 X = np.ones((1, 1), "float32")
@@ -43,13 +43,13 @@ def path(tmp_path):
 
 def test_two_loads_of_a_file_share_their_noise_until_they_are_reseeded(path):
     first, second = (keras.models.load_model(path) for _ in range(2))
-    np.testing.assert_array_equal(noise(first), noise(second))
+    assert_array_equal(noise(first), noise(second))
     weights = first.get_weights()
     assert reseed(first, seed=1) is first
     reseed(second, seed=2)
     assert not np.any(noise(first) == noise(second))
     for before, after in zip(weights, first.get_weights(), strict=True):
-        np.testing.assert_array_equal(before, after)
+        assert_array_equal(before, after)
 
 
 def test_layers_and_neighbouring_seeds_are_independent(path):
@@ -74,9 +74,9 @@ def test_the_same_seed_is_the_same_noise_whatever_the_names(path):
     assert names[0] != names[1]
     other = network()
     expected = noise(reseed(model, 5))
-    np.testing.assert_array_equal(noise(reseed(model, 5)), expected)
-    np.testing.assert_array_equal(noise(reseed(clone, 5)), expected)
-    np.testing.assert_array_equal(noise(reseed(other, 5)), expected)
+    assert_array_equal(noise(reseed(model, 5)), expected)
+    assert_array_equal(noise(reseed(clone, 5)), expected)
+    assert_array_equal(noise(reseed(other, 5)), expected)
 
 
 def test_the_streams_are_saved_on(path, tmp_path):
@@ -84,7 +84,7 @@ def test_the_streams_are_saved_on(path, tmp_path):
     noise(model)
     model.save(tmp_path / "later.keras")
     again = keras.models.load_model(tmp_path / "later.keras")
-    np.testing.assert_array_equal(noise(again), noise(model))
+    assert_array_equal(noise(again), noise(model))
 
 
 def test_without_a_seed_it_comes_from_keras(path):
@@ -93,19 +93,19 @@ def test_without_a_seed_it_comes_from_keras(path):
     for seed in (1, 1, 2):
         keras.utils.set_random_seed(seed)
         found.append(noise(reseed(first)))
-    np.testing.assert_array_equal(found[0], found[1])
+    assert_array_equal(found[0], found[1])
     assert not np.any(found[0] == found[2])
     assert not np.any(noise(reseed(first)) == noise(reseed(second)))
 
 
 def joint(kernel_size, bias_size, dtype):
     parameters = layers.VariableLayer(kernel_size + bias_size)
-    make = bayeslayers.tfp.distributions.Normal
+    make = distributions.Normal
     return keras.Sequential([parameters, layers.DistributionLambda(lambda t: make(t, 1.0))])
 
 
 def flat_prior(kernel_size, bias_size, dtype):
-    make = bayeslayers.tfp.distributions.Normal
+    make = distributions.Normal
     return lambda inputs: make(np.zeros(kernel_size + bias_size, "float32"), 1.0)
 
 
@@ -114,9 +114,7 @@ INSIDE = {
     "time distributed": lambda: keras.layers.TimeDistributed(layers.DenseFlipout(2)),
     "bidirectional": lambda: keras.layers.Bidirectional(layers.LSTMFlipout(2)),
     "joint posterior": lambda: layers.DenseVariational(2, joint, flat_prior),
-    "distribution": lambda: layers.DistributionLambda(
-        lambda t: bayeslayers.tfp.distributions.Normal(t, 1.0)
-    ),
+    "distribution": lambda: layers.DistributionLambda(lambda t: distributions.Normal(t, 1.0)),
 }
 
 
@@ -133,7 +131,7 @@ def test_layers_inside_others_are_reached(kind):
         return np.array(model(inputs))
 
     first, again, other = (reseed(model, seed) and outputs() for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
+    assert_array_equal(first, again)
     assert np.all(first != other)
 
 
@@ -143,14 +141,14 @@ def test_keras_layers_that_draw_are_reached():
     first, again, other = (
         np.array(reseed(model, seed)(inputs, training=True)) for seed in (1, 1, 2)
     )
-    np.testing.assert_array_equal(first, again)
+    assert_array_equal(first, again)
     assert np.any(first != other)
 
 
 def test_a_compiled_model_follows():
     model = network()
     first = reseed(model, 1).predict(X, verbose=0)
-    np.testing.assert_array_equal(reseed(model, 1).predict(X, verbose=0), first)
+    assert_array_equal(reseed(model, 1).predict(X, verbose=0), first)
     assert np.all(reseed(model, 2).predict(X, verbose=0) != first)
 
 

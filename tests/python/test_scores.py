@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from frameworks import assert_allclose, assert_array_equal, distributions, moment
 from models import X, linear
+from oracles import parameters
 from scipy import stats
 
 from bayeslayers import (
@@ -21,7 +23,7 @@ Y = np.array([[0.3], [-0.2], [1.4], [0.1]])
 NOISE = 0.7
 
 
-def values(units=1, scale=None, last=lambda t: tfp.distributions.Normal(t, NOISE)):
+def values(units=1, scale=None, last=lambda t: distributions.Normal(t, NOISE)):
     model = linear(units, last, seed=11)
     if scale is not None:
         raw = np.log(np.expm1(scale)) if scale > 0 else -80.0
@@ -32,8 +34,8 @@ def values(units=1, scale=None, last=lambda t: tfp.distributions.Normal(t, NOISE
 def moments(model):
     """Return the predictive mean and standard deviation of a linear model with normal noise."""
     layer = model.layers[0]
-    loc, scale = (f().numpy() for f in (layer.kernel_posterior.mean, layer.kernel_posterior.stddev))
-    mean = X @ loc + layer.bias_posterior.mean().numpy()
+    loc, scale = parameters(layer.kernel_posterior)
+    mean = X @ loc + moment(layer.bias_posterior, "mean")
     return mean, np.sqrt(X**2 @ scale**2 + NOISE**2)
 
 
@@ -53,19 +55,19 @@ def test_scores_of_values_have_their_closed_forms():
     z = (Y - mean) / sd
     by_example = scores(model, by="example")
     # A share of 4000 draws is off by 5 sd = 5 * 0.5 / sqrt(4000) = 0.04 once in a million.
-    np.testing.assert_allclose(by_example["pit"], stats.norm.cdf(z)[:, 0], atol=0.04)
+    assert_allclose(by_example["pit"], stats.norm.cdf(z)[:, 0], atol=0.04)
     crps = sd * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / np.sqrt(np.pi))
     # A mean of 4000 distances, of standard deviation below sd each.
-    np.testing.assert_allclose(by_example["crps"], crps[:, 0], atol=5 * sd.max() / np.sqrt(4000))
+    assert_allclose(by_example["crps"], crps[:, 0], atol=5 * sd.max() / np.sqrt(4000))
     # The log of a mean of likelihoods, whose relative standard deviation is below one here.
     density = stats.norm.logpdf(Y, mean, sd)[:, 0]
-    np.testing.assert_allclose(by_example["log_score"], density, atol=5 / np.sqrt(4000))
-    np.testing.assert_array_equal(by_example["y"], Y[:, 0])
+    assert_allclose(by_example["log_score"], density, atol=5 / np.sqrt(4000))
+    assert_array_equal(by_example["y"], Y[:, 0])
     whole = scores(model)
     assert list(whole) == ["n", "rmse", "crps", "log_score", "coverage_50", "coverage_90"]
-    np.testing.assert_allclose(whole["rmse"], np.sqrt(np.mean((Y - mean) ** 2)), rtol=0.05)
+    assert_allclose(whole["rmse"], np.sqrt(np.mean((Y - mean) ** 2)), rtol=0.05)
     for name in ("crps", "log_score"):
-        np.testing.assert_allclose(whole[name], by_example[name].mean())
+        assert_allclose(whole[name], by_example[name].mean())
 
 
 def test_intervals_cover_what_they_say():
@@ -79,24 +81,24 @@ def test_intervals_cover_what_they_say():
     whole = scores(model, y=y, levels=0.5)
     assert whole["coverage_50"].item() == 0.25
     curve = reliability_curve(model, X, y, draws=4000, bins=5, seed=1, verbose=0)
-    np.testing.assert_allclose(curve["level"], [0.2, 0.4, 0.6, 0.8])
-    np.testing.assert_allclose(curve["coverage"], [0.0, 0.25, 0.5, 0.75])
+    assert_allclose(curve["level"], [0.2, 0.4, 0.6, 0.8])
+    assert_allclose(curve["coverage"], [0.0, 0.25, 0.5, 0.75])
     assert (curve["n"] == 4).all()
 
 
 def test_several_outputs_are_rows_of_their_own():
-    tfd = tfp.distributions
+    tfd = distributions
     y = np.concatenate([Y, Y + 5], axis=1)
     separate = values(2)
     joint = values(2, last=lambda t: tfd.Independent(tfd.Normal(t, NOISE), 1))
     for model in (separate, joint):
         found = scores(model, y=y, by="example")
         assert found["variable"].tolist() == ["y[0]", "y[1]"] * 4
-        np.testing.assert_array_equal(found["y"], y.ravel())
+        assert_array_equal(found["y"], y.ravel())
         # Of an example, not of an output.
         assert (found["log_score"][::2].to_numpy() == found["log_score"][1::2].to_numpy()).all()
         assert (found["crps"][1::2].to_numpy() > found["crps"][::2].to_numpy()).all()
-    np.testing.assert_allclose(scores(separate, y=y), scores(joint, y=y), rtol=1e-4)
+    assert_allclose(scores(separate, y=y), scores(joint, y=y), rtol=1e-4)
 
 
 def test_the_likelihood_is_that_of_each_draw():
@@ -104,10 +106,10 @@ def test_the_likelihood_is_that_of_each_draw():
     found = log_likelihood(model, X, Y, draws=20, seed=3, verbose=0)
     means = predict_draws(model, X, draws=20, seed=3, verbose=0)
     expected = stats.norm.logpdf(Y, means, NOISE)[..., 0]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     # A vector is a column: neither broadcasts against the other.
     flat = log_likelihood(model, X, Y[:, 0], draws=20, seed=3, batch_size=3, verbose=0)
-    np.testing.assert_allclose(flat, found, rtol=1e-5)
+    assert_allclose(flat, found, rtol=1e-5)
 
 
 @pytest.mark.parametrize("ending", ["categorical", "logits", "probabilities", "one-hot"])
@@ -121,28 +123,28 @@ def test_scores_of_classes_have_their_closed_forms(ending):
         model.pop()
         outputs = "logits"
     if ending == "categorical":
-        model.add(DistributionLambda(lambda t: tfp.distributions.Categorical(logits=t)))
+        model.add(DistributionLambda(lambda t: distributions.Categorical(logits=t)))
         outputs = "auto"
     arguments = {"x": x, "y": targets, "draws": 300, "outputs": outputs}
     mean = p.mean(axis=0)
     of_class = mean[np.arange(200), y]
     by_example = scores(model, by="example", **arguments)
-    np.testing.assert_allclose(by_example["probability"], of_class, rtol=1e-4)
-    np.testing.assert_allclose(by_example["log_score"], np.log(of_class), rtol=1e-3, atol=1e-5)
-    np.testing.assert_array_equal(by_example["correct"], mean.argmax(axis=1) == y)
+    assert_allclose(by_example["probability"], of_class, rtol=1e-4)
+    assert_allclose(by_example["log_score"], np.log(of_class), rtol=1e-3, atol=1e-5)
+    assert_array_equal(by_example["correct"], mean.argmax(axis=1) == y)
     found = scores(model, **arguments)
-    np.testing.assert_allclose(found["accuracy"], (mean.argmax(axis=1) == y).mean())
+    assert_allclose(found["accuracy"], (mean.argmax(axis=1) == y).mean())
     brier = np.sum((mean - np.eye(3)[y]) ** 2, axis=1).mean()
-    np.testing.assert_allclose(found["brier"], brier, rtol=1e-4)
+    assert_allclose(found["brier"], brier, rtol=1e-4)
     theirs = tfp.stats.expected_calibration_error(10, np.log(mean).astype("float32"), labels_true=y)
-    np.testing.assert_allclose(found["calibration_error"], float(theirs), rtol=1e-4)
+    assert_allclose(found["calibration_error"], float(theirs), rtol=1e-4)
     likelihood = (
         log_likelihood(model, x, targets, draws=300, outputs=outputs, seed=1, verbose=0)
         if ending != "one-hot"
         else np.log(p[:, np.arange(200), y])
     )
     expected = np.log(p[:, np.arange(200), y])
-    np.testing.assert_allclose(likelihood, expected, rtol=1e-3, atol=1e-4)
+    assert_allclose(likelihood, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_the_reliability_of_classes_is_counted_in_bins():
@@ -156,8 +158,8 @@ def test_the_reliability_of_classes_is_counted_in_bins():
     for _, row in curve.iterrows():
         inside = (top > row["lower"]) & (top <= row["upper"])
         assert inside.sum() == row["n"] > 0
-        np.testing.assert_allclose(row["confidence"], top[inside].mean(), rtol=1e-4)
-        np.testing.assert_allclose(row["accuracy"], right[inside].mean())
+        assert_allclose(row["confidence"], top[inside].mean(), rtol=1e-4)
+        assert_allclose(row["accuracy"], right[inside].mean())
     # Of three classes the most probable has at least a third: no row for the first bin.
     assert curve["lower"].min() == 0.25
 
@@ -196,7 +198,7 @@ def test_classes_are_checked(y):
 
 def counts(x):
     """Return a model of counts, whose means are its inputs."""
-    poisson = DistributionLambda(tfp.distributions.Poisson)
+    poisson = DistributionLambda(distributions.Poisson)
     return keras.Sequential([keras.Input(x.shape[1:]), poisson])
 
 
@@ -209,10 +211,10 @@ def test_an_outcome_is_covered_where_it_is_between_the_quantiles_of_the_summary(
     if ending == "poisson":
         model, y = counts(x), rng.poisson(x)
     elif ending == "normal":
-        last = lambda t: tfp.distributions.Normal(t, NOISE)  # noqa: E731
+        last = lambda t: distributions.Normal(t, NOISE)  # noqa: E731
         model, y = linear(1, last, channels=1), rng.normal(x)
     else:
-        last = DistributionLambda(lambda t: tfp.distributions.Bernoulli(logits=t - 2))
+        last = DistributionLambda(lambda t: distributions.Bernoulli(logits=t - 2))
         model, y = keras.Sequential([keras.Input((1,)), last]), rng.integers(0, 2, (200, 1))
         outputs = "values"
     levels, probs = (0.3, 0.5, 0.8, 0.9, 0.95), (0.35, 0.25, 0.1, 0.05, 0.025)
@@ -223,7 +225,7 @@ def test_an_outcome_is_covered_where_it_is_between_the_quantiles_of_the_summary(
     for level, prob in zip(levels, probs, strict=True):
         lower, upper = (summary[f"q{100 * end:g}"] for end in (prob, round(1 - prob, 3)))
         inside = (lower <= y[:, 0]) & (y[:, 0] <= upper)
-        np.testing.assert_array_equal(table[f"covered_{100 * level:g}"], inside)
+        assert_array_equal(table[f"covered_{100 * level:g}"], inside)
     # One seed stands for one set of draws.
     whole = predictive_scores(model, x, y, levels=levels, **arguments)
     curve = reliability_curve(model, x, y, bins=10, **arguments).set_index("level")["coverage"]
@@ -245,14 +247,14 @@ def test_the_interval_of_counts_is_that_of_their_distribution():
         table = scores(counts(x), x, observed, by="example")
         lower, upper = stats.poisson.ppf(np.array(ends)[:, None], x[:, 0].astype("float64"))
         expected = (lower <= observed) & (observed <= upper)
-        np.testing.assert_array_equal(table[f"covered_{level}"], expected)
+        assert_array_equal(table[f"covered_{level}"], expected)
 
 
 @pytest.mark.parametrize("draws", [2, 3, 10])
 def test_the_crps_of_few_draws_is_without_bias(draws):
     n = 4000
     y = np.random.default_rng(7).normal(size=(n, 1))
-    normal = DistributionLambda(lambda t: tfp.distributions.Normal(t, 1.0))
+    normal = DistributionLambda(lambda t: distributions.Normal(t, 1.0))
     model = keras.Sequential([keras.Input((1,)), normal])
     table = scores(model, np.zeros((n, 1)), y, draws=draws, by="example")
     z = y[:, 0]
@@ -271,7 +273,7 @@ def test_a_single_draw_has_no_crps():
 
 
 def test_outcomes_of_several_dimensions_keep_their_places():
-    tfd = tfp.distributions
+    tfd = distributions
     x = np.arange(24.0, dtype="float32").reshape(4, 2, 3)
     normal = DistributionLambda(lambda t: tfd.Independent(tfd.Normal(t, NOISE), 2))
     model = keras.Sequential([keras.Input((2, 3)), normal])
@@ -279,9 +281,9 @@ def test_outcomes_of_several_dimensions_keep_their_places():
     expected = 6 * stats.norm.logpdf(0.25, scale=NOISE)
     for form in (y, y.reshape(4, 6), y[..., None]):
         found = log_likelihood(model, x, form, draws=2, verbose=0)
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        assert_allclose(found, expected, rtol=1e-5)
         table = scores(model, x, form, draws=2, by="example")
-        np.testing.assert_array_equal(table["y"], y.ravel())
+        assert_array_equal(table["y"], y.ravel())
     for ask in (log_likelihood, predictive_scores, reliability_curve):
         with pytest.raises(ArgumentError, match=r"`y` must hold .* shape \(2, 3\)"):
             ask(model, x, np.swapaxes(y, 1, 2), draws=2, verbose=0)
@@ -293,14 +295,14 @@ def test_counts_may_come_in_any_type():
     for dtype in ("int64", "float32", "float64", "uint8"):
         y = np.array([0, 1, 2, 7], dtype)
         found = log_likelihood(counts(x), x, y, draws=3, verbose=0)
-        np.testing.assert_allclose(found, np.tile(expected, (3, 1)), rtol=1e-5)
+        assert_allclose(found, np.tile(expected, (3, 1)), rtol=1e-5)
 
 
 def test_the_sum_over_many_outputs_is_not_rounded():
     n = 100_000
     x = np.linspace(0, 1, n, dtype="float32")[None]
-    normal = DistributionLambda(lambda t: tfp.distributions.Normal(t, NOISE))
+    normal = DistributionLambda(lambda t: distributions.Normal(t, NOISE))
     model = keras.Sequential([keras.Input((n,)), normal])
     found = log_likelihood(model, x, np.zeros((1, n)), draws=1, verbose=0)
     expected = stats.norm.logpdf(x.astype("float64"), scale=NOISE).sum()
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert_allclose(found, expected, rtol=1e-6)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from frameworks import assert_array_equal, numpy_of
 from models import conv
 from oracles import convolve
 from posteriors import fixed_normal
@@ -14,7 +15,7 @@ from bayeslayers.layers import default_mean_field_normal_fn
 
 def start(layer, inputs):
     """Return the weights that a layer starts from, and its first two outputs."""
-    first, second = layer(inputs).numpy(), layer(inputs).numpy()
+    first, second = numpy_of(layer(inputs)), numpy_of(layer(inputs))
     return [*layer.get_weights(), first, second]
 
 
@@ -31,7 +32,7 @@ def test_two_layers_start_from_different_draws(inputs):
 def test_one_maker_serves_two_layers_without_tying_them(inputs):
     maker = default_mean_field_normal_fn(loc_initializer=keras.initializers.RandomNormal())
     assert not any(
-        equal(*[conv(kernel_posterior_fn=maker)(inputs).numpy()[None] for _ in range(2)])
+        equal(*[numpy_of(conv(kernel_posterior_fn=maker)(inputs))[None] for _ in range(2)])
     )
 
 
@@ -49,7 +50,7 @@ def test_an_initializer_with_a_seed_keeps_it():
     layers = [conv(kernel_posterior_fn=maker, seed=seed) for seed in (1, 2)]
     for layer in layers:
         layer.build((None, 10, 3))
-    np.testing.assert_array_equal(*[layer.get_weights()[0] for layer in layers])
+    assert_array_equal(*[layer.get_weights()[0] for layer in layers])
 
 
 def test_the_same_seed_gives_the_same_bits(inputs):
@@ -69,7 +70,7 @@ def test_every_seed_in_the_range_works(seed, inputs):
 
 def test_every_call_is_a_new_draw(inputs):
     layer = conv()
-    outputs = [layer(inputs).numpy() for _ in range(3)]
+    outputs = [numpy_of(layer(inputs)) for _ in range(3)]
     assert np.all(outputs[0] != outputs[1])
     assert np.all(outputs[1] != outputs[2])
 
@@ -126,10 +127,10 @@ def test_kernel_and_bias_share_no_noise():
 def test_restoring_the_state_of_the_generator_repeats_a_draw(inputs):
     layer = conv()
     layer(inputs)
-    state = layer.seed_generator.state.numpy()
-    first = layer(inputs).numpy()
+    state = numpy_of(layer.seed_generator.state)
+    first = numpy_of(layer(inputs))
     layer.seed_generator.state.assign(state)
-    np.testing.assert_array_equal(layer(inputs), first)
+    assert_array_equal(layer(inputs), first)
 
 
 def test_noise_has_the_size_of_the_posterior_under_any_global_seed(inputs):

@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from frameworks import assert_array_equal
+from keras import ops
 
 from bayeslayers import tfd_log_prob, tfd_normal
 from bayeslayers.shim import Numbers, RClosure, call
@@ -14,9 +15,9 @@ FLOATS = ("float16", "float32", "float64")
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("values", [0.1, 1, [0.1, 1.0], [1, 2], np.full((3, 2), 0.1)], ids=str)
 def test_numbers_take_the_dtype_of_what_is_beside_them(values, dtype):
-    tensor = tf.ones((3, 2), dtype)
+    tensor = ops.ones((3, 2), dtype)
     normal = call(tfd_normal, loc=Numbers(values), scale=tensor)
-    np.testing.assert_array_equal(normal.loc, np.asarray(values, dtype))
+    assert_array_equal(normal.loc, np.asarray(values, dtype))
     assert normal.dtype == dtype
     assert call(tfd_log_prob, distribution=normal, value=Numbers(values)).dtype == dtype
 
@@ -32,7 +33,7 @@ def test_numbers_in_a_function_are_of_the_dtype_it_was_called_with(dtype):
     def function(tensor):
         return [call(tfd_normal, loc=Numbers(0.0), scale=Numbers(1.0)), Numbers([0.1, 0.2]), None]
 
-    normal, numbers, nothing = RClosure(function, "activation")(tf.ones(2, dtype))
+    normal, numbers, nothing = RClosure(function, "activation")(ops.ones(2, dtype))
     assert normal.dtype == numbers.dtype == dtype
     assert nothing is None
     # And not any longer when it has returned.
@@ -40,7 +41,7 @@ def test_numbers_in_a_function_are_of_the_dtype_it_was_called_with(dtype):
 
 
 def test_what_a_function_returns_is_left_alone():
-    tensor = tf.ones(2)
+    tensor = ops.ones(2)
     returned = [tensor, {"a": tensor, "b": (None, "text", True)}]
     seen = RClosure(lambda: returned, "activation")()
     assert seen == returned

@@ -3,11 +3,20 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from family import every
+from frameworks import (
+    JIT_COMPILE,
+    assert_allclose,
+    assert_array_equal,
+    compiled,
+    native_variable,
+    numpy_of,
+    on,
+)
+from frameworks import distributions as tfd
+from keras import ops
 from posteriors import fixed_normal
 from statistical import assert_uncorrelated
-from tensorflow_probability import distributions as tfd
 
 import bayeslayers
 from bayeslayers import ArgumentError, layers, scale_kl
@@ -19,18 +28,18 @@ N = 10
 def state_of(layer):
     """Return the values of a layer's variables, as a caller keeps them."""
     return [
-        [tf.convert_to_tensor(variable.value) for variable in variables]
+        [ops.copy(variable.value) for variable in variables]
         for variables in (layer.trainable_variables, layer.non_trainable_variables)
     ]
 
 
 def as_arrays(nest):
-    return [np.array(value) for value in keras.tree.flatten(nest)]
+    return [np.array(value) for value in numpy_of(keras.tree.flatten(nest))]
 
 
 def assert_equal(first, second):
     for a, b in zip(as_arrays(first), as_arrays(second), strict=True):
-        np.testing.assert_array_equal(a, b)
+        assert_array_equal(a, b)
 
 
 def equal(first, second):
@@ -43,15 +52,19 @@ def differ(first, second):
     return all(np.any(a != b) for a, b in pairs)
 
 
+def as_tensors(nest):
+    return keras.tree.map_structure(ops.convert_to_tensor, nest)
+
+
 def stateless(layer, jit_compile):
     """Return the call without side effects: eager, or compiled with XLA or without."""
 
     def call(trainable, state, inputs):
         outputs, *rest = layer.stateless_call(trainable, state, inputs, return_losses=True)
         # A distribution is drawn from: it does not leave a graph.
-        return (tf.nest.map_structure(tf.convert_to_tensor, outputs), *rest)
+        return (as_tensors(outputs), *rest)
 
-    return call if jit_compile is None else tf.function(call, jit_compile=jit_compile)
+    return call if jit_compile is None else compiled(call, jit_compile)
 
 
 def assert_contract(layer, inputs, jit_compile, *, draws_as_plain=True):
@@ -78,11 +91,11 @@ def assert_contract(layer, inputs, jit_compile, *, draws_as_plain=True):
     assert_equal(state, before)
     assert_equal(state_of(layer)[1], before)
     # A plain call ends in the same state, draws the same and has the same losses.
-    plain = tf.nest.map_structure(tf.convert_to_tensor, layer(inputs))
+    plain = as_tensors(layer(inputs))
     if draws_as_plain:
         assert_equal(moved, state_of(layer)[1])
         for a, b in zip(as_arrays([plain, layer.losses]), as_arrays([first, losses]), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+            assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def modes(*values):
@@ -97,15 +110,15 @@ def with_random_bias(row, **further):
     return row.layer(**(bias if row.geometry.bias else {}), **further)
 
 
-@modes(None, False)
+@modes(None, *JIT_COMPILE[:1])
 @every()
 def test_every_layer_hands_its_state_on(row, rng, jit_compile):
     assert_contract(with_random_bias(row), row.geometry.inputs(rng), jit_compile)
 
 
 def normal_of_halves(t):
-    loc, rho = tf.split(t, 2, axis=-1)
-    return tfd.Independent(tfd.Normal(loc, 1e-5 + tf.math.softplus(rho)), 1)
+    loc, rho = ops.split(t, 2, axis=-1)
+    return tfd.Independent(tfd.Normal(loc, 1e-5 + ops.softplus(rho)), 1)
 
 
 def joint_posterior(kernel_size, bias_size, dtype):
@@ -120,7 +133,7 @@ def joint_prior(kernel_size, bias_size, dtype=None):
 
 
 def flow(inputs):
-    base = layers.DistributionLambda(lambda t: tfd.Independent(tfd.Normal(t, tf.ones_like(t)), 1))
+    base = layers.DistributionLambda(lambda t: tfd.Independent(tfd.Normal(t, ops.ones_like(t)), 1))
     made = layers.AutoregressiveNetwork(2, event_shape=3)
     return layers.AutoregressiveTransform(made)(base(inputs))
 
@@ -166,8 +179,11 @@ MODELS = {
 }
 
 
-@modes(None, False, True)
-@pytest.mark.parametrize("name", MODELS)
+@modes(None, *JIT_COMPILE)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=on("tensorflow", "jax")) if n == "flow" else n for n in MODELS],
+)
 def test_every_model_hands_its_state_on(name, rng, jit_compile):
     inputs = rng.normal(size=(4, 3)).astype("float32")
     holds_distribution = name.startswith(("d", "f"))
@@ -178,36 +194,36 @@ def test_variables_that_the_caller_hands_over_stay_as_they_are(inputs):
     layer = bayeslayers.layer_conv_1d_flipout(filters=2, kernel_size=3)
     layer(inputs)
     trainable, state = state_of(layer)
-    own = [[tf.Variable(value) for value in values] for values in (trainable, state)]
+    own = [[keras.Variable(v, dtype=v.dtype) for v in values] for values in (trainable, state)]
     before = as_arrays(own)
     _, moved = layer.stateless_call(*own, inputs)
     assert_equal(own, before)
-    assert np.any(np.array(moved[0]) != before[-1])
+    assert np.any(numpy_of(moved[0]) != before[-1])
 
 
 def test_a_scope_by_hand_moves_nothing_either(inputs):
     layer = bayeslayers.layer_conv_1d_flipout(filters=2, kernel_size=3)
     layer(inputs)
     state = layer.seed_generator.state
-    before = state.numpy()
+    before = numpy_of(state)
     with keras.StatelessScope() as scope:
         first, second = layer.call(inputs), layer.call(inputs)
         moved = scope.get_current_value(state)
-    np.testing.assert_array_equal(state.numpy(), before)
+    assert_array_equal(numpy_of(state), before)
     assert differ(first, second)
     with keras.StatelessScope([(state, moved)]):
         third = layer.call(inputs)
-    np.testing.assert_array_equal(first, layer(inputs))
-    np.testing.assert_array_equal(second, layer(inputs))
-    np.testing.assert_array_equal(third, layer(inputs))
+    assert_array_equal(first, layer(inputs))
+    assert_array_equal(second, layer(inputs))
+    assert_array_equal(third, layer(inputs))
 
 
 def test_a_symbolic_call_moves_nothing():
     layer = bayeslayers.layer_dense_flipout(units=2)
     layer.build((None, 3))
-    before = layer.seed_generator.state.numpy()
+    before = numpy_of(layer.seed_generator.state)
     layer(keras.Input((3,)))
-    np.testing.assert_array_equal(layer.seed_generator.state.numpy(), before)
+    assert_array_equal(numpy_of(layer.seed_generator.state), before)
 
 
 @pytest.mark.parametrize("kind", ["LSTMReparameterization", "GRUReparameterization"])
@@ -217,7 +233,7 @@ def test_the_weights_of_one_call_share_no_noise(kind):
 
     def keep(q, p, sample):
         found.append(sample)
-        return tf.zeros(())
+        return ops.zeros(())
 
     layer = getattr(layers, kind)(
         3,
@@ -229,12 +245,12 @@ def test_the_weights_of_one_call_share_no_noise(kind):
     layer(inputs)
     trainable, state = state_of(layer)
 
-    @tf.function
     def call(state):
         found.clear()
         _, state, _ = layer.stateless_call(trainable, state, inputs, return_losses=True)
         return state, list(found)
 
+    call = compiled(call)
     draws = []
     for _ in range(400):
         state, pair = call(state)
@@ -265,11 +281,11 @@ def test_the_scale_of_the_divergence_is_in_the_losses(inputs):
     model = keras.Sequential([keras.Input((10, 3))])
     model = bayeslayers.layer_conv_1d_flipout(model, filters=2, kernel_size=3)
     trainable, state = state_of(model)
-    call = tf.function(stateless(model, None))
+    call = compiled(stateless(model, None))
     _, _, (full,) = call(trainable, state, inputs)
     scale_kl(model, N)
     _, _, (scaled,) = call(trainable, state, inputs)
-    np.testing.assert_allclose(N * scaled, full, rtol=1e-6)
+    assert_allclose(N * scaled, full, rtol=1e-6)
 
 
 def test_the_state_between_batches_is_kept_as_in_keras():
@@ -289,7 +305,7 @@ def test_a_function_that_keeps_to_its_own_variables_is_refused():
     """It would go on with them, whatever values are handed over, and the gradient would be zero."""
 
     def posterior(kernel_size, bias_size, dtype):
-        loc = tf.Variable(tf.zeros(kernel_size + bias_size, dtype))
+        loc = native_variable(ops.zeros(kernel_size + bias_size, dtype), "loc")
         return lambda inputs: tfd.Independent(tfd.Normal(loc, 1.0), 1)
 
     layer = layers.DenseVariational(2, posterior, joint_prior)

@@ -56,8 +56,8 @@ class DistributionMaker:
             start: What is added to the initial value of the location, of the weight's shape.
         """
         self._layer, self._shape, self._seed, self._start = layer, tuple(shape), seed, start
-        # Our own functions are not checked, as a check would import TensorFlow Probability, which
-        # takes seconds and some 50 MB: a layer with all defaults does without it.
+        # Our own functions are not checked, as a check would import a library of distributions,
+        # which takes seconds and some 50 MB: a layer with all defaults does without it.
         if self.is_mean_field:
             self.parameters()
         elif not self.is_standard_normal:

@@ -28,8 +28,9 @@ _DISTRIBUTIONS = ("posterior", "prior")
 _DETAILS = (
     "The layer draws its weights anew at every call, in training and in prediction alike: call the "
     "model many times for the predictive distribution.",
-    "After the layer has been built, {distributions} are TensorFlow Probability distributions that "
-    "follow the layer's variables. `losses` holds one number for each prior that is there: the "
+    "After the layer has been built, {distributions} are distributions that follow the layer's "
+    "variables: those of TensorFlow Probability on TensorFlow and on JAX, and of "
+    "`torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the "
     "divergence of the posterior from it, which Keras adds to the loss. The sum over a model is "
     "the KL term of the evidence lower bound, for the whole training set: with a loss that is a "
     "mean over examples, divide it by the number of training examples (see "

@@ -5,7 +5,10 @@ from __future__ import annotations
 from bayeslayers.contract.arguments import Argument, Coercion
 
 DISTRIBUTION_ARGUMENTS = {
-    "distribution": Argument("A TensorFlow Probability distribution."),
+    "distribution": Argument(
+        "A distribution of the library that goes with the backend: TensorFlow Probability on "
+        "TensorFlow and on JAX, `torch.distributions` on PyTorch."
+    ),
     "sample_shape": Argument(
         "Whole number, or several: the shape of the sample, in front of the "
         "distribution's own shape.",
@@ -15,8 +18,8 @@ DISTRIBUTION_ARGUMENTS = {
         "Further arguments of the distribution's method of that name, such as `name`."
     ),
     "value": Argument("A tensor, an array or a number: where to evaluate the distribution."),
-    "other": Argument("The TensorFlow Probability distribution to compare with."),
-    "name": Argument("Name in TensorFlow's graph."),
+    "other": Argument("The distribution to compare with."),
+    "name": Argument("Name in the graph, where the backend has one."),
     "loc": Argument("Location: number, array or tensor."),
     "scale": Argument("Positive scale: number, array or tensor."),
     "df": Argument("Positive degrees of freedom: number, array or tensor."),

@@ -10,9 +10,9 @@ _KL = "function(q, p, ignore) tfd_kl_divergence(q, p)"
 
 _POSTERIOR = (
     "Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of "
-    "the {weight}, a TensorFlow Probability distribution over tensors of that shape. It makes its "
-    "variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, "
-    "trainable)`, and is called again whenever the posterior is used, with the same variables."
+    "the {weight}, a distribution over tensors of that shape. It makes its variables with "
+    "`add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and "
+    "is called again whenever the posterior is used, with the same variables."
 )
 _TENSOR = (
     "Function of a distribution that returns a tensor drawn from it. A sample that it "
@@ -21,8 +21,8 @@ _TENSOR = (
 )
 _PRIOR = (
     "Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the "
-    "{weight}, a TensorFlow Probability distribution. With `None` there is no prior, and no "
-    "divergence is added to the losses."
+    "{weight}, a distribution. With `None` there is no prior, and no divergence is added to the "
+    "losses."
 )
 _DIVERGENCE = (
     "Function of `(posterior, prior, sample)` that returns a single number, which is added to the "
@@ -35,8 +35,8 @@ _DIVERGENCE = (
 _MAKER = (
     "Function of `(kernel_size, bias_size, dtype)`, the numbers of weights in the kernel and in "
     "the bias, that returns the {what}: a Keras model, a layer, or a function with variables, "
-    "which is called on the layer's inputs and returns a TensorFlow Probability distribution over "
-    "vectors of all `kernel_size + bias_size` weights, the kernel's first, row by row."
+    "which is called on the layer's inputs and returns a distribution over vectors of all "
+    "`kernel_size + bias_size` weights, the kernel's first, row by row."
 )
 
 
@@ -292,7 +292,7 @@ LAYER_ARGUMENTS = {
         Coercion.FUNCTION,
     ),
     "make_distribution_fn": Argument(
-        "Function of the layer's inputs that returns a TensorFlow Probability distribution.",
+        "Function of the layer's inputs that returns a distribution.",
         Coercion.FUNCTION,
     ),
     "convert_to_tensor_fn": Argument(
@@ -338,7 +338,7 @@ LAYER_ARGUMENTS = {
     ),
     "input_shape": Argument(
         "Shape of one example, without the batch, for the first layer of a `Sequential` model: "
-        "sizes, or a shape of TensorFlow.",
+        "sizes, or a `tf.TensorShape`.",
         Coercion.SHAPE,
     ),
 }

@@ -43,7 +43,7 @@ def class_names(distribution: Any) -> str:
 def distribution(argument: str, value: Any) -> None:
     """What a function returned that makes distributions."""
     if not all(hasattr(value, name) for name in ("sample", "batch_shape", "event_shape")):
-        rule = "must return a TensorFlow Probability distribution"
+        rule = "must return a distribution"
         raise ArgumentError(argument, rule, {argument: value})
 
 

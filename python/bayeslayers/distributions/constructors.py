@@ -280,7 +280,8 @@ def _documentation(name: str, spec: Constructor) -> Docstring:
         formula=spec.formula,
         details=(
             "The same as the class of TensorFlow Probability, which checks the arguments. Those "
-            "that are not given keep its defaults.",
+            "that are not given keep its defaults. On PyTorch, where TensorFlow Probability does "
+            "not run, take the class of `torch.distributions`.",
         ),
         returns=f"An object of TensorFlow Probability: `tfp.{spec.path}`.",
         raises={"ValueError": "If TensorFlow Probability refuses an argument."},

@@ -35,7 +35,7 @@ def exact_divergence(q: Any, p: Any, ignore: Any) -> Any:
         A scalar tensor, in nats.
 
     Raises:
-        NotImplementedError: If TensorFlow Probability has no closed form for the pair.
+        NotImplementedError: If there is no closed form for the pair.
     """
     del ignore
     return kl_divergence(q, p)

@@ -56,7 +56,7 @@ def default_multivariate_normal_fn(
     """Make the standard normal distribution: p(w) = product over i of Normal(w[i]; 0, 1).
 
     Args:
-        dtype: TensorFlow dtype of the distribution.
+        dtype: Dtype of the distribution, one of the backend's own or its name.
         shape: Shape of one draw.
         name: Unused: the distribution has no variables.
         trainable: Unused.
@@ -66,7 +66,7 @@ def default_multivariate_normal_fn(
         An `Independent(Normal)` distribution of that shape.
 
     Raises:
-        TypeError: If `dtype` is not one of TensorFlow's.
+        TypeError: If `dtype` is no dtype.
 
     Example:
         >>> layer = layer_conv_1d_flipout(

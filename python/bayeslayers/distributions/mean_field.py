@@ -1,4 +1,4 @@
-"""The default posterior and prior in closed form, without TensorFlow Probability's own arithmetic.
+"""The default posterior and prior in closed form, without a library of distributions.
 
 The numbers are those of its distributions; what differs is what they cost.
 """

@@ -102,7 +102,7 @@ class DistributionMethod(keras.Layer):
         try:
             return inferred.compute_output_spec(symbolic.inputs, operand_inputs)
         except NotImplementedError as error:
-            message = f"TensorFlow Probability has no `{self.method}()` of this distribution."
+            message = f"There is no `{self.method}()` of this distribution."
             raise NotImplementedError(message) from error
 
     def get_config(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def tfd_kl_divergence(distribution: Any, other: Any, name: str = "kl_divergence"
 
         KL(q || p) = E[log q(x) - log p(x)],   x ~ q
 
-    The closed form, where TensorFlow Probability has one for the pair.
+    The closed form, where the distributions' library has one for the pair.
 
     Returns:
         A tensor of the shape of the distributions' batch, in nats.
@@ -153,7 +153,7 @@ def tfd_cdf(distribution: Any, value: Any, **kwargs: Any) -> Any:
         A tensor of the shape that `value` and the distribution's batch broadcast to.
 
     Raises:
-        NotImplementedError: If TensorFlow Probability has no closed form for it.
+        NotImplementedError: If there is no closed form for it.
 
     Example:
         >>> from bayeslayers import tfp, tfd_cdf
@@ -183,7 +183,7 @@ def tfd_quantile(distribution: Any, value: Any, **kwargs: Any) -> Any:
         A tensor of the shape that `value` and the distribution's batch broadcast to.
 
     Raises:
-        NotImplementedError: If TensorFlow Probability has no closed form for it.
+        NotImplementedError: If there is no closed form for it.
 
     Example:
         >>> from bayeslayers import tfp, tfd_quantile
@@ -213,7 +213,7 @@ def tfd_mean(distribution: Any, **kwargs: Any) -> Any:
         A tensor of the shape of the distribution's batch and event.
 
     Raises:
-        NotImplementedError: If TensorFlow Probability has no closed form for it.
+        NotImplementedError: If there is no closed form for it.
 
     Example:
         >>> from bayeslayers import tfp, tfd_mean
@@ -243,7 +243,7 @@ def tfd_variance(distribution: Any, **kwargs: Any) -> Any:
         A tensor of the shape of the distribution's batch and event.
 
     Raises:
-        NotImplementedError: If TensorFlow Probability has no closed form for it.
+        NotImplementedError: If there is no closed form for it.
 
     Example:
         >>> from bayeslayers import tfp, tfd_variance
@@ -273,7 +273,7 @@ def tfd_stddev(distribution: Any, **kwargs: Any) -> Any:
         A tensor of the shape of the distribution's batch and event.
 
     Raises:
-        NotImplementedError: If TensorFlow Probability has no closed form for it.
+        NotImplementedError: If there is no closed form for it.
 
     Example:
         >>> from bayeslayers import tfp, tfd_stddev
@@ -303,7 +303,7 @@ def tfd_mode(distribution: Any, **kwargs: Any) -> Any:
         A tensor of the shape of the distribution's batch and event.
 
     Raises:
-        NotImplementedError: If TensorFlow Probability has no closed form for it.
+        NotImplementedError: If there is no closed form for it.
 
     Example:
         >>> from bayeslayers import tfp, tfd_mode
@@ -333,7 +333,7 @@ def tfd_entropy(distribution: Any, **kwargs: Any) -> Any:
         A tensor of the shape of the distribution's batch, in nats.
 
     Raises:
-        NotImplementedError: If TensorFlow Probability has no closed form for it.
+        NotImplementedError: If there is no closed form for it.
 
     Example:
         >>> from bayeslayers import tfp, tfd_entropy

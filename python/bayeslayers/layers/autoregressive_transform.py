@@ -46,8 +46,8 @@ class AutoregressiveTransform(StochasticLayer):
     pass through `made`; a draw takes one for each variable.
 
     Several of these layers in a row, each with a network and an order of its own, make a more
-    flexible distribution. Each adds some seconds to the first step of training, in which TensorFlow
-    traces it.
+    flexible distribution. Each adds some seconds to the first step of training, in which the step
+    is compiled.
 
     A density that depends on nothing is trained on inputs of any value, as many rows as there are
     targets; called on one such row, the model returns the distribution.

@@ -26,9 +26,11 @@ class DistributionLambda(StochasticLayer):
 
         y ~ p(y; x), where p is made from the inputs x
 
-    The output is a TensorFlow Probability distribution, with all its methods, and also a tensor to
-    every Keras layer, loss and metric that it meets: by default a draw. The tensor is made when it
-    is first needed, and stays the same for that output; the draw of the next call is a new one.
+    The output is the distribution, with all its methods, and also a tensor to every Keras layer,
+    loss and metric that it meets: by default a draw. The tensor is made when it is first needed,
+    and stays the same for that output; the draw of the next call is a new one. The distribution is
+    one of the library that goes with Keras's backend: TensorFlow Probability on TensorFlow and on
+    JAX, `torch.distributions` on PyTorch.
 
     The methods of the output are the distribution's: `mean()` is its mean. Operators, indices,
     layers and other libraries see the tensor, as in TensorFlow Probability. But `==` compares

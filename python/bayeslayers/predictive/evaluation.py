@@ -239,7 +239,7 @@ def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
     try:
         return backend.method_of(output, name)()
     except NotImplementedError as error:
-        rule = f"must end in a distribution whose `{name}()` TensorFlow Probability knows"
+        rule = f"must end in a distribution whose `{name}()` is known"
         received = Described(f"the distribution {output.name!r}")
         hint = "`predict_draws()` has its samples, and `log_likelihood()` its log-probabilities."
         raise ArgumentError("model", rule, {"model": received}, hint) from error

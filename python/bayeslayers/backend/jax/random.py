@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import export
 
 from bayeslayers.backend.common import at_least_single
 
@@ -81,7 +82,7 @@ def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
 
 def _is_known(shape: Any) -> bool:
     """Whether a shape has numbers alone: Keras asks what outputs are like for any batch size."""
-    return not any(jax.export.is_symbolic_dim(size) for size in shape)
+    return not any(export.is_symbolic_dim(size) for size in shape)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), inline=True)

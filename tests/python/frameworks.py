@@ -1,0 +1,252 @@
+"""What the tests need of the framework below Keras, in the same words for all three.
+
+What a test does with tensors it does by `keras.ops`, and compares as NumPy arrays: `numpy_of`.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops, tree
+
+import bayeslayers
+
+BACKEND = keras.backend.backend()
+
+# The values of `jit_compile` to test with. PyTorch's own compiler takes a minute to start.
+JIT_COMPILE = [False] if BACKEND == "torch" else [False, True]
+
+
+def on(*backends):
+    """Mark a test that is about these backends alone: on others it is not collected."""
+    return pytest.mark.on(*backends)
+
+
+def numpy_of(values):
+    """Return a tensor, or each of a structure of them, as a NumPy array without a gradient."""
+    return tree.map_structure(ops.convert_to_numpy, values)
+
+
+def assert_allclose(found, expected, **tolerances):
+    """Compare tensors or arrays, as NumPy's function of that name does."""
+    np.testing.assert_allclose(_arrays(found), _arrays(expected), **tolerances)
+
+
+def assert_array_equal(found, expected):
+    """Compare tensors or arrays bit by bit."""
+    np.testing.assert_array_equal(_arrays(found), _arrays(expected))
+
+
+def _arrays(values):
+    return tree.map_structure(lambda x: numpy_of(x) if ops.is_tensor(x) else x, values)
+
+
+def moment(distribution, name):
+    """Return the "mean", say, as an array: a method in one library, a property in another."""
+    found = getattr(distribution, name)
+    return numpy_of(found() if callable(found) else found)
+
+
+def total_of(losses):
+    """Return the sum of losses."""
+    return sum(losses[1:], start=losses[0])
+
+
+def _first(result):
+    return result[0] if isinstance(result, tuple) else result
+
+
+class Updates(keras.StatelessScope):
+    """A scope that says which variables were read or updated in it."""
+
+    def __init__(self, state_mapping=None):
+        super().__init__(state_mapping)
+        self.variables = {}
+
+    def get_current_value(self, variable):
+        self.variables[id(variable)] = variable
+        return super().get_current_value(variable)
+
+    def add_update(self, update):
+        self.variables[id(update[0])] = update[0]
+        super().add_update(update)
+
+
+if BACKEND != "torch":
+    distributions = bayeslayers.tfp.distributions
+
+    def multivariate_normal(loc, factor):
+        """Return the normal of a mean of any shape, and a factor of its covariance."""
+        flat = distributions.MultivariateNormalTriL(loc.ravel(), factor)
+        reshape = bayeslayers.tfp.bijectors.Reshape(loc.shape)
+        return distributions.TransformedDistribution(flat, reshape)
+
+
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+
+    NotFiniteError = tf.errors.InvalidArgumentError
+
+    def compiled(function, jit_compile=False):
+        """Return a function of tensors, compiled in the framework's way if it has one."""
+        return tf.function(function, jit_compile=jit_compile)
+
+    def native_variable(values, name):
+        """Return a variable of the framework's own, which Keras knows nothing of."""
+        return tf.Variable(values, name=name)
+
+    def call_outside(function, values):
+        """Call a function of an array in every step, from outside the graph."""
+        tf.py_function(lambda x: function(x.numpy()), [values], [])
+
+    def value_and_gradients(function, variables, eager=True):
+        """Return what a function returns, and the gradient of it, or of its first part."""
+        del eager
+        with tf.GradientTape() as tape:
+            result = function()
+        return result, tape.gradient(_first(result), [v.value for v in variables])
+
+    def second_derivatives(function, values):
+        """Return the derivative of each entry of the gradient by that entry."""
+        values = tf.constant(values)
+        with tf.GradientTape() as outer:
+            outer.watch(values)
+            with tf.GradientTape() as inner:
+                inner.watch(values)
+                total = function(values)
+            first = inner.gradient(total, values)
+        return outer.gradient(first, values)
+
+elif BACKEND == "jax":
+    import jax
+
+    NotFiniteError = FloatingPointError
+
+    def compiled(function, jit_compile=True):
+        """Return a function of tensors, compiled; Keras's variables in it stay variables."""
+        del jit_compile
+        known, traced = [], []
+
+        @jax.jit
+        def step(values, *args):
+            with Updates(zip(known, values, strict=True)) as scope:
+                result = function(*args)
+            return result, [scope.get_current_value(variable) for variable in known]
+
+        @functools.wraps(function)
+        def call(*args):
+            if not traced:
+                with Updates() as scope:
+                    jax.eval_shape(function, *args)
+                known.extend(scope.variables.values())
+                traced.append(True)
+            result, values = step([variable.value for variable in known], *args)
+            for variable, value in zip(known, values, strict=True):
+                variable.assign(value)
+            return result
+
+        return call
+
+    def native_variable(values, name):
+        """Return a variable that the layer knows nothing of: JAX has none but Keras's."""
+        return keras.Variable(values, name=name)
+
+    def call_outside(function, values):
+        """Call a function of an array in every step, from outside the graph."""
+        jax.debug.callback(lambda x: function(np.asarray(x)), values)
+
+    def value_and_gradients(function, variables, eager=False):
+        """Return what a function returns, and the gradient of it, or of its first part."""
+        updated = []
+
+        def total(values):
+            with Updates(zip(variables, values, strict=True)) as scope:
+                result = function()
+            updated[:] = scope.variables.values()
+            states = [scope.get_current_value(variable) for variable in updated]
+            return _first(result), (result, states)
+
+        values = [variable.value for variable in variables]
+        step = jax.value_and_grad(total, has_aux=True)
+        step = step if eager else jax.jit(step)
+        (_, (result, states)), gradients = step(values)
+        for variable, value in zip(updated, states, strict=True):
+            if value is not None:
+                variable.assign(value)
+        return result, gradients
+
+    def second_derivatives(function, values):
+        """Return the derivative of each entry of the gradient by that entry."""
+        return jax.grad(lambda x: jax.grad(function)(x).sum())(jax.numpy.asarray(values))
+
+else:
+    import torch
+
+    NotFiniteError = FloatingPointError
+
+    class _Distributions:
+        """PyTorch's distributions, which may be given arrays and lists for tensors."""
+
+        def __getattr__(self, name):
+            kind = getattr(torch.distributions, name)
+
+            def make(*args, **kwargs):
+                return kind(*map(_tensor_of, args), **tree.map_structure(_tensor_of, kwargs))
+
+            return make
+
+    def _tensor_of(value):
+        is_array = hasattr(value, "__array__") or isinstance(value, list)
+        return ops.convert_to_tensor(value) if is_array else value
+
+    distributions = _Distributions()
+
+    def multivariate_normal(loc, factor):
+        """Return the normal of a mean of any shape, and a factor of its covariance."""
+        # The factor may have zeros in its diagonal, which PyTorch refuses if asked to check.
+        flat = torch.distributions.MultivariateNormal(
+            torch.tensor(loc.ravel()), scale_tril=torch.tensor(factor), validate_args=False
+        )
+        reshape = torch.distributions.transforms.ReshapeTransform((loc.size,), loc.shape)
+        return torch.distributions.TransformedDistribution(flat, reshape)
+
+    def compiled(function, jit_compile=False):
+        """Return a function of tensors as it is: PyTorch's own compiler is not tested."""
+        del jit_compile
+        return function
+
+    def native_variable(values, name):
+        """Return a variable of the framework's own, which Keras knows nothing of."""
+        del name
+        return torch.nn.Parameter(values)
+
+    def call_outside(function, values):
+        """Call a function of an array in every step, from outside the graph."""
+        function(numpy_of(values))
+
+    def value_and_gradients(function, variables, eager=True):
+        """Return what a function returns, and the gradient of it, or of its first part."""
+        del eager
+        result = function()
+        values = [variable.value for variable in variables]
+        found = torch.autograd.grad(_first(result), values, allow_unused=True)
+        return tree.map_structure(torch.Tensor.detach, result), list(found)
+
+    def second_derivatives(function, values):
+        """Return the derivative of each entry of the gradient by that entry."""
+        values = torch.tensor(values, requires_grad=True)
+        (first,) = torch.autograd.grad(function(values), values, create_graph=True)
+        return torch.autograd.grad(first.sum(), values)[0]
+
+
+def gradients(function, variables, **how):
+    """Return the gradient of a function of no arguments by each variable."""
+    return value_and_gradients(function, variables, **how)[1]
+
+
+def parameter(values, dtype="float32"):
+    """Return a variable of these values that a gradient can be taken by, such as inputs."""
+    return keras.Variable(values, dtype=dtype)
