@@ -8,6 +8,8 @@ and TensorFlow Probability stand in `backend/tensorflow/compat.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -16,10 +18,13 @@ from keras.src.backend.common.stateless_scope import get_stateless_scope, in_sta
 __all__ = [
     "HeldLayers",
     "copy_of_operation",
+    "counted_as_state",
     "current_scope",
     "flat_layers",
+    "forget_overriding_losses",
     "in_stateless_scope",
     "inputs_behind",
+    "is_empty",
     "is_replaced",
     "keep_config_seed",
     "operation_behind",
@@ -98,9 +103,42 @@ def copy_of_operation(operation: keras.Operation) -> keras.Operation:
 # Losses: the public `losses` has those of all layers within, and the penalties on weights.
 
 
-def own_losses(layer: keras.Layer) -> list[Any]:
-    """Return what a layer itself has added by `add_loss()` since they were last cleared."""
+def own_losses(layer: keras.Layer, model: keras.Layer) -> list[Any]:
+    """Return those of a model's losses that a layer itself has added by `add_loss()`.
+
+    In a step on JAX the model alone has them, and each layer knows which of them are its own.
+    """
+    if model._losses_override:
+        return [loss for loss in model.losses if id(loss) in layer._loss_ids]
     return layer._get_own_losses()
+
+
+def forget_overriding_losses(model: keras.Model) -> None:
+    """Let a model have its own losses again, where a step that failed has left others in force.
+
+    On JAX, Keras hands the losses of a forward pass on to the loss function, and takes them back
+    only if that raises no error. The model would have them in all later steps.
+    """
+    model._losses_override = []
+
+
+# State: Keras hands a step on JAX the variables of layers and generators of seeds, and no others.
+
+
+@contextmanager
+def counted_as_state(layer: keras.Layer, variables: list[keras.Variable]) -> Iterator[None]:
+    """Let a layer count further variables among its state while the context lasts."""
+    own = layer._seed_generators[:]
+    layer._seed_generators.extend(SimpleNamespace(state=variable) for variable in variables)
+    try:
+        yield
+    finally:
+        layer._seed_generators[:] = own
+
+
+def is_empty(variable: keras.Variable) -> bool:
+    """Whether a variable has no value: in `fit()` on JAX, Keras keeps the values elsewhere."""
+    return variable._value is None
 
 
 # Variables: before Keras 3.10, a variable that is made from one of the framework's copies it.

@@ -65,14 +65,17 @@ def added_divergences(model: keras.Layer) -> list[Any] | None:
     Returns:
         Numbers; `None` if no layer of the model has added any, or could.
     """
-    ours = [layer for layer in all_layers(model) if isinstance(layer, BayesianLayer)]
+    layers = all_layers(model)
+    ours = [layer for layer in layers if isinstance(layer, BayesianLayer)]
     others = [
         layer
-        for layer in all_layers(model)
+        for layer in layers
         if not isinstance(layer, BayesianLayer) and layer.activity_regularizer is None
     ]
-    added = [loss for layer in ours for loss in layer.added_divergences]
+    # A layer that is not called in this pass may still have what it added in an earlier one.
+    current = {id(loss) for loss in model.losses}
+    added = [d for layer in ours for d in layer.added_divergences if id(d) in current]
     for layer in others:
         # What Keras itself does with a loss that is no single number of its own dtype.
-        added += [as_loss(keras.ops.sum(loss)) for loss in own_losses(layer)]
+        added += [as_loss(keras.ops.sum(loss)) for loss in own_losses(layer, model)]
     return added if added or ours else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,23 +27,13 @@ _annealing: contextvars.ContextVar[float] = contextvars.ContextVar("annealing", 
 
 
 @contextlib.contextmanager
-def annealing(layers: Callable[[], Iterable[BayesianLayer]], factor: float) -> Iterator[None]:
-    """Multiply the divergences of layers by a factor while the context lasts.
-
-    Args:
-        layers: Returns the layers. It is called again at the end, as the first step may have built
-            more.
-        factor: The factor.
-    """
+def annealing_of_new_layers(factor: float) -> Iterator[None]:
+    """Let the divergences of layers that are made while the context lasts begin with a factor."""
     token = _annealing.set(factor)
     try:
-        for layer in layers():
-            layer.divergence_annealing.assign(factor)
         yield
     finally:
         _annealing.reset(token)
-        for layer in layers():
-            layer.divergence_annealing.assign(1.0)
 
 
 def stddev_of(distribution: Any) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from bayeslayers.architecture.walk import all_layers, bayesian_layers
-from bayeslayers.base_layers.bayesian_layer import BayesianLayer, annealing
+from bayeslayers.backend import StateHolder, step_with_numbers
+from bayeslayers.base_layers.bayesian_layer import BayesianLayer, annealing_of_new_layers
 from bayeslayers.training.steps import StepCallback, StepFunction
 
 
@@ -32,13 +33,22 @@ class KLAnnealing(StepCallback):
     def acting(self, kind: str, function: StepFunction) -> Iterator[StepFunction]:
         """See `StepCallback.acting`."""
         del kind
-        with annealing(self._found, self._factor) if self._factor != 1.0 else nullcontext():
+        if self._factor == 1.0:
             yield function
+            return
+        with annealing_of_new_layers(self._factor):
+            yield step_with_numbers(
+                function, self.stepping_model, self._annealings, self._factor, 1.0
+            )
+
+    def _annealings(self) -> list[StateHolder]:
+        return [layer.divergence_annealing for layer in self._found()]
 
     def _found(self) -> list[BayesianLayer]:
         if self._layers is not None:
             return self._layers
-        return [layer for layer in all_layers(self.model) if isinstance(layer, BayesianLayer)]
+        layers = all_layers(self.stepping_model)
+        return [layer for layer in layers if isinstance(layer, BayesianLayer)]
 
 
 def _linear(progress: float, cycles: int) -> float:

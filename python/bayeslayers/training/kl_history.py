@@ -13,6 +13,7 @@ import keras
 from keras import ops
 
 from bayeslayers.architecture.walk import added_divergences, all_layers
+from bayeslayers.backend import step_with_logs, step_with_variables
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.training.steps import StepCallback, StepFunction, overridden
@@ -23,6 +24,8 @@ DIVERGENCE = "kl_divergence"
 
 class KLHistory(StepCallback):
     """Show likelihood and divergence apart; see `callback_kl_history()`."""
+
+    has_own_function = True
 
     def __init__(self, warn_above: float = 10.0) -> None:
         super().__init__()
@@ -109,7 +112,8 @@ class _Measured:
         """Return a context for a step, with a function that computes it as `function` does."""
         # Another callback may have let the model make its function anew: of other layers to train.
         if self._made is None or self._made[0] is not function:
-            self._made = (function, partial(self._with_figures, self._make()))
+            made = step_with_variables(self._make, self._model, self.mean.variables)
+            self._made = (function, step_with_logs(made, self._with_figures))
         measured = partial(self._compute_loss, self._model.compute_loss)
         with overridden(self._model, "compute_loss", measured):
             yield self._made[1]
@@ -139,9 +143,8 @@ class _Measured:
         self._was_called = True
         return loss
 
-    def _with_figures(self, step: StepFunction, *args: Any) -> Any:
-        """Return what a step returns, with two more figures."""
-        logs = step(*args)
+    def _with_figures(self, logs: Any) -> Any:
+        """Return the logs of a step, with two more figures."""
         self._warn_of_missing(logs)
         if not self._was_called:
             return logs

@@ -22,6 +22,12 @@ class StepCallback(keras.callbacks.Callback):
     sees between steps, in other callbacks and after an error, is the model as it was.
     """
 
+    has_own_function = False
+    """Whether it has a function for the step in place of the model's, and none around that."""
+
+    stepping_model: keras.Model
+    """The model. On JAX, Keras brings its state back in `self.model`, which is slow in a step."""
+
     _is_training = False
 
     def acting(self, kind: str, function: StepFunction) -> AbstractContextManager[StepFunction]:
@@ -37,6 +43,7 @@ class StepCallback(keras.callbacks.Callback):
     def set_model(self, model: keras.Model) -> None:
         """Keep the model, of which a training or an evaluation begins."""
         super().set_model(model)
+        self.stepping_model = model
         # After an interrupted training, too: Keras does not say that it has ended.
         self._is_training = False
 
@@ -47,11 +54,11 @@ class StepCallback(keras.callbacks.Callback):
         self._is_training = False
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        _next_step(self.model, "train").callbacks.append(self)
+        _next_step(self.stepping_model, "train").callbacks.append(self)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         if self._is_training:
-            _next_step(self.model, "test").callbacks.append(self)
+            _next_step(self.stepping_model, "test").callbacks.append(self)
 
 
 def _next_step(model: keras.Model, kind: str) -> _NextStep:
@@ -78,7 +85,8 @@ class _NextStep:
         self._leave()
         with ExitStack() as stack:
             function = self._function
-            for callback in self.callbacks:
+            # Sorting keeps the order of the others.
+            for callback in sorted(self.callbacks, key=lambda c: not c.has_own_function):
                 function = stack.enter_context(callback.acting(self._kind, function))
             return function(*args)
 

@@ -38,6 +38,11 @@ from bayeslayers.backend.jax.operations import (
 from bayeslayers.backend.jax.outcomes import class_distribution, log_prob_by_example, sample_with
 from bayeslayers.backend.jax.random import random_signs, standard_normal
 from bayeslayers.backend.jax.seeds import SeedStream, fold_in
+from bayeslayers.backend.jax.steps import (
+    step_with_logs,
+    step_with_numbers,
+    step_with_variables,
+)
 from bayeslayers.backend.jax.variables import (
     StateHolder,
     as_keras_variable,

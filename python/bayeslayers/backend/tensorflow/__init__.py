@@ -44,6 +44,11 @@ from bayeslayers.backend.tensorflow.outcomes import (
 )
 from bayeslayers.backend.tensorflow.random import random_signs, standard_normal
 from bayeslayers.backend.tensorflow.seeds import SeedStream, fold_in
+from bayeslayers.backend.tensorflow.steps import (
+    step_with_logs,
+    step_with_numbers,
+    step_with_variables,
+)
 from bayeslayers.backend.tensorflow.variables import (
     StateHolder,
     as_keras_variable,

@@ -42,6 +42,11 @@ from bayeslayers.backend.torch.outcomes import (
 )
 from bayeslayers.backend.torch.random import fold_in, random_signs, standard_normal
 from bayeslayers.backend.torch.seeds import SeedStream
+from bayeslayers.backend.torch.steps import (
+    step_with_logs,
+    step_with_numbers,
+    step_with_variables,
+)
 from bayeslayers.backend.torch.variables import (
     StateHolder,
     as_keras_variable,
