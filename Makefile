@@ -28,8 +28,8 @@ help: ## show this list
 setup: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## set up Python and, where it can be had, R
 	@tools/status.sh
 
-demo: $(PY_READY) $(R_PACKAGE) ## train on a real series from Python and from R, and draw it
-	@tools/demo.sh
+demo: $(if $(filter torch,$(BACKEND)),.venv-torch/.ready,$(PY_READY)) $(R_PACKAGE) ## train on a real series from Python and from R, and draw it (BACKEND=jax for another backend)
+	@tools/demo.sh $(BACKEND)
 
 test: $(PY_READY) $(JAX_READY) $(R_PACKAGE) $(PARITY_READY) ## all tests: Python, R, and one against the other
 	@tools/test.sh python r parity

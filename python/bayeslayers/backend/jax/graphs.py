@@ -103,7 +103,10 @@ def _abstract(specification: Specification) -> Any:
         return jax.ShapeDtypeStruct(tuple(shape), specification.dtype)
     entries = jax.ShapeDtypeStruct((_EXAMPLES,), specification.dtype)
     indices = jax.ShapeDtypeStruct((_EXAMPLES, len(shape)), np.dtype("int32"))
-    return jax.experimental.sparse.BCOO((entries, indices), shape=tuple(shape))
+    # Its constructor takes arrays alone.
+    return jax.eval_shape(
+        lambda *arrays: jax.experimental.sparse.BCOO(arrays, shape=tuple(shape)), entries, indices
+    )
 
 
 def _of_example(shape: tuple[int, ...]) -> tuple[int | None, ...]:
