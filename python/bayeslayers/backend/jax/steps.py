@@ -15,7 +15,12 @@ import jax
 import keras
 import numpy as np
 
-from bayeslayers.compat import counted_as_state, forget_overriding_losses, is_empty
+from bayeslayers.compat import (
+    counted_as_state,
+    forget_overriding_losses,
+    is_empty,
+    share_value,
+)
 
 _NON_TRAINABLE = 1
 """The place in the state of what is not trained."""
@@ -63,14 +68,18 @@ def step_with_variables(
         model: The model.
         variables: The variables.
     """
-    with counted_as_state(model, variables):
-        function = make()
+    made: list[Callable[..., Any]] = []
 
     def step(state: Any, iterator: Any) -> Any:
         with _giving_back(model, state), counted_as_state(model, variables):
             places = _places(model, variables)
-            values = [variable.value for variable in variables]
-            logs, state = function(_inserted(state, places, values), iterator)
+            handed = _inserted(state, places, [variable.value for variable in variables])
+            if not made:
+                # On several devices, Keras looks up in the variables which of them the values are
+                # on.
+                with _filled(model, handed):
+                    made.append(make())
+            logs, state = made[0](handed, iterator)
         for variable, place in zip(variables, places, strict=True):
             variable.assign(state[_NON_TRAINABLE][place])
         return logs, _without(state, places)
@@ -96,6 +105,19 @@ def step_with_logs(
 
 
 @contextmanager
+def _filled(model: keras.Model, state: Any) -> Iterator[None]:
+    """Return a context in which variables that are empty have their values in a state."""
+    filled = [(variable, value) for variable, value in _pairs(model, state) if is_empty(variable)]
+    try:
+        for variable, value in filled:
+            share_value(variable, value)
+        yield
+    finally:
+        for variable, _ in filled:
+            share_value(variable, None)
+
+
+@contextmanager
 def _giving_back(model: keras.Model, state: Any) -> Iterator[None]:
     """Return a context of a step, which gives the state back to the model if the step fails.
 
@@ -106,19 +128,20 @@ def _giving_back(model: keras.Model, state: Any) -> Iterator[None]:
         yield
     except BaseException:
         forget_overriding_losses(model)
-        for variables, values in zip(_variables_of(model, state), state, strict=True):
-            for variable, value in zip(variables, values, strict=True):
-                # A compiled step that has begun to run may have used the values up.
-                if is_empty(variable) and not value.is_deleted():
-                    variable.assign(value)
+        for variable, value in _pairs(model, state):
+            # A compiled step that has begun to run may have used the values up.
+            if is_empty(variable) and not value.is_deleted():
+                variable.assign(value)
         raise
 
 
-def _variables_of(model: keras.Model, state: Any) -> list[list[keras.Variable]]:
-    """Return the variables whose values are in a state: one of validation has no optimizer's."""
+def _pairs(model: keras.Model, state: Any) -> list[tuple[keras.Variable, Any]]:
+    """Return each variable whose value is in a state, with that value."""
+    # The state of a step of validation has none of the optimizer's.
     optimizer = [] if len(state) < 4 else [model.optimizer.variables]  # noqa: PLR2004
     of_model = [model.trainable_variables, model.non_trainable_variables]
-    return [*of_model, *optimizer, model.metrics_variables]
+    parts = zip([*of_model, *optimizer, model.metrics_variables], state, strict=True)
+    return [pair for part in parts for pair in zip(*part, strict=True)]
 
 
 def _places(model: keras.Model, wanted: list[keras.Variable]) -> list[int]:
