@@ -11,14 +11,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 __all__ = [
     "HeldLayers",
     "copy_of_operation",
     "current_scope",
     "flat_layers",
+    "in_layer_call",
     "in_stateless_scope",
+    "in_symbolic_scope",
     "inputs_behind",
     "is_replaced",
     "keep_config_seed",
@@ -29,7 +33,8 @@ __all__ = [
 ]
 
 
-# Stateless scopes: Keras has the class, and no public way to ask whether one is open.
+# Stateless scopes: Keras has the class, and no public way to ask whether one is open. Symbolic
+# scopes are those in which it infers shapes.
 
 
 def current_scope() -> keras.StatelessScope | None:
@@ -93,6 +98,14 @@ def copy_of_operation(operation: keras.Operation) -> keras.Operation:
     copy = object.__new__(type(operation))
     vars(copy).update({**vars(operation), "_inbound_nodes": [], "_outbound_nodes": []})
     return copy
+
+
+# Calls: Keras keeps which layer was called first, and has no public way to ask whether one is.
+
+
+def in_layer_call() -> bool:
+    """Whether a layer or model is being called."""
+    return get_global_attribute("current_call_ctx") is not None
 
 
 # Losses: the public `losses` has those of all layers within, and the penalties on weights.
