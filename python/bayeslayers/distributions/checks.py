@@ -47,6 +47,16 @@ def distribution(argument: str, value: Any) -> None:
         raise ArgumentError(argument, rule, {argument: value})
 
 
+def is_distribution(argument: str, value: Any) -> None:
+    """What a method of distributions is asked of."""
+    if not hasattr(value, "log_prob"):
+        hint = (
+            "Keras hands a loss the tensor alone where it had to change its shape: targets in the "
+            "shape of the model's outputs leave the distribution as it is."
+        )
+        raise ArgumentError(argument, "must be a distribution", {argument: value}, hint)
+
+
 def may_be(shape: Any, expected: tuple[int | None, ...] | None) -> bool:
     """Whether a shape is the expected one as far as both are known."""
     if expected is None or getattr(shape, "rank", 0) is None:

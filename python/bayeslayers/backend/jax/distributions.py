@@ -20,6 +20,12 @@ def distribution_library() -> ModuleType:
     return tensorflow_probability()
 
 
+def library_class(path: str) -> Any:
+    """Return the class of TensorFlow Probability at a path, such as "distributions.Normal"."""
+    module, name = path.split(".")
+    return getattr(getattr(distribution_library(), module), name)
+
+
 def _tfd() -> Any:
     return tensorflow_probability().distributions
 

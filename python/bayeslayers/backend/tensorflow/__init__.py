@@ -2,6 +2,7 @@
 
 from bayeslayers.backend.tensorflow.distributions import (
     computed_from,
+    distribution_behind,
     distribution_library,
     distribution_method,
     draw_shape,
@@ -11,6 +12,7 @@ from bayeslayers.backend.tensorflow.distributions import (
     inner_distribution,
     is_independent_normal,
     kl_divergence,
+    library_class,
     method_of,
     normal,
     normal_parameters,
@@ -18,7 +20,7 @@ from bayeslayers.backend.tensorflow.distributions import (
     to_coercible,
     with_seeds,
 )
-from bayeslayers.backend.tensorflow.graphs import compiled, map_draws, result_shapes
+from bayeslayers.backend.tensorflow.graphs import compiled, map_draws, of_any_size, result_shapes
 from bayeslayers.backend.tensorflow.inputs import (
     OPERATION_ERRORS,
     common_specification,
@@ -55,4 +57,5 @@ from bayeslayers.backend.tensorflow.variables import (
     lasting_variables,
     native_variable,
     variables_read_by,
+    with_present_values,
 )

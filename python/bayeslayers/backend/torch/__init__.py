@@ -1,9 +1,8 @@
 """PyTorch: the names of `bayeslayers.backend.INTERFACE`."""
 
-from bayeslayers.backend.torch.coercible import tensor_of, to_coercible
+from bayeslayers.backend.torch.coercible import distribution_behind, tensor_of, to_coercible
 from bayeslayers.backend.torch.distributions import (
     computed_from,
-    distribution_library,
     draw_shape,
     independent_normal,
     independent_point,
@@ -15,7 +14,7 @@ from bayeslayers.backend.torch.distributions import (
     with_seeds,
 )
 from bayeslayers.backend.torch.foreign import foreign_variables, variables_read_by
-from bayeslayers.backend.torch.graphs import compiled, map_draws, result_shapes
+from bayeslayers.backend.torch.graphs import compiled, map_draws, of_any_size, result_shapes
 from bayeslayers.backend.torch.inputs import (
     OPERATION_ERRORS,
     common_specification,
@@ -25,6 +24,7 @@ from bayeslayers.backend.torch.inputs import (
     specification,
     tensor_specification,
 )
+from bayeslayers.backend.torch.library import distribution_library, library_class
 from bayeslayers.backend.torch.methods import distribution_method, method_of
 from bayeslayers.backend.torch.operations import (
     add_bias,
@@ -52,4 +52,5 @@ from bayeslayers.backend.torch.variables import (
     as_keras_variable,
     lasting_variables,
     native_variable,
+    with_present_values,
 )

@@ -68,3 +68,8 @@ def as_keras_variable(variable: torch.nn.Parameter) -> keras.Variable:
         trainable=variable.requires_grad,
         autocast=False,
     )
+
+
+def with_present_values(layer: keras.Layer) -> keras.Layer:
+    """Return the layer, whose variables have their values at any time."""
+    return layer
