@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -104,24 +105,28 @@ class _Measured:
     def __init__(self, model: keras.Model, kind: str) -> None:
         self._model, self._kind = model, kind
         self.mean = keras.metrics.Mean()
-        self._was_called = self._has_warned = False
-        self._made: tuple[StepFunction, StepFunction] | None = None
+        self._was_called = self._has_counted = self._has_warned = False
+        # Not held by us, or JAX would take what it traced of it for that of the next compile().
+        self._made_for: weakref.ref[StepFunction] | None = None
 
     @contextmanager
     def measuring(self, function: StepFunction) -> Iterator[StepFunction]:
         """Return a context for a step, with a function that computes it as `function` does."""
         # Another callback may have let the model make its function anew: of other layers to train.
-        if self._made is None or self._made[0] is not function:
+        if self._made_for is None or self._made_for() is not function:
             made = step_with_variables(self._make, self._model, self.mean.variables)
-            self._made = (function, step_with_logs(made, self._with_figures))
+            self._made = step_with_logs(made, self._with_figures)
+            self._made_for = weakref.ref(function)
         measured = partial(self._compute_loss, self._model.compute_loss)
         with overridden(self._model, "compute_loss", measured):
-            yield self._made[1]
+            yield self._made
 
     def _make(self) -> StepFunction:
         """Let the model make a function that is not its own."""
-        name = f"{self._kind}_function"
-        with overridden(self._model, name, None):
+        name, step = f"{self._kind}_function", f"{self._kind}_step"
+        # By a step that is no other's, too: JAX looks up what it has traced by the function.
+        own_step = partial(getattr(self._model, step))
+        with overridden(self._model, name, None), overridden(self._model, step, own_step):
             getattr(self._model, f"make_{name}")(force=True)
             return getattr(self._model, name)
 
@@ -145,18 +150,28 @@ class _Measured:
 
     def _with_figures(self, logs: Any) -> Any:
         """Return the logs of a step, with two more figures."""
+        # Asked of the first step alone, as it waits for the step to end.
+        self._has_counted = self._has_counted or (self._was_called and self._counts())
         self._warn_of_missing(logs)
-        if not self._was_called:
+        if not self._has_counted:
             return logs
         divergence = self.mean.result()
         likelihood = {LIKELIHOOD: logs["loss"] - divergence} if "loss" in logs else {}
         return {**logs, **likelihood, DIVERGENCE: divergence}
 
+    def _counts(self) -> bool:
+        """Whether the mean has any examples."""
+        return bool(ops.convert_to_numpy(self.mean.count) > 0)
+
     def _warn_of_missing(self, logs: Any) -> None:
         """Say once what can't be shown of a step that is the user's own, and why."""
+        hidden = "so what of its loss is divergence can't be shown"
         if not self._was_called:
+            reason = f"does not call `compute_loss()`, {hidden}"
+        elif not self._has_counted:
             reason = (
-                "does not call `compute_loss()`, so what of its loss is divergence can't be shown"
+                f"calls `compute_loss()` where metrics can't follow, {hidden}: on JAX, it must "
+                "call `stateless_compute_loss()`"
             )
         elif "loss" not in logs:
             reason = f'returns no "loss", so `{LIKELIHOOD}` can\'t be shown'

@@ -97,6 +97,8 @@ class _NextStep:
 
     def _leave_and_make(self, *args: Any, **kwargs: Any) -> Any:
         self._leave()
+        # JAX looks up what it has traced by the function, as long as somebody holds that.
+        del self._function
         return getattr(self._model, f"make_{self._kind}_function")(*args, **kwargs)
 
 
