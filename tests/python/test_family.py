@@ -19,6 +19,7 @@ from family import (
     takes_vectors,
 )
 from frameworks import (
+    SEED_GENERATORS,
     assert_allclose,
     assert_array_equal,
     compiled,
@@ -129,7 +130,7 @@ def test_keras_layer_contract(row):
         expected_output_shape=(2, *geometry.outputs),
         expected_num_trainable_weights=2 * len(geometry.roles),
         expected_num_non_trainable_weights=0,
-        expected_num_seed_generators=1,
+        expected_num_seed_generators=SEED_GENERATORS,
         expected_num_losses=len(geometry.roles),
         supports_masking=geometry.supports_masking,
     )
