@@ -40,6 +40,11 @@ def assert_array_equal(found, expected):
     np.testing.assert_array_equal(_arrays(found), _arrays(expected))
 
 
+def assert_array_less(found, expected):
+    """Check that each entry is below the other."""
+    np.testing.assert_array_less(_arrays(found), _arrays(expected))
+
+
 def _arrays(values):
     return tree.map_structure(lambda x: numpy_of(x) if ops.is_tensor(x) else x, values)
 
