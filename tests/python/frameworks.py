@@ -72,7 +72,7 @@ class Updates(keras.StatelessScope):
     """A scope that knows which variables were read and which were updated in it."""
 
     def __init__(self, state_mapping=None):
-        super().__init__(state_mapping)
+        super().__init__(state_mapping, collect_losses=True)
         self.read, self.updated = [], []
 
     def get_current_value(self, variable):
