@@ -158,6 +158,7 @@ class DenseVariational(BayesianLayer):
         self.input_spec = self.geometry.input_spec(input_shape)
         self._kernel_shape = self.geometry.kernel_shape(self.geometry.known_channels(input_shape))
         self._sizes = (math.prod(self._kernel_shape), self.units if self.use_bias else 0)
+        self._one_example = (1, *(size or 1 for size in input_shape[1:]))
         self._adopted: list[keras.Variable] = []
         # Those that stand for a variable of the framework's, and the arguments that brought them.
         self._wrappers: list[tuple[str, keras.Variable]] = []
@@ -219,7 +220,7 @@ class DenseVariational(BayesianLayer):
 
     def _zero_inputs(self) -> Any:
         """Return inputs for a posterior or prior that is made from them; few depend on them."""
-        return ops.zeros((1, self._kernel_shape[0]), self.compute_dtype)
+        return ops.zeros(self._one_example, self.compute_dtype)
 
     def _parts(self, weights: Any) -> dict[str, Any]:
         """Tell kernel and bias apart in a vector of all weights."""

@@ -49,10 +49,10 @@ class StateHolder(keras.random.SeedGenerator):
         """The number at present, a tensor."""
         return self.state.value
 
-    def assign(self, number: Any) -> None:
+    def assign(self, value: Any) -> None:
         """Hold another number."""
         with keras.device("cpu"):
-            self.state.assign(number)
+            self.state.assign(value)
 
 
 def native_variable(variable: keras.Variable) -> Any:
