@@ -14,6 +14,7 @@ R_PACKAGE := .Rlib/.bayeslayers
 PARITY_READY := .venv/.parity
 DOCS_READY := .venv/.docs
 OLDEST_READY := .venv-oldest/.ready
+BENCH_READY := .venv-bench/.ready
 JAX_READY := .venv-jax/.ready
 retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 
@@ -58,7 +59,7 @@ check: $(PY_READY) $(R_READY) ## R CMD check of the built package
 lint: $(PY_READY) $(R_READY) ## ruff, lintr, and whether the generated files are up to date
 	@tools/lint.sh
 
-bench: $(PY_READY) ## training steps against Keras's and TensorFlow Probability's (BENCH=--quick for a part)
+bench: $(BENCH_READY) ## training steps on each backend against other libraries' (BENCH=--quick for a part)
 	@tools/bench.sh $(BENCH)
 
 generate: $(PY_READY) $(R_READY) ## write the generated R files, NAMESPACE and man/ anew
@@ -68,7 +69,7 @@ docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a ref
 	@tools/docs.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-oldest .venv-jax .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-jax .venv-bench .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
 	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
@@ -79,6 +80,9 @@ $(OLDEST_READY): pyproject.toml tools/setup-oldest.sh tools/lower_bounds.py tool
 
 $(JAX_READY): pyproject.toml tools/setup-jax.sh tools/find-python.sh
 	@tools/setup-jax.sh
+
+$(BENCH_READY): pyproject.toml tools/setup-bench.sh tools/find-python.sh
+	@tools/setup-bench.sh
 
 # Status 3 means: no R here, and the reason has been said. The Python half goes on without it.
 $(R_READY): DESCRIPTION tools/setup-r.sh $(call retry,$(R_READY))
