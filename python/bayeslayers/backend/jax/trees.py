@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -69,20 +70,17 @@ class _Same:
 
 
 @jax.tree_util.register_pytree_node_class
-class with_present_values:  # noqa: N801
-    """A function that calls a layer with the values that its variables have now.
-
-    A distribution that is a function of a layer is so one of the values that it was made from: it
-    goes where these go, out of a step that is handed the variables.
+class _WithValues:
+    """A function that calls a layer with values for its variables.
 
     Args:
         layer: A layer, built.
-        values: The values; `None`: those of its variables at present.
+        values: The values.
     """
 
-    def __init__(self, layer: keras.Layer, values: list[Any] | None = None) -> None:
+    def __init__(self, layer: keras.Layer, values: list[Any]) -> None:
         self.layer = layer
-        self.values = [v.value for v in layer.variables] if values is None else values
+        self.values = values
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with RecordingScope(zip(self.layer.variables, self.values, strict=True)):
@@ -93,6 +91,18 @@ class with_present_values:  # noqa: N801
         return tuple(self.values), self.layer
 
     @classmethod
-    def tree_unflatten(cls, aux_data: Any, children: Any) -> with_present_values:
+    def tree_unflatten(cls, aux_data: Any, children: Any) -> _WithValues:
         """Return the layer with other values."""
         return cls(aux_data, list(children))
+
+
+def with_present_values(layer: keras.Layer) -> Callable[..., Any]:
+    """Return a function that calls a layer with the values that its variables have now.
+
+    A distribution that is a function of a layer is so one of the values that it was made from: it
+    goes where these go, out of a step that is handed the variables.
+
+    Args:
+        layer: A layer, built.
+    """
+    return _WithValues(layer, [variable.value for variable in layer.variables])
