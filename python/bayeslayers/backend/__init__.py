@@ -31,6 +31,7 @@ INTERFACE = {
     # Dtypes.
     "native_dtype": "The framework's own dtype of a name, which users' functions are handed.",
     "dtype_name": "The name of one of the framework's dtypes; `None` for everything else.",
+    "dtype_hint": "How a dtype comes to be computed in; `None` for one that is already.",
     # Random numbers.
     "fold_in": "The seed that follows from a seed and a whole number.",
     "standard_normal": "Standard normal draws of a shape and a dtype, from a seed.",

@@ -32,6 +32,7 @@ from bayeslayers.backend.tensorflow.inputs import (
 )
 from bayeslayers.backend.tensorflow.operations import (
     add_bias,
+    dtype_hint,
     dtype_name,
     finite_when_trained_on,
     has_gpu,

@@ -28,6 +28,7 @@ from bayeslayers.backend.torch.library import distribution_library, library_clas
 from bayeslayers.backend.torch.methods import distribution_method, method_of
 from bayeslayers.backend.torch.operations import (
     add_bias,
+    dtype_hint,
     dtype_name,
     finite_when_trained_on,
     has_gpu,

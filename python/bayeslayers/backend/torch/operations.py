@@ -54,6 +54,12 @@ def dtype_name(value: Any) -> str | None:
     return str(value).removeprefix("torch.") if isinstance(value, torch.dtype) else None
 
 
+def dtype_hint(dtype: str) -> str | None:
+    """Return how a dtype comes to be computed in: PyTorch does in all of Keras's floats."""
+    del dtype
+    return None
+
+
 def is_sparse(value: Any) -> bool:
     """Whether a value is a sparse tensor, or in the functional API stands for one."""
     if isinstance(value, torch.Tensor):
