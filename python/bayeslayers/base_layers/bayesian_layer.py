@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -63,10 +64,20 @@ class _ForwardPass:
     A shared layer is called more than once in a pass, and counts once: a divergence belongs to the
     weights, not to the call. Keras clears the losses when a pass begins; while ours are among them,
     this call is not the first.
+
+    Divergences last as long as the losses. Those of a compiled step are no numbers, and nobody can
+    use them when its function has been compiled.
     """
 
     def __init__(self) -> None:
-        self.added: list[Any] = []
+        self._added: list[weakref.ref[Any]] = []
+
+    @property
+    def added(self) -> list[Any]:
+        return [loss for reference in self._added if (loss := reference()) is not None]
+
+    def add(self, divergences: list[Any]) -> None:
+        self._added = [weakref.ref(divergence) for divergence in divergences]
 
     def has_added_to(self, losses: list[Any]) -> bool:
         return any(loss is divergence for loss in losses for divergence in self.added)
@@ -168,7 +179,7 @@ class BayesianLayer(StochasticLayer):
             divergences: Scalars by the weights' names, not scaled.
         """
         scale = self._changeable_scale()
-        self._forward_pass.added = [
+        added = [
             as_loss(
                 ops.cast(scale, value.dtype)
                 * finite_when_trained_on(self.own_scale * value, self._overflow_message(weight))
@@ -176,8 +187,9 @@ class BayesianLayer(StochasticLayer):
             for weight, value in divergences.items()
         ]
         # A tensor of Keras's `floatx` stays the object that it is, so it is found among the losses.
-        for divergence in self._forward_pass.added:
+        for divergence in added:
             self.add_loss(divergence)
+        self._forward_pass.add(added)
 
     def _overflow_message(self, weight: str) -> str:
         return (
