@@ -122,8 +122,11 @@ def _results(jaxpr: Any) -> Iterator[Any]:
     """Go through the results of all operations, those inside of others among them."""
     for equation in jaxpr.eqns:
         yield from equation.outvars
-        for inner in jax.core.jaxprs_in_params(equation.params):
-            yield from _results(inner)
+        for parameter in equation.params.values():
+            for part in parameter if isinstance(parameter, (list, tuple)) else [parameter]:
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns"):
+                    yield from _results(inner)
 
 
 def of_any_size(function: Callable[..., Any], *args: Any) -> Any:
