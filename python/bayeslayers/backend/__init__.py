@@ -23,11 +23,15 @@ from bayeslayers.backend.common import (  # noqa: E402, F401
 
 INTERFACE = {
     # Operations.
+    "cast": "Tensors in a dtype; those that are in it already as they are.",
+    "matmul": "Matrix product.",
+    "conv": "Convolution of any rank, channels last.",
     "add_bias": "Add a number per channel, the last dimension.",
     "saturating_cast": "Cast, with the largest number of the dtype in place of larger ones.",
     "finite_when_trained_on": "Refuse to take the gradient of a value that is not finite.",
     "is_sparse": "Whether a value is a sparse tensor, or stands for one in the functional API.",
     "has_gpu": "Whether there is a device that sums float16 in single precision.",
+    "kl_from_standard_normal": "The divergence of normals from standard ones, summed over all.",
     # Dtypes.
     "native_dtype": "The framework's own dtype of a name, which users' functions are handed.",
     "dtype_name": "The name of one of the framework's dtypes; `None` for everything else.",

@@ -59,7 +59,8 @@ class BaseLayer(keras.Layer):
 
     def add_loss(self, loss: Any) -> None:
         """Add numbers to the losses, whatever the layer computes in."""
-        super().add_loss(keras.tree.map_structure(as_loss, loss))
+        is_single = keras.ops.is_tensor(loss)
+        super().add_loss(as_loss(loss) if is_single else keras.tree.map_structure(as_loss, loss))
 
     @classmethod
     def _function_arguments(cls) -> list[str]:

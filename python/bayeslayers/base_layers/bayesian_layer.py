@@ -6,7 +6,7 @@ import contextlib
 import contextvars
 import weakref
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from bayeslayers.backend import StateHolder, finite_when_trained_on, is_sparse, method_of
+from bayeslayers.backend import StateHolder, cast, finite_when_trained_on, is_sparse, method_of
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.keras_objects import as_loss
 from bayeslayers.base_layers.model_draw import ModelDraw
@@ -56,6 +56,13 @@ class Divergence:
 
     estimate: Callable[[], Any]
     is_exact: bool
+
+
+def _values_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterable[Any]:
+    """Return the values in the nests of some arguments."""
+    # As a rule there is a single tensor. A nest takes long to be taken apart, compared to a call.
+    is_flat = not kwargs and all(map(ops.is_tensor, args))
+    return args if is_flat else tree.flatten((args, kwargs))
 
 
 class _ForwardPass:
@@ -107,7 +114,7 @@ class BayesianLayer(StochasticLayer):
         Raises:
             ArgumentError: If inputs are sparse, and what the layer computes is not there for them.
         """
-        for value in tree.flatten((args, kwargs)):
+        for value in _values_among(args, kwargs):
             if is_sparse(value) and not self.geometry.takes_sparse(len(value.shape)):
                 rule = "must not be sparse: sparse inputs of two dimensions go into dense layers"
                 received = Described(f"a sparse tensor of shape {tuple(value.shape)}")
@@ -178,11 +185,13 @@ class BayesianLayer(StochasticLayer):
         Args:
             divergences: Scalars by the weights' names, not scaled.
         """
-        scale = self._changeable_scale()
+        scale, own_scale = self._changeable_scale(), self.own_scale
         added = [
             as_loss(
-                ops.cast(scale, value.dtype)
-                * finite_when_trained_on(self.own_scale * value, self._overflow_message(weight))
+                cast(scale, value.dtype)
+                * finite_when_trained_on(
+                    value if own_scale == 1.0 else own_scale * value, self._overflow_message(weight)
+                )
             )
             for weight, value in divergences.items()
         ]

@@ -1,6 +1,8 @@
 """PyTorch: the names of `bayeslayers.backend.INTERFACE`."""
 
+from bayeslayers.backend.torch.closed_forms import kl_from_standard_normal
 from bayeslayers.backend.torch.coercible import distribution_behind, tensor_of, to_coercible
+from bayeslayers.backend.torch.convolution import conv
 from bayeslayers.backend.torch.distributions import (
     computed_from,
     draw_shape,
@@ -28,11 +30,13 @@ from bayeslayers.backend.torch.library import distribution_library, library_clas
 from bayeslayers.backend.torch.methods import distribution_method, method_of
 from bayeslayers.backend.torch.operations import (
     add_bias,
+    cast,
     dtype_hint,
     dtype_name,
     finite_when_trained_on,
     has_gpu,
     is_sparse,
+    matmul,
     native_dtype,
     saturating_cast,
 )
