@@ -51,7 +51,15 @@ NOT_PUBLIC = re.compile(
 )
 """Names of Keras, TensorFlow and TensorFlow Probability that no other module uses than `compat`."""
 
-COMMON = ("ClassDistribution", "Stream", "at_least_single", "in_single", "within_range")
+COMMON = (
+    "ClassDistribution",
+    "Stream",
+    "at_least_single",
+    "in_single",
+    "is_of_other_library",
+    "name_of_library",
+    "within_range",
+)
 """What `backend` has for all frameworks alike."""
 
 LINES = 350

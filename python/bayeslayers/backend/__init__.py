@@ -20,6 +20,10 @@ from bayeslayers.backend.common import (  # noqa: E402, F401
     in_single,
     within_range,
 )
+from bayeslayers.backend.libraries import (  # noqa: E402, F401
+    is_of_other_library,
+    name_of_library,
+)
 
 INTERFACE = {
     # Operations.
