@@ -16,12 +16,15 @@ DOCS_READY := .venv/.docs
 OLDEST_READY := .venv-oldest/.ready
 BENCH_READY := .venv-bench/.ready
 JAX_READY := .venv-jax/.ready
+TORCH_READY := .venv-torch/.ready
+# The build for CPUs where CI runs; what else pip takes may stand here, such as an index to ask.
+TORCH ?= torch==2.13.0
 retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 
 R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python \
 	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
 
-.PHONY: help setup demo test test-python test-r test-oldest test-parity soak audit check lint bench generate docs clean FORCE
+.PHONY: help setup demo test test-python test-jax test-torch test-r test-oldest test-parity soak audit check lint bench generate docs clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,14 +32,20 @@ help: ## show this list
 setup: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## set up Python and, where it can be had, R
 	@tools/status.sh
 
-demo: $(if $(filter torch,$(BACKEND)),.venv-torch/.ready,$(PY_READY)) $(R_PACKAGE) ## train on a real series from Python and from R, and draw it (BACKEND=jax for another backend)
+demo: $(if $(filter torch,$(BACKEND)),$(TORCH_READY),$(PY_READY)) $(R_PACKAGE) ## train on a real series from Python and from R, and draw it (BACKEND=jax for another backend)
 	@tools/demo.sh $(BACKEND)
 
-test: $(PY_READY) $(JAX_READY) $(R_PACKAGE) $(PARITY_READY) ## all tests: Python, R, and one against the other
-	@tools/test.sh python r parity
+test: $(PY_READY) $(JAX_READY) $(R_PACKAGE) $(PARITY_READY) ## all tests: Python on TensorFlow and JAX, R, and one against the other
+	@tools/test.sh python jax r parity
 
-test-python: $(PY_READY) $(JAX_READY) ## the Python tests alone
+test-python: $(PY_READY) $(JAX_READY) ## the Python tests alone, on TensorFlow
 	@tools/test.sh python
+
+test-jax: $(PY_READY) $(JAX_READY) ## the Python tests that hold on each backend, on JAX
+	@tools/test.sh jax
+
+test-torch: $(TORCH_READY) ## the same on PyTorch (TORCH=torch for another than that of CI)
+	@tools/test.sh torch
 
 test-r: $(PY_READY) $(R_PACKAGE) ## the R tests alone
 	@tools/test.sh r
@@ -69,11 +78,14 @@ docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a ref
 	@tools/docs.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-oldest .venv-jax .venv-bench .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-jax .venv-torch .venv-bench .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
 	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
 	@tools/setup-python.sh
+
+$(TORCH_READY): pyproject.toml tools/setup-torch.sh tools/find-python.sh $(if $(filter-out $(shell cat $(TORCH_READY) 2>/dev/null),$(TORCH)),FORCE)
+	@tools/setup-torch.sh $(TORCH)
 
 $(OLDEST_READY): pyproject.toml tools/setup-oldest.sh tools/lower_bounds.py tools/find-python.sh
 	@tools/setup-oldest.sh

@@ -88,44 +88,43 @@ def _functions(**further):
     }
 
 
-def models():
-    """Return models of the family by their names: every geometry, estimator and kind of file."""
-    util = layers.util
-    random_bias = {
-        "bias_posterior_fn": util.default_mean_field_normal_fn(),
-        "bias_prior_fn": util.default_multivariate_normal_fn,
-    }
-    return {
-        "convolution": _series(
-            layers.Conv1DFlipout(4, 3, padding="causal", activation="relu", **random_bias),
-            layers.Conv1DTransposeReparameterization(3, 2, strides=2),
-            layers.DepthwiseConv1DFlipout(2, depth_multiplier=2),
-            layers.SeparableConv1DReparameterization(2, 2),
-            layers.Conv1DLocalReparameterization(2, 2, seed=3),
-        ),
-        "recurrent": _series(
-            keras.layers.Bidirectional(layers.LSTMFlipout(3, return_sequences=True)),
-            layers.GRUReparameterization(2, dropout=0.1),
-        ),
-        "words": _words(
-            layers.EmbeddingReparameterization(5, 3),
-            keras.layers.Flatten(),
-            layers.DenseLocalReparameterization(2, activation="tanh"),
-        ),
-        "functions": _series(
-            layers.DenseReparameterization(4, **_functions(**random_bias)),
-            layers.DenseFlipout(2, kernel_prior_fn=util.trainable_normal_fn()),
-        ),
-        "joint": _series(
-            layers.DenseVariational(4, joint_posterior, joint_prior, 0.1, kl_use_exact=True),
-            layers.DistributionLambda(normal_of_halves),
-        ),
-        "nested": _series(
-            keras.Sequential([layers.DenseFlipout(3), keras.layers.BatchNormalization()]),
-            keras.layers.Dropout(0.5, seed=1),
-            layers.DenseFlipout(2, dtype="mixed_bfloat16"),
-        ),
-    }
+RANDOM_BIAS = {
+    "bias_posterior_fn": layers.default_mean_field_normal_fn(),
+    "bias_prior_fn": layers.default_multivariate_normal_fn,
+}
+
+MODELS = {
+    "convolution": lambda: _series(
+        layers.Conv1DFlipout(4, 3, padding="causal", activation="relu", **RANDOM_BIAS),
+        layers.Conv1DTransposeReparameterization(3, 2, strides=2),
+        layers.DepthwiseConv1DFlipout(2, depth_multiplier=2),
+        layers.SeparableConv1DReparameterization(2, 2),
+        layers.Conv1DLocalReparameterization(2, 2, seed=3),
+    ),
+    "recurrent": lambda: _series(
+        keras.layers.Bidirectional(layers.LSTMFlipout(3, return_sequences=True)),
+        layers.GRUReparameterization(2, dropout=0.1),
+    ),
+    "words": lambda: _words(
+        layers.EmbeddingReparameterization(5, 3),
+        keras.layers.Flatten(),
+        layers.DenseLocalReparameterization(2, activation="tanh"),
+    ),
+    "functions": lambda: _series(
+        layers.DenseReparameterization(4, **_functions(**RANDOM_BIAS)),
+        layers.DenseFlipout(2, kernel_prior_fn=layers.util.trainable_normal_fn()),
+    ),
+    "joint": lambda: _series(
+        layers.DenseVariational(4, joint_posterior, joint_prior, 0.1, kl_use_exact=True),
+        layers.DistributionLambda(normal_of_halves),
+    ),
+    "nested": lambda: _series(
+        keras.Sequential([layers.DenseFlipout(3), keras.layers.BatchNormalization()]),
+        keras.layers.Dropout(0.5, seed=1),
+        layers.DenseFlipout(2, dtype="mixed_bfloat16"),
+    ),
+}
+"""Models of the family: every geometry, estimator, and kind of argument in a file."""
 
 
 def inputs_of(model):
@@ -169,8 +168,8 @@ def negative_log_likelihood(y, rv):
 
 def write(folder):
     """Write the files of each model, and a report of what it is."""
-    for name, model in models().items():
-        scale_kl(model, N)
+    for name, make in MODELS.items():
+        model = scale_kl(make(), N)
         # Its streams are somewhere in the middle, and so is its training.
         model.compile("sgd", negative_log_likelihood if name == "joint" else "mse")
         targets = np.zeros((4, *model.output_shape[1:]), "float32")
@@ -183,7 +182,8 @@ def write(folder):
 def read(folder):
     """Report what is in the files of each backend."""
     for writer in (path for path in folder.iterdir() if path.is_dir()):
-        for name, fresh in models().items():
+        for name, make in MODELS.items():
+            fresh = make()
             # A model compiled on PyTorch is compiled by Keras for no other backend.
             loaded = keras.models.load_model(writer / f"{name}.keras", compile=False)
             fresh.load_weights(writer / f"{name}.weights.h5")
