@@ -14,13 +14,17 @@ R_PACKAGE := .Rlib/.bayeslayers
 PARITY_READY := .venv/.parity
 DOCS_READY := .venv/.docs
 OLDEST_READY := .venv-oldest/.ready
+BENCH_READY := .venv-bench/.ready
 JAX_READY := .venv-jax/.ready
+TORCH_READY := .venv-torch/.ready
+# The build for CPUs where CI runs; what else pip takes may stand here, such as an index to ask.
+TORCH ?= torch==2.13.0
 retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 
 R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python \
 	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
 
-.PHONY: help setup demo test test-python test-r test-oldest test-parity soak audit check lint bench generate docs clean FORCE
+.PHONY: help setup demo test test-python test-jax test-torch test-r test-oldest test-parity soak audit check lint bench generate docs clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,14 +32,20 @@ help: ## show this list
 setup: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## set up Python and, where it can be had, R
 	@tools/status.sh
 
-demo: $(if $(filter torch,$(BACKEND)),.venv-torch/.ready,$(PY_READY)) $(R_PACKAGE) ## train on a real series from Python and from R, and draw it (BACKEND=jax for another backend)
+demo: $(if $(filter torch,$(BACKEND)),$(TORCH_READY),$(PY_READY)) $(R_PACKAGE) ## train on a real series from Python and from R, and draw it (BACKEND=jax for another backend)
 	@tools/demo.sh $(BACKEND)
 
-test: $(PY_READY) $(JAX_READY) $(R_PACKAGE) $(PARITY_READY) ## all tests: Python, R, and one against the other
-	@tools/test.sh python r parity
+test: $(PY_READY) $(JAX_READY) $(R_PACKAGE) $(PARITY_READY) ## all tests: Python on TensorFlow and JAX, R, and one against the other
+	@tools/test.sh python jax r parity
 
-test-python: $(PY_READY) $(JAX_READY) ## the Python tests alone
+test-python: $(PY_READY) $(JAX_READY) ## the Python tests alone, on TensorFlow
 	@tools/test.sh python
+
+test-jax: $(PY_READY) $(JAX_READY) ## the Python tests that hold on each backend, on JAX
+	@tools/test.sh jax
+
+test-torch: $(TORCH_READY) ## the same on PyTorch (TORCH=torch for another than that of CI)
+	@tools/test.sh torch
 
 test-r: $(PY_READY) $(R_PACKAGE) ## the R tests alone
 	@tools/test.sh r
@@ -58,7 +68,7 @@ check: $(PY_READY) $(R_READY) ## R CMD check of the built package
 lint: $(PY_READY) $(R_READY) ## ruff, lintr, and whether the generated files are up to date
 	@tools/lint.sh
 
-bench: $(PY_READY) ## training steps against Keras's and TensorFlow Probability's (BENCH=--quick for a part)
+bench: $(BENCH_READY) ## training steps on each backend against other libraries' (BENCH=--quick for a part)
 	@tools/bench.sh $(BENCH)
 
 generate: $(PY_READY) $(R_READY) ## write the generated R files, NAMESPACE and man/ anew
@@ -68,17 +78,23 @@ docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a ref
 	@tools/docs.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-oldest .venv-jax .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-jax .venv-torch .venv-bench .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
 	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
 	@tools/setup-python.sh
+
+$(TORCH_READY): pyproject.toml tools/setup-torch.sh tools/find-python.sh $(if $(filter-out $(shell cat $(TORCH_READY) 2>/dev/null),$(TORCH)),FORCE)
+	@tools/setup-torch.sh $(TORCH)
 
 $(OLDEST_READY): pyproject.toml tools/setup-oldest.sh tools/lower_bounds.py tools/find-python.sh
 	@tools/setup-oldest.sh
 
 $(JAX_READY): pyproject.toml tools/setup-jax.sh tools/find-python.sh
 	@tools/setup-jax.sh
+
+$(BENCH_READY): pyproject.toml tools/setup-bench.sh tools/find-python.sh
+	@tools/setup-bench.sh
 
 # Status 3 means: no R here, and the reason has been said. The Python half goes on without it.
 $(R_READY): DESCRIPTION tools/setup-r.sh $(call retry,$(R_READY))

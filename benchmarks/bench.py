@@ -1,87 +1,60 @@
-"""Time a training step of each layer against Keras's deterministic layer and the ancestors'.
+"""Time a training step of each layer on each backend, and of the libraries it is compared with.
 
-Keras's layer is timed in the Keras 2 that TensorFlow Probability needs, too: what a step of `fit()`
-costs there and here. One process per library, run in turn, so that what disturbs the machine
-disturbs all of them. A time is the median over all timed steps. Prints a table, and writes it with
-the machine's description and versions to results/, beside two pictures.
+Beside ours: Keras's deterministic layer on the same backend, TensorFlow Probability's layer and the
+deterministic one of the Keras 2 that it needs, and bayesian-torch's. One process per column, all on
+one processor, run in turn, so that what disturbs the machine disturbs all of them. A time is the
+processor's, and the median over all timed steps; a ratio is the median over pairs of turns. Prints
+a table and which bars are met, and writes them with the machine's description and versions to
+results/, beside two pictures. What is not installed is left out.
 
 Run: python benchmarks/bench.py            the whole table
-     python benchmarks/bench.py --quick    float32 at the defaults alone, and no pictures of growth
+     python benchmarks/bench.py --quick    Flipout in float32 at the defaults alone
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
 import shutil
 import statistics
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from bars import BARS, verdicts
+from columns import (
+    COLUMNS,
+    FROM_R,
+    OURS,
+    PLAIN,
+    Worker,
+    start_workers,
+    stay_on_one_processor,
+)
 from rows import ROW_OF_EPOCHS, ROWS, Row, growth_rows
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results"
-ROUNDS, STEPS = 4, 8  # timed steps of each library: their product, in so many turns
-EPOCH_ROUNDS, EPOCHS = 4, 5
+RESULTS = Path(__file__).parent / "results"
+ROUNDS, STEPS = 6, 8  # timed steps of each column: their product, in so many turns
+EPOCH_ROUNDS, EPOCHS = 6, 3
 COMPILED = {"default": "default", "on": True, "off": False}
 DTYPES = ("float32", "mixed_bfloat16")
-LIBRARIES = ("keras", "bayeslayers", "tf_keras", "tfp")
-COLUMNS = {
-    "keras": "Keras",
-    "bayeslayers": "ours",
-    "tf_keras": "tf_keras",
-    "tfp": "TFP",
-    "torch": "torch",
-}
-FROM_R = {"R": "", "R, closure": "closure"}
 # How many linear maps a draw takes, as the floor counts them.
 MAPS = {"Flipout": 2, "Reparameterization": 1, "LocalReparameterization": 1}
-
-
-class Worker:
-    """A library's process."""
-
-    def __init__(self, library: str) -> None:
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-        if library in FROM_R:
-            environment["RETICULATE_PYTHON"] = sys.executable
-            command = ["Rscript", str(HERE / "worker.R"), FROM_R[library]]
-        else:
-            command = [sys.executable, str(HERE / "worker.py"), library]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
-
-    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer."""
-        self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else {"error": "the process ended"}
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.stdin.close()
-        self.process.wait()
+RATIOS = {
+    "TFP/ours, TF": ("tfp", "bayeslayers"),
+    "TFP/ours, JAX": ("tfp", "bayeslayers, jax"),
+    "b-torch/loop": ("bayesian-torch", "loop"),
+}
 
 
 @dataclass
 class Measurement:
-    """Times of one model in each library, in milliseconds.
+    """Times of one model in each column, in milliseconds.
 
     Args:
         row: The row's number.
@@ -89,11 +62,12 @@ class Measurement:
         estimator: The way to draw.
         dtype: The dtype policy.
         jit: Whether XLA compiles: "on", "off", or "default", each library's own choice.
-        median: The median time by library.
-        quartiles: The quartiles by library.
-        errors: What a library raised instead.
-        floor: What the arithmetic costs: deterministic steps, and a draw of normals.
-        peak: The megabytes by which training raises the peak of a process, by library.
+        turns: The median time of each turn, by column.
+        median: The median time by column.
+        quartiles: The quartiles by column.
+        errors: What a column raised instead.
+        floor: What the arithmetic costs, by backend: deterministic steps, and a draw of normals.
+        peak: The megabytes by which training raises the peak of a process, by column.
     """
 
     row: int
@@ -101,23 +75,29 @@ class Measurement:
     estimator: str
     dtype: str
     jit: str
+    turns: dict[str, list[float]] = field(default_factory=dict)
     median: dict[str, float] = field(default_factory=dict)
     quartiles: dict[str, list[float]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
-    floor: float | None = None
+    floor: dict[str, float] = field(default_factory=dict)
     peak: dict[str, float] = field(default_factory=dict)
 
     def ratio(self, over: str, under: str) -> float | None:
-        """Return how many times longer one library takes than another."""
-        if over in self.median and under in self.median:
-            return self.median[over] / self.median[under]
-        return None
+        """Return how many times longer one column takes than another, in the median of pairs."""
+        pairs = self.pairs(over, under)
+        return statistics.median(pairs) if pairs else None
+
+    def pairs(self, over: str, under: str) -> list[float]:
+        """Return how many times longer one column takes than another, turn by turn."""
+        if over not in self.turns or under not in self.turns:
+            return []
+        return [a / b for a, b in zip(self.turns[over], self.turns[under], strict=True)]
 
 
 def time_row(workers: dict[str, Worker], spec: dict[str, Any], row: Row, **how: Any) -> dict:
-    """Build a model in each library, then time them in turn."""
+    """Build a model in each column, then time them in turn."""
     rounds, count = (EPOCH_ROUNDS, EPOCHS) if row.examples else (ROUNDS, STEPS)
-    times: dict[str, list[float]] = {}
+    times: dict[str, list[list[float]]] = {}
     errors = {}
     for name, worker in workers.items():
         answer = worker.ask("build", name="model", row=spec, **how)
@@ -125,54 +105,70 @@ def time_row(workers: dict[str, Worker], spec: dict[str, Any], row: Row, **how: 
             errors[name] = answer["error"]
         elif answer["built"]:
             times[name] = []
-    for _ in range(rounds):
-        for name, timed in times.items():
-            timed.extend(workers[name].ask("run", name="model", count=count)["times"])
+    for turn in range(rounds):
+        # There and back, so that none always comes after the same other one.
+        for name in list(times)[:: -1 if turn % 2 else 1]:
+            answer = workers[name].ask("run", name="model", count=count)
+            if "error" in answer:
+                errors[name] = answer["error"]
+                del times[name]
+            else:
+                times[name].append(answer["times"])
     for name in times:
         workers[name].ask("drop", name="model")
+    all_times = {name: [time for turn in turns for time in turn] for name, turns in times.items()}
     return {
-        "median": {name: statistics.median(timed) for name, timed in times.items()},
-        "quartiles": {name: statistics.quantiles(timed, n=4) for name, timed in times.items()},
+        "turns": {name: list(map(statistics.median, turns)) for name, turns in times.items()},
+        "median": {name: statistics.median(timed) for name, timed in all_times.items()},
+        "quartiles": {name: statistics.quantiles(timed, n=4) for name, timed in all_times.items()},
         "errors": errors,
     }
 
 
 def measure(
-    workers: dict[str, Worker], rows: list[Row], dtypes: tuple[str, ...], jits: tuple[str, ...]
+    workers: dict[str, Worker],
+    rows: list[Row],
+    estimators: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    jits: tuple[str, ...],
 ) -> Iterator[Measurement]:
     """Time all rows in all ways."""
-    normals = {row.number: draw_time(workers["keras"], row.weights) for row in rows}
     for row in rows:
+        draws = {
+            backend: draw_time(workers[name], row)
+            for backend, name in PLAIN.items()
+            if name in workers
+        }
         for dtype in dtypes:
             for jit in jits:
-                for estimator in row.estimators:
+                for estimator in (name for name in row.estimators if name in estimators):
                     how = {"estimator": estimator, "dtype": dtype, "jit": COMPILED[jit]}
                     found = time_row(workers, {"number": row.number}, row, **how)
                     result = Measurement(row.number, row.title, estimator, dtype, jit, **found)
                     steps = -(-row.examples // row.batch) if row.examples else 1
-                    deterministic = result.median.get("keras")
-                    if deterministic is not None:
-                        maps, draw = MAPS[estimator], normals[row.number]["best"]
-                        result.floor = maps * deterministic + steps * draw
+                    for backend, name in PLAIN.items():
+                        if name in result.median:
+                            maps = MAPS[estimator] * result.median[name]
+                            result.floor[backend] = maps + steps * draws[backend]
                     yield result
 
 
-def draw_time(worker: Worker, count: int) -> dict[str, Any]:
-    """Return the time of a draw of normals by each exact method, and the shortest."""
-    found = worker.ask("normals", count=count, repeats=20)["milliseconds"]
-    return {"best": min(found.values()), "methods": found}
+def draw_time(worker: Worker, row: Row) -> float:
+    """Return the time of a row's draw of normals by the fastest exact method of a backend."""
+    found = worker.ask("normals", count=row.weights, repeats=20)
+    return min(found["milliseconds"].values())
 
 
-def peaks(row: Row, estimator: str) -> dict[str, float]:
-    """Return the peak memory of each library's training, each in a fresh process."""
+def peaks(names: list[str], row: Row, estimator: str) -> dict[str, float]:
+    """Return the peak memory of each column's training, each in a fresh process."""
     found = {}
-    for library in LIBRARIES:
-        worker = Worker(library)
+    for name in names:
+        worker = Worker(name)
         how = {"estimator": estimator, "dtype": "float32", "jit": "default"}
         answer = worker.ask("peak", row={"number": row.number}, **how)
         worker.close()
         if "megabytes" in answer:
-            found[library] = answer["megabytes"]
+            found[name] = answer["megabytes"]
     return found
 
 
@@ -228,82 +224,111 @@ def describe_machine() -> dict[str, Any]:
 
 
 def table(results: list[Measurement]) -> str:
-    """Write the measurements as a table."""
-    head = ["row", "estimator", "dtype", "XLA", *COLUMNS.values(), "TFP/ours", "ours/floor"]
-    lines = [head]
+    """Write the measurements as a table, of the columns that are there."""
+    names = [name for name in COLUMNS if any(name in result.median for result in results)]
+    titles = [COLUMNS[name].title for name in names]
+    floors = [f"{backend}/floor" for backend in OURS]
+    lines = [["row", "estimator", "dtype", "XLA", *titles, *RATIOS, *floors]]
     for result in results:
-        times = [result.median.get(library) for library in COLUMNS]
-        ratios = [result.ratio("tfp", "bayeslayers")]
-        ours = result.median.get("bayeslayers")
-        ratios.append(ours / result.floor if ours and result.floor else None)
-        cells = ["-" if value is None else f"{value:.2f}" for value in (*times, *ratios)]
+        values = [result.median.get(name) for name in names]
+        values += [result.ratio(*pair) for pair in RATIOS.values()]
+        values += [over_floor(result, backend) for backend in OURS]
+        cells = ["-" if value is None else f"{value:.2f}" for value in values]
         lines.append([result.title, result.estimator, result.dtype, result.jit, *cells])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
+def over_floor(result: Measurement, backend: str) -> float | None:
+    """Return how many times the floor our layer takes on a backend."""
+    ours, floor = result.median.get(OURS[backend]), result.floor.get(backend)
+    return ours / floor if ours and floor else None
+
+
+def line(result: Measurement) -> str:
+    """Write a measurement in a line, as it comes."""
+    times = ", ".join(f"{COLUMNS[name].title} {time:.2f}" for name, time in result.median.items())
+    return f"{result.title}, {result.estimator}, {result.dtype}, XLA {result.jit}: {times}"
+
+
 def summary(results: list[Measurement]) -> str:
-    """Write the ratios at the defaults in one line for each estimator."""
+    """Write the ratios at the defaults, with their quartiles, in one line for each estimator."""
     lines = []
     for estimator in MAPS:
-        ratios = {
-            result.row: result.ratio("tfp", "bayeslayers")
-            for result in results
-            if (result.estimator, result.dtype, result.jit) == (estimator, "float32", "default")
-        }
-        known = {row: ratio for row, ratio in ratios.items() if ratio is not None}
-        if known:
-            listed = ", ".join(f"row {row} {ratio:.2f}" for row, ratio in known.items())
-            mean = statistics.geometric_mean(known.values())
-            lines.append(f"TFP/ours, {estimator}, defaults: {listed}; geometric mean {mean:.2f}")
+        for title, pair in RATIOS.items():
+            pairs = {
+                result.row: result.pairs(*pair)
+                for result in results
+                if (result.estimator, result.dtype, result.jit) == (estimator, "float32", "default")
+            }
+            pairs = {row: found for row, found in pairs.items() if found}
+            if not pairs:
+                continue
+            quarters = {row: statistics.quantiles(found, n=4) for row, found in pairs.items()}
+            listed = ", ".join(
+                f"row {row} {middle:.2f} ({low:.2f} to {high:.2f})"
+                for row, (low, middle, high) in quarters.items()
+            )
+            mean = statistics.geometric_mean(middle for _, middle, _ in quarters.values())
+            lines.append(f"{title}, {estimator}: {listed}; geometric mean {mean:.2f}")
     return "\n".join(lines)
+
+
+def arguments() -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="Flipout, float32, defaults alone")
+    parser.add_argument("--rows", type=int, nargs="+", help="numbers of the rows to run")
+    parser.add_argument("--columns", nargs="+", choices=COLUMNS, help="columns to run")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
+    return parser.parse_args()
 
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--quick", action="store_true", help="float32 at the defaults alone")
-    parser.add_argument("--rows", type=int, nargs="+", help="numbers of the rows to run")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
-    options = parser.parse_args()
+    options = arguments()
+    stay_on_one_processor()
     rows = [row for row in ROWS if not options.rows or row.number in options.rows]
+    estimators = tuple(MAPS)[:1] if options.quick else tuple(MAPS)
     dtypes = DTYPES[:1] if options.quick else DTYPES
     jits = tuple(COMPILED)[:1] if options.quick else tuple(COMPILED)
-    names = [*LIBRARIES, *(["torch"] if importlib.util.find_spec("bayesian_torch") else [])]
-    workers = {name: Worker(name) for name in names}
-    versions = {}
-    for worker in workers.values():
-        versions |= worker.ask("versions")["versions"]
+    workers, versions = start_workers(options.columns or list(COLUMNS))
     results = []
-    for result in measure(workers, rows, dtypes, jits):
+    for result in measure(workers, rows, estimators, dtypes, jits):
         results.append(result)
-        print(table([result]).split("\n")[1], flush=True)
+        print(line(result), flush=True)
     grown = {} if options.quick else growth(workers)
     for worker in workers.values():
         worker.close()
-    for result in results:
+    for result in [] if options.quick else results:
         if (result.dtype, result.jit, result.estimator) == ("float32", "default", "Flipout"):
-            result.peak = peaks(next(row for row in rows if row.number == result.row), "Flipout")
-    from_r = time_from_r()
+            row = next(row for row in rows if row.number == result.row)
+            result.peak = peaks(list(workers), row, "Flipout")
+    from_r = None if options.quick else time_from_r()
+    judged = [bar.judge(results) for bar in BARS]
     report = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": describe_machine(),
         "versions": versions,
         "timed steps": {"rows": ROUNDS * STEPS, f"row {ROW_OF_EPOCHS}": EPOCH_ROUNDS * EPOCHS},
+        "bars": judged,
         "results": [asdict(result) for result in results],
         "growth": grown,
         f"row {ROW_OF_EPOCHS} from R": from_r,
     }
     options.output.mkdir(exist_ok=True)
     (options.output / "steps.json").write_text(json.dumps(report, indent=1) + "\n")
-    print(f"\n{table(results)}\n\n{summary(results)}")
+    print(f"\n{table(results)}\n\n{summary(results)}\n")
     for result in results:
         if result.peak:
             listed = ", ".join(f"{name} {value:.0f}" for name, value in result.peak.items())
             print(f"peak memory of row {result.row}, MB: {listed}")
+        for name, error in result.errors.items():
+            print(f"no time of row {result.row}, {COLUMNS[name].title}: {error}")
     if from_r:
         listed = ", ".join(f"{name} {from_r[name] / from_r['bayeslayers']:.3f}" for name in FROM_R)
         print(f"an epoch of row {ROW_OF_EPOCHS}, in epochs from Python: {listed}")
+    print(f"\n{verdicts(judged)}")
     from pictures import draw_growth, draw_ratios
 
     draw_ratios(report, options.output / "steps.png")

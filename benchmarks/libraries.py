@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import metadata
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from rows import CLASSES, Row
 
 LEARNING_RATE = 1e-3
 _RNG_SEED = 1
+# The processor's time that the whole process takes: others on the machine don't count.
+clock = time.process_time
 
 Steps = Callable[[int], list[float]]
 """Trains for a number of steps (or epochs), and returns the seconds that each took."""
@@ -35,9 +37,9 @@ class Library(ABC):
     def trainer(self, row: Row, estimator: str, dtype: str, jit: bool | str) -> Steps:
         """Make the model of a row, and return what trains it."""
 
-    def measures(self, row: Row, estimator: str, dtype: str) -> bool:
-        """Whether the library has a model of the row's kind."""
-        del row, estimator, dtype
+    def measures(self, row: Row, estimator: str, dtype: str, jit: bool | str) -> bool:
+        """Whether the library has a model of the row's kind, and is measured in this way."""
+        del row, estimator, dtype, jit
         return True
 
     def versions(self) -> dict[str, str]:
@@ -53,7 +55,10 @@ class Library(ABC):
 
 
 class KerasLike(Library):
-    """What is trained with `fit()`, fed from one cached batch; times are those between batches."""
+    """What is trained with `fit()`, fed from one batch that lies in memory.
+
+    Times are those between batches.
+    """
 
     keras: Any
 
@@ -64,6 +69,15 @@ class KerasLike(Library):
     @abstractmethod
     def policy(self, dtype: str) -> Any:
         """Set the dtype policy."""
+
+    @property
+    def backend(self) -> str:
+        """The name of Keras's backend."""
+        return self.keras.backend.backend()
+
+    def measures(self, row: Row, estimator: str, dtype: str, jit: bool | str) -> bool:
+        """See `Library.measures`; XLA and dtypes are compared on TensorFlow alone."""
+        return self.backend == "tensorflow" or (dtype, jit) == ("float32", "default")
 
     def model(self, row: Row, estimator: str) -> Any:
         """Return the row's model."""
@@ -81,45 +95,55 @@ class KerasLike(Library):
 
     def trainer(self, row: Row, estimator: str, dtype: str, jit: bool | str) -> Steps:
         """See `Library.trainer`."""
-        import tensorflow as tf
-
         self.policy(dtype)
         model = self.model(row, estimator)
         compiled = {} if jit == "default" else {"jit_compile": jit}
         optimizer = self.keras.optimizers.SGD(LEARNING_RATE)
         model.compile(optimizer, loss="mse", **compiled)
         inputs, targets = example_data(row, model.output_shape[1:])
+        if self.backend == "tensorflow":
+            return self._trainer_on_tensorflow(model, row, inputs, targets)
         if row.examples:
-            data = tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(row.batch)
-            data = data.cache().prefetch(tf.data.AUTOTUNE)
+            data = {"x": inputs, "y": targets, "batch_size": row.batch, "shuffle": False}
             return self._epochs(model, data)
-        data = tf.data.Dataset.from_tensors((inputs, targets)).cache().repeat().prefetch(2)
-        return self._batches(model, data)
+        batch = tuple(map(self.keras.ops.convert_to_tensor, (inputs, targets)))
+        return self._batches(model, lambda: _endless(batch))
 
-    def _batches(self, model: Any, data: Any) -> Steps:
+    def _trainer_on_tensorflow(self, model: Any, row: Row, *data: np.ndarray) -> Steps:
+        import tensorflow as tf
+
+        if row.examples:
+            batches = tf.data.Dataset.from_tensor_slices(data).batch(row.batch).cache()
+            return self._epochs(model, {"x": batches.prefetch(tf.data.AUTOTUNE)})
+        batches = tf.data.Dataset.from_tensors(data).cache().repeat().prefetch(2)
+        return self._batches(model, lambda: batches)
+
+    def _batches(self, model: Any, data: Callable[[], Any]) -> Steps:
         class Watch(self.keras.callbacks.Callback):
             def on_train_begin(self, logs: Any = None) -> None:
                 self.ends = []
 
+            # Keras waits for the numbers of the step before it calls this.
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-                self.ends.append(time.perf_counter())
+                self.ends.append(clock())
 
         watch = Watch()
 
         def steps(count: int) -> list[float]:
             # The first of the call also starts the iterator; it is not counted.
-            model.fit(data, steps_per_epoch=count + 1, verbose=0, callbacks=[watch])
+            how = {"steps_per_epoch": count + 1, "shuffle": False, "verbose": 0}
+            model.fit(data(), callbacks=[watch], **how)
             return np.diff(watch.ends).tolist()
 
         return steps
 
-    def _epochs(self, model: Any, data: Any) -> Steps:
+    def _epochs(self, model: Any, data: dict[str, Any]) -> Steps:
         def epochs(count: int) -> list[float]:
             times = []
             for _ in range(count):
-                start = time.perf_counter()
-                model.fit(data, verbose=0)
-                times.append(time.perf_counter() - start)
+                start = clock()
+                model.fit(**data, verbose=0)
+                times.append(clock() - start)
             return times
 
         return epochs
@@ -129,15 +153,23 @@ class KerasLike(Library):
         self.keras.backend.clear_session()
 
 
-class Deterministic(KerasLike):
-    """Keras 3's own layers."""
+def _endless(batch: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    while True:
+        yield batch
 
-    packages = ("keras", "tensorflow")
+
+class Deterministic(KerasLike):
+    """Keras 3's own layers, on the backend of the process."""
 
     def __init__(self) -> None:
         import keras
 
         self.keras = keras
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages whose versions matter."""
+        return ("keras", "numpy", self.backend)
 
     def policy(self, dtype: str) -> None:
         """See `KerasLike.policy`."""
@@ -149,30 +181,18 @@ class Deterministic(KerasLike):
 
     def normals(self, count: int) -> dict[str, Callable[[], Any]]:
         """See `Library.normals`."""
-        import tensorflow as tf
+        from normals import WAYS
 
-        from bayeslayers.backend import standard_normal
-
-        seed, shape = tf.constant([1, 2]), (count,)
-        ways = {
-            "stateless_normal, Philox": lambda: tf.random.stateless_normal(
-                shape, seed, alg="philox"
-            ),
-            "stateful normal": lambda: tf.random.normal(shape),
-            "bayeslayers": lambda: standard_normal(shape, tf.float32, seed),
-        }
-        return {
-            f"{name}, {how}": tf.function(way, jit_compile=jit)
-            for name, way in ways.items()
-            for how, jit in (("XLA", True), ("no XLA", False))
-            if not (jit and name == "stateful normal")
-        }
+        return WAYS[self.backend](count)
 
 
 class Bayeslayers(Deterministic):
     """This package's layers."""
 
-    packages = ("bayeslayers", "keras", "tensorflow", "tensorflow-probability")
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages whose versions matter."""
+        return ("bayeslayers", *super().packages)
 
     def layer(self, kind: str, estimator: str, **arguments: Any) -> Any:
         """See `KerasLike.layer`."""
@@ -185,6 +205,7 @@ class TensorFlowProbability(KerasLike):
     """TensorFlow Probability's layers, with the Keras 2 that they need."""
 
     packages = ("tensorflow-probability", "tf-keras", "tensorflow")
+    backend = "tensorflow"
 
     def __init__(self) -> None:
         import tf_keras
@@ -212,50 +233,9 @@ class DeterministicTfKeras(TensorFlowProbability):
         return getattr(self.keras.layers, kind)(**arguments)
 
 
-class BayesianTorch(Library):
-    """The package bayesian-torch: Flipout alone, without XLA."""
-
-    packages = ("bayesian-torch", "torch")
-    layers: ClassVar = {"Conv1D": "Conv1dFlipout", "Dense": "LinearFlipout"}
-
-    def measures(self, row: Row, estimator: str, dtype: str) -> bool:
-        """See `Library.measures`."""
-        return (estimator, dtype) == ("Flipout", "float32") and row.layer in self.layers
-
-    def trainer(self, row: Row, estimator: str, dtype: str, jit: bool | str) -> Steps:
-        """See `Library.trainer`."""
-        import torch
-        from bayesian_torch import layers
-
-        make = getattr(layers, self.layers[row.layer])
-        channels, sizes = row.example[-1], list(row.arguments.values())
-        layer = make(channels, *sizes)
-        optimizer = torch.optim.SGD(layer.parameters(), LEARNING_RATE)
-        shape = (row.example[0] - sizes[1] + 1, sizes[0]) if len(sizes) > 1 else (sizes[0],)
-        inputs, targets = (torch.from_numpy(values) for values in example_data(row, shape))
-        if row.layer == "Conv1D":
-            # (batch, length, channels) -> (batch, channels, length)
-            inputs, targets = (v.transpose(1, 2).contiguous() for v in (inputs, targets))
-
-        def steps(count: int) -> list[float]:
-            times = []
-            for _ in range(count):
-                start = time.perf_counter()
-                optimizer.zero_grad()
-                outputs, divergence = layer(inputs)
-                loss = torch.nn.functional.mse_loss(outputs, targets) + divergence
-                loss.backward()
-                optimizer.step()
-                times.append(time.perf_counter() - start)
-            return times
-
-        return steps
-
-
 LIBRARIES = {
     "keras": Deterministic,
     "bayeslayers": Bayeslayers,
     "tf_keras": DeterministicTfKeras,
     "tfp": TensorFlowProbability,
-    "torch": BayesianTorch,
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from columns import OURS
 from matplotlib.figure import Figure
 
 COLOURS = {
@@ -13,14 +14,18 @@ COLOURS = {
     "bayeslayers": "#0072B2",
     "tf_keras": "#CCCCCC",
     "tfp": "#E69F00",
-    "torch": "#009E73",
+    "bayeslayers, jax": "#CC79A7",
+    "bayeslayers, torch": "#56B4E9",
+    "bayesian-torch": "#009E73",
 }
 LABELS = {
     "keras": "Keras, deterministic",
-    "bayeslayers": "bayeslayers",
+    "bayeslayers": "bayeslayers on TensorFlow",
     "tf_keras": "tf_keras, deterministic",
     "tfp": "TensorFlow Probability",
-    "torch": "bayesian-torch",
+    "bayeslayers, jax": "bayeslayers on JAX",
+    "bayeslayers, torch": "bayeslayers on PyTorch",
+    "bayesian-torch": "bayesian-torch",
 }
 ESTIMATORS = {
     "Flipout": "#0072B2",
@@ -34,14 +39,28 @@ def draw_ratios(report: dict[str, Any], file: Path) -> None:
     chosen = [
         r
         for r in report["results"]
-        if (r["dtype"], r["jit"]) == ("float32", "default")
-        and {"tfp", "bayeslayers"} <= {*r["median"]}
+        if (r["dtype"], r["jit"]) == ("float32", "default") and "tfp" in r["median"]
     ]
-    figure = Figure(figsize=(9, 0.32 * len(chosen) + 1.4), layout="constrained")
+    backends = {
+        backend: name
+        for backend, name in OURS.items()
+        if any(name in result["median"] for result in chosen)
+    }
+    height = 0.32 * len(chosen) * len(backends) + 1.4
+    figure = Figure(figsize=(9, height), layout="constrained")
     axes = figure.subplots()
-    ratios = [r["median"]["tfp"] / r["median"]["bayeslayers"] for r in chosen]
-    axes.barh(range(len(chosen)), ratios, color=[ESTIMATORS[r["estimator"]] for r in chosen])
-    axes.set_yticks(range(len(chosen)), [f"{r['title']}, {r['estimator']}" for r in chosen])
+    bars = {
+        f"{r['title']}, {r['estimator']}, {backend}": (
+            r["median"]["tfp"] / r["median"][name],
+            ESTIMATORS[r["estimator"]],
+        )
+        for r in chosen
+        for backend, name in backends.items()
+        if name in r["median"]
+    }
+    ratios, colours = zip(*bars.values(), strict=True) if bars else ([], [])
+    axes.barh(range(len(bars)), ratios, color=colours)
+    axes.set_yticks(range(len(bars)), bars)
     axes.invert_yaxis()
     axes.axvline(1, color="black", lw=1)
     axes.set_xlabel("TensorFlow Probability's time / ours")

@@ -11,7 +11,6 @@ import json
 import os
 import resource
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,7 @@ answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
 import numpy as np  # noqa: E402
-from libraries import LIBRARIES, Library  # noqa: E402
+from libraries import LIBRARIES, Library, clock  # noqa: E402
 from rows import ROWS, Row, growth_rows  # noqa: E402
 
 WARM_UP = 8
@@ -34,6 +33,16 @@ def find_row(spec: dict[str, Any]) -> Row:
     return dict(growth_rows()[spec["growing"]])[spec["size"]]
 
 
+def find_library(name: str) -> Library:
+    """Return the library of a name."""
+    if name in LIBRARIES:
+        return LIBRARIES[name]()
+    # Imports PyTorch, which not every process has to.
+    from loops import LOOPS
+
+    return LOOPS[name]()
+
+
 class Bench:
     """Models under measurement, by name, in one library."""
 
@@ -43,8 +52,8 @@ class Bench:
 
     def build(self, name: str, row: dict[str, Any], **how: Any) -> dict[str, Any]:
         """Make and warm up a model, if the library has one."""
-        found, kind = find_row(row), {key: how[key] for key in ("estimator", "dtype")}
-        if not self.library.measures(found, **kind):
+        found = find_row(row)
+        if not self.library.measures(found, **how):
             return {"built": False}
         self.steps[name] = self.library.trainer(found, **how)
         self.steps[name](WARM_UP)
@@ -76,9 +85,9 @@ class Bench:
                 draw()
             times = []
             for _ in range(repeats):
-                start = time.perf_counter()
+                start = clock()
                 draw()
-                times.append(1000 * (time.perf_counter() - start))
+                times.append(1000 * (clock() - start))
             found[name] = float(np.median(times))
         return {"milliseconds": found}
 
@@ -89,7 +98,7 @@ class Bench:
 
 def main() -> None:
     """Answer commands until there are no more."""
-    bench = Bench(LIBRARIES[sys.argv[1]]())
+    bench = Bench(find_library(sys.argv[1]))
     for line in sys.stdin:
         command = json.loads(line)
         try:

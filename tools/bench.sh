@@ -3,12 +3,13 @@
 set -eu
 # shellcheck source=tools/common.sh
 . "$(dirname -- "$0")/common.sh"
+python=.venv-bench/bin/python
 
 say "The variance of the gradient against the size of the batch"
-.venv/bin/python benchmarks/gradient_variance.py
+$python benchmarks/gradient_variance.py
 say "Draws of the predictive distribution"
-.venv/bin/python benchmarks/predictive.py
-say "A training step, in turn with Keras's deterministic layer and TensorFlow Probability's"
-.venv/bin/python benchmarks/bench.py "$@"
+$python benchmarks/predictive.py
+say "A training step on each backend, in turn with Keras's own layers and other libraries'"
+$python benchmarks/bench.py "$@"
 say "Done. The results:"
 find benchmarks/results -type f | sort | sed 's/^/    /'

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test.sh PART...: runs the tests of each part (python, oldest, r, parity, soak), all of them even if one
-# fails. A part that cannot run here is left out with a word, unless it is the only one asked for.
+# test.sh PART...: runs the tests of each part (python, jax, torch, oldest, r, parity, soak), all of them
+# even if one fails. A part that cannot run here is left out with a word, unless no other is asked for.
 set -eu
 # shellcheck source=tools/common.sh
 . "$(dirname -- "$0")/common.sh"
@@ -29,6 +29,14 @@ test_python() { # PYTHON
   "$1" -m pytest --numprocesses 2 --dist loadfile tests/python
 }
 
+# Those that hold on each backend. What JAX compiles is called a few times: it need not be fast.
+test_on() { # BACKEND PYTHON
+  (
+    export KERAS_BACKEND="$1" JAX_DISABLE_MOST_OPTIMIZATIONS=true OMP_NUM_THREADS=1
+    "$2" -m pytest --numprocesses 2 --dist worksteal tests/python
+  )
+}
+
 # run NAME COMMAND...
 run() {
   name=$1
@@ -44,6 +52,12 @@ for part in "$@"; do
   case $part in
     python)
       run Python test_python .venv/bin/python
+      ;;
+    jax)
+      run "Python on JAX" test_on jax .venv/bin/python
+      ;;
+    torch)
+      run "Python on PyTorch" test_on torch .venv-torch/bin/python
       ;;
     oldest)
       run "Python, oldest versions" test_python .venv-oldest/bin/python

@@ -13,7 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import keras
+from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 __all__ = [
     "HeldLayers",
@@ -22,7 +24,9 @@ __all__ = [
     "current_scope",
     "flat_layers",
     "forget_overriding_losses",
+    "in_layer_call",
     "in_stateless_scope",
+    "in_symbolic_scope",
     "inputs_behind",
     "is_empty",
     "is_replaced",
@@ -34,7 +38,8 @@ __all__ = [
 ]
 
 
-# Stateless scopes: Keras has the class, and no public way to ask whether one is open.
+# Stateless scopes: Keras has the class, and no public way to ask whether one is open. Symbolic
+# scopes are those in which it infers shapes.
 
 
 def current_scope() -> keras.StatelessScope | None:
@@ -98,6 +103,14 @@ def copy_of_operation(operation: keras.Operation) -> keras.Operation:
     copy = object.__new__(type(operation))
     vars(copy).update({**vars(operation), "_inbound_nodes": [], "_outbound_nodes": []})
     return copy
+
+
+# Calls: Keras keeps which layer was called first, and has no public way to ask whether one is.
+
+
+def in_layer_call() -> bool:
+    """Whether a layer or model is being called."""
+    return get_global_attribute("current_call_ctx") is not None
 
 
 # Losses: the public `losses` has those of all layers within, and the penalties on weights.

@@ -6,14 +6,18 @@ import sys
 import textwrap
 from pathlib import Path
 
+import keras
+
 import bayeslayers
 
 PACKAGE_ROOT = Path(bayeslayers.__file__).parents[1]
 
 
 def environment_with(**further):
-    """Return the environment of a process that can import `bayeslayers`."""
+    """Return the environment of a process that can import `bayeslayers`, on this backend."""
     inherited = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    if keras.backend.backend() != "tensorflow":
+        inherited["KERAS_BACKEND"] = keras.backend.backend()
     path = os.pathsep.join([str(PACKAGE_ROOT), inherited.get("PYTHONPATH", "")])
     return {**inherited, "PYTHONPATH": path, **further}
 

@@ -11,7 +11,6 @@ import pytest
 import bayeslayers
 from bayeslayers import backend
 from bayeslayers.backend import choice
-from bayeslayers.backend import tensorflow as on_tensorflow
 
 ROOT = Path(bayeslayers.__file__).parent
 
@@ -36,13 +35,14 @@ ROOMS = (
 )
 """From the lowest to the highest; the last is the package itself. Each imports none after it."""
 
-PACKAGE_OF = {
-    "tensorflow": "tensorflow",
-    "tensorflow_probability": "tensorflow",
-    "jax": "jax",
-    "torch": "torch",
+PACKAGES_OF = {
+    "tensorflow": ("tensorflow",),
+    "tensorflow_probability": ("tensorflow", "jax"),
+    "tf_keras": (),
+    "jax": ("jax",),
+    "torch": ("torch",),
 }
-"""The package of the backend that may import a framework or a library of it."""
+"""The packages of the backend that may import a framework or a library of it."""
 
 NOT_PUBLIC = re.compile(
     r"_flatten_layers|_get_own_losses|_keras_history|_inbound_nodes|_outbound_nodes"
@@ -51,7 +51,15 @@ NOT_PUBLIC = re.compile(
 )
 """Names of Keras, TensorFlow and TensorFlow Probability that no other module uses than `compat`."""
 
-COMMON = ("ClassDistribution", "Stream", "at_least_single", "in_single", "within_range")
+COMMON = (
+    "ClassDistribution",
+    "Stream",
+    "at_least_single",
+    "in_single",
+    "is_of_other_library",
+    "name_of_library",
+    "within_range",
+)
 """What `backend` has for all frameworks alike."""
 
 LINES = 350
@@ -135,8 +143,8 @@ def test_a_framework_is_imported_by_its_own_package_alone():
         (module, name)
         for module in MODULES
         for name in imports_of(module)
-        for package in [PACKAGE_OF.get(name.split(".")[0])]
-        if package and not f"{module}.".startswith(f"bayeslayers.backend.{package}.")
+        for packages in [PACKAGES_OF.get(name.split(".")[0])]
+        if packages is not None and module.split(".")[1:3] not in [["backend", p] for p in packages]
     }
     assert found == set()
 
@@ -170,10 +178,59 @@ def lines_of_code(module):
     return len(set(code) - docstrings)
 
 
-def test_tensorflow_has_every_name_of_the_interface():
-    for name, promise in backend.INTERFACE.items():
-        assert getattr(backend, name) is getattr(on_tensorflow, name)
-        assert promise.endswith(".")
+def definition_of(name, module):
+    """The statement that defines a name in a module, or in the one that it is imported from."""
+    for node in tree_of(module).body:
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return definition_of(alias.name, node.module)
+        targets = getattr(node, "targets", [getattr(node, "target", node)])
+        if name in {getattr(target, "name", getattr(target, "id", None)) for target in targets}:
+            return node
+    raise AssertionError(f"{module} has no {name}")
+
+
+def parameters_of(function):
+    """The parameters of a function: names and kinds, and which may be left out."""
+    arguments = function.args
+    by_position = [*arguments.posonlyargs, *arguments.args]
+    return (
+        [argument.arg for argument in by_position],
+        len(arguments.defaults),
+        {
+            a.arg: d is not None
+            for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        },
+        [getattr(each, "arg", None) for each in (arguments.vararg, arguments.kwarg)],
+    )
+
+
+def contract_of(name, framework):
+    """What callers of a name rely on: parameters, of a class those of each public method."""
+    node = definition_of(name, f"bayeslayers.backend.{framework}")
+    if isinstance(node, ast.FunctionDef):
+        return parameters_of(node)
+    if not isinstance(node, ast.ClassDef):
+        return "constant"
+    return {
+        each.name: parameters_of(each)
+        for each in node.body
+        if isinstance(each, ast.FunctionDef)
+        and (each.name == "__init__" or not each.name.startswith("_"))
+    }
+
+
+@pytest.mark.parametrize("name", backend.INTERFACE)
+def test_every_framework_has_the_name_with_the_same_parameters(name):
+    """Read from the source: only one of them can be imported in a process."""
+    contracts = {framework: contract_of(name, framework) for framework in choice.SUPPORTED}
+    assert contracts == dict.fromkeys(contracts, contracts["tensorflow"])
+
+
+def test_the_interface_is_what_the_framework_has():
+    assert set(backend.INTERFACE) <= set(vars(backend))
+    assert all(promise.endswith(".") for promise in backend.INTERFACE.values())
 
 
 def test_rooms_take_from_the_backend_what_its_interface_has():

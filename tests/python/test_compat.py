@@ -55,6 +55,27 @@ def test_in_stateless_scope_is_still_needed():
     assert not has_public(names, keras, keras.utils, keras.backend, keras.StatelessScope)
 
 
+def test_keras_infers_shapes_in_a_symbolic_scope():
+    seen = []
+
+    class Seeing(keras.Layer):
+        def call(self, x):
+            seen.append((compat.in_symbolic_scope(), compat.in_layer_call()))
+            return x
+
+    layer = Seeing()
+    layer(keras.Input((2,)))
+    layer(np.ones((1, 2), "float32"))
+    assert seen == [(True, True), (False, True)]
+    assert not compat.in_symbolic_scope()
+    assert not compat.in_layer_call()
+
+
+def test_in_symbolic_scope_and_in_layer_call_are_still_needed():
+    names = ["in_symbolic_scope", "in_layer_call", "call_context"]
+    assert not has_public(names, keras, keras.utils, keras.backend, keras.Layer)
+
+
 # Layers in layers.
 
 

@@ -19,6 +19,7 @@ from family import (
     takes_vectors,
 )
 from frameworks import (
+    SEED_GENERATORS,
     assert_allclose,
     assert_array_equal,
     compiled,
@@ -37,6 +38,7 @@ from posteriors import fixed_normal
 
 import bayeslayers
 from bayeslayers import ArgumentError
+from bayeslayers.distributions.constructors import CONSTRUCTORS
 from bayeslayers.layers import (
     FAMILY,
     VariationalLayer,
@@ -72,7 +74,11 @@ def random_bias(row):
     )
 
 
-PUBLIC = [name for name in bayeslayers.__all__ if inspect.isfunction(getattr(bayeslayers, name))]
+PUBLIC = [
+    name
+    for name in bayeslayers.__all__
+    if name in CONSTRUCTORS or inspect.isfunction(getattr(bayeslayers, name))
+]
 
 
 def test_every_layer_has_a_row():
@@ -129,7 +135,7 @@ def test_keras_layer_contract(row):
         expected_output_shape=(2, *geometry.outputs),
         expected_num_trainable_weights=2 * len(geometry.roles),
         expected_num_non_trainable_weights=0,
-        expected_num_seed_generators=1,
+        expected_num_seed_generators=SEED_GENERATORS,
         expected_num_losses=len(geometry.roles),
         supports_masking=geometry.supports_masking,
     )
@@ -372,7 +378,14 @@ def test_a_posterior_with_full_covariance_moves_all_weights_at_once(row, rng):
     assert_allclose(outputs, centre + step * slope, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+# PyTorch's library has no such constructors.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=on("tensorflow", "jax")) if name in CONSTRUCTORS else name
+        for name in PUBLIC
+    ],
+)
 def test_the_example_in_the_documentation_runs(name):
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)
     text = inspect.getdoc(getattr(bayeslayers, name))

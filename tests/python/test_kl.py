@@ -410,3 +410,24 @@ def test_a_name_that_is_nearly_right_is_told():
         scale_kl(network(), num_example=3)
     with pytest.raises(TypeError, match=r"scale_kl\(\) takes 2 positional arguments"):
         scale_kl(network(), 3, 4)
+
+
+def test_a_joint_posterior_of_a_model_of_series_has_its_divergence():
+    """Posterior and prior are models of the inputs, of any number of dimensions."""
+
+    def normal(loc, scale):
+        def make(kernel_size, bias_size, dtype):
+            loc_and_scale = np.full(kernel_size + bias_size, loc, "float32"), scale
+            normal = lambda _: distributions.Independent(  # noqa: E731
+                distributions.Normal(*loc_and_scale), 1
+            )
+            return keras.Sequential([bayeslayers.layers.DistributionLambda(normal)])
+
+        return make
+
+    layer = bayeslayers.layers.DenseVariational(2, normal(1.0, 0.5), normal(0.0, 1.0), 1.0, True)
+    model = keras.Sequential([keras.Input((6, 3)), layer])
+    found = kl_divergence(model)
+    assert_allclose(found.total, 8 * (0.5 * (0.25 + 1 - 1) - np.log(0.5)), rtol=1e-5)
+    model(np.ones((1, 6, 3)))
+    assert_allclose(sum(model.losses), found.loss, rtol=1e-5)

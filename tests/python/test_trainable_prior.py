@@ -11,6 +11,7 @@ from frameworks import (
     distributions,
     moment,
     numpy_of,
+    on,
     value_and_gradients,
 )
 from keras import ops
@@ -98,6 +99,8 @@ def test_training_finds_the_best_prior():
     assert_allclose(moment(prior, "stddev"), np.full((6, 8), scale), rtol=1e-2)
 
 
+# Elsewhere a distribution is one of values; the layer's property makes it anew.
+@on("tensorflow")
 def test_a_distribution_in_hand_follows_its_variables():
     layer = layers.DenseFlipout(2, kernel_prior_fn=trainable_normal_fn())
     layer.build((None, 3))

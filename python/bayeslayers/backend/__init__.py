@@ -20,17 +20,26 @@ from bayeslayers.backend.common import (  # noqa: E402, F401
     in_single,
     within_range,
 )
+from bayeslayers.backend.libraries import (  # noqa: E402, F401
+    is_of_other_library,
+    name_of_library,
+)
 
 INTERFACE = {
     # Operations.
+    "cast": "Tensors in a dtype; those that are in it already as they are.",
+    "matmul": "Matrix product.",
+    "conv": "Convolution of any rank, channels last.",
     "add_bias": "Add a number per channel, the last dimension.",
     "saturating_cast": "Cast, with the largest number of the dtype in place of larger ones.",
     "finite_when_trained_on": "Refuse to take the gradient of a value that is not finite.",
     "is_sparse": "Whether a value is a sparse tensor, or stands for one in the functional API.",
     "has_gpu": "Whether there is a device that sums float16 in single precision.",
+    "kl_from_standard_normal": "The divergence of normals from standard ones, summed over all.",
     # Dtypes.
     "native_dtype": "The framework's own dtype of a name, which users' functions are handed.",
     "dtype_name": "The name of one of the framework's dtypes; `None` for everything else.",
+    "dtype_hint": "How a dtype comes to be computed in; `None` for one that is already.",
     # Random numbers.
     "fold_in": "The seed that follows from a seed and a whole number.",
     "standard_normal": "Standard normal draws of a shape and a dtype, from a seed.",
@@ -44,6 +53,7 @@ INTERFACE = {
     "as_keras_variable": "A Keras variable that shares one of the framework's variables.",
     # Distributions. The library is imported when one of these is first called.
     "distribution_library": "TensorFlow Probability, as the framework has it.",
+    "library_class": "The class of TensorFlow Probability at a path, or what says what to use.",
     "independent_normal": "Independent normals of a mean and a scale, in that many dimensions.",
     "independent_point": "All mass on one value, in that many independent dimensions.",
     "normal": "The normal distribution of a mean and a scale.",
@@ -60,6 +70,8 @@ INTERFACE = {
     "to_coercible": "A distribution that stands for a tensor wherever one is needed.",
     "inner_distribution": "The distribution alone, which stands for no tensor.",
     "tensor_of": "The tensor that a distribution stands for.",
+    "distribution_behind": "The distribution of a tensor that Keras made to infer shapes.",
+    "with_present_values": "A layer, as a function of the values that its variables have now.",
     # Outcomes of the distribution that a model ends in.
     "sample_with": "One draw from a distribution, from a seed.",
     "log_prob_by_example": "The log-probability of each example's target, over its dimensions.",
@@ -72,6 +84,7 @@ INTERFACE = {
     "step_with_numbers": "The function of a step with another number in some state holders.",
     "step_with_variables": "The function of a step that updates variables besides the model's.",
     "step_with_logs": "The function of a step that returns other logs.",
+    "of_any_size": "What a function returns, for any number of examples too, of which Keras asks.",
     # What a model takes.
     "OPERATION_ERRORS": "The errors of the framework where values can't become tensors.",
     "is_ragged": "Whether a value is a ragged tensor.",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import keras
 
+from bayeslayers.backend import dtype_hint
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.keras_objects import as_loss
 from bayeslayers.compat import raised_unchanged
@@ -48,7 +49,7 @@ class BaseLayer(keras.Layer):
             warnings.filterwarnings("ignore", message="Do not pass an `input_shape`")
             super().__init__(
                 name=checks.name("name", name),
-                dtype=checks.dtype("dtype", dtype),
+                dtype=_computable(checks.dtype("dtype", dtype)),
                 trainable=checks.boolean("trainable", trainable),
                 activity_regularizer=checks.regularizer(
                     "activity_regularizer", activity_regularizer
@@ -58,7 +59,8 @@ class BaseLayer(keras.Layer):
 
     def add_loss(self, loss: Any) -> None:
         """Add numbers to the losses, whatever the layer computes in."""
-        super().add_loss(keras.tree.map_structure(as_loss, loss))
+        is_single = keras.ops.is_tensor(loss)
+        super().add_loss(as_loss(loss) if is_single else keras.tree.map_structure(as_loss, loss))
 
     @classmethod
     def _function_arguments(cls) -> list[str]:
@@ -91,3 +93,14 @@ class BaseLayer(keras.Layer):
             if name in config
         }
         return cls(**{**config, **functions})
+
+
+def _computable(policy: keras.DTypePolicy | None) -> keras.DTypePolicy | None:
+    """Return a dtype policy; refuse one that the backend computes in less precision for."""
+    used = policy or keras.config.dtype_policy()
+    for dtype in (used.compute_dtype, used.variable_dtype):
+        hint = dtype_hint(dtype)
+        if hint is not None:
+            rule = "must be one that the backend computes in"
+            raise ArgumentError("dtype", rule, {"dtype": used.name}, hint)
+    return policy

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import weakref
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from bayeslayers.backend import StateHolder, finite_when_trained_on, is_sparse, method_of
+from bayeslayers.backend import StateHolder, cast, finite_when_trained_on, is_sparse, method_of
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.keras_objects import as_loss
 from bayeslayers.base_layers.model_draw import ModelDraw
@@ -57,16 +58,33 @@ class Divergence:
     is_exact: bool
 
 
+def _values_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterable[Any]:
+    """Return the values in the nests of some arguments."""
+    # As a rule there is a single tensor. A nest takes long to be taken apart, compared to a call.
+    is_flat = not kwargs and all(map(ops.is_tensor, args))
+    return args if is_flat else tree.flatten((args, kwargs))
+
+
 class _ForwardPass:
     """What a layer knows of the model's current forward pass: the divergences that it has added.
 
     A shared layer is called more than once in a pass, and counts once: a divergence belongs to the
     weights, not to the call. Keras clears the losses when a pass begins; while ours are among them,
     this call is not the first.
+
+    Divergences last as long as the losses. Those of a compiled step are no numbers, and nobody can
+    use them when its function has been compiled.
     """
 
     def __init__(self) -> None:
-        self.added: list[Any] = []
+        self._added: list[weakref.ref[Any]] = []
+
+    @property
+    def added(self) -> list[Any]:
+        return [loss for reference in self._added if (loss := reference()) is not None]
+
+    def add(self, divergences: list[Any]) -> None:
+        self._added = [weakref.ref(divergence) for divergence in divergences]
 
     def has_added_to(self, losses: list[Any]) -> bool:
         return any(loss is divergence for loss in losses for divergence in self.added)
@@ -96,7 +114,7 @@ class BayesianLayer(StochasticLayer):
         Raises:
             ArgumentError: If inputs are sparse, and what the layer computes is not there for them.
         """
-        for value in tree.flatten((args, kwargs)):
+        for value in _values_among(args, kwargs):
             if is_sparse(value) and not self.geometry.takes_sparse(len(value.shape)):
                 rule = "must not be sparse: sparse inputs of two dimensions go into dense layers"
                 received = Described(f"a sparse tensor of shape {tuple(value.shape)}")
@@ -167,17 +185,20 @@ class BayesianLayer(StochasticLayer):
         Args:
             divergences: Scalars by the weights' names, not scaled.
         """
-        scale = self._changeable_scale()
-        self._forward_pass.added = [
+        scale, own_scale = self._changeable_scale(), self.own_scale
+        added = [
             as_loss(
-                ops.cast(scale, value.dtype)
-                * finite_when_trained_on(self.own_scale * value, self._overflow_message(weight))
+                cast(scale, value.dtype)
+                * finite_when_trained_on(
+                    value if own_scale == 1.0 else own_scale * value, self._overflow_message(weight)
+                )
             )
             for weight, value in divergences.items()
         ]
         # A tensor of Keras's `floatx` stays the object that it is, so it is found among the losses.
-        for divergence in self._forward_pass.added:
+        for divergence in added:
             self.add_loss(divergence)
+        self._forward_pass.add(added)
 
     def _overflow_message(self, weight: str) -> str:
         return (

@@ -268,7 +268,7 @@ class RandomWeight:
             rule = "must have a closed form, or estimate the divergence from the sample it is given"
             pair = Described(f"{class_names(posterior)} and {class_names(prior)}")
             raise ArgumentError(argument, rule, {"posterior and prior": pair}) from error
-        rank = None if value is None else len(ops.shape(value))
+        rank = None if value is None else len(ops.shape(ops.convert_to_tensor(value)))
         if rank != 0:
             received = "None" if value is None else f"a tensor of shape {tuple(ops.shape(value))}"
             rule = "must return a single number"

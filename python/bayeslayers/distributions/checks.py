@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bayeslayers.backend import distribution_method
+from bayeslayers.backend import distribution_method, is_of_other_library, name_of_library
 from bayeslayers.contract.errors import ArgumentError, Described
 
 CONVERSIONS = ("mean", "mode", "sample", "stddev", "variance")
@@ -42,9 +42,23 @@ def class_names(distribution: Any) -> str:
 
 def distribution(argument: str, value: Any) -> None:
     """What a function returned that makes distributions."""
+    rule = f"must return a distribution of {name_of_library()}"
     if not all(hasattr(value, name) for name in ("sample", "batch_shape", "event_shape")):
-        rule = "must return a distribution"
         raise ArgumentError(argument, rule, {argument: value})
+    if is_of_other_library(value):
+        kind = type(value)
+        received = Described(f"a {kind.__module__}.{kind.__qualname__}")
+        raise ArgumentError(argument, rule, {argument: received})
+
+
+def is_distribution(argument: str, value: Any) -> None:
+    """What a method of distributions is asked of."""
+    if not hasattr(value, "log_prob"):
+        hint = (
+            "Keras hands a loss the tensor alone where it had to change its shape: targets in the "
+            "shape of the model's outputs leave the distribution as it is."
+        )
+        raise ArgumentError(argument, "must be a distribution", {argument: value}, hint)
 
 
 def may_be(shape: Any, expected: tuple[int | None, ...] | None) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from bayeslayers.backend import distribution_library, dtype_name, native_dtype
+from bayeslayers.backend import distribution_library, dtype_name, library_class, native_dtype
 from bayeslayers.contract import binding, checks
 from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
 from bayeslayers.contract.docstrings import Docstring
@@ -217,7 +217,7 @@ CONSTRUCTORS = {
 def constructor(name: str) -> Callable[..., Any]:
     """Make the function of that name from TensorFlow Probability's class."""
     spec = CONSTRUCTORS[name]
-    target = _class(spec.path)
+    target = library_class(spec.path)
     signature = _signature(target, spec.former)
 
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -233,11 +233,6 @@ def constructor(name: str) -> Callable[..., Any]:
     vars(function)["__signature__"] = signature
     page = function_page(_documentation(name, spec), name, signature, DISTRIBUTION_ARGUMENTS)
     return documented(page, function)
-
-
-def _class(path: str) -> Any:
-    module, name = path.split(".")
-    return getattr(getattr(distribution_library(), module), name)
 
 
 def _signature(target: Any, former: Former | None) -> inspect.Signature:

@@ -11,6 +11,7 @@ from keras import ops
 from bayeslayers.backend import (
     Stream,
     at_least_single,
+    cast,
     normal,
     normal_parameters,
     standard_normal,
@@ -66,7 +67,7 @@ class GeneralPosterior(Posterior):
 
     def sample_outputs(self, mean: Any, stddev: Any) -> Any:
         dtype = self.distribution.dtype
-        return self._sample(normal(ops.cast(mean, dtype), ops.cast(stddev, dtype)))
+        return self._sample(normal(cast(mean, dtype), cast(stddev, dtype)))
 
     def sample_later(self) -> Callable[[], Any]:
         drawn = self.sample()
@@ -86,10 +87,10 @@ class MeanFieldPosterior(Posterior):
 
     def __init__(self, loc: Any, untransformed_scale: Any, seeds: Stream) -> None:
         dtype = at_least_single(loc.dtype)
-        self._loc = ops.cast(loc, dtype)
+        self._loc = cast(loc, dtype)
         self._scale = None
         if untransformed_scale is not None:
-            self._scale = ops.cast(scale_of(untransformed_scale), dtype)
+            self._scale = cast(scale_of(untransformed_scale), dtype)
         self._seeds = seeds
 
     def sample(self) -> Any:
@@ -102,7 +103,7 @@ class MeanFieldPosterior(Posterior):
         return self._loc, self._scale
 
     def sample_outputs(self, mean: Any, stddev: Any) -> Any:
-        mean, stddev = (ops.cast(value, self._loc.dtype) for value in (mean, stddev))
+        mean, stddev = (cast(value, self._loc.dtype) for value in (mean, stddev))
         return mean + stddev * self._noise(ops.shape(mean))
 
     def sample_later(self) -> Callable[[], Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from bayeslayers.backend import distribution_method
+from bayeslayers.backend import distribution_method, method_of, of_any_size
 from bayeslayers.compat import operation_behind
 from bayeslayers.contract.errors import ArgumentError
 
@@ -87,9 +87,8 @@ class DistributionMethod(keras.Layer):
     def call(self, distribution: Any, operand: Any = None) -> Any:
         """Return what the method returns, of the distribution and what else it takes."""
         operands = {} if operand is None else {_METHODS[self.method]: operand}
-        return ops.convert_to_tensor(
-            getattr(distribution, self.method)(**operands, **self.arguments)
-        )
+        method = method_of(distribution, self.method)
+        return ops.convert_to_tensor(method(**operands, **self.arguments))
 
     def compute_output_spec(self, distribution: Any, operand: Any = None) -> keras.KerasTensor:
         """Describe the outputs, by what the method returns in a graph that is thrown away."""
@@ -98,7 +97,11 @@ class DistributionMethod(keras.Layer):
         if _METHODS[self.method] == "other":
             other = _checked("other", operand)
             make_operand, operand_inputs = other.make, other.inputs
-        inferred = _Inferred(lambda x, y: self.call(symbolic.make(x), make_operand(y)))
+
+        def call(inputs: Any, operand: Any) -> Any:
+            return self.call(symbolic.make(inputs), make_operand(operand))
+
+        inferred = _Inferred(lambda *inputs: of_any_size(call, *inputs))
         try:
             return inferred.compute_output_spec(symbolic.inputs, operand_inputs)
         except NotImplementedError as error:

@@ -6,9 +6,11 @@ from typing import Any
 
 import keras
 
+from bayeslayers.backend import distribution_behind, method_of
 from bayeslayers.contract import checks
 from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
 from bayeslayers.contract.functions import public_function
+from bayeslayers.distributions import checks as checks_of_distributions
 from bayeslayers.distributions.symbolic import ask
 
 _IN_A_MODEL = (
@@ -355,4 +357,6 @@ def _call(method: str, distribution: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a method of a distribution, or have it called whenever the model is."""
     if any(map(keras.utils.is_keras_tensor, (distribution, *args))):
         return ask(distribution, method, *args, **kwargs)
-    return getattr(distribution, method)(*args, **kwargs)
+    distribution = distribution_behind(distribution)
+    checks_of_distributions.is_distribution("distribution", distribution)
+    return method_of(distribution, method)(*args, **kwargs)

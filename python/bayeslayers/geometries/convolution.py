@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from keras import ops
-
+from bayeslayers.backend import conv
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.geometry import LinearMap
@@ -48,7 +47,7 @@ class Convolution(Window, LinearMap):
         return self.filters
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
-        outputs = ops.conv(inputs, kernel, **self._sliding)
+        outputs = conv(inputs, kernel, **self._sliding)
         return self._for_any_batch(outputs, inputs, self.filters)
 
     def _check_channels(self, channels: int) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
+from bayeslayers.backend import matmul
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.geometry import Chain, LinearMap
@@ -51,4 +51,4 @@ class Dense(Chain, LinearMap):
         return self.units
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
-        return ops.matmul(inputs, kernel)
+        return matmul(inputs, kernel)

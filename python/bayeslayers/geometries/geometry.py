@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from bayeslayers.backend import cast
 from bayeslayers.contract.errors import ArgumentError
 
 
@@ -102,7 +103,7 @@ class LinearMap(ABC):
     def over_positions(self, values: Any, rank: int) -> Any:
         """Broadcast a value per example and channel over the positions of a tensor of this rank."""
         # (batch, channels) -> (batch, 1, ..., 1, channels)
-        return ops.expand_dims(values, tuple(range(1, rank - 1)))
+        return ops.expand_dims(values, tuple(range(1, rank - 1))) if rank > 2 else values  # noqa: PLR2004
 
 
 class Chain(Geometry):
@@ -121,7 +122,7 @@ class Chain(Geometry):
     def prepare(self, inputs: Any, dtype: str) -> Any:
         """Bring inputs into the layout and the dtype that the first linear map takes."""
         # Keras casts floats only; a kernel in the dtype of whole numbers would be all zeros.
-        return ops.cast(inputs, dtype)
+        return cast(inputs, dtype)
 
     def restore(self, outputs: Any) -> Any:
         """Bring outputs into the caller's layout."""

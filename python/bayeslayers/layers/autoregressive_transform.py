@@ -6,7 +6,12 @@ from typing import Any
 
 import keras
 
-from bayeslayers.backend import distribution_library, inner_distribution, to_coercible
+from bayeslayers.backend import (
+    distribution_library,
+    inner_distribution,
+    to_coercible,
+    with_present_values,
+)
 from bayeslayers.base_layers.publishing import public_layer
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.contract.errors import ArgumentError
@@ -119,7 +124,7 @@ class AutoregressiveTransform(StochasticLayer):
         distribution = inner_distribution(inputs)
         _check_distribution(distribution)
         library = distribution_library()
-        bijector = library.bijectors.MaskedAutoregressiveFlow(self.made)
+        bijector = library.bijectors.MaskedAutoregressiveFlow(with_present_values(self.made))
         flow = library.distributions.TransformedDistribution(distribution, bijector)
         return to_coercible(flow, self.stream_of_outputs)
 

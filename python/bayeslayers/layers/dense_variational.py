@@ -158,9 +158,10 @@ class DenseVariational(BayesianLayer):
         self.input_spec = self.geometry.input_spec(input_shape)
         self._kernel_shape = self.geometry.kernel_shape(self.geometry.known_channels(input_shape))
         self._sizes = (math.prod(self._kernel_shape), self.units if self.use_bias else 0)
+        self._one_example = (1, *(size or 1 for size in input_shape[1:]))
         self._adopted: list[keras.Variable] = []
-        # The arguments that brought them.
-        self._adopters: list[str] = []
+        # Those that stand for a variable of the framework's, and the arguments that brought them.
+        self._wrappers: list[tuple[str, keras.Variable]] = []
         self.posterior = self._make("make_posterior_fn", input_shape)
         self.prior = self._make("make_prior_fn", input_shape)
 
@@ -219,7 +220,7 @@ class DenseVariational(BayesianLayer):
 
     def _zero_inputs(self) -> Any:
         """Return inputs for a posterior or prior that is made from them; few depend on them."""
-        return ops.zeros((1, self._kernel_shape[0]), self.compute_dtype)
+        return ops.zeros(self._one_example, self.compute_dtype)
 
     def _parts(self, weights: Any) -> dict[str, Any]:
         """Tell kernel and bias apart in a vector of all weights."""
@@ -290,22 +291,28 @@ class DenseVariational(BayesianLayer):
             distribution = self._distribution(argument, made, inputs)
             distribution.log_prob(tensor_of(distribution))
 
-        known = {id(native_variable(variable)) for variable in self._adopted}
+        known = {id(each) for v in self._adopted for each in (v, native_variable(v))}
         for variable in variables_read_by(use):
-            if id(variable) not in known:
-                self._adopted.append(as_keras_variable(variable))
-                self._adopters.append(argument)
+            if id(variable) in known:
+                continue
+            adopted = as_keras_variable(variable)
+            self._adopted.append(adopted)
+            # A variable of Keras's own has the value that a caller hands over.
+            if adopted is not variable:
+                self._wrappers.append((argument, adopted))
 
     def _distribution(self, argument: str, made: Callable[[Any], Any], inputs: Any) -> Any:
+        return to_coercible(self._made_by(argument, made, inputs), self.stream)
+
+    def _made_by(self, argument: str, made: Callable[[Any], Any], inputs: Any) -> Any:
         self._refuse_replaced(argument)
         distribution = made(inputs)
         distribution_checks.distribution(argument, distribution)
-        return to_coercible(distribution, self.stream)
+        return distribution
 
     def _refuse_replaced(self, argument: str) -> None:
         """Refuse to compute with a variable's own value where the caller has given another."""
-        adopted = zip(self._adopted, self._adopters, strict=True)
-        names = [v.name for v, adopter in adopted if adopter == argument and is_replaced(v)]
+        names = [v.name for adopter, v in self._wrappers if adopter == argument and is_replaced(v)]
         if names:
             rule = (
                 "must return a model or a layer where the values of variables are handed over, as "
@@ -314,16 +321,18 @@ class DenseVariational(BayesianLayer):
             raise ArgumentError(argument, rule, {argument: Described(f"a function of {names}")})
 
     def _divergence(self, posterior: Any, weights: Any, inputs: Any) -> Any:
-        prior = self._distribution("make_prior_fn", self.prior, inputs)
+        # Of the prior, nothing is drawn.
+        prior = inner_distribution(self._made_by("make_prior_fn", self.prior, inputs))
         if self.kl_use_exact:
             divergence = _exact_divergence(posterior, prior)
         else:
-            divergence = posterior.log_prob(weights) - prior.log_prob(weights)
+            at = ops.cast(weights, getattr(prior, "dtype", weights.dtype))
+            divergence = posterior.log_prob(weights) - method_of(prior, "log_prob")(at)
         return ops.sum(ops.cast(divergence, at_least_single(self.variable_dtype)))
 
 
 def _exact_divergence(posterior: Any, prior: Any) -> Any:
-    posterior, prior = inner_distribution(posterior), inner_distribution(prior)
+    posterior = inner_distribution(posterior)
     try:
         return method_of(posterior, "kl_divergence")(prior)
     except NotImplementedError as error:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from bayeslayers.backend import foreign_variables, to_coercible
+from bayeslayers.backend import foreign_variables, of_any_size, to_coercible
 from bayeslayers.base_layers.publishing import public_layer
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.contract import checks
@@ -164,6 +164,9 @@ class DistributionLambda(StochasticLayer):
 
     def call(self, inputs: Any) -> Any:
         """Return the distribution at these inputs."""
+        return of_any_size(self._distribution_at, inputs)
+
+    def _distribution_at(self, inputs: Any) -> Any:
         inputs = tree.map_structure(self._with_precision, inputs)
         distribution, foreign = foreign_variables(
             lambda: self.make_distribution_fn(inputs), (), trainable=True

@@ -1,6 +1,12 @@
 """JAX: the names of `bayeslayers.backend.INTERFACE`."""
 
-from bayeslayers.backend.jax.coercible import inner_distribution, tensor_of, to_coercible
+from bayeslayers.backend.in_keras_ops import cast, conv, kl_from_standard_normal, matmul
+from bayeslayers.backend.jax.coercible import (
+    distribution_behind,
+    inner_distribution,
+    tensor_of,
+    to_coercible,
+)
 from bayeslayers.backend.jax.distributions import (
     computed_from,
     distribution_library,
@@ -10,12 +16,13 @@ from bayeslayers.backend.jax.distributions import (
     independent_point,
     is_independent_normal,
     kl_divergence,
+    library_class,
     method_of,
     normal,
     normal_parameters,
     with_seeds,
 )
-from bayeslayers.backend.jax.graphs import compiled, map_draws, result_shapes
+from bayeslayers.backend.jax.graphs import compiled, map_draws, of_any_size, result_shapes
 from bayeslayers.backend.jax.inputs import (
     OPERATION_ERRORS,
     common_specification,
@@ -43,6 +50,7 @@ from bayeslayers.backend.jax.steps import (
     step_with_numbers,
     step_with_variables,
 )
+from bayeslayers.backend.jax.trees import with_present_values
 from bayeslayers.backend.jax.variables import (
     StateHolder,
     as_keras_variable,

@@ -6,7 +6,19 @@ Keras stand in `bayeslayers/compat.py`.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from types import ModuleType
+
+import jax
+
+
+def double_precision() -> AbstractContextManager[None]:
+    """Return a context in which JAX computes in double precision.
+
+    JAX has it in `jax` from 0.8 on, and had it in `jax.experimental` before.
+    """
+    home = jax if hasattr(jax, "enable_x64") else jax.experimental
+    return home.enable_x64(True)
 
 
 def tensorflow_probability() -> ModuleType:

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from bayeslayers.backend.jax.compat import tensorflow_probability
 from bayeslayers.backend.jax.random import as_key, standard_normal
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 def distribution_library() -> ModuleType:
     """Return TensorFlow Probability's JAX substrate, whose import takes seconds."""
     return tensorflow_probability()
+
+
+def library_class(path: str) -> Any:
+    """Return the class of TensorFlow Probability at a path, such as "distributions.Normal"."""
+    module, name = path.split(".")
+    return getattr(getattr(distribution_library(), module), name)
 
 
 def _tfd() -> Any:
@@ -124,6 +131,6 @@ def _normal_inside(distribution: Any) -> Any:
 
 def _sample_normal(normal: Any, sample_shape: Any, seed: Any) -> Any:
     """Draw as `standard_normal` does, which is faster than TensorFlow Probability's own way."""
-    sizes = (sample_shape,) if jnp.ndim(sample_shape) == 0 else tuple(sample_shape)
+    sizes = (sample_shape,) if np.ndim(sample_shape) == 0 else tuple(sample_shape)
     shape = (*sizes, *normal.batch_shape)
     return normal.loc + normal.scale * standard_normal(shape, normal.dtype, seed)

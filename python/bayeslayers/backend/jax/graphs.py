@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 
@@ -15,6 +16,8 @@ from bayeslayers.backend.jax.inputs import Specification
 # Stands for the number of examples where shapes are looked for: a prime, which no other size has,
 # times a number that devices can share it by.
 _EXAMPLES = 64 * 1009
+# Stands for it where one output's shape is looked for, which sizes are compared with others of.
+_FEW_EXAMPLES = 83
 
 
 def compiled(
@@ -119,5 +122,52 @@ def _results(jaxpr: Any) -> Iterator[Any]:
     """Go through the results of all operations, those inside of others among them."""
     for equation in jaxpr.eqns:
         yield from equation.outvars
-        for inner in jax.core.jaxprs_in_params(equation.params):
-            yield from _results(inner)
+        for parameter in equation.params.values():
+            for part in parameter if isinstance(parameter, (list, tuple)) else [parameter]:
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns"):
+                    yield from _results(inner)
+
+
+def of_any_size(function: Callable[..., Any], *args: Any) -> Any:
+    """Return what a function returns; zeros of its shape where sizes are not known.
+
+    Keras asks what a layer returns for any number of examples, and hands over a symbol for their
+    number, of which TensorFlow Probability can make no distribution. So the function is traced for
+    numbers in the symbol's place: what they change are sizes that follow from it.
+
+    Args:
+        function: A function of tensors that returns a tensor, or a distribution that stands for
+            one.
+        args: Its arguments: tensors, or structures of them.
+    """
+    leaves = jax.tree.leaves(args)
+    symbols = list({str(n): n for leaf in leaves for n in leaf.shape if _is_symbol(n)}.values())
+    if not symbols:
+        return function(*args)
+    numbers = dict.fromkeys(map(str, symbols), _FEW_EXAMPLES)
+    result = _traced(function, args, numbers)
+    shape = list(result.shape)
+    for symbol in symbols:
+        more = _traced(function, args, {**numbers, str(symbol): _FEW_EXAMPLES + 1})
+        for axis, (size, larger) in enumerate(zip(result.shape, more.shape, strict=True)):
+            shape[axis] += (larger - size) * (symbol - _FEW_EXAMPLES)
+    return jnp.zeros(shape, result.dtype)
+
+
+def _is_symbol(size: Any) -> bool:
+    return jax.export.is_symbolic_dim(size)
+
+
+def _traced(function: Callable[..., Any], args: Any, numbers: dict[str, int]) -> Any:
+    """Return shape and dtype of what a function returns, with numbers in the place of symbols."""
+
+    def with_numbers(leaf: Any) -> Any:
+        return jax.ShapeDtypeStruct([numbers.get(str(n), n) for n in leaf.shape], leaf.dtype)
+
+    def call(*args: Any) -> Any:
+        # What the function changes of the model's state ends here.
+        with RecordingScope():
+            return jnp.asarray(function(*args))
+
+    return jax.eval_shape(call, *jax.tree.map(with_numbers, args))

@@ -50,7 +50,7 @@ def dtype_name(value: Any) -> str | None:
 
 
 def dtype_hint(dtype: str) -> str | None:
-    """Return how JAX is brought to compute in a dtype; `None` where it does."""
+    """Return how a dtype comes to be computed in; `None` for one that JAX computes in already."""
     return _WAY_TO_DOUBLES if dtype == "float64" and not jax.config.jax_enable_x64 else None
 
 

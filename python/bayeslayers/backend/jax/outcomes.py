@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+from jax import lax
 
 from bayeslayers.backend.classes import ClassDistribution
 from bayeslayers.backend.jax.coercible import inner_distribution
-from bayeslayers.backend.jax.compat import tensorflow_probability
+from bayeslayers.backend.jax.compat import double_precision, tensorflow_probability
 from bayeslayers.backend.jax.random import as_key
 
 
@@ -33,7 +34,10 @@ def log_prob_by_example(distribution: Any, targets: Any) -> Any:
     shape = (*distribution.batch_shape, *distribution.event_shape)
     targets = jnp.reshape(jnp.asarray(targets).astype(distribution.dtype), shape)
     found = distribution.log_prob(targets)
-    return jnp.sum(found, axis=tuple(range(1, found.ndim)))
+    # So the sum over many outputs loses nothing to rounding, whether JAX is told to compute in
+    # double precision or not.
+    with double_precision():
+        return jnp.sum(lax.convert_element_type(found, jnp.float64), tuple(range(1, found.ndim)))
 
 
 def class_distribution(distribution: Any) -> ClassDistribution | None:

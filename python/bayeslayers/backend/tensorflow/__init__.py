@@ -1,7 +1,9 @@
 """TensorFlow: the names of `bayeslayers.backend.INTERFACE`."""
 
+from bayeslayers.backend.in_keras_ops import cast, conv, kl_from_standard_normal, matmul
 from bayeslayers.backend.tensorflow.distributions import (
     computed_from,
+    distribution_behind,
     distribution_library,
     distribution_method,
     draw_shape,
@@ -11,6 +13,7 @@ from bayeslayers.backend.tensorflow.distributions import (
     inner_distribution,
     is_independent_normal,
     kl_divergence,
+    library_class,
     method_of,
     normal,
     normal_parameters,
@@ -18,7 +21,7 @@ from bayeslayers.backend.tensorflow.distributions import (
     to_coercible,
     with_seeds,
 )
-from bayeslayers.backend.tensorflow.graphs import compiled, map_draws, result_shapes
+from bayeslayers.backend.tensorflow.graphs import compiled, map_draws, of_any_size, result_shapes
 from bayeslayers.backend.tensorflow.inputs import (
     OPERATION_ERRORS,
     common_specification,
@@ -30,6 +33,7 @@ from bayeslayers.backend.tensorflow.inputs import (
 )
 from bayeslayers.backend.tensorflow.operations import (
     add_bias,
+    dtype_hint,
     dtype_name,
     finite_when_trained_on,
     has_gpu,
@@ -55,4 +59,5 @@ from bayeslayers.backend.tensorflow.variables import (
     lasting_variables,
     native_variable,
     variables_read_by,
+    with_present_values,
 )

@@ -22,6 +22,12 @@ def distribution_library() -> ModuleType:
     return tensorflow_probability
 
 
+def library_class(path: str) -> Any:
+    """Return the class of TensorFlow Probability at a path, such as "distributions.Normal"."""
+    module, name = path.split(".")
+    return getattr(getattr(distribution_library(), module), name)
+
+
 def normal(loc: Any, scale: Any) -> Any:
     """Return the normal distribution of a mean and a scale."""
     from tensorflow_probability import distributions as tfd
@@ -201,3 +207,8 @@ def inner_distribution(distribution: Any) -> Any:
 def tensor_of(distribution: Any) -> Any:
     """Return the tensor that a distribution stands for."""
     return tf.convert_to_tensor(distribution)
+
+
+def distribution_behind(value: Any) -> Any:
+    """Return the value: what stands for a distribution is one."""
+    return value

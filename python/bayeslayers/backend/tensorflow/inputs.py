@@ -16,9 +16,9 @@ def is_ragged(value: Any) -> bool:
     return isinstance(value, tf.RaggedTensor)
 
 
-def sparse_entries(sparse: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+def sparse_entries(tensor: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
     """Return the entries of a sparse tensor: their indices (n, rank), their values, the shape."""
-    return sparse.indices.numpy(), sparse.values.numpy(), tuple(sparse.dense_shape.numpy())
+    return tensor.indices.numpy(), tensor.values.numpy(), tuple(tensor.dense_shape.numpy())
 
 
 def sparse_tensor(indices: np.ndarray, values: np.ndarray, shape: tuple[int, ...]) -> Any:

@@ -31,6 +31,12 @@ def dtype_name(value: Any) -> str | None:
     return value.name if isinstance(value, tf.DType) else None
 
 
+def dtype_hint(dtype: str) -> str | None:
+    """Return how a dtype comes to be computed in: TensorFlow does in all of Keras's floats."""
+    del dtype
+    return None
+
+
 def is_sparse(value: Any) -> bool:
     """Whether a value is a sparse tensor, or in the functional API stands for one."""
     return isinstance(value, tf.SparseTensor) or getattr(value, "sparse", False) is True

@@ -62,3 +62,8 @@ def as_keras_variable(variable: tf.Variable) -> keras.Variable:
     wrapper = keras.Variable(variable, dtype=variable.dtype.name, autocast=False)
     share_value(wrapper, variable)
     return wrapper
+
+
+def with_present_values(layer: keras.Layer) -> keras.Layer:
+    """Return the layer, whose variables have their values at any time."""
+    return layer

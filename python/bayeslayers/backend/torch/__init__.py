@@ -1,9 +1,10 @@
 """PyTorch: the names of `bayeslayers.backend.INTERFACE`."""
 
-from bayeslayers.backend.torch.coercible import tensor_of, to_coercible
+from bayeslayers.backend.torch.closed_forms import kl_from_standard_normal
+from bayeslayers.backend.torch.coercible import distribution_behind, tensor_of, to_coercible
+from bayeslayers.backend.torch.convolution import conv
 from bayeslayers.backend.torch.distributions import (
     computed_from,
-    distribution_library,
     draw_shape,
     independent_normal,
     independent_point,
@@ -15,7 +16,7 @@ from bayeslayers.backend.torch.distributions import (
     with_seeds,
 )
 from bayeslayers.backend.torch.foreign import foreign_variables, variables_read_by
-from bayeslayers.backend.torch.graphs import compiled, map_draws, result_shapes
+from bayeslayers.backend.torch.graphs import compiled, map_draws, of_any_size, result_shapes
 from bayeslayers.backend.torch.inputs import (
     OPERATION_ERRORS,
     common_specification,
@@ -25,13 +26,17 @@ from bayeslayers.backend.torch.inputs import (
     specification,
     tensor_specification,
 )
+from bayeslayers.backend.torch.library import distribution_library, library_class
 from bayeslayers.backend.torch.methods import distribution_method, method_of
 from bayeslayers.backend.torch.operations import (
     add_bias,
+    cast,
+    dtype_hint,
     dtype_name,
     finite_when_trained_on,
     has_gpu,
     is_sparse,
+    matmul,
     native_dtype,
     saturating_cast,
 )
@@ -52,4 +57,5 @@ from bayeslayers.backend.torch.variables import (
     as_keras_variable,
     lasting_variables,
     native_variable,
+    with_present_values,
 )

@@ -8,36 +8,42 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from keras.src.backend.torch.core import get_device
 
-__all__ = ["get_device", "given_parameter", "spread_seed"]
+__all__ = ["CPUState", "get_device", "given_parameter"]
 
 # `get_device`: Keras sets a device by `keras.device()`, and has no public way to ask which one it
 # is. While it infers shapes it is "meta", where tensors have no values.
 
 
 # Where the state of PyTorch's generator on a CPU (Mersenne twister) has its 624 words of 32 bits,
-# one in each 64 bits.
-_WORDS = slice(3, 627)
+# with as many bits of nothing behind each.
+_WORDS = slice(6, 1254, 2)
 _32_BITS = 2**32 - 1
 
 
-def spread_seed(generator: torch.Generator, number: int) -> None:
-    """Let the state of a generator on a CPU depend on another whole number of 31 bits, too.
+class CPUState:
+    """The state of a generator on a CPU that follows from all of 64 bits.
 
-    Of a seed, that generator looks at the lower 32 bits alone: of a hundred thousand draws two
-    would be equal, more likely than not.
-
-    Args:
-        generator: A generator whose seed has just been set.
-        number: Whole number from 0 to 2^31 - 1.
+    Of a seed, PyTorch looks at the lower 32 bits: of a hundred thousand draws two would be equal,
+    more likely than not. So the words of the state are those of a fixed one, times one half of
+    the number, plus the other.
     """
-    state = generator.get_state()
-    # Times an odd number, which maps the words one to one.
-    words = state.view(torch.int64)[_WORDS]
-    words.mul_(2 * number + 1).bitwise_and_(_32_BITS)
-    generator.set_state(state)
+
+    def __init__(self) -> None:
+        self._state = torch.Generator().manual_seed(0).get_state()
+        # The same memory.
+        self._words = self._state.numpy().view(np.uint32)[_WORDS]
+        self._fixed = self._words.copy()
+
+    def following_from(self, number: int) -> torch.Tensor:
+        """Return the state of a whole number of 64 bits, which lasts until the next call."""
+        # An odd number maps the words one to one.
+        np.multiply(self._fixed, np.uint32((number >> 32) | 1), out=self._words)
+        self._words += np.uint32(number & _32_BITS)
+        return self._state
 
 
 def given_parameter(distribution: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,21 +13,6 @@ from bayeslayers.backend.torch.random import global_seed, is_without_values, sta
 
 if TYPE_CHECKING:
     from bayeslayers.backend.common import Stream
-
-_NO_LIBRARY = (
-    "TensorFlow Probability does not run on PyTorch, which Keras runs on here. PyTorch has its own "
-    "distributions: `from torch import distributions as tfd`, and `tfd.Normal(loc, scale)`. "
-    'Or set `KERAS_BACKEND` to "tensorflow" or "jax" before `keras` is imported.'
-)
-
-
-def distribution_library() -> ModuleType:
-    """Say what there is in place of TensorFlow Probability.
-
-    Raises:
-        NotImplementedError: Always.
-    """
-    raise NotImplementedError(_NO_LIBRARY)
 
 
 def inner_distribution(distribution: Any) -> Any:

@@ -32,10 +32,10 @@ def is_ragged(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.is_nested
 
 
-def sparse_entries(sparse: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+def sparse_entries(tensor: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
     """Return the entries of a sparse tensor: their indices (n, rank), their values, the shape."""
-    sparse = sparse.detach().to_sparse_coo().coalesce().cpu()
-    return sparse.indices().T.numpy(), sparse.values().numpy(), tuple(sparse.shape)
+    tensor = tensor.detach().to_sparse_coo().coalesce().cpu()
+    return tensor.indices().T.numpy(), tensor.values().numpy(), tuple(tensor.shape)
 
 
 def sparse_tensor(indices: np.ndarray, values: np.ndarray, shape: tuple[int, ...]) -> Any:

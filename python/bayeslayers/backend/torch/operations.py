@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import keras
@@ -10,6 +11,21 @@ import torch
 from keras import ops
 
 from bayeslayers.backend.torch.compat import get_device
+
+
+def cast(values: Any, dtype: Any) -> Any:
+    """Return tensors in a dtype; those that are in it already as they are."""
+    dtype = native_dtype(dtype)
+    if not isinstance(values, torch.Tensor):
+        return ops.cast(values, dtype)
+    return values if values.dtype is dtype else values.to(dtype)
+
+
+def matmul(first: Any, second: Any) -> Any:
+    """Return the matrix product of two tensors of one dtype."""
+    if isinstance(first, torch.Tensor):
+        return torch.matmul(first, second)
+    return ops.matmul(first, second)
 
 
 def add_bias(values: Any, bias: Any) -> Any:
@@ -54,6 +70,15 @@ def dtype_name(value: Any) -> str | None:
     return str(value).removeprefix("torch.") if isinstance(value, torch.dtype) else None
 
 
+def dtype_hint(dtype: str) -> str | None:
+    """Return how a dtype comes to be computed in; `None` for one that PyTorch computes in already.
+
+    Apple's GPUs have no double precision.
+    """
+    has_none = dtype == "float64" and str(get_device()).startswith("mps")
+    return "Set `KERAS_TORCH_DEVICE=cpu` before `keras` is imported." if has_none else None
+
+
 def is_sparse(value: Any) -> bool:
     """Whether a value is a sparse tensor, or in the functional API stands for one."""
     if isinstance(value, torch.Tensor):
@@ -66,27 +91,6 @@ def has_gpu() -> bool:
     return not str(get_device()).startswith(("cpu", "meta"))
 
 
-class _FiniteWhenTrainedOn(torch.autograd.Function):
-    """The identity, whose gradient is refused where the value is infinite or not a number."""
-
-    @staticmethod
-    def forward(value: torch.Tensor, message: str) -> torch.Tensor:
-        del message
-        return value.clone()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        value, ctx.message = inputs
-        ctx.save_for_backward(value)
-
-    @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None]:
-        (value,) = ctx.saved_tensors
-        if not torch.isfinite(value).all():
-            raise FloatingPointError(ctx.message)
-        return upstream, None
-
-
 def finite_when_trained_on(value: Any, message: str) -> Any:
     """Return the value; refuse to take its gradient where it is infinite or not a number.
 
@@ -95,4 +99,16 @@ def finite_when_trained_on(value: Any, message: str) -> Any:
     Raises:
         FloatingPointError: With this message, when the gradient is computed.
     """
-    return _FiniteWhenTrainedOn.apply(value, message)
+    if value.requires_grad:
+        # A leaf of a caller's would keep what is said of it.
+        value = value * 1 if value.is_leaf else value
+        # Without its graph, which would else hold itself.
+        kept = value.detach()
+
+        def check(upstream: Any) -> None:
+            del upstream
+            if not math.isfinite(kept.item()):
+                raise FloatingPointError(message)
+
+        value.register_hook(check)
+    return value

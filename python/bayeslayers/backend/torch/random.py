@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from bayeslayers.backend.torch.compat import get_device, spread_seed
+from bayeslayers.backend.torch.compat import CPUState, get_device
 from bayeslayers.backend.torch.operations import native_dtype
 
 _PRECISE = (torch.float32, torch.float64)
@@ -52,7 +52,7 @@ def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
     device = get_device()
     precise = dtype if dtype in _PRECISE else torch.float32
     draws = torch.randn(
-        tuple(shape), generator=generator_from(seed, device), dtype=precise, device=device
+        tuple(shape), generator=_generator_from(seed, device), dtype=precise, device=device
     )
     return draws.to(dtype)
 
@@ -75,9 +75,9 @@ def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
     # A byte for each sign: eight come at the price of one.
     count = shape.numel()
     integers = torch.empty(-(-count // _BYTES_OF_AN_INTEGER), dtype=torch.int64, device=device)
-    integers.random_(generator=generator_from(seed, device))
-    # One bit of it, 0 or 2, less 1.
-    signs = (integers.view(torch.int8)[:count] & 2).sub_(1)
+    integers.random_(generator=_generator_from(seed, device))
+    # One bit of it, which is 0 or 2, less 1.
+    signs = integers.view(torch.int8)[:count].bitwise_and_(2) - 1.0
     return signs.to(dtype).view(shape)
 
 
@@ -86,18 +86,29 @@ def is_without_values() -> bool:
     return get_device() == "meta"
 
 
-def generator_from(seed: Any, device: str) -> torch.Generator:
-    """Return a new generator of random numbers that follow from a seed.
+class _OfThread(threading.local):
+    """The generator of a thread, which is set anew for each draw, and the state for that."""
+
+    def __init__(self) -> None:
+        self.generator = torch.Generator()
+        self.state = CPUState()
+
+
+_of_thread = _OfThread()
+
+
+def _generator_from(seed: Any, device: str) -> torch.Generator:
+    """Return a generator of random numbers that follow from a seed; one is used at a time.
 
     Args:
         seed: Tensor of two whole numbers.
         device: Where the numbers will be.
     """
     hashed = _hash(seed)
-    generator = torch.Generator(device)
-    generator.manual_seed(hashed)
-    if generator.device.type == "cpu":
-        spread_seed(generator, hashed >> 33)
+    if not device.startswith("cpu"):
+        return torch.Generator(device).manual_seed(hashed)
+    generator = _of_thread.generator
+    generator.set_state(_of_thread.state.following_from(hashed))
     return generator
 
 
@@ -130,5 +141,5 @@ def global_seed(seed: Any) -> Iterator[None]:
     with _global_generators, torch.random.fork_rng(devices, device_type=kind):
         hashed = _hash(seed)
         torch.manual_seed(hashed)
-        spread_seed(torch.default_generator, hashed >> 33)
+        torch.default_generator.set_state(_of_thread.state.following_from(hashed))
         yield

@@ -15,6 +15,7 @@ from bayeslayers.compat import in_stateless_scope, keep_config_seed
 
 # Files count in blocks of so many numbers; a seed takes one block.
 _BLOCK = 256
+_ONE_ON = torch.tensor([_BLOCK, 0, 0])
 # One for all streams, as layers that hold a lock could not be copied. It is held for microseconds.
 _lock = threading.Lock()
 
@@ -57,7 +58,7 @@ class SeedStream(keras.random.SeedGenerator):
             return torch.zeros(2, dtype=torch.int64)
         with _lock:
             count, _, seed = self.state.value.tolist()
-            self._move_to(count + _BLOCK, seed)
+            self._move_on(count, seed)
         return _of_process(torch.tensor([seed, count // _BLOCK]))
 
     def start_at(self, seed: int, place: int) -> None:
@@ -72,13 +73,14 @@ class SeedStream(keras.random.SeedGenerator):
         """Go on from the state of a file."""
         self.state.assign(np.asarray(saved, "int64"))
 
-    def _move_to(self, count: int, seed: int) -> None:
+    def _move_on(self, count: int, seed: int) -> None:
         if in_stateless_scope():
             # Nothing may change in place: the scope keeps the new state, and hands it to the
             # caller.
-            self.state.assign([count, 0, seed])
+            self.state.assign([count + _BLOCK, 0, seed])
         else:
-            self.state.value[0] = count
+            state = self.state.value
+            state.add_(_ONE_ON.to(state.device))
 
 
 def _of_process(seed: Any) -> Any:

@@ -49,10 +49,10 @@ class StateHolder(keras.random.SeedGenerator):
         """The number at present, a tensor."""
         return self.state.value
 
-    def assign(self, number: Any) -> None:
+    def assign(self, value: Any) -> None:
         """Hold another number."""
         with keras.device("cpu"):
-            self.state.assign(number)
+            self.state.assign(value)
 
 
 def native_variable(variable: keras.Variable) -> Any:
@@ -68,3 +68,8 @@ def as_keras_variable(variable: torch.nn.Parameter) -> keras.Variable:
         trainable=variable.requires_grad,
         autocast=False,
     )
+
+
+def with_present_values(layer: keras.Layer) -> keras.Layer:
+    """Return the layer, whose variables have their values at any time."""
+    return layer

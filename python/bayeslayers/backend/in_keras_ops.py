@@ -1,0 +1,60 @@
+"""What frameworks that compile a step have in `keras.ops` already: TensorFlow and JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+
+def cast(values: Any, dtype: Any) -> Any:
+    """Return tensors in a dtype; those that are in it already as they are."""
+    return ops.cast(values, dtype)
+
+
+def matmul(first: Any, second: Any) -> Any:
+    """Return the matrix product of two tensors of one dtype."""
+    return ops.matmul(first, second)
+
+
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Sequence[int],
+    padding: str,
+    data_format: str,
+    dilation_rate: Sequence[int],
+) -> Any:
+    """Return the convolution of inputs whose channels come last.
+
+    Args:
+        inputs: Tensor (batch, positions..., channels).
+        kernel: Tensor (window..., channels of a group, filters).
+        strides: Strides in each dimension.
+        padding: "valid" or "same".
+        data_format: "channels_last".
+        dilation_rate: Dilation rates in each dimension.
+    """
+    return ops.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+
+
+@ops.custom_gradient
+def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
+    """Return KL(Normal(loc, scale) || Normal(0, 1)), summed over all entries.
+
+    Its gradient takes fewer passes than the automatic one.
+
+    Args:
+        loc: Tensor of any shape.
+        scale: Tensor of that shape and dtype.
+    """
+    # One sum over all, which XLA makes one pass of.
+    total = ops.sum(0.5 * (loc * loc + scale * scale - 1.0) - ops.log(scale))
+
+    # Frameworks differ in how they hand over what comes from above.
+    def gradient(*above: Any, upstream: Any = None) -> tuple[Any, Any]:
+        upstream = above[-1] if upstream is None else upstream
+        return upstream * loc, upstream * (scale - 1.0 / scale)
+
+    return total, gradient

@@ -1,0 +1,74 @@
+"""Convolution of inputs whose channels come last, without moving them first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from keras import ops
+from torch.nn import functional
+
+_CONVOLUTIONS = {2: functional.conv2d, 3: functional.conv3d}
+
+
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Sequence[int],
+    padding: str,
+    data_format: str,
+    dilation_rate: Sequence[int],
+) -> Any:
+    """Return the convolution, as `keras.ops.conv` does.
+
+    Keras moves the channels of the inputs to the front, in a copy; PyTorch's kernels take them as
+    they lie. That of one dimension does not: it is one of two, the first of which has a size of 1.
+
+    Args:
+        inputs: Tensor (batch, positions..., channels).
+        kernel: Tensor (window..., channels of a group, filters).
+        strides: Strides in each dimension.
+        padding: "valid" or "same".
+        data_format: "channels_last".
+        dilation_rate: Dilation rates in each dimension.
+    """
+    if not isinstance(inputs, torch.Tensor):
+        return ops.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+    groups = inputs.shape[-1] // kernel.shape[-2]
+    strides, dilation_rate = tuple(strides), tuple(dilation_rate)
+    # (batch, channels, positions...) and (filters, channels of a group, window...)
+    inputs, kernel = inputs.movedim(-1, 1), kernel.movedim((-1, -2), (0, 1))
+    is_of_one_dimension = len(strides) == 1
+    if is_of_one_dimension:
+        inputs, kernel = inputs.unsqueeze(2), kernel.unsqueeze(2)
+        strides, dilation_rate = (1, *strides), (1, *dilation_rate)
+    before = 0
+    if padding == "same":
+        inputs, before = _padded(inputs, kernel, strides, dilation_rate)
+    outputs = _CONVOLUTIONS[len(strides)](
+        inputs, kernel, None, strides, before, dilation_rate, groups
+    )
+    if is_of_one_dimension:
+        outputs = outputs.squeeze(2)
+    return outputs.movedim(1, -1)
+
+
+def _padded(
+    inputs: Any, kernel: Any, strides: tuple[int, ...], dilation_rate: tuple[int, ...]
+) -> tuple[Any, Any]:
+    """Return inputs, and with how many zeros on both sides PyTorch is to pad them in addition.
+
+    So that there are as many outputs as strides in the inputs; of an odd number of zeros, the last
+    one comes behind.
+    """
+    sizes = zip(inputs.shape[2:], kernel.shape[2:], strides, dilation_rate, strict=True)
+    zeros = [
+        max(0, (-(-size // stride) - 1) * stride + (width - 1) * rate + 1 - size)
+        for size, width, stride, rate in sizes
+    ]
+    if all(count % 2 == 0 for count in zeros):
+        return inputs, [count // 2 for count in zeros]
+    # PyTorch begins with the last dimension.
+    sides = [side for count in reversed(zeros) for side in (count // 2, count - count // 2)]
+    return functional.pad(inputs, sides), 0

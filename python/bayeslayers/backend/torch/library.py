@@ -1,0 +1,57 @@
+"""What PyTorch has in place of TensorFlow Probability, which does not run on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+_NOT_HERE = "TensorFlow Probability does not run on PyTorch, which Keras runs on here."
+_OTHERS = 'Or set `KERAS_BACKEND` to "tensorflow" or "jax" before `keras` is imported.'
+# The same distribution by the names of its arguments on PyTorch.
+_EQUIVALENTS = {
+    "distributions.Normal": "Normal(loc, scale)",
+    "distributions.StudentT": "StudentT(df, loc, scale)",
+    "distributions.Bernoulli": "Bernoulli(probs=probs)",
+    "distributions.Categorical": "Categorical(logits=logits)",
+    "distributions.Poisson": "Poisson(rate)",
+    "distributions.NegativeBinomial": "NegativeBinomial(total_count, probs)",
+    "distributions.MultivariateNormalDiag": "Independent(Normal(loc, scale_diag), 1)",
+    "distributions.MultivariateNormalTriL": "MultivariateNormal(loc, scale_tril=scale_tril)",
+    "distributions.Independent": "Independent(distribution, reinterpreted_batch_ndims)",
+    "distributions.MixtureSameFamily": (
+        "MixtureSameFamily(mixture_distribution, components_distribution)"
+    ),
+    "distributions.TransformedDistribution": "TransformedDistribution(distribution, transforms)",
+}
+
+
+def distribution_library() -> ModuleType:
+    """Say what there is in place of TensorFlow Probability.
+
+    Raises:
+        NotImplementedError: Always.
+    """
+    raise NotImplementedError(
+        f"{_NOT_HERE} PyTorch has its own distributions: `from torch import distributions as tfd`, "
+        f"and `tfd.Normal(loc, scale)`. {_OTHERS}"
+    )
+
+
+def library_class(path: str) -> Callable[..., Any]:
+    """Return what says, when it is called, which class of PyTorch's there is instead.
+
+    Args:
+        path: The place of the class in TensorFlow Probability.
+    """
+    equivalent = _EQUIVALENTS.get(path)
+    instead = "It has no such distribution or transformation."
+    if equivalent is not None:
+        instead = f"Take `torch.distributions.{equivalent}`."
+
+    class Lacking:
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            del args, kwargs
+            raise NotImplementedError(f"{_NOT_HERE} {instead} {_OTHERS}")
+
+    return Lacking

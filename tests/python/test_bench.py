@@ -1,0 +1,65 @@
+"""The benchmark's own arithmetic: ratios by turns, and which bars a run has met."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+
+import bars
+from bench import Measurement, table
+
+
+def measured(row, **turns):
+    return Measurement(row, f"Row {row}", "Flipout", "float32", "default", turns=turns)
+
+
+def test_a_ratio_is_the_median_over_pairs_of_turns():
+    # The second turn of both was on a machine five times as slow.
+    result = measured(1, slow=[3.0, 20.0, 6.0], fast=[1.0, 5.0, 3.0])
+    assert result.ratio("slow", "fast") == pytest.approx(3.0)
+    assert result.ratio("slow", "another") is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "at_least", "met", "missed_by"),
+    [
+        (1.5, True, True, []),
+        (2.5, True, False, ["row 1"]),
+        (3.5, False, False, ["row 2"]),
+        (4.0, False, True, []),
+    ],
+)
+def test_a_bar_is_met_where_every_row_keeps_to_its_limit(limit, at_least, met, missed_by):
+    results = [measured(1, a=[2.0], b=[1.0]), measured(2, a=[8.0], b=[2.0])]
+    judged = bars.Bar("a / b", limit, bars.ratios("a", "b"), at_least).judge(results)
+    assert judged["figures"] == {"row 1": 2.0, "row 2": 4.0}
+    assert (judged["met"], judged["missed by"]) == (met, missed_by)
+    assert bars.verdicts([judged]).startswith("MET" if met else "MISSED")
+
+
+def test_a_bar_looks_at_its_rows_at_the_defaults_alone():
+    other = Measurement(2, "Row 2", "Flipout", "float32", "on", turns={"a": [1.0], "b": [9.0]})
+    results = [measured(1, a=[1.0], b=[9.0]), measured(2, a=[4.0], b=[1.0]), other]
+    assert bars.ratios("a", "b", 2)(results) == {"row 2": 4.0}
+
+
+def test_a_mean_of_ratios_is_geometric():
+    results = [measured(1, a=[2.0], b=[1.0]), measured(2, a=[8.0], b=[1.0])]
+    assert bars.geometric_mean(bars.ratios("a", "b"))(results) == {"of 2 rows": pytest.approx(4.0)}
+
+
+def test_what_was_not_measured_is_neither_met_nor_missed():
+    judged = bars.Bar("a / b", 1.0, bars.ratios("a", "b")).judge([measured(1, a=[1.0])])
+    assert judged["met"] is None
+    assert bars.verdicts([judged]).endswith("not measured")
+
+
+def test_the_table_has_the_columns_that_were_measured():
+    result = measured(1, tfp=[3.0], bayeslayers=[2.0])
+    result.median = {"tfp": 3.0, "bayeslayers": 2.0}
+    head, line = table([result]).split("\n")
+    assert "ours, TF" in head
+    assert "ours, JAX" not in head.split("TFP/ours")[0]
+    assert "1.50" in line

@@ -1,0 +1,84 @@
+"""Files of each backend are read on each: the same function, divergence, weights and seeds."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from processes import environment_with
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parents[1]
+MODELS = ("convolution", "recurrent", "words", "functions", "joint", "nested")
+
+
+def interpreter_of(backend):
+    """Return a Python that has the backend: this one, or one that `make` has set up; or `None`."""
+    if importlib.util.find_spec(backend):
+        return sys.executable
+    environment = ROOT / (".venv-torch" if backend == "torch" else ".venv")
+    is_ready = (environment / ".ready").exists()
+    return str(environment / "bin" / "python") if is_ready else None
+
+
+INTERPRETERS = {name: interpreter_of(name) for name in ("tensorflow", "jax", "torch")}
+BACKENDS = [name for name, interpreter in INTERPRETERS.items() if interpreter]
+
+
+def exchange(backend, *arguments):
+    """Run `exchange.py` on a backend."""
+    process = subprocess.run(
+        [INTERPRETERS[backend], str(TESTS / "exchange.py"), *map(str, arguments)],
+        env=environment_with(KERAS_BACKEND=backend),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The files that each backend has written, with what each backend has read in them."""
+    folder = tmp_path_factory.mktemp("files")
+    for backend in BACKENDS:
+        (folder / backend).mkdir()
+        exchange(backend, "write", folder / backend)
+    for backend in BACKENDS:
+        exchange(backend, "read", folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["keras", "weights"])
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("reader", BACKENDS)
+@pytest.mark.parametrize("writer", BACKENDS)
+def test_what_one_backend_writes_each_reads(writer, reader, name, kind, folder):
+    """Also afterwards: after one more call the streams are at the same place."""
+    written = np.load(folder / writer / f"{name}.npz")
+    read = np.load(folder / writer / f"{name}-{kind}-{reader}.npz")
+    assert sorted(read) == sorted(written)
+    for what in written:
+        if what.startswith(("weight", "scale", "streams")):
+            np.testing.assert_array_equal(read[what], written[what], err_msg=what)
+        else:
+            # Sums that each backend takes in its own order, one layer in half precision.
+            rtol, atol = (0.02, 0.01) if (name, what) == ("nested", "mean") else (1e-5, 1e-5)
+            np.testing.assert_allclose(
+                read[what], written[what], rtol=rtol, atol=atol, err_msg=what
+            )
+
+
+def test_the_files_are_not_of_the_start(folder):
+    """Otherwise nothing above could fail."""
+    for backend in BACKENDS:
+        for name in MODELS:
+            report = np.load(folder / backend / f"{name}.npz")
+            assert np.all(report["scale"] == np.float64(1 / 40))
+            assert np.all(report["streams now"][:, 0] > 0)
+            assert np.all(report["streams later"][:, 0] > report["streams now"][:, 0])
+            assert report["total"] > 0
+            assert np.any(report["mean"] != 0)
