@@ -255,7 +255,7 @@ else:
         del eager
         result = function()
         values = [variable.value for variable in variables]
-        found = torch.autograd.grad(_first(result), values, allow_unused=True)
+        found = torch.autograd.grad(_first(result), values, allow_unused=True) if values else ()
         return tree.map_structure(torch.Tensor.detach, result), list(found)
 
     def second_derivatives(function, values):
