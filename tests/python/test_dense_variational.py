@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from frameworks import JIT_COMPILE
 from oracles import normal_kl
 from scipy import stats
 from statistical import ERROR_RATE, assert_normal_moments, draws
@@ -130,7 +131,7 @@ def test_a_shared_layer_counts_once():
         assert len(model.losses) == 1
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JIT_COMPILE)
 @pytest.mark.parametrize("posterior", POSTERIORS)
 def test_every_kind_of_posterior_trains(posterior, jit_compile, rng):
     inputs = rng.normal(size=(64, 3)).astype("float32")

@@ -289,7 +289,7 @@ def test_keras_layer_contract(row):
 @every()
 def test_outputs_and_losses_are_as_stated(row, rng):
     model = model_of(row)
-    assert np.shape(model(rng.normal(size=row.inputs))) == row.outputs
+    assert np.shape(numpy_of(model(rng.normal(size=row.inputs)))) == row.outputs
     assert len(model.trainable_variables) == row.weights
     assert len(model.losses) == row.losses
 

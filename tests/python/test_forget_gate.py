@@ -224,12 +224,12 @@ def test_a_posterior_that_the_one_cannot_be_put_into_is_refused(row, posterior_f
 @every
 def test_the_way_out_is_the_same_function(row, rng, tmp_path):
     inputs = row.geometry.inputs(rng)
-    model = layer_of(row, bias_posterior_fn=own("mu", lambda mu: narrow(mu + FORGET)))
+    model = layer_of(row, bias_posterior_fn=own("mu", lambda mu: narrow(ops.add(mu, FORGET))))
     expected = model(inputs)
     path = saved_by_0_1_0(model, tmp_path / "m.weights.h5")
     other = layer_of(
         row,
-        bias_posterior_fn=own("mu", lambda mu: narrow(mu + FORGET)),
+        bias_posterior_fn=own("mu", lambda mu: narrow(ops.add(mu, FORGET))),
         unit_forget_bias=False,
     )
     other.load_weights(path)

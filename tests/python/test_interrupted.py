@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from frameworks import BACKEND, assert_allclose, on
+from frameworks import BACKEND, JIT, assert_allclose, on
 from oracles import normal_kl, parameters
 
 from bayeslayers import (
@@ -324,7 +324,7 @@ def test_a_function_that_another_callback_makes_anew_is_measured_anew():
 @on("tensorflow")
 def test_layers_that_train_from_some_epoch_on_are_measured():
     model = network()
-    model.compile(keras.optimizers.SGD(0.1), lambda y, f: 0.0 * f, jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.1), lambda y, f: 0.0 * f, jit_compile=JIT)
     model.trainable = False
 
     class Thaws(keras.callbacks.Callback):
@@ -342,7 +342,7 @@ def test_layers_that_train_from_some_epoch_on_are_measured():
 
 def plain(*layers):
     model = keras.Sequential([keras.Input((3,)), *layers])
-    model.compile(keras.optimizers.SGD(0.0), lambda y, f: 0.0 * f + 5.0, jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.0), lambda y, f: 0.0 * f + 5.0, jit_compile=JIT)
     return model
 
 
@@ -450,7 +450,7 @@ else:
 )
 def test_a_step_of_the_users_own(step, message, shown):
     model = Custom(step)
-    model.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=JIT)
     model(X)
     with pytest.warns(UserWarning, match=message) as caught:
         found = model.fit(X, Y, epochs=3, verbose=0, callbacks=[callback_kl_history()]).history

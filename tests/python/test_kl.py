@@ -6,7 +6,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from frameworks import assert_allclose, assert_array_equal, distributions, numpy_of
+from frameworks import JIT_COMPILE, assert_allclose, assert_array_equal, distributions, numpy_of
 
 import bayeslayers
 from bayeslayers import (
@@ -183,7 +183,7 @@ def test_model_is_checked(model, rule, verb):
         verb(model)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", JIT_COMPILE)
 def test_history_splits_the_loss(rng, jit):
     x, y = data(rng)
     model = still(scale_kl(network(), N), metrics=["mse"], jit_compile=jit)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from family import BATCH, every
-from frameworks import assert_allclose, compiled, total_of, value_and_gradients
+from frameworks import JIT, assert_allclose, compiled, total_of, value_and_gradients
 from models import conv
 from oracles import normal_kl, parameters
 
@@ -150,7 +150,7 @@ def test_the_total_is_the_same_for_every_verb(make, way, inputs):
     layers = [layer for layer in model._flatten_layers() if hasattr(layer, "kernel_posterior")]
     assert len(layers) == 2
     expected = sum(exact(layer, ["kernel"]) for layer in layers)
-    model.compile(keras.optimizers.SGD(0.0), lambda y, f: 0.0 * f, jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.0), lambda y, f: 0.0 * f, jit_compile=JIT)
     found = way(model, inputs, np.ones((4, 2), "float32"))
     assert_allclose(found, expected, rtol=1e-5)
 
@@ -159,7 +159,7 @@ def test_the_total_is_the_same_for_every_verb(make, way, inputs):
 def test_trained_on_the_divergence_alone_the_posterior_becomes_the_prior(row, rng):
     inputs, layer = row.geometry.inputs(rng), with_priors(row)
     model = row.geometry.model_of(layer)
-    model.compile(keras.optimizers.Adam(0.05), lambda y, f: 0.0 * f, jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.05), lambda y, f: 0.0 * f, jit_compile=JIT)
     targets = np.zeros((len(inputs), *row.geometry.outputs), "float32")
     inputs, targets = (np.tile(x, (60, *[1] * (x.ndim - 1))) for x in (inputs, targets))
     history = model.fit(inputs, targets, batch_size=BATCH, epochs=10, shuffle=False, verbose=0)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from family import every
-from frameworks import assert_allclose, value_and_gradients
+from frameworks import JIT, assert_allclose, value_and_gradients
 from oracles import normal_kl, parameters
 
 from bayeslayers import callback_kl_history, kl_divergence, layers, scale_kl
@@ -31,7 +31,7 @@ def double_precision():
 
 def compiled(model):
     """Compile so that the loss is what the layers add, and training changes nothing."""
-    model.compile(keras.optimizers.SGD(0.0), lambda y, f: 0.0 * f, jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.0), lambda y, f: 0.0 * f, jit_compile=JIT)
     return model
 
 
@@ -129,7 +129,7 @@ def test_penalties_in_any_dtype_are_added(make, penalty, dtype):
         model = keras.Sequential([keras.Input((3,)), layer])
         if layer.dtype == "float64":
             model.add(keras.layers.Activation("linear", dtype="float32"))
-        model.compile(keras.optimizers.SGD(0.0), lambda y, f: 0.0 * y, jit_compile=False)
+        model.compile(keras.optimizers.SGD(0.0), lambda y, f: 0.0 * y, jit_compile=JIT)
         return model.train_on_batch(X, Y)
 
     reference, layer = make(**penalty), make(**penalty, dtype=dtype)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from family import LOCAL, ROWS, every, takes_vectors
 from frameworks import (
+    JIT,
     NotFiniteError,
     assert_allclose,
     gradients,
@@ -200,7 +201,7 @@ def test_a_network_of_twenty_layers_trains(policy, normalized, rng):
     for layer in model.layers:
         if hasattr(layer, "divergence_scale"):
             layer.divergence_scale.assign(1e-6)
-    model.compile(keras.optimizers.Adam(1e-3), "mse", jit_compile=False)
+    model.compile(keras.optimizers.Adam(1e-3), "mse", jit_compile=JIT)
     losses = model.fit(inputs, targets, batch_size=64, epochs=30, verbose=0).history["loss"]
     assert np.all(np.isfinite(losses))
     assert losses[-1] < 0.7 * losses[0]

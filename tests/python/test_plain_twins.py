@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from family import GEOMETRIES, every
-from frameworks import assert_allclose, assert_array_equal, gradients, moment, total_of
+from frameworks import JIT, assert_allclose, assert_array_equal, gradients, moment, total_of
 from posteriors import trainable_normal
 
 from bayeslayers import ArgumentError, as_bayesian, as_deterministic
@@ -61,7 +61,7 @@ def trained(oracle):
     model = geometry.model_of(oracle(**required(oracle, geometry)))
     before = model.get_weights()
     inputs = geometry.inputs(rng, 32)
-    model.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=JIT)
     model.fit(inputs, rng.normal(size=model(inputs).shape), epochs=10, batch_size=8, verbose=0)
     assert all(np.all(old != new) for old, new in zip(before, model.get_weights(), strict=True))
     return model, inputs

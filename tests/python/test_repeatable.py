@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from family import every
-from frameworks import JIT_COMPILE, assert_array_equal, compiled, numpy_of, on
+from frameworks import JIT, JIT_COMPILE, assert_array_equal, compiled, numpy_of, on
 from posteriors import fixed_normal
 from processes import output_of
 from statistical import assert_normal_moments
@@ -63,7 +63,7 @@ def test_a_model_that_was_saved_in_the_middle_of_training_goes_on_as_it_would_ha
         return [*model.get_weights(), np.array(history)]
 
     model = row.model()
-    model.compile("adam", "mse", jit_compile=False)
+    model.compile("adam", "mse", jit_compile=JIT)
     train(model)
     model.save(tmp_path / "m.keras")
     model.save_weights(tmp_path / "m.weights.h5")

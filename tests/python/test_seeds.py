@@ -3,13 +3,15 @@
 import keras
 import numpy as np
 import pytest
-from frameworks import assert_array_equal, numpy_of
+from frameworks import JIT_COMPILE, assert_array_equal, numpy_of
+from keras import ops
 from models import conv
 from oracles import convolve
 from posteriors import fixed_normal
 from statistical import assert_fair_signs, draws
 
-from bayeslayers import layer_conv_1d_flipout
+from bayeslayers import layer_conv_1d_flipout, layer_dense_reparameterization
+from bayeslayers.backend import SeedStream, random_signs, standard_normal
 from bayeslayers.layers import default_mean_field_normal_fn
 
 
@@ -65,7 +67,7 @@ def test_another_seed_gives_others(inputs):
 
 @pytest.mark.parametrize("seed", [0, 1, 2**31 - 1])
 def test_every_seed_in_the_range_works(seed, inputs):
-    assert np.all(np.isfinite(conv(seed=seed)(inputs)))
+    assert np.all(np.isfinite(numpy_of(conv(seed=seed)(inputs))))
 
 
 def test_every_call_is_a_new_draw(inputs):
@@ -85,7 +87,7 @@ def test_a_global_seed_fixes_layers_without_one(inputs):
     assert not np.array_equal(results[0][-1], results[2][-1])
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JIT_COMPILE)
 def test_a_global_seed_makes_training_repeatable_to_the_bit(jit_compile, inputs):
     def train():
         keras.utils.set_random_seed(1)
@@ -137,5 +139,39 @@ def test_noise_has_the_size_of_the_posterior_under_any_global_seed(inputs):
     # Guards the tests above against a layer without noise.
     layer = conv(kernel_posterior_fn=fixed_normal(0.0, 1.0), bias_posterior_fn=None)
     expected = np.sqrt(convolve(inputs**2, np.ones((3, 3, 4), "float32")))
-    ratio = np.abs(layer(inputs)) / expected
+    ratio = np.abs(numpy_of(layer(inputs))) / expected
     assert 0.1 < np.median(ratio) < 2
+
+
+def test_streams_of_neighbouring_seeds_never_meet():
+    """Keras's generators do on PyTorch: the second seed of 5 is there the first one of 6."""
+    seeds = [
+        stream.next() for stream in map(SeedStream, [*range(20), 2**31 - 1]) for _ in range(20)
+    ]
+    draws = [numpy_of(standard_normal((4,), "float32", seed)) for seed in seeds]
+    signs = [numpy_of(random_signs((64,), "float32", seed)) for seed in seeds]
+    # What is drawn, too: two seeds may be two names of one generator's state.
+    for values in (numpy_of(seeds), draws, signs):
+        assert len({tuple(value) for value in values}) == len(seeds) == 420
+
+
+def test_layers_never_meet_under_neighbouring_seeds():
+    """The first draw of a layer, or of its bias, is no later one of another, or of the kernel."""
+    seen = []
+
+    def keep(q, p, sample):
+        seen.append(float(ops.sum(sample)))
+        return 0.0
+
+    weights = {}
+    for role in ("kernel", "bias"):
+        weights[f"{role}_posterior_fn"] = fixed_normal(0.0, 1.0)
+        weights[f"{role}_prior_fn"] = fixed_normal(0.0, 1.0)
+        weights[f"{role}_divergence_fn"] = keep
+    for seed in range(4):
+        keras.utils.set_random_seed(seed)
+        for own in (None, None, 100 + seed):
+            layer = layer_dense_reparameterization(units=1, seed=own, **weights)
+            for _ in range(10):
+                layer(np.ones((1, 3), "float32"))
+    assert len(set(seen)) == len(seen) == 4 * 3 * 10 * 2

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from frameworks import JIT_COMPILE
 from scipy import stats
 from tensorflow_probability import distributions as tfd
 
@@ -98,7 +99,7 @@ def test_samples_are_new_draws_from_the_layers_stream(symbolic, inputs):
     assert np.all(np.abs(many.mean(axis=0) - reference.mean()) < 5.5 * reference.std() / 20000**0.5)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JIT_COMPILE)
 def test_a_model_trains_on_what_a_method_returns(jit_compile, rng):
     """Least squares of a mean: the oracle is the model of the first column itself."""
     values, targets = rng.normal(size=(2, 32, 1)).astype("float32")

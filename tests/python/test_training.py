@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from frameworks import (
+    JIT,
     JIT_COMPILE,
     assert_allclose,
     assert_array_equal,
@@ -117,7 +118,7 @@ def test_every_prediction_is_a_new_draw(jit_compile, inputs):
 def test_mixed_precision_trains(inputs):
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = sequential()
-    model.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=JIT)
     history = model.fit(inputs, np.ones((4, 1)), epochs=20, verbose=0).history["loss"]
     assert history[-1] < history[0]
 

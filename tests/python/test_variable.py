@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from frameworks import assert_allclose, assert_array_equal, numpy_of
+from frameworks import JIT_COMPILE, assert_allclose, assert_array_equal, numpy_of
 
 from bayeslayers import ArgumentError, layer_variable
 from bayeslayers.layers import VariableLayer
@@ -26,7 +26,7 @@ def test_the_variable_is_there_with_the_layer():
     assert_array_equal(layer(np.zeros((1, 1))), [0.0, 0.0, 5.0])
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JIT_COMPILE)
 def test_training_finds_the_mean(jit_compile, rng):
     targets = rng.normal(3.0, size=(64, 2)).astype("float32")
     model = keras.Sequential([keras.Input((1,)), VariableLayer(2)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 
@@ -55,6 +55,23 @@ class BaseLayer(keras.Layer):
                     "activity_regularizer", activity_regularizer
                 ),
                 **(given if input_shape is not None else {}),
+            )
+
+    if not TYPE_CHECKING:  # for a checker, a layer would have every attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Let a property say itself why it is not there yet.
+
+            Where layers are PyTorch's modules, theirs would look for the name elsewhere.
+            """
+            found = getattr(type(self), name, None)
+            if isinstance(found, property):
+                return found.fget(self)
+            for base in BaseLayer.__mro__[1:]:
+                if "__getattr__" in vars(base):
+                    return base.__getattr__(self, name)
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
             )
 
     def add_loss(self, loss: Any) -> None:

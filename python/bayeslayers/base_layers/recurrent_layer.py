@@ -109,7 +109,7 @@ class RecurrentLayer(VariationalLayer):
     def reset_state(self) -> None:
         """Set the state that a stateful layer hands on from call to call to zero."""
         for state in self._state.variables:
-            state.assign(ops.zeros_like(state))
+            state.assign(ops.zeros(state.shape, state.dtype))
 
     reset_states = reset_state
     """Keras's other name."""

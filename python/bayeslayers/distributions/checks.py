@@ -35,7 +35,8 @@ def method_name(function: Any) -> Any:
 
 def class_names(distribution: Any) -> str:
     """Return the name of a distribution's class, and of the one that it is made from."""
-    inner = getattr(distribution, "distribution", None)
+    # PyTorch has another name for it.
+    inner = getattr(distribution, "distribution", getattr(distribution, "base_dist", None))
     name = type(distribution).__name__
     return name if inner is None else f"{name}({class_names(inner)})"
 

@@ -125,7 +125,7 @@ def _mean_over_draws(
 
     def estimate() -> float:
         with drawing(next(fresh)):
-            return float(divergence.estimate())
+            return float(ops.convert_to_numpy(divergence.estimate()))
 
     first = estimate()
     if divergence.is_exact:
