@@ -3,10 +3,17 @@
 
 call_core <- function(name, call = rlang::caller_env()) {
   arguments <- supplied_arguments(sys.function(-1), call)
-  result <- call_python(core(call)[[name]], arguments, call, numbers = grepl("^tf[db]_", name))
+  python_function <- function_of_core(name, call)
+  result <- call_python(python_function, arguments, call, numbers = grepl("^tf[db]_", name))
   # What a layer was put on, or a model that was changed, is not printed.
   changed <- if (is.null(arguments$object)) arguments$model else arguments$object
   if (is_same_object(result, changed)) invisible(result) else result
+}
+
+# Some are made when they are first asked for, and not on every backend.
+function_of_core <- function(name, call) {
+  core <- core(call)
+  rethrow_python_errors(reticulate::py_get_attr(core, name), list(), call)
 }
 
 # `spelling` names arguments that R's caller knows by another name: c(x = "newdata"). `numbers` says

@@ -5,16 +5,20 @@ core <- function(call = rlang::caller_env()) {
   if (is.null(the$core)) {
     the$core <- load_core(call)
   }
+  warn_of_other_backend()
   the$core
 }
 
 load_core <- function(call) {
   quieten_tensorflow()
+  require_backend()
+  tell_python_of_backend()
   module <- tryCatch(
     reticulate::import_from_path("bayeslayers", path = core_folder()),
     error = function(condition) abort_without_core(condition, call)
   )
   check_core_version(module, call)
+  the$backend <- reticulate::import("keras")$backend$backend()
   module
 }
 
@@ -22,7 +26,8 @@ core_folder <- function() {
   system.file("python", package = "bayeslayers")
 }
 
-# TensorFlow tells of the processors that it found or missed, unless it is asked not to.
+# TensorFlow tells of the processors that it found or missed, unless it is asked not to; and JAX,
+# which is compiled from the same sources.
 quieten_tensorflow <- function() {
   if (!nzchar(Sys.getenv("TF_CPP_MIN_LOG_LEVEL"))) {
     Sys.setenv(TF_CPP_MIN_LOG_LEVEL = "2")
@@ -30,22 +35,41 @@ quieten_tensorflow <- function() {
 }
 
 abort_without_core <- function(condition, call) {
-  reason <- strsplit(conditionMessage(condition), "\n")[[1]][[1]]
-  if (inherits(condition, "bayeslayers.backend.choice.BackendError")) {
-    advice <- "Set it with `Sys.setenv(KERAS_BACKEND = \"tensorflow\")`, and restart R."
-  } else {
-    advice <- "Run {.run bayeslayers::install_bayeslayers()}, and restart R."
-  }
   cli::cli_abort(
     c(
       "bayeslayers can't load its Python core.",
-      x = "{reason}",
+      x = "{reason_without_core(condition)}",
       i = python_in_use(),
-      i = advice
+      advice_without_core(condition)
     ),
     call = call,
     class = "bayeslayers_no_core"
   )
+}
+
+reason_without_core <- function(condition) {
+  if (inherits(condition, "bayeslayers.backend.choice.MissingBackendError")) {
+    return(condition$reason)
+  }
+  line <- strsplit(conditionMessage(condition), "\n")[[1]][[1]]
+  sub("^bayeslayers[.][a-z.]*BackendError: ", "", line)
+}
+
+advice_without_core <- function(condition) {
+  backends <- supported_backends()
+  backend <- intersect(c(chosen_backend(), "tensorflow"), backends)[[1]]
+  command <- cli::format_inline(
+    "{.run bayeslayers::install_bayeslayers(backend = \"{backend}\")}"
+  )
+  advice <- c(i = sprintf("Run %s, and restart R.", command))
+  if (inherits(condition, "bayeslayers.backend.choice.BackendError")) {
+    choice <- cli::format_inline(
+      "To choose {.or {.val {backends}}}, restart R, and call first of all ",
+      "{.code Sys.setenv(KERAS_BACKEND = \"{backend}\")}."
+    )
+    advice <- c(advice, i = choice)
+  }
+  advice
 }
 
 python_in_use <- function() {

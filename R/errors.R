@@ -67,11 +67,27 @@ has_text <- function(message, text) {
 }
 
 # Without reticulate's advice on how to see the Python traceback, without Keras's bold type, and
-# without the lines of Python in which TensorFlow's graph was made.
+# without the lines of Python in which TensorFlow's graph was made, and what JAX says of its own.
 python_message <- function(condition) {
   lines <- strsplit(cli::ansi_strip(conditionMessage(condition)), "\n")[[1]]
-  of_python <- "py_last_error|^ *File \"|^<[.]{3}truncated|^\\s*\\[\\[\\{\\{node"
-  paste(lines[!grepl(of_python, lines)], collapse = "\n")
+  of_python <- paste(
+    "py_last_error", "^ *File \"", "^<[.]{3}truncated", "^\\s*\\[\\[\\{\\{node",
+    "^-{20}$", "^For simplicity, JAX has removed its internal frames",
+    sep = "|"
+  )
+  in_r_words(paste(lines[!grepl(of_python, lines)], collapse = "\n"))
+}
+
+# The lines that a message says to write are R's.
+in_r_words <- function(message) {
+  words <- c(
+    "`from torch import distributions as tfd`" =
+      "`tfd <- reticulate::import(\"torch\")$distributions`",
+    "`tfd.Normal(" = "`tfd$Normal(",
+    "before `keras` is imported" = "before Keras is loaded"
+  )
+  for (python in names(words)) message <- gsub(python, words[[python]], message, fixed = TRUE)
+  message
 }
 
 abort_argument <- function(condition, arguments, call, spelling) {

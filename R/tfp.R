@@ -2,7 +2,9 @@
 #'
 #' A handle on Python: `tfp$layers` holds the layers of this package and the makers of posteriors
 #' and priors in `tfp$layers$util`; `tfp$distributions`, `tfp$bijectors` and every other name are
-#' TensorFlow Probability's own. Python starts when a name is first asked for.
+#' TensorFlow Probability's own, on JAX those of its build for JAX. On PyTorch there is none: there,
+#' `reticulate::import("torch")$distributions` takes its place. Python starts when a name is first
+#' asked for.
 #'
 #' @format A handle: take names out of it with `$`.
 #' @export
@@ -14,10 +16,13 @@ tfp <- structure(list(), class = "bayeslayers_tfp")
 `$.bayeslayers_tfp` <- function(x, name) {
   call <- rlang::current_env()
   module <- core(call)$tfp
-  if (!reticulate::py_has_attr(module, name)) {
-    cli::cli_abort("{.code tfp} has no name {.val {name}}.", call = call)
-  }
-  reticulate::py_get_attr(module, name)
+  tryCatch(
+    rethrow_python_errors(reticulate::py_get_attr(module, name), list(), call),
+    bayeslayers_python_error = function(condition) {
+      if (!grepl("^AttributeError", conditionMessage(condition))) stop(condition)
+      cli::cli_abort("{.code tfp} has no name {.val {name}}.", call = call)
+    }
+  )
 }
 
 #' @export
@@ -31,7 +36,8 @@ print.bayeslayers_tfp <- function(x, ...) {
 
 #' @export
 names.bayeslayers_tfp <- function(x) {
-  names(core()$tfp)
+  # Where TensorFlow Probability does not run, there are the layers alone.
+  tryCatch(names(core()$tfp), error = function(condition) "layers")
 }
 
 # Completion must not start Python behind the user's back.

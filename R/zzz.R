@@ -10,6 +10,8 @@
 
 declare_to_reticulate <- function() {
   reticulate::py_require(required_packages, python_version = required_python)
+  require_backend()
+  require_backend_at_start()
   when_keras_is_loaded(register_layers)
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import generated
 
 import bayeslayers
+from bayeslayers.backend.choice import SUPPORTED
 from bayeslayers.contract import pages
 from bayeslayers.contract.arguments import Coercion
 from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
@@ -147,16 +148,28 @@ def coercions() -> str:
 
 
 def requirements() -> str:
-    """Write what Python must hold, as the Python project declares it."""
+    """Write what Python must hold, on each backend, as the Python project declares it."""
     declared = metadata.metadata("bayeslayers")
-    needed = [item for item in declared.get_all("Requires-Dist") if "extra ==" not in item]
-    packages = ",\n  ".join(f'"{item}"' for item in sorted(needed))
+    # "jax<1,>=0.4.35; extra == 'jax'"
+    needed = [item.partition("; extra == ") for item in sorted(declared.get_all("Requires-Dist"))]
+
+    def of(extra: str, indent: int) -> str:
+        return r_vector((item for item, _, name in needed if name.strip("'\"") == extra), indent)
+
+    of_each = ",\n".join(f"  {backend} = {of(backend, 4)}" for backend in SUPPORTED)
     python = declared["Requires-Python"]
     return (
-        f"required_packages <- c(\n  {packages}\n)\n\n"
+        f"required_packages <- {of('', 2)}\n\n"
+        f"required_of_backend <- list(\n{of_each}\n)\n\n"
         f'required_python <- "{python}"\n\n'
         f'core_version <- "{bayeslayers.__version__}"\n'
     )
+
+
+def r_vector(texts: Iterable[str], indent: int) -> str:
+    """Write a vector of texts, each on a line of its own."""
+    lines = ",\n".join(f'{" " * indent}"{text}"' for text in texts)
+    return f"c(\n{lines}\n{' ' * (indent - 2)})"
 
 
 def generated_files() -> dict[Path, str]:

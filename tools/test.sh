@@ -24,6 +24,16 @@ test_r() {
   ' "$@"
 }
 
+# What users of R do, on another backend of Keras; the other files are of R alone, or take long.
+r_core='^(coerce(-data)?|composition|distributions|functions|models|posterior|rstantools|sessions|tfp|training)$'
+
+test_r_on() { # BACKEND PYTHON FILTER
+  (
+    export KERAS_BACKEND="$1" RETICULATE_PYTHON="$PWD/$2" JAX_DISABLE_MOST_OPTIMIZATIONS=true
+    test_r "$3"
+  )
+}
+
 # The Python tests in two processes: most of a test is one thread's work. A file stays in one.
 test_python() { # PYTHON
   "$1" -m pytest --numprocesses 2 --dist loadfile tests/python
@@ -58,12 +68,18 @@ for part in "$@"; do
       ;;
     torch)
       run "Python on PyTorch" test_on torch .venv-torch/bin/python
+      if r_ready; then run "R on PyTorch" test_r_on torch .venv-torch/bin/python '^torch$'; fi
       ;;
     oldest)
       run "Python, oldest versions" test_python .venv-oldest/bin/python
       ;;
     r)
-      if r_ready; then run R test_r; else left_out=.Rlib/.ready; fi
+      if r_ready; then
+        run R test_r
+        run "R on JAX" test_r_on jax .venv/bin/python "$r_core"
+      else
+        left_out=.Rlib/.ready
+      fi
       ;;
     parity)
       if parity_ready && r_ready; then

@@ -1,12 +1,29 @@
 skip_without_core <- function() {
   skip_if_not(
     has_core,
-    "Python with Keras 3 and TensorFlow Probability; set RETICULATE_PYTHON, or run make setup"
+    "Python with Keras 3 and its backend; set RETICULATE_PYTHON, or run make setup"
   )
 }
 
 keras <- function() {
   reticulate::import("keras")
+}
+
+running_backend <- function() {
+  keras()$backend$backend()
+}
+
+skip_unless_on <- function(...) {
+  skip_if_not(running_backend() %in% c(...), paste("Keras on", paste(c(...), collapse = " or ")))
+}
+
+# JAX computes in double precision where it was told to before its first use.
+float_types <- function() {
+  c("float16", "float32", if (running_backend() != "jax") "float64")
+}
+
+dtype_of <- function(object) {
+  keras()$backend$standardize_dtype(object$dtype)
 }
 
 set_seed <- function(seed) {
@@ -33,5 +50,5 @@ sequential <- function(input_shape = c(6L, 6L)) {
 }
 
 numbers <- function(tensor) {
-  tensor$numpy()
+  keras()$ops$convert_to_numpy(tensor)
 }

@@ -6,4 +6,4 @@ if (!nzchar(Sys.getenv("RETICULATE_PYTHON")) && file.exists(project_python)) {
 # Without a chosen Python, reticulate would look for one on the network.
 has_core <- nzchar(Sys.getenv("RETICULATE_PYTHON")) &&
   reticulate::py_module_available("keras") &&
-  reticulate::py_module_available("tensorflow_probability")
+  reticulate::py_module_available(Sys.getenv("KERAS_BACKEND", "tensorflow"))

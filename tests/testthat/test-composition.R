@@ -58,6 +58,7 @@ test_that("any other object is refused at the caller's line", {
 
 test_that("a model of Keras 2 is refused", {
   skip_without_core()
+  skip_unless_on("tensorflow")
   model <- reticulate::import("tf_keras")$Sequential()
   expect_error(
     model |> layer_conv_1d_flipout(4, 3),

@@ -149,13 +149,14 @@ test_that("an error that Python has handled is not taken for a later one", {
 # What Python sees of what an R function returns.
 seen_by_python <- function(fun, ...) {
   python <- reticulate::py_run_string("
+import keras
 def seen(value):
     if isinstance(value, dict):
         return {name: seen(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [seen(item) for item in value]
     if hasattr(value, 'shape'):
-        return f'{value.dtype.name} {list(value.shape)}'
+        return f'{keras.backend.standardize_dtype(value.dtype)} {list(value.shape)}'
     return value if value is None else repr(value)
 def see(closure, *args):
     import json
@@ -195,10 +196,11 @@ test_that("what an R function returns reaches Python as what it is", {
 
 test_that("numbers of an R function are of the dtype that it was called with", {
   skip_without_core()
-  for (type in c("bfloat16", "float16", "float64")) {
+  for (type in c("bfloat16", float_types())) {
     x <- keras()$ops$ones(2L, dtype = type)
     expect_identical(seen_by_python(function(t) c(1, 2), x), paste(type, "[2]"))
   }
+  skip_if_not("float64" %in% float_types(), "double precision")
   # Not rounded on the way into a layer of double precision.
   layer <- layer_variable(shape = 2, initializer = function(a, b) c(0.1, 0.2), dtype = "float64")
   layer(matrix(1))
@@ -207,7 +209,6 @@ test_that("numbers of an R function are of the dtype that it was called with", {
 
 test_that("an R function may return shift and log scale as a list", {
   skip_without_core()
-  tf <- reticulate::import("tensorflow")
   set_seed(1)
   made <- layer_autoregressive(params = 2, event_shape = 2, hidden_units = 8, activation = "tanh")
   flow <- function(fun) {
@@ -217,13 +218,13 @@ test_that("an R function may return shift and log scale as a list", {
   }
   made(matrix(0, 1, 2))
   made$set_weights(lapply(made$get_weights(), function(weights) weights + 0.3))
-  parts <- function(x) tf$unstack(made(x), num = 2L, axis = -1L)
+  parts <- function(x) keras()$ops$unstack(made(x), num = 2L, axis = -1L)
   in_python <- reticulate::py_eval(
-    "lambda made, tf: lambda x: tf.unstack(made(x), num=2, axis=-1)"
-  )(made, tf)
+    "lambda made, ops: lambda x: ops.unstack(made(x), num=2, axis=-1)"
+  )(made, keras()$ops)
   shift_in_python <- reticulate::py_eval(
-    "lambda made, tf: lambda x: [tf.unstack(made(x), num=2, axis=-1)[0], None]"
-  )(made, tf)
+    "lambda made, ops: lambda x: [ops.unstack(made(x), num=2, axis=-1)[0], None]"
+  )(made, keras()$ops)
   # Two variables, and also other numbers of examples than two.
   for (examples in c(2, 3, 5)) {
     x <- matrix(sin(seq_len(2 * examples)), examples, 2)
@@ -252,7 +253,6 @@ test_that("an R function's error names the argument, whoever calls the function"
   x <- inputs_of_five()
   expect_error(model(x), rule, fixed = TRUE)
   expect_error(model$fit(x, matrix(1, 5, 2), verbose = 0L), rule, fixed = TRUE)
-  expect_error(model$predict(x, verbose = 0L), rule, fixed = TRUE)
   condition <- expect_error(
     predict_draws(model, x, draws = 2),
     "of my own",
@@ -260,6 +260,8 @@ test_that("an R function's error names the argument, whoever calls the function"
   )
   said <- gregexpr("The function", conditionMessage(condition), fixed = TRUE)[[1]]
   expect_length(said, 1)
+  # The last, as Keras on JAX leaves a model without its weights whose predict() has failed.
+  expect_error(model$predict(x, verbose = 0L), rule, fixed = TRUE)
 
   arguments <- c("kernel_posterior_fn", "kernel_prior_fn", "kernel_divergence_fn")
   for (argument in c(arguments, "activity_regularizer")) {
@@ -298,11 +300,14 @@ test_that("what the pages say of the columns of a tensor holds, whatever is load
   skip_if(isNamespaceLoaded("tensorflow"))
   expect_equal(as.vector(numbers(t[, 1])), columns[, 2])
   expect_equal(as.vector(numbers(t[, 1:2])), columns[, 2])
-  expect_error(t[, 1, drop = FALSE])
+  # An error, or an empty tensor.
+  first <- tryCatch(numbers(t[, 1, drop = FALSE]), error = function(condition) NULL)
+  expect_length(first, 0)
 })
 
 test_that("an error in TensorFlow's graph comes without the lines of Python that made it", {
   skip_without_core()
+  skip_unless_on("tensorflow")
   model <- keras()$Sequential() |>
     layer_embedding_reparameterization(input_dim = 4, output_dim = 2, input_shape = 2)
   error <- expect_error(

@@ -9,6 +9,11 @@ in_fresh_r <- function(code, env = character(), before = character()) {
   )
 }
 
+# However wide the lines are.
+said <- function(output) {
+  gsub("[[:space:]]+", " ", paste(output, collapse = " "))
+}
+
 package_path <- function() {
   getNamespaceInfo("bayeslayers", "path")
 }
@@ -93,15 +98,15 @@ test_that("a new session loads a saved model before a function of ours is used",
 test_that("a Keras that our layers don't run on is loaded with a warning", {
   skip_without_core()
   folder <- withr::local_tempdir()
-  stand_in <- c("class backend:", "    backend = staticmethod(lambda: 'jax')")
+  stand_in <- c("class backend:", "    backend = staticmethod(lambda: 'numpy')")
   writeLines(stand_in, file.path(folder, "keras.py"))
   output <- in_fresh_r(
     c("keras <- reticulate::import('keras')", "cat('backend:', keras$backend$backend(), '\\n')"),
     env = c(PYTHONPATH = folder)
   )
   expect_match(output, "Keras can't load models with layers of bayeslayers", all = FALSE)
-  expect_match(output, "already running on 'jax'", all = FALSE)
-  expect_match(output, "backend: jax", all = FALSE)
+  expect_match(said(output), "already running on 'numpy'")
+  expect_match(output, "backend: numpy", all = FALSE)
 })
 
 test_that("where Python is missing, the message names the command that mends it", {
@@ -109,7 +114,7 @@ test_that("where Python is missing, the message names the command that mends it"
     "layer_conv_1d_flipout(filters = 8, kernel_size = 5)",
     env = c(RETICULATE_PYTHON = "/nowhere/python")
   )
-  expect_match(output, "install_bayeslayers\\(\\)", all = FALSE)
+  expect_match(output, "install_bayeslayers(backend = ", fixed = TRUE, all = FALSE)
   expect_match(output, "layer_conv_1d_flipout\\(\\)", all = FALSE)
 })
 
@@ -124,16 +129,92 @@ test_that("where Keras is missing, the message says so and names the command", {
     env = c(PYTHONPATH = folder)
   )
   expect_match(output, "No module named 'keras'", all = FALSE)
-  expect_match(output, "install_bayeslayers\\(\\)", all = FALSE)
+  expect_match(output, "install_bayeslayers(backend = ", fixed = TRUE, all = FALSE)
 })
 
-test_that("another backend is refused by name", {
+test_that("another backend is refused by name, with those that there are", {
   skip_without_core()
   output <- in_fresh_r(
     "layer_conv_1d_flipout(filters = 8, kernel_size = 5)",
-    env = c(KERAS_BACKEND = "jax")
+    env = c(KERAS_BACKEND = "numpy")
   )
-  expect_match(output, "KERAS_BACKEND='jax'", all = FALSE)
+  expect_match(said(output), "Received: KERAS_BACKEND='numpy'")
+  expect_match(said(output), 'choose "tensorflow", "jax", or "torch"')
+  expect_no_match(said(output), "BackendError")
+})
+
+test_that("a backend that is not installed is named with the command that installs it", {
+  skip_without_core()
+  folder <- withr::local_tempdir()
+  # A package of this name that can't be imported stands for one that is not there.
+  writeLines("raise ModuleNotFoundError(name='jax')", file.path(folder, "jax.py"))
+  output <- in_fresh_r(
+    "layer_conv_1d_flipout(filters = 8, kernel_size = 5)",
+    env = c(KERAS_BACKEND = "jax", PYTHONPATH = folder)
+  )
+  expect_match(said(output), "Keras is to run on 'jax'.* but it is not installed[.] ")
+  expect_match(said(output), 'Run `bayeslayers::install_bayeslayers[(]backend = "jax"[)]`')
+  expect_no_match(said(output), "pip install|BackendError")
+})
+
+test_that("reticulate is asked for the packages of the chosen backend, until Python starts", {
+  # A Python that is not there does not start, but what is asked for is known by then.
+  output <- in_fresh_r(
+    c(
+      "short <- function(packages) sub('[<>=].*', '', packages)",
+      "installed <- function(packages, ...) cat('installed', short(packages), '\\n')",
+      "asked_for <- function() sort(unique(short(reticulate::py_require()$packages)))",
+      "asked <- function() cat('asked for', asked_for(), '\\n')",
+      "asked()",
+      "Sys.setenv(KERAS_BACKEND = 'jax')",
+      "try(reticulate::py_eval('1'), silent = TRUE)",
+      "asked()",
+      "utils::assignInNamespace('py_install', installed, 'reticulate')",
+      "install_bayeslayers('folder')",
+      "install_bayeslayers('folder', backend = 'tensorflow')"
+    ),
+    env = c(KERAS_BACKEND = "torch", RETICULATE_PYTHON = "/nowhere/python")
+  )
+  for_all <- "keras numpy pandas scipy scoringrules"
+  expect_identical(grep("^asked|^installed", output, value = TRUE), c(
+    "asked for keras numpy pandas scipy scoringrules torch ",
+    "asked for jax keras numpy pandas scipy scoringrules tensorflow-probability ",
+    paste("installed", for_all, "jax tensorflow-probability "),
+    paste("installed", for_all, "tensorflow-probability tensorflow tf-keras ")
+  ))
+})
+
+test_that("KERAS_BACKEND chooses the backend, failing that Keras's configuration file", {
+  folder <- withr::local_tempdir()
+  withr::local_envvar(KERAS_BACKEND = "", KERAS_HOME = folder)
+  expect_identical(chosen_backend(), "tensorflow")
+  configured <- c("{", '  "floatx": "float32",', '  "backend": "torch"', "}")
+  writeLines(configured, file.path(folder, "keras.json"))
+  expect_identical(chosen_backend(), "torch")
+  withr::local_envvar(KERAS_BACKEND = "jax")
+  expect_identical(chosen_backend(), "jax")
+  withr::local_envvar(KERAS_BACKEND = "")
+  writeLines("{}", file.path(folder, "keras.json"))
+  expect_identical(chosen_backend(), "tensorflow")
+})
+
+test_that("a backend may be chosen while Python runs, until Keras is loaded", {
+  skip_without_core()
+  other <- if (running_backend() == "jax") "tensorflow" else "jax"
+  skip_if_not(reticulate::py_module_available(other), other)
+  output <- in_fresh_r(
+    c(
+      "invisible(reticulate::py_eval('1'))",
+      sprintf("Sys.setenv(KERAS_BACKEND = '%s')", other),
+      "layer <- layer_dense_flipout(units = 1)",
+      "cat('runs on', reticulate::import('keras')$backend$backend(), '\\n')",
+      "Sys.setenv(KERAS_BACKEND = 'torch')",
+      "layers <- list(layer_dense_flipout(units = 1), layer_dense_flipout(units = 1))"
+    ),
+    env = c(KERAS_BACKEND = "")
+  )
+  expect_match(output, paste("^runs on", other), all = FALSE)
+  expect_length(grep(sprintf('Keras runs on "%s", not on "torch"', other), output), 1)
 })
 
 test_that("Python and R are of one version", {
@@ -152,6 +233,15 @@ test_that("a core of another version is refused", {
 
 test_that("install_bayeslayers() refuses what is not a name", {
   for (envname in list(1, NA_character_, c("a", "b"), "")) {
-    expect_error(install_bayeslayers(envname), "envname")
+    expect_error(install_bayeslayers(envname), "envname", class = "bayeslayers_argument_error")
+  }
+})
+
+test_that("install_bayeslayers() refuses what is no backend", {
+  for (backend in list(1, NA_character_, c("jax", "torch"), "numpy")) {
+    expect_error(
+      install_bayeslayers("name", backend = backend), '"tensorflow", "jax", or "torch"',
+      class = "bayeslayers_argument_error"
+    )
   }
 })

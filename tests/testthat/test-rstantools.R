@@ -278,7 +278,7 @@ test_that("the linear predictor of a plain layer follows the weights before it",
   model$add(last)
   before <- by_hand(x, posterior_draws(model, draws = 7, seed = 1))
   found <- rstantools::posterior_linpred(model, newdata = x, draws = 7, seed = 1)
-  kernel <- as.vector(last$kernel$numpy())
+  kernel <- as.vector(numbers(last$kernel))
   expect_equal(found, before[, , 1] * kernel[[1]] + before[, , 2] * kernel[[2]], tolerance = 1e-5)
   expected <- rstantools::posterior_epred(model, x, draws = 7, seed = 1)
   expect_equal(exp(found), expected, tolerance = 1e-5)

@@ -33,7 +33,17 @@ class BackendError(ImportError):
 
 
 class MissingBackendError(BackendError):
-    """Keras would run on a backend that is not installed."""
+    """Keras would run on a backend that is not installed.
+
+    Args:
+        reason: What is missing.
+        way_out: The lines that install it.
+    """
+
+    def __init__(self, reason: str, way_out: str) -> None:
+        super().__init__(f"{reason} {way_out}")
+        # R's message has a way out of its own.
+        self.reason = reason
 
 
 def require_supported() -> None:
@@ -51,7 +61,7 @@ def require_supported() -> None:
         import keras
     except ModuleNotFoundError as error:
         if error.name in SUPPORTED:
-            raise MissingBackendError(_without_framework(error.name, named)) from error
+            raise MissingBackendError(*_without_framework(error.name, named)) from error
         # Keras fails to import the backend that its configuration file names.
         if error.name not in _UNSUPPORTED:
             raise
@@ -62,10 +72,10 @@ def require_supported() -> None:
         raise BackendError(_RULE.format(received=f"Keras already running on {backend!r}"))
     missing = [name for name in SUPPORTED[backend] if not _is_installed(name)]
     if missing:
-        raise MissingBackendError(_without_libraries(backend, missing))
+        raise MissingBackendError(*_without_libraries(backend, missing))
 
 
-def _without_framework(backend: str, named: str | None) -> str:
+def _without_framework(backend: str, named: str | None) -> tuple[str, str]:
     """Return what helps where Keras would run on a backend whose framework is missing."""
     if named:
         reason = f"KERAS_BACKEND={named!r} asks for it"
@@ -73,30 +83,30 @@ def _without_framework(backend: str, named: str | None) -> str:
         reason = "a Keras configuration file asks for it"
     else:
         return _without_default()
-    return f"Keras is to run on {backend!r}, as {reason}, but it is not installed. {_line(backend)}"
+    return f"Keras is to run on {backend!r}, as {reason}, but it is not installed.", _line(backend)
 
 
-def _without_default() -> str:
+def _without_default() -> tuple[str, str]:
     """Return what helps where nobody named a backend, and TensorFlow, the default, is missing."""
     others = [name for name in SUPPORTED if _is_installed(name)]
     if others:
         settings = " or ".join(f"KERAS_BACKEND={name}" for name in others)
         return (
-            "Keras runs on 'tensorflow' unless it is told otherwise, but that is not installed. "
+            "Keras runs on 'tensorflow' unless it is told otherwise, but that is not installed.",
             f"Set {settings} in the environment before `keras` is imported: "
             f"{' and '.join(map(repr, others))} {'is' if len(others) == 1 else 'are'} installed. "
-            f"For TensorFlow: {_install('tensorflow')}"
+            f"For TensorFlow: {_install('tensorflow')}",
         )
     lines = "\n".join(f"  {_install(name)}" for name in SUPPORTED)
     return (
-        "bayeslayers needs a backend of Keras, and none is installed. One of these lines installs "
-        f"one:\n{lines}"
+        "bayeslayers needs a backend of Keras, and none is installed.",
+        f"One of these lines installs one:\n{lines}",
     )
 
 
-def _without_libraries(backend: str, missing: list[str]) -> str:
+def _without_libraries(backend: str, missing: list[str]) -> tuple[str, str]:
     """Return what helps where the framework is there, and a library of its extra is not."""
-    return f"On {backend!r} bayeslayers needs {' and '.join(missing)}. {_line(backend)}"
+    return f"On {backend!r} bayeslayers needs {' and '.join(missing)}.", _line(backend)
 
 
 def _line(backend: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +55,9 @@ def _weights(model: keras.Model, seed: Any) -> dict[str, Any]:
     """Return all random weights under one draw."""
     draw = ModelDraw(seed, 0, all_layers(model))
     with drawing(draw):
-        return {
-            f"{layer.name}.{name}": weight
+        # JAX hands on the items of any other dictionary in the order of the alphabet.
+        return OrderedDict(
+            (f"{layer.name}.{name}", weight)
             for layer in bayesian_layers(model)
             for name, weight in layer.weights_in_draw(draw).items()
-        }
+        )

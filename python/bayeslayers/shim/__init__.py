@@ -53,12 +53,22 @@ def call(function: Callable[..., Any], /, **arguments: Any) -> Any:
 
 def _float_dtype(values: Iterable[Any]) -> str | None:
     """Return the first dtype of floating-point numbers among values, or that a value names."""
-    for value in values:
-        dtype = getattr(value, "dtype", value)
-        name = getattr(dtype, "name", dtype)
-        if isinstance(name, str) and name in _FLOATS:
-            return name
-    return None
+    names = (_dtype_name(value) for value in values)
+    return next((name for name in names if name in _FLOATS), None)
+
+
+def _dtype_name(value: Any) -> str | None:
+    """Return the name of a value's dtype, or of a dtype."""
+    dtype = getattr(value, "dtype", value)
+    if dtype is None:
+        return None
+    if dtype is value and hasattr(value, "event_shape"):
+        # Distributions of PyTorch have no dtype, but their parameters have.
+        return _float_dtype(vars(value).values())
+    try:
+        return keras.backend.standardize_dtype(dtype)
+    except (TypeError, ValueError):
+        return None
 
 
 def _with_dtype(value: Any, dtype: str | None) -> Any:
