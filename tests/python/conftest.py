@@ -23,9 +23,12 @@ WHATEVER_THE_BACKEND = (
 )
 # About what TensorFlow alone has: its strategies, its sparse tensors, TF Probability's own layers.
 TENSORFLOW_ALONE = ("test_replicas", "test_sparse")
+# About a room of `backend/` that no other backend imports.
+OF_ONE_BACKEND = {"test_backend_jax": "jax"}
 
+collect_ignore = [f"{name}.py" for name, backend in OF_ONE_BACKEND.items() if backend != BACKEND]
 if BACKEND != "tensorflow":
-    collect_ignore = [f"{name}.py" for name in (*WHATEVER_THE_BACKEND, *TENSORFLOW_ALONE)]
+    collect_ignore += [f"{name}.py" for name in (*WHATEVER_THE_BACKEND, *TENSORFLOW_ALONE)]
 
 
 def pytest_configure(config):

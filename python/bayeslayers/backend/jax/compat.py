@@ -24,8 +24,8 @@ def double_precision() -> AbstractContextManager[None]:
 def tensorflow_probability() -> ModuleType:
     """Return TensorFlow Probability's JAX substrate.
 
-    Its releases up to 0.25 read a name when they are imported that JAX has moved: from JAX 0.7 on,
-    `jax.interpreters.xla` has no `pytype_aval_mappings`. Later releases read it from its new place.
+    Its releases up to 0.25 read a name when they are imported that JAX has moved: in JAX 0.10,
+    `jax.interpreters.xla` has no `pytype_aval_mappings`. Its nightly builds need no such line.
     """
     from jax._src import core
     from jax.interpreters import xla

@@ -82,8 +82,7 @@ class SeedStream(keras.random.SeedGenerator):
         self.start_at(seed, count // _BLOCK)
 
     def _read_and_move_on(self) -> Any:
-        # A copy: the buffer of the state itself is given away to the next step of training.
-        before = self.state.value * 1
+        before = self.state.value
         after = before + jnp.asarray([0, 1], before.dtype)
         if isinstance(after, jax.core.Tracer) and not in_stateless_scope():
             raise RuntimeError(
