@@ -24,8 +24,12 @@ WHATEVER_THE_BACKEND = (
 # About what TensorFlow alone has: its strategies, its sparse tensors, TF Probability's own layers.
 TENSORFLOW_ALONE = ("test_replicas", "test_sparse")
 
+# They import the framework that they are about.
+ONE_BACKEND_ALONE = {"test_backend_torch": "torch"}
+
+collect_ignore = [f"{name}.py" for name, of in ONE_BACKEND_ALONE.items() if of != BACKEND]
 if BACKEND != "tensorflow":
-    collect_ignore = [f"{name}.py" for name in (*WHATEVER_THE_BACKEND, *TENSORFLOW_ALONE)]
+    collect_ignore += [f"{name}.py" for name in (*WHATEVER_THE_BACKEND, *TENSORFLOW_ALONE)]
 
 
 def pytest_configure(config):
