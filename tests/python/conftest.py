@@ -24,7 +24,7 @@ WHATEVER_THE_BACKEND = (
 # About what TensorFlow alone has: its strategies, its sparse tensors, TF Probability's own layers.
 TENSORFLOW_ALONE = ("test_replicas", "test_sparse")
 # About a room of `backend/` that no other backend imports.
-OF_ONE_BACKEND = {"test_backend_jax": "jax"}
+OF_ONE_BACKEND = {"test_backend_jax": "jax", "test_backend_torch": "torch"}
 
 collect_ignore = [f"{name}.py" for name, backend in OF_ONE_BACKEND.items() if backend != BACKEND]
 if BACKEND != "tensorflow":

@@ -160,7 +160,7 @@ class RandomWeight:
         """Return the divergence of a draw that stays the same as long as the distributions do."""
         posterior = self.posterior_for_call(SeedStream(0))
         value = self.divergence(posterior, posterior.sample_later())
-        return None if value is None else float(value)
+        return None if value is None else float(ops.convert_to_numpy(value))
 
     def _fixed_draw(self) -> np.ndarray:
         """Return a draw that stays the same as long as the posterior does."""
