@@ -169,7 +169,7 @@ class DistributionLambda(StochasticLayer):
     def _distribution_at(self, inputs: Any) -> Any:
         inputs = tree.map_structure(self._with_precision, inputs)
         distribution, foreign = foreign_variables(
-            lambda: self.make_distribution_fn(inputs), (), trainable=True
+            lambda: self.make_distribution_fn(inputs), tree.flatten(inputs), trainable=True
         )
         distribution_checks.distribution("make_distribution_fn", distribution)
         distribution_checks.without_variables("make_distribution_fn", foreign)

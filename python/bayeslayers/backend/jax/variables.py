@@ -74,13 +74,13 @@ def as_keras_variable(variable: keras.Variable) -> keras.Variable:
 
 
 def foreign_variables(
-    make: Callable[[], Any], known: Iterable[keras.Variable], *, trainable: bool = False
+    make: Callable[[], Any], known: Iterable[Any], *, trainable: bool = False
 ) -> tuple[Any, list[str]]:
     """Return what a function makes, and the names of the variables it reads that are not known.
 
     Args:
         make: Makes a distribution, or anything else.
-        known: Variables that are known when it has been called.
+        known: Variables, and tensors, that are known when it has been called.
         trainable: Whether only variables that can be trained count.
     """
     with RecordingScope() as scope:

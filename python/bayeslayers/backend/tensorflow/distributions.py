@@ -91,18 +91,18 @@ def kl_divergence(q: Any, p: Any) -> Any:
 
 
 def foreign_variables(
-    make: Callable[[], Any], known: Iterable[keras.Variable], *, trainable: bool = False
+    make: Callable[[], Any], known: Iterable[Any], *, trainable: bool = False
 ) -> tuple[Any, list[str]]:
     """Return what a function makes, and the names of the variables in it that are not known.
 
     Args:
         make: Makes a distribution, or anything else.
-        known: Variables that are known.
+        known: Variables, and tensors, that are known.
         trainable: Whether only variables that can be trained count.
     """
     made = make()
     found = getattr(made, "trainable_variables" if trainable else "variables", ())
-    known_ids = {id(variable.value) for variable in known}
+    known_ids = {id(getattr(variable, "value", variable)) for variable in known}
     return made, [variable.name for variable in found if id(variable) not in known_ids]
 
 

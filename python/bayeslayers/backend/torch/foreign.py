@@ -37,7 +37,7 @@ def variables_read_by(function: Callable[[], Any]) -> tuple[torch.Tensor, ...]:
 
 
 def foreign_variables(
-    make: Callable[[], Any], known: Iterable[keras.Variable], *, trainable: bool = False
+    make: Callable[[], Any], known: Iterable[Any], *, trainable: bool = False
 ) -> tuple[Any, list[str]]:
     """Return what a function makes, and the trainable parameters in it that are not known.
 
@@ -45,7 +45,7 @@ def foreign_variables(
 
     Args:
         make: Makes a distribution, or anything else.
-        known: Variables that are known.
+        known: Variables, and tensors, that are known.
         trainable: Whether only variables that can be trained count; others are no leaves of the
             autograd graph, and in no danger.
     """
@@ -56,7 +56,7 @@ def foreign_variables(
     found = _leaves_among(tensors)
     if reads.leaves.keys() - found.keys():
         found |= {key: leaf for key, leaf in _leaves_behind(tensors) if key in reads.leaves}
-    known_ids = {id(variable.value) for variable in known}
+    known_ids = {id(getattr(variable, "value", variable)) for variable in known}
     return made, [_described(leaf) for key, leaf in found.items() if key not in known_ids]
 
 
