@@ -3,7 +3,7 @@
 from frameworks import distributions as tfd
 from keras import ops
 
-from bayeslayers.backend import independent_normal, independent_point
+from bayeslayers.backend import independent_point
 
 
 def fixed_normal(loc, scale):
@@ -12,8 +12,7 @@ def fixed_normal(loc, scale):
     def make(dtype, shape, name, trainable, add_variable_fn):
         del name, trainable, add_variable_fn
         parameters = (_filled(value, dtype, shape) for value in (loc, scale))
-        # Which may have no spread: PyTorch's own constructor refuses that.
-        return independent_normal(*parameters, len(shape))
+        return tfd.Independent(tfd.Normal(*parameters), len(shape))
 
     return make
 
