@@ -8,12 +8,12 @@
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape that `value` and the distribution's batch broadcast to.
 #' @section Errors:
-#' If TensorFlow Probability has no closed form for it.
+#' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
 #' @examplesIf reticulate::py_module_available("keras")
@@ -36,11 +36,11 @@ tfd_cdf <- function(
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape of the distribution's batch, in nats.
 #' @section Errors:
-#' If TensorFlow Probability has no closed form for it.
+#' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
 #' @examplesIf reticulate::py_module_available("keras")
@@ -58,13 +58,13 @@ tfd_entropy <- function(
 #'
 #' \preformatted{KL(q || p) = E[log q(x) - log p(x)],   x ~ q}
 #'
-#' The closed form, where TensorFlow Probability has one for the pair.
+#' The closed form, where the distributions' library has one for the pair.
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
-#' @param other The TensorFlow Probability distribution to compare with.
-#' @param name Name in TensorFlow's graph.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
+#' @param other The distribution to compare with.
+#' @param name Name in the graph, where the backend has one.
 #' @returns A tensor of the shape of the distributions' batch, in nats.
 #' @section Errors:
 #' If there is no closed form for the pair.
@@ -90,7 +90,7 @@ tfd_kl_divergence <- function(
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape that `value` and the distribution's batch broadcast to.
@@ -118,11 +118,11 @@ tfd_log_prob <- function(
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape of the distribution's batch and event.
 #' @section Errors:
-#' If TensorFlow Probability has no closed form for it.
+#' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
 #' @examplesIf reticulate::py_module_available("keras")
@@ -144,11 +144,11 @@ tfd_mean <- function(
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape of the distribution's batch and event.
 #' @section Errors:
-#' If TensorFlow Probability has no closed form for it.
+#' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
 #' @examplesIf reticulate::py_module_available("keras")
@@ -170,7 +170,7 @@ tfd_mode <- function(
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape that `value` and the distribution's batch broadcast to.
@@ -198,12 +198,12 @@ tfd_prob <- function(
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param value A tensor, an array or a number: where to evaluate the distribution.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape that `value` and the distribution's batch broadcast to.
 #' @section Errors:
-#' If TensorFlow Probability has no closed form for it.
+#' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
 #' @examplesIf reticulate::py_module_available("keras")
@@ -226,7 +226,7 @@ tfd_quantile <- function(
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param sample_shape Whole number, or several: the shape of the sample, in front of the distribution's own shape.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of shape `sample_shape`, followed by the distribution's own shape.
@@ -254,11 +254,11 @@ tfd_sample <- function(
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape of the distribution's batch and event.
 #' @section Errors:
-#' If TensorFlow Probability has no closed form for it.
+#' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
 #' @examplesIf reticulate::py_module_available("keras")
@@ -280,11 +280,11 @@ tfd_stddev <- function(
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param ... Further arguments of the distribution's method of that name, such as `name`.
 #' @returns A tensor of the shape of the distribution's batch and event.
 #' @section Errors:
-#' If TensorFlow Probability has no closed form for it.
+#' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
 #' @examplesIf reticulate::py_module_available("keras")
@@ -302,13 +302,13 @@ tfd_variance <- function(
 #'
 #' \preformatted{p(x) = exp(-((x - loc) / scale)^2 / 2) / (scale * sqrt(2 * pi))}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param loc Location: number, array or tensor.
 #' @param scale Positive scale: number, array or tensor.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$Normal`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -334,14 +334,14 @@ tfd_normal <- function(
 #' \preformatted{p(x) = (1 + ((x - loc) / scale)^2 / df)^(-(df + 1) / 2) / Z,
 #' Z = scale * sqrt(df * pi) * Gamma(df / 2) / Gamma((df + 1) / 2)}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param df Positive degrees of freedom: number, array or tensor.
 #' @param loc Location: number, array or tensor.
 #' @param scale Positive scale: number, array or tensor.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$StudentT`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -367,14 +367,14 @@ tfd_student_t <- function(
 #'
 #' \preformatted{P(x = loc) = 1}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param loc Location: number, array or tensor.
 #' @param atol How far from `loc` still counts as `loc`. `NULL` is 0.
 #' @param rtol The same, relative to `loc`. `NULL` is 0.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$Deterministic`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -400,14 +400,14 @@ tfd_deterministic <- function(
 #'
 #' \preformatted{P(x = 1) = probs = 1 / (1 + exp(-logits))}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param logits Logarithms of odds, or of probabilities up to a constant; or give `probs`.
 #' @param probs Probabilities. Give either these or `logits`.
 #' @param dtype Dtype of the samples.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$Bernoulli`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -433,14 +433,14 @@ tfd_bernoulli <- function(
 #'
 #' \preformatted{P(x = k) = probs[k] = exp(logits[k]) / sum over j of exp(logits[j]),   k from 0}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param logits Logarithms of odds, or of probabilities up to a constant; or give `probs`.
 #' @param probs Probabilities. Give either these or `logits`.
 #' @param dtype Dtype of the samples.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$Categorical`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -466,14 +466,14 @@ tfd_categorical <- function(
 #'
 #' \preformatted{P(x = k) = rate^k * exp(-rate) / k!}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param rate Positive mean: number, array or tensor. Give either this or `log_rate`.
 #' @param log_rate Logarithm of the mean.
 #' @param interpolate_nondiscrete `TRUE` or `FALSE`: whether the formula is evaluated for numbers that are not whole, or their probability is 0.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$Poisson`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -499,14 +499,14 @@ tfd_poisson <- function(
 #'
 #' \preformatted{P(x = k) = choose(k + total_count - 1, k) * (1 - probs)^total_count * probs^k}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param total_count Positive number of failures until which successes are counted.
 #' @param logits Logarithms of odds, or of probabilities up to a constant; or give `probs`.
 #' @param probs Probabilities. Give either these or `logits`.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$NegativeBinomial`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -532,14 +532,14 @@ tfd_negative_binomial <- function(
 #'
 #' \preformatted{p(x) = product over i of Normal(x[i]; loc[i], scale_diag[i])}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param loc Location: number, array or tensor.
 #' @param scale_diag Standard deviations, one for each dimension.
 #' @param scale_identity_multiplier Number that is added to each standard deviation, or a tensor of the shape of the batch. Without `scale_diag` it is the standard deviation.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$MultivariateNormalDiag`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -565,13 +565,13 @@ tfd_multivariate_normal_diag <- function(
 #'
 #' \preformatted{x = loc + scale_tril z,   z ~ Normal(0, I);   covariance = scale_tril scale_tril'}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param loc Location: number, array or tensor.
 #' @param scale_tril Lower triangular matrix with positive diagonal. `NULL` is the identity.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$MultivariateNormalTriL`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -596,12 +596,12 @@ tfd_multivariate_normal_tri_l <- function(
 #'
 #' \preformatted{p(x) = product of distribution(x[i]) over the last `reinterpreted_batch_ndims` dimensions}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param reinterpreted_batch_ndims How many of the last dimensions of the batch become one event. `NULL` is all but the first.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$Independent`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -625,14 +625,14 @@ tfd_independent <- function(
 #'
 #' \preformatted{p(x) = sum over k of mixture_distribution(k) * components_distribution[k](x)}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param mixture_distribution Categorical distribution of the components.
 #' @param components_distribution Distribution whose last batch dimension runs over the components.
 #' @param reparameterize `TRUE` or `FALSE`: whether gradients pass through samples.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$MixtureSameFamily`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -658,16 +658,16 @@ tfd_mixture_same_family <- function(
 #'
 #' \preformatted{y = bijector(x),   x ~ distribution;   log p(y) = log distribution(x) - log |det d bijector(x) / dx|}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
-#' @param distribution A TensorFlow Probability distribution.
+#' @param distribution A distribution of the library that goes with the backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #' @param bijector A TensorFlow Probability bijector.
 #' @param batch_shape Whole number, or several: how many distributions there are. For a `distribution` without a batch.
 #' @param event_shape Whole number, or several: the shape of one draw. The draws of `distribution`, which must be of single numbers, are independent there before they are transformed.
 #' @param kwargs_split_fn Function that splits further arguments between distribution and bijector. With `NULL` TensorFlow Probability's own.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
 #' @param parameters Named list of the arguments that a subclass was made with, or `NULL`.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$distributions$TransformedDistribution`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
@@ -696,14 +696,14 @@ tfd_transformed_distribution <- function(
 #' \preformatted{y[i] = x[i] * exp(log_scale[i]) + shift[i],
 #' (shift[i], log_scale[i]) = shift_and_log_scale_fn(y)[i], a function of y[:i] alone}
 #'
-#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults.
+#' The same as the class of TensorFlow Probability, which checks the arguments. Those that are not given keep its defaults. On PyTorch, where TensorFlow Probability does not run, take the class of `torch.distributions`.
 #'
 #' @param shift_and_log_scale_fn Function of a tensor that returns shift and logarithm of the scale of each entry, from the entries before it; such as the layer of `layer_autoregressive()`.
 #' @param is_constant_jacobian `TRUE` or `FALSE`: whether the Jacobian is the same everywhere, as without a log scale.
 #' @param unroll_loop `TRUE` or `FALSE`: whether the loop over entries is unrolled.
 #' @param event_ndims Whole number: how many dimensions an event has.
 #' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param name Name in TensorFlow's graph.
+#' @param name Name in the graph, where the backend has one.
 #' @returns An object of TensorFlow Probability: `tfp$bijectors$MaskedAutoregressiveFlow`.
 #' @section Errors:
 #' If TensorFlow Probability refuses an argument.
