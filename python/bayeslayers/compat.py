@@ -165,7 +165,7 @@ def share_value(variable: keras.Variable, value: Any) -> None:
 # Seeds: the constructor of Keras's generator makes a state of its own.
 
 
-def keep_config_seed(generator: keras.random.SeedGenerator, seed: int) -> None:
+def keep_config_seed(generator: keras.random.SeedGenerator, seed: int | None) -> None:
     """Let a generator made without Keras's constructor have the seed that its `get_config` asks."""
     generator._initial_seed = seed
 

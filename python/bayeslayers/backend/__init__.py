@@ -99,6 +99,6 @@ INTERFACE = {
 if keras.backend.backend() == "tensorflow":
     from bayeslayers.backend.tensorflow import *  # noqa: F403
 elif keras.backend.backend() == "jax":
-    from bayeslayers.backend.jax import *  # noqa: F403
+    from bayeslayers.backend.jax import *  # type: ignore[assignment]  # noqa: F403
 else:
-    from bayeslayers.backend.torch import *  # noqa: F403
+    from bayeslayers.backend.torch import *  # type: ignore[assignment]  # noqa: F403

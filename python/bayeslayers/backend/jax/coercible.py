@@ -95,7 +95,7 @@ class CoercibleDistribution(JAXSparse):
         self._parts: Any = None
         self._distribution = distribution
         self._draws = draws
-        self._make = make
+        self._make: Callable[[], Any] | None = make
         self._made: Any = None
         self._known = known
         # What a compiled function keeps for later must not be made in a function inside of it.
@@ -143,6 +143,7 @@ class CoercibleDistribution(JAXSparse):
         """Return the tensor."""
         if self._made is not None:
             return self._made
+        assert self._make is not None  # what JAX has made anew has its tensor
         made = jnp.asarray(self._make())
         # It is the same at each call, and a tracer ends with the function that is being traced.
         if not isinstance(made, jax.core.Tracer):
@@ -302,11 +303,12 @@ def to_coercible(
 
     def make() -> Any:
         seeded = with_seeds(distribution, _Draws(of_tensor))
-        return to_tensor(seeded) if callable(to_tensor) else method_of(seeded, name)()
+        if callable(to_tensor):
+            return to_tensor(seeded)
+        return method_of(seeded, to_tensor or "sample")()
 
-    name = to_tensor or "sample"
     known = None
-    if name == "sample":
+    if to_tensor in (None, "sample"):
         shape = (*distribution.batch_shape, *distribution.event_shape)
         known = jax.ShapeDtypeStruct(shape, distribution.dtype)
     return CoercibleDistribution(distribution, _Draws(seed), make, known)

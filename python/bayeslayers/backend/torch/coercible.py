@@ -71,12 +71,12 @@ class CoercibleDistribution(torch.Tensor):
     # What both a distribution and a tensor have.
 
     @property
-    def mean(self) -> Any:  # type: ignore[override]
+    def mean(self) -> Any:
         """Mean of the distribution."""
         return self.tensor_distribution.mean
 
     @property
-    def mode(self) -> Any:  # type: ignore[override]
+    def mode(self) -> Any:
         """Mode of the distribution."""
         return self.tensor_distribution.mode
 
@@ -148,7 +148,7 @@ class _Column(Distribution):
         self.base_dist = base
 
     @property
-    def has_rsample(self) -> bool:  # type: ignore[override]
+    def has_rsample(self) -> bool:
         """Whether draws can be reparameterized."""
         return self.base_dist.has_rsample
 
