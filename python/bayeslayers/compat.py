@@ -31,6 +31,7 @@ __all__ = [
     "is_empty",
     "is_replaced",
     "keep_config_seed",
+    "loss_ids",
     "operation_behind",
     "own_losses",
     "raised_unchanged",
@@ -122,8 +123,17 @@ def own_losses(layer: keras.Layer, model: keras.Layer) -> list[Any]:
     In a step on JAX the model alone has them, and each layer knows which of them are its own.
     """
     if model._losses_override:
-        return [loss for loss in model.losses if id(loss) in layer._loss_ids]
+        return [loss for loss in model.losses if id(loss) in loss_ids(layer)]
     return layer._get_own_losses()
+
+
+def loss_ids(layer: keras.Layer) -> set[int]:
+    """Return the identities by which a layer knows its losses in a call without side effects.
+
+    Keras keeps them until the next call, and the losses not as long: what another layer then adds
+    may come to have one of these identities, and be cleared in that layer's place.
+    """
+    return layer._loss_ids
 
 
 def forget_overriding_losses(model: keras.Model) -> None:

@@ -46,7 +46,7 @@ PACKAGES_OF = {
 
 NOT_PUBLIC = re.compile(
     r"_flatten_layers|_get_own_losses|_keras_history|_inbound_nodes|_outbound_nodes"
-    r"|_keras_call_info_injected|_TensorCoercible|_initial_seed|\._value\b"
+    r"|_loss_ids|_losses_override|_seed_generators|_keras_call_info_injected|_TensorCoercible|_initial_seed|\._value\b"
     r"|keras\.src|tensorflow\.python|tensorflow_probability\.python"
 )
 """Names of Keras, TensorFlow and TensorFlow Probability that no other module uses than `compat`."""

@@ -153,6 +153,67 @@ def test_own_losses_is_still_needed():
     assert not has_public(["own_losses", "get_own_losses"], keras.Layer)
 
 
+def test_a_layer_knows_its_losses_by_ids_and_keeps_them_longer_than_the_losses():
+    inner = Holder()
+    outer = Holder(inner)
+    outer(ops.ones((2, 1)))
+    _, _, losses = outer.stateless_call([], [], ops.ones((2, 1)), return_losses=True)
+    known = [compat.loss_ids(layer) for layer in (outer, inner)]
+    assert [{id(loss)} for loss in losses] == known
+    vars(outer)["_losses_override"] = losses
+    for layer, loss in zip((outer, inner), losses, strict=True):
+        (found,) = compat.own_losses(layer, outer)
+        assert found is loss
+    # While that is so, `loss_ids` is still needed.
+    compat.forget_overriding_losses(outer)
+    del losses, loss, found
+    assert [len(ids) for ids in known] == [1, 1]
+
+
+def test_overriding_losses_are_forgotten():
+    layer = Holder()
+    layer(ops.ones((2, 1)))
+    vars(layer)["_losses_override"] = [ops.ones(())]
+    assert [float(loss) for loss in layer.losses] == [1.0]
+    compat.forget_overriding_losses(layer)
+    assert [float(loss) for loss in layer.losses] == [2.0]
+
+
+def test_forget_overriding_losses_is_still_needed():
+    assert not has_public(["losses_override", "clear_losses", "reset_losses"], keras.Layer)
+
+
+# State.
+
+
+def test_variables_are_counted_as_state_for_a_while():
+    layer = keras.layers.Dense(1)
+    layer.build((None, 1))
+    own, further = list(layer.variables), keras.Variable(1.0, trainable=False)
+    with compat.counted_as_state(layer, [further]):
+        # The first that is not trained comes right behind the layer's own weights.
+        assert any(variable is further for variable in layer.non_trainable_variables)
+        assert len(layer.variables) == len(own) + 1
+        assert len(layer.weights) == len(own)
+    assert all(a is b for a, b in zip(layer.variables, own, strict=True))
+
+
+def test_counted_as_state_is_still_needed():
+    names = ["add_state", "track_variable", "track_seed_generator", "seed_generators"]
+    assert not has_public(names, keras.Layer)
+
+
+def test_a_variable_without_a_value_is_empty():
+    variable = keras.Variable(1.0)
+    assert not compat.is_empty(variable)
+    compat.share_value(variable, None)
+    assert compat.is_empty(variable)
+
+
+def test_is_empty_is_still_needed():
+    assert not has_public(["is_empty", "has_value", "initialized"], keras.Variable)
+
+
 # Variables.
 
 

@@ -226,6 +226,18 @@ def test_a_symbolic_call_moves_nothing():
     assert_array_equal(numpy_of(layer.seed_generator.state), before)
 
 
+def test_no_divergence_is_lost_in_many_calls():
+    """Keras knows losses by where they are in memory, which a later one may take over."""
+    model = keras.Sequential([keras.Input((3,)), *(layers.DenseFlipout(3) for _ in range(6))])
+    trainable, state = state_of(model)
+    inputs, lengths = np.ones((2, 3), "float32"), set()
+    for _ in range(60):
+        _, _, losses = model.stateless_call(trainable, state, inputs, return_losses=True)
+        lengths.add(len(losses))
+        del losses
+    assert lengths == {6}
+
+
 @pytest.mark.parametrize("kind", ["LSTMReparameterization", "GRUReparameterization"])
 def test_the_weights_of_one_call_share_no_noise(kind):
     """The two kernels of a recurrent layer, of one shape, had one draw: a correlation of one."""

@@ -19,6 +19,7 @@ from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.keras_objects import as_loss
 from bayeslayers.base_layers.model_draw import ModelDraw
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
+from bayeslayers.compat import loss_ids
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Geometry
 
@@ -83,11 +84,24 @@ class _ForwardPass:
     def added(self) -> list[Any]:
         return [loss for reference in self._added if (loss := reference()) is not None]
 
-    def add(self, divergences: list[Any]) -> None:
-        self._added = [weakref.ref(divergence) for divergence in divergences]
+    def add(self, divergences: list[Any], ids: set[int]) -> None:
+        """Keep in mind what the layer adds.
+
+        Args:
+            divergences: What it adds.
+            ids: The identities by which Keras knows the layer's losses. When one of them is gone,
+                another layer's loss may come to have its identity.
+        """
+        self._added = [_reference(divergence, ids) for divergence in divergences]
 
     def has_added_to(self, losses: list[Any]) -> bool:
         return any(loss is divergence for loss in losses for divergence in self.added)
+
+
+def _reference(divergence: Any, ids: set[int]) -> weakref.ref[Any]:
+    """Return a reference to a divergence, whose identity is struck off when it is gone."""
+    identity = id(divergence)
+    return weakref.ref(divergence, lambda _: ids.discard(identity))
 
 
 class BayesianLayer(StochasticLayer):
@@ -198,7 +212,7 @@ class BayesianLayer(StochasticLayer):
         # A tensor of Keras's `floatx` stays the object that it is, so it is found among the losses.
         for divergence in added:
             self.add_loss(divergence)
-        self._forward_pass.add(added)
+        self._forward_pass.add(added, loss_ids(self))
 
     def _overflow_message(self, weight: str) -> str:
         return (
