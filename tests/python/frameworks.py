@@ -106,6 +106,14 @@ if BACKEND != "torch":
         reshape = bayeslayers.tfp.bijectors.Reshape(loc.shape)
         return distributions.TransformedDistribution(flat, reshape)
 
+    class NormalWithoutSpread(distributions.Normal):
+        """A distribution whose standard deviation is not known."""
+
+        def _variance(self):
+            raise NotImplementedError
+
+        _stddev = _variance
+
 
 if BACKEND == "tensorflow":
     import tensorflow as tf
@@ -243,6 +251,15 @@ else:
         )
         reshape = torch.distributions.transforms.ReshapeTransform((loc.size,), loc.shape)
         return torch.distributions.TransformedDistribution(flat, reshape)
+
+    class NormalWithoutSpread(torch.distributions.Normal):
+        """A distribution whose standard deviation is not known."""
+
+        @property
+        def variance(self):
+            raise NotImplementedError
+
+        stddev = variance
 
     def compiled(function, jit_compile=False):
         """Return a function of tensors as it is: PyTorch's own compiler is not tested."""

@@ -3,7 +3,13 @@
 import keras
 import numpy as np
 import pytest
-from frameworks import assert_allclose, assert_array_equal, distributions, moment
+from frameworks import (
+    NormalWithoutSpread,
+    assert_allclose,
+    assert_array_equal,
+    distributions,
+    moment,
+)
 from models import X
 from statistical import assert_normal_moments, assert_uncorrelated
 
@@ -105,14 +111,7 @@ def test_joint_and_foreign_posteriors_have_theirs():
 
     def cauchy(dtype, shape, name, trainable, add_variable_fn):
         loc = add_variable_fn(name=f"{name}_loc", shape=shape, initializer="ones")
-        return tfd.Independent(_WithoutSpread(loc, 0.3), len(shape))
-
-    class _WithoutSpread(tfd.Normal):
-        def _stddev(self):
-            raise NotImplementedError
-
-        def _variance(self):
-            raise NotImplementedError
+        return tfd.Independent(NormalWithoutSpread(loc, 0.3), len(shape))
 
     layers = [
         DenseVariational(2, joint, joint, name="joint"),
