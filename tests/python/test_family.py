@@ -248,7 +248,7 @@ def test_the_gradient_of_the_mean_is_that_of_the_deterministic_layer(row, rng):
     for of_keras in (layer, oracle):
         of_keras.build(inputs.shape)
         of_loc = of_keras.trainable_variables[:1]
-        found += gradients(lambda of=of_keras: ops.sum(weight * of(inputs)), of_loc)
+        found += gradients(lambda of=of_keras: ops.sum(ops.multiply(weight, of(inputs))), of_loc)
     assert_allclose(*numpy_of(found), rtol=1e-4, atol=1e-4)
 
 

@@ -62,8 +62,9 @@ class Divergence:
 def _values_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterable[Any]:
     """Return the values in the nests of some arguments."""
     # As a rule there is a single tensor. A nest takes long to be taken apart, compared to a call.
-    is_flat = not kwargs and all(map(ops.is_tensor, args))
-    return args if is_flat else tree.flatten((args, kwargs))
+    values = (*args, *kwargs.values())
+    is_flat = all(value is None or ops.is_tensor(value) for value in values)
+    return values if is_flat else tree.flatten(values)
 
 
 class _ForwardPass:

@@ -66,7 +66,7 @@ class GeneralPosterior(Posterior):
         return normal_parameters(self.distribution)
 
     def sample_outputs(self, mean: Any, stddev: Any) -> Any:
-        dtype = self.distribution.dtype
+        dtype = self.moments()[0].dtype
         return self._sample(normal(cast(mean, dtype), cast(stddev, dtype)))
 
     def sample_later(self) -> Callable[[], Any]:
