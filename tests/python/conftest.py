@@ -3,10 +3,12 @@
 On other backends than TensorFlow, the tests that hold there are collected, and no others.
 """
 
+from contextlib import nullcontext
+
 import keras
 import numpy as np
 import pytest
-from frameworks import BACKEND
+from frameworks import BACKEND, double_precision
 
 # Read or start no framework: what they say on TensorFlow, they say on every backend.
 WHATEVER_THE_BACKEND = (
@@ -33,6 +35,7 @@ if BACKEND != "tensorflow":
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "on(*backends): about these backends alone")
+    config.addinivalue_line("markers", "doubles: computes in double precision")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -44,7 +47,17 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(autouse=True)
-def fixed_start():
+def doubles(request):
+    """Let a framework have double precision where a test is about it, and has to ask for it."""
+    call = getattr(request.node, "callspec", None)
+    is_parameter = call is not None and "float64" in str(call.params)
+    is_marked = request.node.get_closest_marker("doubles") is not None
+    with double_precision() if is_parameter or is_marked else nullcontext():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def fixed_start(doubles):
     keras.utils.set_random_seed(20230817)
     keras.config.set_dtype_policy("float32")
     yield

@@ -6,6 +6,7 @@ What a test does with tensors it does by `keras.ops`, and compares as NumPy arra
 from __future__ import annotations
 
 import weakref
+from contextlib import nullcontext
 
 import keras
 import numpy as np
@@ -26,6 +27,15 @@ JIT = JIT_COMPILE[0]
 def on(*backends):
     """Mark a test that is about these backends alone: on others it is not collected."""
     return pytest.mark.on(*backends)
+
+
+def double_precision():
+    """Return a context in which the framework computes in double precision."""
+    if BACKEND != "jax":
+        return nullcontext()
+    import jax
+
+    return jax.enable_x64(True)
 
 
 def numpy_of(values):

@@ -11,7 +11,6 @@ from frameworks import (
     assert_allclose,
     moment,
     numpy_of,
-    on,
     parameter,
     second_derivatives,
     total_of,
@@ -111,10 +110,7 @@ def test_a_weight_with_all_its_mass_on_a_point_diverges_by_the_density_of_the_pr
     assert_allclose(numpy_of(layer.losses[-1]), -density, rtol=1e-5)
 
 
-# JAX has no double precision unless it is asked for.
-@pytest.mark.parametrize(
-    "dtype", ["float32", pytest.param("float64", marks=on("tensorflow", "torch"))]
-)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_divergence_and_its_gradient_are_the_closed_form(dtype, rng):
     loc, scale = rng.normal(size=(7, 5)), rng.uniform(1e-3, 3, size=(7, 5))
     loc, scale = (value.astype(dtype) for value in (loc, scale))

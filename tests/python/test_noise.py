@@ -10,8 +10,7 @@ from statistical import ERROR_RATE
 
 from bayeslayers.backend import random_signs, standard_normal
 
-# JAX has no double precision unless it is asked for.
-DTYPES = ["float32", pytest.param("float64", marks=on("tensorflow", "torch"))]
+DTYPES = ["float32", "float64"]
 SIZES = [999, 200_001]  # drawn as they are, and compiled
 
 

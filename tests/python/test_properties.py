@@ -8,6 +8,7 @@ import os
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from family import CHANNELS, EMBEDDING, every
 from hypothesis import Phase, given, settings
 from shapes import assert_equals_keras, windows
@@ -37,6 +38,7 @@ def calls(draw, geometry):
     return arguments, (*positions, *([] if geometry is EMBEDDING else [CHANNELS]))
 
 
+@pytest.mark.doubles
 @every()
 @SOME
 @given(data=st.data())
