@@ -215,9 +215,16 @@ CONSTRUCTORS = {
 
 
 def constructor(name: str) -> Callable[..., Any]:
-    """Make the function of that name from TensorFlow Probability's class."""
+    """Make the function of that name from TensorFlow Probability's class.
+
+    Where the backend has no such class, the function says so when it is called: its name can be
+    imported all the same.
+    """
     spec = CONSTRUCTORS[name]
-    target = library_class(spec.path)
+    try:
+        target = library_class(spec.path)
+    except NotImplementedError as error:
+        return _refusing(name, str(error))
     signature = _signature(target, spec.former)
 
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -233,6 +240,18 @@ def constructor(name: str) -> Callable[..., Any]:
     vars(function)["__signature__"] = signature
     page = function_page(_documentation(name, spec), name, signature, DISTRIBUTION_ARGUMENTS)
     return documented(page, function)
+
+
+def _refusing(name: str, reason: str) -> Callable[..., Any]:
+    """Make the function of that name where there is no class for it."""
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(reason)
+
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = "bayeslayers"
+    function.__doc__ = reason
+    return function
 
 
 def _signature(target: Any, former: Former | None) -> inspect.Signature:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bayeslayers.backend.jax.compat import tensorflow_probability
 from bayeslayers.backend.jax.random import as_key, standard_normal
+from bayeslayers.contract.errors import ArgumentError
 
 if TYPE_CHECKING:
     from bayeslayers.backend.common import Stream
@@ -90,8 +93,32 @@ def distribution_method(name: str) -> Any:
 
 
 def method_of(distribution: Any, name: str) -> Any:
-    """Return a distribution's method of that name."""
-    return getattr(distribution, name)
+    """Return a distribution's method of that name; a sample takes its seed in any form."""
+    method = getattr(distribution, name)
+    return functools.partial(_sample, method) if name == "sample" else method
+
+
+def _sample(method: Any, sample_shape: Any = (), seed: Any = None, **kwargs: Any) -> Any:
+    """Draw from a distribution whose `sample` takes JAX's keys.
+
+    Args:
+        method: The `sample`.
+        sample_shape: The shape of the sample.
+        seed: Whole number, two of them, or one of JAX's keys. Inside a layer it may be `None`.
+        kwargs: What else the method takes.
+
+    Raises:
+        ArgumentError: If there is no seed for the draw to follow from.
+    """
+    if seed is None and getattr(method, "__func__", None) is _tfd().Distribution.sample:
+        rule = "must be given on JAX, but for draws that a layer takes: a whole number, or a key"
+        raise ArgumentError("seed", rule, {"seed": None})
+    if isinstance(seed, (int, np.integer)):
+        seed = [0, seed]
+    is_typed = jnp.issubdtype(getattr(seed, "dtype", np.int32), jax.dtypes.prng_key)
+    if seed is not None and not is_typed:
+        seed = as_key(seed)
+    return method(sample_shape, seed=seed, **kwargs)
 
 
 def with_seeds(distribution: Any, seeds: Stream) -> Any:

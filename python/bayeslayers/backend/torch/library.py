@@ -39,19 +39,16 @@ def distribution_library() -> ModuleType:
 
 
 def library_class(path: str) -> Callable[..., Any]:
-    """Return what says, when it is called, which class of PyTorch's there is instead.
+    """Say which class of PyTorch's there is instead of one of TensorFlow Probability.
 
     Args:
         path: The place of the class in TensorFlow Probability.
+
+    Raises:
+        NotImplementedError: Always.
     """
     equivalent = _EQUIVALENTS.get(path)
     instead = "It has no such distribution or transformation."
     if equivalent is not None:
         instead = f"Take `torch.distributions.{equivalent}`."
-
-    class Lacking:
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            del args, kwargs
-            raise NotImplementedError(f"{_NOT_HERE} {instead} {_OTHERS}")
-
-    return Lacking
+    raise NotImplementedError(f"{_NOT_HERE} {instead} {_OTHERS}")

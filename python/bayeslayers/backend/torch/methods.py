@@ -74,8 +74,8 @@ def _property(name: str) -> _Method:
 def _sample(self: Any, sample_shape: Any = (), seed: Any = None, name: str = "sample") -> Any:
     del name
     sizes = sample_shape if hasattr(sample_shape, "__len__") else (sample_shape,)
-    if isinstance(seed, int):
-        seed = torch.tensor([seed, 0])
+    if seed is not None:
+        seed = torch.as_tensor([seed, 0] if isinstance(seed, int) else seed)
     return draw(self, tuple(map(int, sizes)), seed)
 
 

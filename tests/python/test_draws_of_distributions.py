@@ -1,0 +1,83 @@
+"""Draws by `tfd_sample()`, and what makes distributions, on each backend."""
+
+import keras
+import numpy as np
+import pytest
+from frameworks import BACKEND, assert_array_equal, numpy_of, on
+from keras import ops
+
+import bayeslayers
+from bayeslayers import ArgumentError, tfd_sample
+from bayeslayers.distributions.constructors import CONSTRUCTORS
+
+
+def normal(size):
+    if BACKEND == "torch":
+        import torch
+
+        return torch.distributions.Normal(torch.zeros(size), torch.ones(size))
+    return bayeslayers.tfp.distributions.Normal(np.zeros(size, "float32"), 1.0)
+
+
+def key(first, second):
+    return ops.convert_to_tensor(np.array([first, second], "int32"))
+
+
+def of_jax(first, second):
+    import jax
+
+    return jax.random.PRNGKey(second)
+
+
+def typed_of_jax(seed):
+    import jax
+
+    return jax.random.key(seed)
+
+
+SEEDS = {
+    "number": lambda i: i,
+    "numbers": lambda i: [i, 7],
+    "tensor": lambda i: key(i, 7),
+    "JAX's, typed": pytest.param(typed_of_jax, marks=on("jax")),
+    "JAX's": pytest.param(lambda i: of_jax(0, i), marks=on("jax")),
+}
+
+
+@pytest.mark.parametrize("seed", SEEDS.values(), ids=SEEDS)
+# TensorFlow Probability takes a number together with a count of its own.
+def test_a_draw_follows_from_its_seed(seed):
+    keras.utils.set_random_seed(1)
+    draws = numpy_of(tfd_sample(normal(5), 1000, seed=seed(1)))
+    assert draws.shape == (1000, 5)
+    # The mean of 5000 standard normals is beyond 4 standard errors in 1 of 16,000 runs.
+    assert abs(draws.mean()) < 4 / np.sqrt(5000)
+    assert np.unique(draws).size > 4990
+    others = numpy_of(tfd_sample(normal(5), 1000, seed=seed(2)))
+    assert not np.isin(draws, others).all()
+    keras.utils.set_random_seed(1)
+    assert_array_equal(tfd_sample(normal(5), 1000, seed=seed(1)), draws)
+
+
+def test_a_draw_without_a_seed():
+    if BACKEND == "jax":
+        with pytest.raises(ArgumentError, match="`seed` must be given on JAX"):
+            tfd_sample(normal(5))
+    else:
+        assert tfd_sample(normal(5)).shape == (5,)
+
+
+@on("torch")
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_what_torch_has_instead_is_said_when_it_is_called(name):
+    function = getattr(bayeslayers, name)
+    with pytest.raises(NotImplementedError, match="does not run on PyTorch") as caught:
+        function(1.0, 2.0)
+    assert ("torch.distributions." in str(caught.value)) == name.startswith("tfd_") or (
+        name == "tfd_deterministic"
+    )
+
+
+def test_everything_can_be_imported():
+    for name in bayeslayers.__all__:
+        assert getattr(bayeslayers, name) is not None
