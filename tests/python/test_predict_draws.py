@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from family import ROWS
-from frameworks import assert_allclose, assert_array_equal, distributions, moment
+from frameworks import assert_allclose, assert_array_equal, distributions, moment, on
 from models import X, linear
 from statistical import assert_normal_moments, assert_uncorrelated
 
@@ -220,6 +220,8 @@ def test_a_state_that_one_draw_would_hand_to_the_next_is_refused(layer):
         draws_of(model, np.ones((2, 4, 3), "float32"))
 
 
+# The bijectors are TensorFlow Probability's.
+@on("tensorflow", "jax")
 def test_what_a_distribution_does_not_know_is_said():
     softplus, normal = tfp.bijectors.Softplus(), distributions.Normal
     model = dense(lambda t: softplus(normal(t, 1.0)), units=1)

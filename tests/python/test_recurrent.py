@@ -227,4 +227,4 @@ def test_words_may_come_as_floats_in_any_precision(dtype):
     )
     outputs = layer(np.array([[999.0, 771.0]]))
     assert keras.backend.standardize_dtype(outputs.dtype) == layer.compute_dtype
-    assert_allclose(np.asarray(outputs, "float32")[0, :, 0], [0.999, 0.771], rtol=5e-3)
+    assert_allclose(numpy_of(outputs).astype("float32")[0, :, 0], [0.999, 0.771], rtol=5e-3)

@@ -170,7 +170,7 @@ class RandomWeight:
     def keep_only(self, kept: Any) -> None:
         """Put all mass of the other entries on zero, as nearly as the scale allows."""
         loc, untransformed_scale = (
-            np.asarray(value) for value in self._posterior_maker.parameters()
+            ops.convert_to_numpy(value) for value in self._posterior_maker.parameters()
         )
         self._posterior_maker.assign_if_present("loc", np.where(kept, loc, 0.0))
         scale = np.where(kept, untransformed_scale, _UNTRANSFORMED_ZERO)
