@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import keras
 import tensorflow as tf
 
 from bayeslayers.backend.tensorflow.random import standard_normal
