@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
+import numbers
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 
 from bayeslayers.backend.jax.compat import tensorflow_probability
 from bayeslayers.backend.jax.random import as_key, standard_normal
-from bayeslayers.contract.errors import ArgumentError
 
 if TYPE_CHECKING:
     from bayeslayers.backend.common import Stream
@@ -92,33 +92,32 @@ def distribution_method(name: str) -> Any:
     return getattr(_tfd().Distribution, name, None)
 
 
-def method_of(distribution: Any, name: str) -> Any:
-    """Return a distribution's method of that name; a sample takes its seed in any form."""
-    method = getattr(distribution, name)
-    return functools.partial(_sample, method) if name == "sample" else method
-
-
-def _sample(method: Any, sample_shape: Any = (), seed: Any = None, **kwargs: Any) -> Any:
-    """Draw from a distribution whose `sample` takes JAX's keys.
-
-    Args:
-        method: The `sample`.
-        sample_shape: The shape of the sample.
-        seed: Whole number, two of them, or one of JAX's keys. Inside a layer it may be `None`.
-        kwargs: What else the method takes.
+def method_of(distribution: Any, name: str) -> Callable[..., Any]:
+    """Return a distribution's method of that name; its `sample` takes any seed, or none.
 
     Raises:
-        ArgumentError: If there is no seed for the draw to follow from.
+        NotImplementedError: From the method, where the distribution has no such thing.
     """
-    if seed is None and getattr(method, "__func__", None) is _tfd().Distribution.sample:
-        rule = "must be given on JAX, but for draws that a layer takes: a whole number, or a key"
-        raise ArgumentError("seed", rule, {"seed": None})
-    if isinstance(seed, (int, np.integer)):
-        seed = [0, seed]
-    is_typed = jnp.issubdtype(getattr(seed, "dtype", np.int32), jax.dtypes.prng_key)
-    if seed is not None and not is_typed:
-        seed = as_key(seed)
-    return method(sample_shape, seed=seed, **kwargs)
+    distribution = getattr(distribution, "tensor_distribution", distribution)
+    method = getattr(distribution, name)
+    # One that takes its seeds from a stream has a `sample` of its own.
+    if name != "sample" or name in vars(distribution):
+        return method
+
+    @functools.wraps(method)
+    def sample(sample_shape: Any = (), seed: Any = None, **kwargs: Any) -> Any:
+        return method(sample_shape, seed=_key_of(seed), **kwargs)
+
+    return sample
+
+
+def _key_of(seed: Any) -> Any:
+    """Return a key of JAX: of a whole number, of two, of a key; of `None`, Keras's next one."""
+    if seed is None:
+        return as_key(keras.random.randint((2,), 0, 2**31 - 1, dtype="int32"))
+    if isinstance(seed, numbers.Integral):
+        return as_key((0, int(seed)))
+    return as_key(seed) if isinstance(seed, (tuple, list)) else seed
 
 
 def with_seeds(distribution: Any, seeds: Stream) -> Any:
