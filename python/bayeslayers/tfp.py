@@ -13,11 +13,17 @@ from bayeslayers.backend import distribution_library
 
 
 def __getattr__(name: str) -> Any:
+    # Python asks any module for names with two underscores.
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(distribution_library(), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*dir(distribution_library()), "layers"})
+    try:
+        return sorted({*dir(distribution_library()), "layers"})
+    except NotImplementedError:
+        return ["layers"]
 
 
 __all__ = ["layers"]

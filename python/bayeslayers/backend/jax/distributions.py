@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import numbers
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
+import keras
 import numpy as np
 
 from bayeslayers.backend.jax.compat import tensorflow_probability
@@ -89,9 +92,32 @@ def distribution_method(name: str) -> Any:
     return getattr(_tfd().Distribution, name, None)
 
 
-def method_of(distribution: Any, name: str) -> Any:
-    """Return a distribution's method of that name."""
-    return getattr(distribution, name)
+def method_of(distribution: Any, name: str) -> Callable[..., Any]:
+    """Return a distribution's method of that name; its `sample` takes any seed, or none.
+
+    Raises:
+        NotImplementedError: From the method, where the distribution has no such thing.
+    """
+    distribution = getattr(distribution, "tensor_distribution", distribution)
+    method = getattr(distribution, name)
+    # One that takes its seeds from a stream has a `sample` of its own.
+    if name != "sample" or name in vars(distribution):
+        return method
+
+    @functools.wraps(method)
+    def sample(sample_shape: Any = (), seed: Any = None, **kwargs: Any) -> Any:
+        return method(sample_shape, seed=_key_of(seed), **kwargs)
+
+    return sample
+
+
+def _key_of(seed: Any) -> Any:
+    """Return a key of JAX: of a whole number, of two, of a key; of `None`, Keras's next one."""
+    if seed is None:
+        return as_key(keras.random.randint((2,), 0, 2**31 - 1, dtype="int32"))
+    if isinstance(seed, numbers.Integral):
+        return as_key((0, int(seed)))
+    return as_key(seed) if isinstance(seed, (tuple, list)) else seed
 
 
 def with_seeds(distribution: Any, seeds: Stream) -> Any:

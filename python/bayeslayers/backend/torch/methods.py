@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import numbers
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from keras import ops
 from torch.distributions import Distribution
@@ -73,9 +75,9 @@ def _property(name: str) -> _Method:
 
 def _sample(self: Any, sample_shape: Any = (), seed: Any = None, name: str = "sample") -> Any:
     del name
-    sizes = sample_shape if hasattr(sample_shape, "__len__") else (sample_shape,)
-    if isinstance(seed, int):
-        seed = torch.tensor([seed, 0])
+    sizes = np.ravel(sample_shape)
+    if seed is not None and not isinstance(seed, torch.Tensor):
+        seed = torch.tensor([seed, 0] if isinstance(seed, numbers.Integral) else list(seed))
     return draw(self, tuple(map(int, sizes)), seed)
 
 
