@@ -5,21 +5,21 @@ required_packages <- c(
   "numpy<3,>=1.26",
   "pandas<4,>=2.2",
   "scipy<2,>=1.11",
-  "scoringrules<1,>=0.10",
-  "tensorflow-probability<1,>=0.24",
-  "tensorflow<3,>=2.16",
-  "tf-keras<3,>=2.16"
+  "scoringrules<1,>=0.10"
 )
 
 required_of_backend <- list(
   tensorflow = c(
-
+    "tensorflow-probability<1,>=0.24",
+    "tensorflow<3,>=2.16",
+    "tf-keras<3,>=2.16"
   ),
   jax = c(
-
+    "jax<1,>=0.4.35",
+    "tensorflow-probability<1,>=0.24"
   ),
   torch = c(
-
+    "torch<3,>=2.4"
   )
 )
 

@@ -154,7 +154,11 @@ def requirements() -> str:
     needed = [item.partition("; extra == ") for item in sorted(declared.get_all("Requires-Dist"))]
 
     def of(extra: str, indent: int) -> str:
-        return r_vector((item for item, _, name in needed if name.strip("'\"") == extra), indent)
+        items = [item for item, _, name in needed if name.strip("'\"") == extra]
+        if not items:
+            # The metadata of an editable installation stay as they were when it was made.
+            sys.exit(f"The installed metadata have no extra {extra!r}: install the package anew.")
+        return r_vector(items, indent)
 
     of_each = ",\n".join(f"  {backend} = {of(backend, 4)}" for backend in SUPPORTED)
     python = declared["Requires-Python"]
