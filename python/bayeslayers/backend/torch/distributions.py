@@ -93,6 +93,7 @@ def with_seeds(distribution: Any, seeds: Stream) -> Any:
     return seeded
 
 
+@torch.compiler.disable
 def draw(distribution: Any, sample_shape: Any, seed: Any) -> Any:
     """Draw from a distribution, reparameterized wherever it can be.
 

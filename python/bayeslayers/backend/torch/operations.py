@@ -94,12 +94,13 @@ def has_gpu() -> bool:
 def finite_when_trained_on(value: Any, message: str) -> Any:
     """Return the value; refuse to take its gradient where it is infinite or not a number.
 
-    Where only a forward pass is asked for, nothing is checked.
+    Where only a forward pass is asked for, nothing is checked. PyTorch's compiler leaves the check
+    out.
 
     Raises:
         FloatingPointError: With this message, when the gradient is computed.
     """
-    if value.requires_grad:
+    if value.requires_grad and not torch.compiler.is_compiling():
         # A leaf of a caller's would keep what is said of it.
         value = value * 1 if value.is_leaf else value
         # Without its graph, which would else hold itself.

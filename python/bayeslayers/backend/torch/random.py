@@ -1,4 +1,7 @@
-"""Random numbers from a seed: the same seed gives the same numbers, on a device of one kind."""
+"""Random numbers from a seed: the same seed gives the same numbers, on a device of one kind.
+
+PyTorch's compiler passes over what reads a seed: its value would be a constant of what it compiles.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ _NOT_FORKED = ("cpu", "mps")
 _global_generators = threading.RLock()
 
 
+@torch.compiler.disable
 def fold_in(seed: Any, number: Any) -> Any:
     """Return the seed that follows from a seed and a whole number.
 
@@ -35,6 +39,7 @@ def fold_in(seed: Any, number: Any) -> Any:
     return torch.tensor([hashed & _32_BITS, hashed >> 32])
 
 
+@torch.compiler.disable
 def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
     """Draw independent standard normals.
 
@@ -57,6 +62,7 @@ def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
     return draws.to(dtype)
 
 
+@torch.compiler.disable
 def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
     """Draw independent signs, +1 or -1 with equal probability.
 

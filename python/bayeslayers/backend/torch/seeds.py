@@ -47,6 +47,7 @@ class SeedStream(keras.random.SeedGenerator):
                 name="seed_generator_state",
             )
 
+    @torch.compiler.disable
     def next(self, ordered: bool = True) -> Any:
         """Return the next seed, a tensor of two whole numbers on the CPU.
 
