@@ -22,6 +22,7 @@ from oracles import normal_kl
 from scipy import stats
 
 import bayeslayers
+from bayeslayers.backend import softplus
 from bayeslayers.distributions.mean_field import divergence_from_standard_normal
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
 
@@ -128,3 +129,14 @@ def test_the_divergence_has_second_derivatives():
     scale = np.array([0.5, 2.0], "float32")
     found = second_derivatives(lambda s: divergence_from_standard_normal(ops.zeros(2), s), scale)
     assert_allclose(numpy_of(found), 1 + 1 / scale**2, rtol=1e-6)
+
+
+def test_softplus_and_its_gradient_are_those_of_numpy_in_double_precision():
+    """From where it is exp(x) to where it is x; four roundings of single precision apart."""
+    points = np.concatenate([np.linspace(-80, 80, 4001), np.linspace(-4, 4, 4001)])
+    points = keras.Variable(points.astype("float32"))
+    x = numpy_of(points).astype("float64")
+    found, (gradient,) = value_and_gradients(lambda: ops.sum(softplus(points.value)), [points])
+    assert_allclose(softplus(points.value), np.logaddexp(x, 0), rtol=4 * 2.0**-23)
+    assert_allclose(found, np.logaddexp(x, 0).sum(), rtol=1e-5)
+    assert_allclose(gradient, 1 / (1 + np.exp(-x)), rtol=4 * 2.0**-23)

@@ -73,6 +73,26 @@ def test_the_radius_and_the_angle_of_a_pair_are_those_of_the_transform():
     assert_allclose(normals(count), expected.ravel(), rtol=1e-4, atol=2e-6)
 
 
+@on("jax")
+def test_the_radius_and_the_angle_are_those_of_the_transform():
+    """Box and Muller in NumPy in double precision, from the bits of JAX's own generator.
+
+    The uniform numbers are rounded to single precision, as they are drawn: close to 1 the radius
+    follows from their last digits.
+    """
+    from jax.extend.random import threefry_2x32
+
+    count, seed = 50_000, seed_of(3, 4)
+    # Of an array JAX encrypts each number of the first half with its partner of the second.
+    counters = np.concatenate([np.full(count, 1), np.arange(count)]).astype("uint32")
+    first, second = np.split(np.asarray(threefry_2x32(seed.astype("uint32"), counters)), 2)
+    u = (first >> 1).astype("float32") * np.float32(2.0**-31) + np.float32(2.0**-32)
+    u = u.astype("float64")
+    angle = np.pi * second.view("int32").astype("float64") * 2.0**-31
+    expected = np.sqrt(-2 * np.log(u)) * np.cos(angle)
+    assert_allclose(normals(count), expected, rtol=1e-4, atol=2e-6)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_a_seed_gives_the_same_draws_in_every_mode(size):
     eager = normals(size)
@@ -108,3 +128,20 @@ def test_signs_are_fair_and_independent():
     products = signs[:, 1:] * signs[:, :-1]
     low, high = stats.binom.ppf([ERROR_RATE / 2, 1 - ERROR_RATE / 2], products.size, 0.5)
     assert low <= np.sum(products > 0) <= high
+
+
+@on("jax")
+@pytest.mark.parametrize(
+    ("counter", "key", "words"),
+    [
+        ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+        ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
+        ((0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344), (0xC4923A9C, 0x483DF7A0)),
+    ],
+)
+def test_threefry_gives_the_known_answers(counter, key, words):
+    """Those of the authors' library Random123, for 20 rounds."""
+    from bayeslayers.backend.jax.threefry import threefry
+
+    found = threefry(np.array(key, "uint32"), *np.array(counter, "uint32")[:, None])
+    assert tuple(int(word[0]) for word in found) == words

@@ -36,6 +36,7 @@ INTERFACE = {
     "is_sparse": "Whether a value is a sparse tensor, or stands for one in the functional API.",
     "has_gpu": "Whether there is a device that sums float16 in single precision.",
     "kl_from_standard_normal": "The divergence of normals from standard ones, summed over all.",
+    "softplus": "log(1 + exp(x)), to the precision of the dtype.",
     # Dtypes.
     "native_dtype": "The framework's own dtype of a name, which users' functions are handed.",
     "dtype_name": "The name of one of the framework's dtypes; `None` for everything else.",

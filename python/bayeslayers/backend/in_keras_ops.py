@@ -39,6 +39,11 @@ def conv(
     return ops.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
 
 
+def softplus(values: Any) -> Any:
+    """Return log(1 + exp(x)), to the precision of the dtype."""
+    return ops.softplus(values)
+
+
 @ops.custom_gradient
 def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
     """Return KL(Normal(loc, scale) || Normal(0, 1)), summed over all entries.

@@ -9,9 +9,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
-from bayeslayers.backend import at_least_single, cast, kl_from_standard_normal
+from bayeslayers.backend import at_least_single, cast, kl_from_standard_normal, softplus
 
 # How many binary digits the numbers of a dtype have behind the point. `np.finfo` does not know all.
 _BINARY_DIGITS = {"float16": 10, "bfloat16": 7, "float32": 23, "float64": 52}
@@ -28,7 +27,7 @@ def scale_of(untransformed: Any) -> Any:
     Args:
         untransformed: Tensor or variable, of any shape.
     """
-    return smallest_scale(untransformed.dtype) + ops.softplus(untransformed)
+    return smallest_scale(untransformed.dtype) + softplus(untransformed)
 
 
 def untransformed_of(scale: np.ndarray, dtype: Any) -> np.ndarray:
@@ -42,9 +41,9 @@ def untransformed_of(scale: np.ndarray, dtype: Any) -> np.ndarray:
     """
     smallest = smallest_scale(dtype)
     scale = np.asarray(scale, "float64")
-    softplus = np.maximum(scale - smallest, smallest / 1000)
+    above = np.maximum(scale - smallest, smallest / 1000)
     # log(exp(s) - 1), which neither loses the digits of a small s nor overflows at a large one.
-    return softplus + np.log(-np.expm1(-softplus))
+    return above + np.log(-np.expm1(-above))
 
 
 def divergence_from_standard_normal(loc: Any, scale: Any) -> Any:

@@ -41,6 +41,7 @@ from bayeslayers.backend.jax.operations import (
     is_sparse,
     native_dtype,
     saturating_cast,
+    softplus,
 )
 from bayeslayers.backend.jax.outcomes import class_distribution, log_prob_by_example, sample_with
 from bayeslayers.backend.jax.random import random_signs, standard_normal

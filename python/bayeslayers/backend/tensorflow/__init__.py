@@ -1,6 +1,12 @@
 """TensorFlow: the names of `bayeslayers.backend.INTERFACE`."""
 
-from bayeslayers.backend.in_keras_ops import cast, conv, kl_from_standard_normal, matmul
+from bayeslayers.backend.in_keras_ops import (
+    cast,
+    conv,
+    kl_from_standard_normal,
+    matmul,
+    softplus,
+)
 from bayeslayers.backend.tensorflow.distributions import (
     computed_from,
     distribution_behind,

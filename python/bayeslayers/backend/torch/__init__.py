@@ -39,6 +39,7 @@ from bayeslayers.backend.torch.operations import (
     matmul,
     native_dtype,
     saturating_cast,
+    softplus,
 )
 from bayeslayers.backend.torch.outcomes import (
     class_distribution,

@@ -28,6 +28,13 @@ def matmul(first: Any, second: Any) -> Any:
     return ops.matmul(first, second)
 
 
+def softplus(values: Any) -> Any:
+    """Return log(1 + exp(x)), to the precision of the dtype."""
+    if isinstance(values, torch.Tensor):
+        return torch.nn.functional.softplus(values)
+    return ops.softplus(values)
+
+
 def add_bias(values: Any, bias: Any) -> Any:
     """Add a number per channel, the last dimension."""
     return values + bias
