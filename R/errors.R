@@ -84,6 +84,7 @@ in_r_words <- function(message) {
     "`from torch import distributions as tfd`" =
       "`tfd <- reticulate::import(\"torch\")$distributions`",
     "`tfd.Normal(" = "`tfd$Normal(",
+    "`torch.distributions." = "`reticulate::import(\"torch\")$distributions$",
     "before `keras` is imported" = "before Keras is loaded"
   )
   for (python in names(words)) message <- gsub(python, words[[python]], message, fixed = TRUE)
