@@ -217,7 +217,10 @@ CONSTRUCTORS = {
 def constructor(name: str) -> Callable[..., Any]:
     """Make the function of that name from TensorFlow Probability's class."""
     spec = CONSTRUCTORS[name]
-    target = library_class(spec.path)
+    try:
+        target = library_class(spec.path)
+    except NotImplementedError as error:
+        return _refusing(name, str(error))
     signature = _signature(target, spec.former)
 
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -233,6 +236,19 @@ def constructor(name: str) -> Callable[..., Any]:
     vars(function)["__signature__"] = signature
     page = function_page(_documentation(name, spec), name, signature, DISTRIBUTION_ARGUMENTS)
     return documented(page, function)
+
+
+def _refusing(name: str, message: str) -> Callable[..., Any]:
+    """Return what says, when it is called, what there is instead of a class."""
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        del args, kwargs
+        raise NotImplementedError(message)
+
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = "bayeslayers"
+    function.__doc__ = message
+    return function
 
 
 def _signature(target: Any, former: Former | None) -> inspect.Signature:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -38,20 +37,17 @@ def distribution_library() -> ModuleType:
     )
 
 
-def library_class(path: str) -> Callable[..., Any]:
-    """Return what says, when it is called, which class of PyTorch's there is instead.
+def library_class(path: str) -> Any:
+    """Say which class of PyTorch's there is instead of one of TensorFlow Probability's.
 
     Args:
         path: The place of the class in TensorFlow Probability.
+
+    Raises:
+        NotImplementedError: Always.
     """
     equivalent = _EQUIVALENTS.get(path)
-    instead = "It has no such distribution or transformation."
+    instead = "PyTorch has no such distribution or transformation."
     if equivalent is not None:
         instead = f"Take `torch.distributions.{equivalent}`."
-
-    class Lacking:
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            del args, kwargs
-            raise NotImplementedError(f"{_NOT_HERE} {instead} {_OTHERS}")
-
-    return Lacking
+    raise NotImplementedError(f"{_NOT_HERE} {instead} {_OTHERS}")
