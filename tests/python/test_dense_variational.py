@@ -3,12 +3,22 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from frameworks import JIT_COMPILE
+from distributions_of import independent_normal, rounded, triangular
+from frameworks import (
+    BACKEND,
+    JIT_COMPILE,
+    assert_allclose,
+    assert_array_equal,
+    compiled,
+    distributions,
+    native_variable,
+    numpy_of,
+    on,
+)
+from keras import ops
 from oracles import normal_kl
 from scipy import stats
 from statistical import ERROR_RATE, assert_normal_moments, draws
-from tensorflow_probability import distributions as tfd
 
 from bayeslayers import ArgumentError, layer_dense_variational
 from bayeslayers.layers import DenseVariational, DistributionLambda, VariableLayer
@@ -16,8 +26,8 @@ from bayeslayers.layers import DenseVariational, DistributionLambda, VariableLay
 
 @keras.saving.register_keras_serializable("tests")
 def normal_of_parts(t):
-    loc, rho = tf.split(t, 2)
-    return tfd.Independent(tfd.Normal(loc, 1e-5 + tf.math.softplus(rho)), 1)
+    loc, rho = ops.split(t, 2)
+    return independent_normal(loc, 1e-5 + ops.softplus(rho))
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -28,30 +38,32 @@ def model_posterior(kernel_size, bias_size, dtype):
 
 @keras.saving.register_keras_serializable("tests")
 def standard_prior(kernel_size, bias_size, dtype):
-    zeros = tf.zeros(kernel_size + bias_size, dtype)
-    return lambda inputs: tfd.Independent(tfd.Normal(zeros, 1.0), 1)
+    zeros = ops.zeros(kernel_size + bias_size, dtype)
+    return lambda inputs: independent_normal(zeros, ops.ones_like(zeros))
 
 
 def function_posterior(kernel_size, bias_size, dtype):
-    loc = tf.Variable(tf.ones(kernel_size + bias_size, dtype))
+    loc = native_variable(ops.ones(kernel_size + bias_size, dtype), "loc")
     rho = keras.Variable(np.zeros(kernel_size + bias_size, "float32"))
-    return lambda inputs: tfd.Independent(tfd.Normal(loc, tf.math.softplus(rho.value)), 1)
+    return lambda inputs: independent_normal(
+        loc if BACKEND != "jax" else loc.value, ops.softplus(rho.value)
+    )
 
 
 def triangular_posterior(kernel_size, bias_size, dtype):
     size = kernel_size + bias_size
 
     def make(t):
-        return tfd.MultivariateNormalTriL(
-            t[:, 0], tf.eye(size) + tf.linalg.band_part(t[:, 1:], -1, 0)
-        )
+        # A diagonal that may turn negative has no logarithm on PyTorch.
+        diagonal = ops.eye(size) * ops.exp(t[:, 1:])
+        return triangular(t[:, 0], diagonal + ops.tril(t[:, 1:], -1))
 
     return keras.Sequential([VariableLayer((size, size + 1)), DistributionLambda(make)])
 
 
 def known_posterior(mean, factor):
     def make(kernel_size, bias_size, dtype):
-        return lambda inputs: tfd.MultivariateNormalTriL(mean, factor)
+        return lambda inputs: triangular(rounded(mean), rounded(factor))
 
     return make
 
@@ -87,26 +99,29 @@ def test_the_exact_divergence_of_a_full_covariance(rng):
     factor = np.tril(rng.normal(size=(8, 8)) * 0.1 + np.eye(8)).astype("float32")
 
     def prior(kernel_size, bias_size, dtype):
-        return lambda inputs: tfd.MultivariateNormalDiag(tf.zeros(kernel_size + bias_size))
+        zeros = ops.zeros(kernel_size + bias_size)
+        return lambda inputs: triangular(zeros, ops.eye(kernel_size + bias_size))
 
     layer = dense(known_posterior(mean, factor), prior, kl_use_exact=True, kl_weight=0.25)
     layer(np.ones((5, 3), "float32"))
     covariance = (factor @ factor.T).astype("float64")
     log_determinant = np.linalg.slogdet(covariance)[1]
     exact = 0.5 * (np.trace(covariance) + mean @ mean - 8 - log_determinant)
-    np.testing.assert_allclose(layer.losses, [0.25 * exact], rtol=1e-5)
+    assert_allclose(layer.losses, [0.25 * exact], rtol=1e-5)
 
 
 def test_the_estimated_divergence_has_the_exact_mean():
     layer = dense(function_posterior, seed=1)
     inputs = np.ones((1, 3), "float32")
 
-    @tf.function
+    layer(inputs)
+
     def divergence():
         layer(inputs)
         return layer.losses[0]
 
-    values = np.array([divergence().numpy() for _ in range(2000)])
+    step = compiled(divergence)
+    values = np.array([numpy_of(step()) for _ in range(2000)])
     exact = normal_kl(np.ones(8), np.log(2.0))
     z = (values.mean() - exact) / (values.std() / np.sqrt(len(values)))
     # Error rate: one in a million, by the central limit theorem.
@@ -115,11 +130,12 @@ def test_the_estimated_divergence_has_the_exact_mean():
 
 def test_the_estimate_is_taken_at_the_draw_behind_the_outputs():
     layer = dense(function_posterior, units=1)
-    weights = layer(np.vstack([np.eye(3), np.zeros(3)]).astype("float32")).numpy().ravel()
+    outputs = layer(np.vstack([np.eye(3), np.zeros(3)]).astype("float32"))
+    weights = numpy_of(outputs).ravel()
     kernel, bias = weights[:3] - weights[3], weights[3:]
     draw = np.concatenate([kernel, bias])
     expected = stats.norm.logpdf(draw, 1, np.log(2)) - stats.norm.logpdf(draw)
-    np.testing.assert_allclose(layer.losses, [expected.sum()], rtol=1e-4)
+    assert_allclose(layer.losses, [expected.sum()], rtol=1e-4)
 
 
 def test_a_shared_layer_counts_once():
@@ -141,12 +157,12 @@ def test_every_kind_of_posterior_trains(posterior, jit_compile, rng):
         kl_weight=1e-3,
     )
     model = keras.Sequential([keras.Input((3,)), layer])
-    before = [weight.numpy() for weight in layer.trainable_variables]
+    before = [numpy_of(weight) for weight in layer.trainable_variables]
     model.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=jit_compile)
     losses = model.fit(inputs, inputs[:, :2] * 3, epochs=30, verbose=0).history["loss"]
     assert losses[-1] < 0.5 * losses[0]
     for old, new in zip(before, layer.trainable_variables, strict=True):
-        assert np.any(old != new.numpy())
+        assert np.any(old != numpy_of(new))
     assert model.predict(inputs, verbose=0).shape == (64, 2)
 
 
@@ -157,8 +173,8 @@ def test_a_saved_model_comes_back(tmp_path):
     model.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")
     inputs = np.ones((2, 3), "float32")
-    np.testing.assert_array_equal(loaded(inputs), model(inputs))
-    np.testing.assert_array_equal(loaded.losses, model.losses)
+    assert_array_equal(loaded(inputs), numpy_of(model(inputs)))
+    assert_array_equal(loaded.losses, numpy_of(model.losses))
     assert loaded.layers[0].get_config() == model.layers[0].get_config()
 
 
@@ -207,10 +223,42 @@ def test_bad_posteriors_are_refused(posterior, rule):
 
 def test_a_divergence_without_closed_form_is_refused():
     def student(kernel_size, bias_size, dtype):
-        return lambda inputs: tfd.Independent(
-            tfd.StudentT(3.0, tf.zeros(kernel_size + bias_size), 1.0), 1
-        )
+        zeros = ops.zeros(kernel_size + bias_size)
+        return lambda inputs: distributions.Independent(distributions.StudentT(3.0, zeros, 1.0), 1)
 
     dense(prior=student)(np.ones((2, 3), "float32"))
     with pytest.raises(ArgumentError, match="`kl_use_exact` must be false"):
         dense(prior=student, kl_use_exact=True)(np.ones((2, 3), "float32"))
+
+
+def shared_variable_posterior(kernel_size, bias_size, dtype):
+    scale = keras.Variable(np.zeros(kernel_size + bias_size, "float32"), name="scale")
+    return lambda inputs: independent_normal(scale.value, ops.softplus(scale.value))
+
+
+@on("jax")
+def test_a_function_computes_with_the_values_that_are_handed_over(rng):
+    """Its variables are Keras's own there."""
+    layer = dense(shared_variable_posterior, kl_use_exact=True)
+    inputs = rng.normal(size=(2, 3)).astype("float32")
+    layer(inputs)
+    assert [v.name for v in layer.trainable_variables] == ["scale"]
+    outputs, _, losses = layer.stateless_call(
+        [ops.full((8,), 3.0)],
+        [v.value for v in layer.non_trainable_variables],
+        inputs,
+        return_losses=True,
+    )
+    assert outputs.shape == (2, 2)
+    scale = np.log1p(np.exp(3.0))
+    assert_allclose(losses, [8 * (0.5 * (scale**2 + 9 - 1) - np.log(scale))], rtol=1e-5)
+
+
+@on("tensorflow", "torch")
+def test_a_function_that_would_go_on_with_its_own_values_is_refused(rng):
+    layer = dense(function_posterior)
+    inputs = rng.normal(size=(2, 3)).astype("float32")
+    layer(inputs)
+    values = [ops.convert_to_tensor(v) + 1.0 for v in layer.trainable_variables]
+    with pytest.raises(ArgumentError, match="must return a model or a layer"):
+        layer.stateless_call(values, [v.value for v in layer.non_trainable_variables], inputs)

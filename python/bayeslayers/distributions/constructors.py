@@ -242,15 +242,16 @@ def constructor(name: str) -> Callable[..., Any]:
     return documented(page, function)
 
 
-def _refusing(name: str, reason: str) -> Callable[..., Any]:
-    """Make the function of that name where there is no class for it."""
+def _refusing(name: str, message: str) -> Callable[..., Any]:
+    """Return what says, when it is called, what there is instead of a class."""
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(reason)
+        del args, kwargs
+        raise NotImplementedError(message)
 
     function.__name__ = function.__qualname__ = name
     function.__module__ = "bayeslayers"
-    function.__doc__ = reason
+    function.__doc__ = message
     return function
 
 

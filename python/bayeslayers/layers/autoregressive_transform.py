@@ -105,6 +105,8 @@ class AutoregressiveTransform(StochasticLayer):
 
     def __init__(self, made: AutoregressiveNetwork, **kwargs: Any) -> None:
         _check_network(made)
+        # Where there is no such library, it says so before a model is put together.
+        distribution_library()
         super().__init__(**kwargs)
         # A cast would draw from the distribution that comes in.
         self.autocast = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -38,8 +37,8 @@ def distribution_library() -> ModuleType:
     )
 
 
-def library_class(path: str) -> Callable[..., Any]:
-    """Say which class of PyTorch's there is instead of one of TensorFlow Probability.
+def library_class(path: str) -> Any:
+    """Say which class of PyTorch's there is instead of one of TensorFlow Probability's.
 
     Args:
         path: The place of the class in TensorFlow Probability.
@@ -48,7 +47,7 @@ def library_class(path: str) -> Callable[..., Any]:
         NotImplementedError: Always.
     """
     equivalent = _EQUIVALENTS.get(path)
-    instead = "It has no such distribution or transformation."
+    instead = "PyTorch has no such distribution or transformation."
     if equivalent is not None:
         instead = f"Take `torch.distributions.{equivalent}`."
     raise NotImplementedError(f"{_NOT_HERE} {instead} {_OTHERS}")
