@@ -1,6 +1,7 @@
 """Run a few lines in a new Python process."""
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -55,3 +56,10 @@ def output_of(code, **environment):
     process = run_python(code, **environment)
     assert process.returncode == 0, process.stderr[-3000:]
     return process.stdout
+
+
+def free_port():
+    """Return the number of a port that nobody listens to."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]

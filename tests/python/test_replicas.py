@@ -9,9 +9,11 @@ import textwrap
 
 import numpy as np
 import pytest
+from pages import block_with
 from processes import environment_with, output_of, run_python
 
 PREPARE = """
+import functools
 import json
 import sys
 
@@ -144,35 +146,11 @@ print(json.dumps(found))
                 assert np.all(outputs[i] != outputs[j])
 
 
-# As a user writes it; `README.md` and the page on scaling have the same loop.
-LOOP = """
-def trained(strategy, steps):
-    with strategy.scope():
-        model, optimizer = network(-30.0), keras.optimizers.SGD(0.01, momentum=0.9)
-        optimizer.build(model.trainable_variables)
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    batches = tf.data.Dataset.from_tensor_slices((x, y)).repeat().batch(GLOBAL_BATCH)
-    batches = strategy.experimental_distribute_dataset(batches.with_options(options))
-
-    def replica_step(inputs, targets):
-        with tf.GradientTape() as tape:
-            errors = tf.square(targets - model(inputs, training=True))
-            # Each replica has its part of the batch, and of the one divergence.
-            likelihood = tf.reduce_sum(errors) / GLOBAL_BATCH
-            divergence = tf.add_n(model.losses) / strategy.num_replicas_in_sync
-            loss = likelihood + divergence
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
-        return loss, divergence
-
-    @tf.function
-    def step(batch):
-        parts = strategy.run(replica_step, args=batch)
-        return [strategy.reduce("SUM", part, axis=None) for part in parts]
-
-    batches = iter(batches)
-    return [[float(value) for value in step(next(batches))] for _ in range(steps)]
+# As the page has it, for the model and the batches of these tests.
+LOOP = f"""
+network = functools.partial(network, -30.0)
+{block_with("many-machines", "def trained(strategy, steps):")}
+GLOBAL_BATCH = 8
 """
 
 WORKER = """
