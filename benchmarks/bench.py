@@ -5,7 +5,8 @@ deterministic one of the Keras 2 that it needs, and bayesian-torch's. One proces
 one processor, run in turn, so that what disturbs the machine disturbs all of them. A time is the
 processor's, and the median over all timed steps; a ratio is the median over pairs of turns. Prints
 a table and which bars are met, and writes them with the machine's description and versions to
-results/, beside two pictures. What is not installed is left out.
+results/: steps.json, or quick.json where a part was asked for, beside pictures. What is not
+installed is left out.
 
 Run: python benchmarks/bench.py            the whole table
      python benchmarks/bench.py --quick    Flipout in float32 at the defaults alone
@@ -217,6 +218,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         "cpu": cpu.get("model name", platform.processor()),
         "cores": os.cpu_count(),
+        "load": os.getloadavg(),
         "instructions": sorted(fast & set(cpu.get("flags", "").split())),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
@@ -317,7 +319,9 @@ def main() -> None:
         f"row {ROW_OF_EPOCHS} from R": from_r,
     }
     options.output.mkdir(exist_ok=True)
-    (options.output / "steps.json").write_text(json.dumps(report, indent=1) + "\n")
+    # A part never takes the place of the whole.
+    name = "quick" if options.quick else "steps"
+    (options.output / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
     print(f"\n{table(results)}\n\n{summary(results)}\n")
     for result in results:
         if result.peak:
@@ -331,7 +335,7 @@ def main() -> None:
     print(f"\n{verdicts(judged)}")
     from pictures import draw_growth, draw_ratios
 
-    draw_ratios(report, options.output / "steps.png")
+    draw_ratios(report, options.output / f"{name}.png")
     if grown:
         draw_growth(report, options.output / "growth.png")
 
