@@ -36,6 +36,7 @@ from bayeslayers.backend import (
     standard_normal,
     with_seeds,
 )
+from bayeslayers.backend.torch import compat
 
 
 def seed_of(*numbers):
@@ -339,7 +340,7 @@ def test_parameters_are_found_wherever_a_distribution_has_them():
 
 def test_what_a_function_reads_without_depending_on_it_is_not_foreign():
     own, frozen = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2), False)
-    _, names = foreign_variables(lambda: tfd.Normal(own.detach() + float(own.sum()), frozen), ())
+    _, names = foreign_variables(lambda: tfd.Normal(own.detach() + own.sum().item(), frozen), ())
     assert names == []
 
 
@@ -471,3 +472,45 @@ def test_saturated_casts_have_the_largest_number():
         cast = backend.saturating_cast(torch.tensor([1e39, -3.4e38, 1.0]), name)
         assert cast.dtype == dtype
         assert cast.tolist() == [largest, -largest, 1.0]
+    # Of float16, also where it comes in float16.
+    infinite = torch.tensor([torch.inf, -torch.inf], dtype=torch.float16)
+    assert backend.saturating_cast(infinite, "float16").tolist() == [65504.0, -65504.0]
+
+
+# Names that are not public.
+
+
+def test_a_generators_state_has_the_words_of_the_mersenne_twister():
+    """As Matsumoto and Nishimura start it, from the lower 32 bits of the seed."""
+    expected = [12345]
+    for place in range(1, 624):
+        last = expected[-1]
+        expected.append((1812433253 * (last ^ (last >> 30)) + place) % 2**32)
+    state = torch.Generator().manual_seed(12345 + 2**40).get_state()
+    assert state.numpy().view(np.uint32)[compat._WORDS].tolist() == expected
+
+
+def test_all_bits_of_a_number_count_for_a_state():
+    states = [compat.CPUState().following_from(2**n).clone() for n in range(64) if n != 32]
+    assert len({tuple(state.tolist()) for state in states}) == 63
+
+
+def test_keras_device_is_asked_for():
+    assert compat.get_device() == "cpu"
+    with keras.device("meta"):
+        assert compat.get_device() == "meta"
+
+
+def test_get_device_is_still_needed():
+    places = (keras, keras.backend, keras.config)
+    assert not any(hasattr(place, name) for place in places for name in ("get_device", "device_of"))
+
+
+@pytest.mark.parametrize("kind", [tfd.Categorical, tfd.OneHotCategorical, tfd.Bernoulli])
+def test_distributions_over_classes_know_what_they_were_made_from(kind):
+    values = torch.tensor([0.25, 0.75])
+    for given in ("logits", "probs"):
+        distribution = kind(**{given: values})
+        # Both are there then.
+        assert distribution.logits.shape == distribution.probs.shape
+        assert compat.given_parameter(distribution) == given

@@ -1,7 +1,7 @@
 """Names that are not public, of PyTorch and of Keras on PyTorch, with reasons and tests.
 
-They are there in PyTorch 2.13 and Keras 3.7 to 3.15; `tests/python/test_compat.py` pins what we
-rely on. Those of Keras on every framework stand in `bayeslayers/compat.py`.
+They are there in PyTorch 2.13 and Keras 3.7 to 3.15; `tests/python/test_backend_torch.py` pins
+what we rely on. Those of Keras on every framework stand in `bayeslayers/compat.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _32_BITS = 2**32 - 1
 
 
 class CPUState:
-    """The state of a generator on a CPU that follows from all of 64 bits.
+    """The state of a generator on a CPU that follows from 63 bits of a number.
 
     Of a seed, PyTorch looks at the lower 32 bits: of a hundred thousand draws two would be equal,
     more likely than not. So the words of the state are those of a fixed one, times one half of

@@ -43,12 +43,13 @@ def add_bias(values: Any, bias: Any) -> Any:
 def saturating_cast(values: Any, dtype: Any) -> Any:
     """Cast, and take the largest number of the dtype for larger ones: float16 ends at 65504."""
     dtype = native_dtype(dtype)
-    if values.dtype == dtype:
+    # Infinite values of float16 itself are such numbers, too.
+    if values.dtype == dtype and dtype is not torch.float16:
         return values
     values = ops.convert_to_tensor(values)
     if values.is_floating_point():
         largest = torch.finfo(dtype).max
-        if largest < torch.finfo(values.dtype).max:
+        if dtype is torch.float16 or largest < torch.finfo(values.dtype).max:
             values = values.clamp(-largest, largest)
     return values.to(dtype)
 
