@@ -22,8 +22,8 @@
 #'   otherwise `"r-bayeslayers"`, where reticulate looks for this package's Python.
 #' @param backend The backend of Keras whose packages are installed: "tensorflow", "jax" or "torch".
 #'   Without it, the one that is chosen.
-#' @param ... Passed on to [reticulate::py_install()], such as `pip_options`. That can name an index
-#'   of PyTorch for CPUs alone: `"--extra-index-url https://download.pytorch.org/whl/cpu"`.
+#' @param ... Passed on to [reticulate::py_install()], such as `pip_options`, which can name
+#'   the index of PyTorch's build for CPUs alone.
 #' @returns `NULL`, invisibly.
 #' @export
 #' @examples

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
@@ -117,7 +118,8 @@ def _key_of(seed: Any) -> Any:
         return as_key(keras.random.randint((2,), 0, 2**31 - 1, dtype="int32"))
     if isinstance(seed, numbers.Integral):
         return as_key((0, int(seed)))
-    return as_key(seed) if isinstance(seed, (tuple, list)) else seed
+    is_typed = jnp.issubdtype(getattr(seed, "dtype", np.int32), jax.dtypes.prng_key)
+    return seed if is_typed else as_key(seed)
 
 
 def with_seeds(distribution: Any, seeds: Stream) -> Any:
