@@ -3,6 +3,7 @@
 On other backends than TensorFlow, the tests that hold there are collected, and no others.
 """
 
+import gc
 from contextlib import nullcontext
 
 import keras
@@ -62,6 +63,17 @@ def fixed_start(doubles):
     keras.config.set_dtype_policy("float32")
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled_functions():
+    """Free what JAX has compiled, which takes more areas of memory than a process may have."""
+    yield
+    if BACKEND == "jax":
+        import jax
+
+        gc.collect()
+        jax.clear_caches()
 
 
 @pytest.fixture
