@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from jax.experimental import sparse
 
+from bayeslayers.backend.common import at_least_single
+
 _WAY_TO_DOUBLES = (
     "JAX computes in single precision unless it is told otherwise: run "
     '`jax.config.update("jax_enable_x64", True)` before the first layer is made.'
@@ -53,7 +55,11 @@ def softplus(values: Any) -> Any:
     return (jnp.maximum(single, 0.0) + 2.0 * ratio * series).astype(values.dtype)
 
 
-softplus.defjvps(lambda tangent, result, values: tangent * jax.nn.sigmoid(values))
+@softplus.defjvps
+def _derivative(tangent: Any, result: Any, values: Any) -> Any:
+    # In float16, JAX's sigmoid is zero below -11: the exponential is beyond it.
+    precise = jnp.asarray(values).astype(at_least_single(result.dtype))
+    return tangent * jax.nn.sigmoid(precise).astype(result.dtype)
 
 
 def native_dtype(dtype: Any) -> np.dtype:
