@@ -148,7 +148,8 @@ def report(model):
             if isinstance(getattr(layer, "seed_generator", None), SeedStream)
         ]
         found[f"streams {when}"] = np.array(streams)
-        model(inputs_of(model))
+        # Drawn: a distribution takes its seed when a tensor is first asked for.
+        ops.convert_to_tensor(model(inputs_of(model)))
     found["added"] = numpy_of(total_of(model.losses))
     found["mean"] = _mean(model)
     return found

@@ -127,6 +127,15 @@ def test_scale_is_kept(way, tmp_path):
     assert_allclose(kl_divergence(again).table["scale"], 1 / N, rtol=1e-6)
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "bfloat16"])
+def test_scale_is_not_rounded_to_what_a_layer_computes_in(policy):
+    """In half precision 1 / 40 is larger by a part in a thousand."""
+    layer = layer_dense_reparameterization(units=2, dtype=policy)
+    model = scale_kl(keras.Sequential([keras.Input((3,)), layer]), 40)
+    model(np.ones((1, 3), "float32"))
+    assert_allclose(float(model.losses[0]), kl_divergence(model).total / 40, rtol=1e-5)
+
+
 def test_scale_is_no_weight_of_the_layer():
     model = network()
     assert len(model.weights) == sum(len(layer.weights) for layer in model.layers) == 6

@@ -40,6 +40,8 @@ class StateHolder(keras.random.SeedGenerator):
                 shape=(),
                 dtype="float64",
                 trainable=False,
+                # A layer of mixed precision would round it.
+                autocast=False,
                 aggregation="none",
                 name=self.name,
             )
