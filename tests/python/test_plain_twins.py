@@ -7,7 +7,15 @@ import keras
 import numpy as np
 import pytest
 from family import GEOMETRIES, every
-from frameworks import JIT, assert_allclose, assert_array_equal, gradients, moment, total_of
+from frameworks import (
+    JIT,
+    assert_allclose,
+    assert_array_equal,
+    gradients,
+    moment,
+    numpy_of,
+    total_of,
+)
 from posteriors import trainable_normal
 
 from bayeslayers import ArgumentError, as_bayesian, as_deterministic
@@ -34,7 +42,7 @@ def required(kind, geometry):
 
 
 def numbers(tensor):
-    return np.asarray(keras.ops.cast(tensor, "float64"))
+    return numpy_of(keras.ops.cast(tensor, "float64"))
 
 
 @every()
