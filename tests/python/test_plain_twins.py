@@ -6,8 +6,9 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from family import GEOMETRIES, every
+from family import DENSE, GEOMETRIES, every
 from frameworks import (
+    BACKEND,
     JIT,
     assert_allclose,
     assert_array_equal,
@@ -55,6 +56,9 @@ def test_without_spread_a_layer_is_its_plain_twin(row, policy, rng):
     assert type(plain.layers[-1]) is row.geometry.oracle
     inputs = row.geometry.inputs(rng)
     eps = max(EPS[layer.variable_dtype], EPS[layer.compute_dtype])
+    if BACKEND == "torch" and row.geometry is DENSE:
+        # Keras itself multiplies matrices on PyTorch in no more than single precision.
+        eps = max(eps, EPS["float32"])
     # Half precision has no narrower posterior than one of the smallest step from 1.
     found, expected = numbers(model(inputs)), numbers(plain(inputs))
     assert_allclose(found, expected, rtol=0, atol=30 * eps)
