@@ -17,8 +17,8 @@
 #' `RETICULATE_PYTHON`, or call [reticulate::use_virtualenv()] before the first use.
 #'
 #' Keras runs on TensorFlow, unless JAX or PyTorch is chosen before its first use, by
-#' `Sys.setenv(KERAS_BACKEND = "jax")` or by `keras3::use_backend("jax")`. What Python is asked to hold
-#' follows that choice: see [install_bayeslayers()].
+#' `Sys.setenv(KERAS_BACKEND = "jax")` or by `keras3::use_backend("jax")`. What Python is asked to
+#' hold follows that choice: see [install_bayeslayers()].
 #'
 #' @keywords internal
 "_PACKAGE"

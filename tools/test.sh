@@ -1,6 +1,7 @@
 #!/bin/sh
-# test.sh PART...: runs the tests of each part (python, jax, torch, oldest, r, parity, soak), all of them
-# even if one fails. A part that cannot run here is left out with a word, unless no other is asked for.
+# test.sh PART...: runs the tests of each part (python, jax, jax-contract, torch, torch-contract, oldest,
+# r, parity, soak), all of them even if one fails.
+# A part that cannot run here is left out with a word, unless no other is asked for.
 set -eu
 # shellcheck source=tools/common.sh
 . "$(dirname -- "$0")/common.sh"
@@ -40,12 +41,18 @@ test_python() { # PYTHON
 }
 
 # Those that hold on each backend. What JAX compiles is called a few times: it need not be fast.
-test_on() { # BACKEND PYTHON
+test_on() { # BACKEND PYTHON FILES...
   (
     export KERAS_BACKEND="$1" JAX_DISABLE_MOST_OPTIMIZATIONS=true OMP_NUM_THREADS=1
-    "$2" -m pytest --numprocesses 2 --dist worksteal tests/python
+    python=$2
+    shift 2
+    "$python" -m pytest --numprocesses 2 --dist worksteal "$@"
   )
 }
+
+# What every layer promises, from one table: shapes, arithmetic, divergence, files, seeds.
+contract="tests/python/test_family.py tests/python/test_family_estimators.py tests/python/test_files.py
+  tests/python/test_plain_twins.py"
 
 # run NAME COMMAND...
 run() {
@@ -64,10 +71,18 @@ for part in "$@"; do
       run Python test_python .venv/bin/python
       ;;
     jax)
-      run "Python on JAX" test_on jax .venv/bin/python
+      run "Python on JAX" test_on jax .venv/bin/python tests/python
+      ;;
+    jax-contract)
+      # shellcheck disable=SC2086 # several files
+      run "the contract on JAX" test_on jax .venv/bin/python $contract
+      ;;
+    torch-contract)
+      # shellcheck disable=SC2086 # several files
+      run "the contract on PyTorch" test_on torch .venv-torch/bin/python $contract
       ;;
     torch)
-      run "Python on PyTorch" test_on torch .venv-torch/bin/python
+      run "Python on PyTorch" test_on torch .venv-torch/bin/python tests/python
       if r_ready; then run "R on PyTorch" test_r_on torch .venv-torch/bin/python '^torch$'; fi
       ;;
     oldest)
