@@ -370,3 +370,15 @@ def test_what_is_no_distribution_is_refused_by_name_in_any_model():
         with pytest.raises(ArgumentError, match="`make_distribution_fn` must return") as caught:
             layer_distribution_lambda(model, lambda t: t)
         assert caught.value.argument == "make_distribution_fn"
+
+
+def test_an_output_outlives_a_step_of_training():
+    """JAX gives the memory of variables away to the step."""
+    model = keras.Sequential([keras.Input((1,)), VariableLayer(3), DistributionLambda(unit_normal)])
+    model.compile(keras.optimizers.SGD(0.1), negative_log_likelihood)
+    inputs, targets = np.zeros((4, 1), "float32"), np.ones((4, 3), "float32")
+    rv = model(inputs)
+    model.fit(inputs, targets, verbose=0)
+    model.predict(inputs, verbose=0)
+    assert_array_equal(tfd_mean(rv), np.zeros(3))
+    assert np.all(numpy_of(tfd_mean(model(inputs))) > 0)

@@ -72,6 +72,9 @@ class AutoregressiveNetwork(BaseLayer):
     Under a mixed dtype policy the outputs are in the higher precision, as the parameters of
     distributions are.
 
+    On JAX, a bijector calls the network in a function that is being compiled, where no variables
+    can be made: call its `build()` before. `layer_autoregressive_transform()` does so itself.
+
     Args:
         activation: Name of a Keras activation, or a function of one tensor, applied to the outputs
             of each hidden layer. With `None` there is none.

@@ -59,6 +59,9 @@ class AutoregressiveTransform(StochasticLayer):
 
     The variables of `made` are the layer's, and are trained and saved with it.
 
+    The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it is an
+    error that says so.
+
     Args:
         seed: Whole number from which the layer draws all its samples. With `None` it is drawn from
             the generator that `keras.utils.set_random_seed()` sets. A file keeps how far the

@@ -32,9 +32,11 @@ class DistributionLambda(StochasticLayer):
     one of the library that goes with Keras's backend: TensorFlow Probability on TensorFlow and on
     JAX, `torch.distributions` on PyTorch.
 
-    The methods of the output are the distribution's: `mean()` is its mean. Operators, indices,
-    layers and other libraries see the tensor, as in TensorFlow Probability. But `==` compares
-    objects; `keras.ops.equal()` compares numbers.
+    The methods of the output are the distribution's: `mean()` is its mean, and on PyTorch `mean`,
+    which is a property there. The functions `tfd_mean()`, `tfd_log_prob()` and their like are the
+    same on every backend. Operators, indices, layers and other libraries see the tensor, as in
+    TensorFlow Probability. But `==` compares objects on TensorFlow, and numbers on JAX and PyTorch;
+    `keras.ops.equal()` compares numbers on all three.
 
     While a model is put together in the functional API, the output has the methods of the
     distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and `log_prob()`:
@@ -51,7 +53,13 @@ class DistributionLambda(StochasticLayer):
     distribution, such as its negative log density: a function that is passed to `compile()`
     receives the distribution itself. `predict()` returns the tensors; for the distribution, call
     the model, or let `predict()` of a model without this layer return the parameters. Where shapes
-    differ by a last axis of one, Keras makes targets and distribution agree.
+    differ by a last axis of one, Keras makes targets and distribution agree; on JAX, outputs of one
+    dimension need targets of one dimension.
+
+    On PyTorch, Keras calls a loss once with a plain tensor, to infer shapes: write it with
+    `tfd_log_prob(rv, y)`, which knows, in place of `rv.log_prob(y)`. On JAX, a layer that hands its
+    inputs to JAX's own operations, such as a convolution, a pooling or the activation "sigmoid",
+    takes an array alone: an operation before it makes one, such as `code + 0.0`.
 
     `make_distribution_fn` is called at every use, on the outputs of the layers before: it must take
     its parameters from them, or from constants, and has no trainable variables of its own.
@@ -71,13 +79,13 @@ class DistributionLambda(StochasticLayer):
 
     Example:
         >>> import keras
-        >>> from bayeslayers import layer_distribution_lambda, tfp
+        >>> from bayeslayers import layer_distribution_lambda, tfd_log_prob, tfp
         >>> tfd = tfp.distributions
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
         >>> model = layer_distribution_lambda(
         ...     model, lambda t: tfd.Normal(t[..., :1], 1e-3 + keras.ops.softplus(t[..., 1:]))
         ... )
-        >>> model.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
+        >>> model.compile("adam", loss=lambda y, rv: -tfd_log_prob(rv, y))
         >>> history = model.fit(keras.ops.ones((32, 3)), keras.ops.ones((32, 1)), verbose=0)
         >>> model(keras.ops.ones((32, 3))).mean().shape
         TensorShape([32, 1])
@@ -94,7 +102,7 @@ class DistributionLambda(StochasticLayer):
         ... )
         >>> outputs = layer_distribution_lambda(keras.layers.Dense(16)(code), vector)
         >>> autoencoder = keras.Model(inputs, outputs)
-        >>> autoencoder.compile("adam", loss=lambda y, rv: -rv.log_prob(y))
+        >>> autoencoder.compile("adam", loss=lambda y, rv: -tfd_log_prob(rv, y))
         >>> history = autoencoder.fit(keras.ops.ones((32, 8)), keras.ops.ones((32, 8)), verbose=0)
         >>> keras.Model(inputs, code.mean()).predict(keras.ops.ones((5, 8)), verbose=0).shape
         (5, 2)

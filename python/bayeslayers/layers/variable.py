@@ -95,7 +95,9 @@ class VariableLayer(BaseLayer):
     def call(self, inputs: Any) -> Any:
         """Return the variable."""
         del inputs
-        return self.activation(keras.ops.convert_to_tensor(self.variable))
+        # A copy, which a distribution may keep: a step of training on JAX gives the variable's own
+        # memory away.
+        return self.activation(keras.ops.copy(keras.ops.convert_to_tensor(self.variable)))
 
     def compute_output_spec(self, inputs: Any, **kwargs: Any) -> keras.KerasTensor:
         """Return the variable's shape and dtype."""

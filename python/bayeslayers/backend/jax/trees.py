@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import keras
 
 from bayeslayers.backend.common import RecordingScope
@@ -105,4 +106,5 @@ def with_present_values(layer: keras.Layer) -> Callable[..., Any]:
     Args:
         layer: A layer, built.
     """
-    return _WithValues(layer, [variable.value for variable in layer.variables])
+    # Copies: the buffers of variables are given away to the next step of training.
+    return _WithValues(layer, [jnp.copy(variable.value) for variable in layer.variables])
