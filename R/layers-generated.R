@@ -2398,13 +2398,15 @@ layer_variable <- function(
 #'
 #' The output is the distribution, with all its methods, and also a tensor to every Keras layer, loss and metric that it meets: by default a draw. The tensor is made when it is first needed, and stays the same for that output; the draw of the next call is a new one. The distribution is one of the library that goes with Keras's backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
 #'
-#' The methods of the output are the distribution's: `mean()` is its mean. Operators, indices, layers and other libraries see the tensor, as in TensorFlow Probability. But `==` compares objects; `keras$ops$equal()` compares numbers.
+#' The methods of the output are the distribution's: `mean()` is its mean, and on PyTorch `mean`, which is a property there. The functions `tfd_mean()`, `tfd_log_prob()` and their like are the same on every backend. Operators, indices, layers and other libraries see the tensor, as in TensorFlow Probability. But `==` compares objects on TensorFlow, and numbers on JAX and PyTorch; `keras$ops$equal()` compares numbers on all three.
 #'
 #' While a model is put together in the functional API, the output has the methods of the distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and `log_prob()`: each adds to the model a layer that calls it. For the output of a model within a model, use the functions: `tfd_mean()` and its like.
 #'
 #' An `activity_regularizer` receives the distribution, too: in a variational autoencoder the divergence of the encoder's output from the prior. Keras divides what it returns by the number of rows: return the sum over them, or one number for each, and the mean divergence of an example is added to the loss, which is then the negative evidence lower bound. Keras's own regularizers, such as "l2", penalise the tensor.
 #'
-#' A model that ends in this layer is trained with a loss function of the targets and the distribution, such as its negative log density: a function that is passed to `compile()` receives the distribution itself. `predict()` returns the tensors; for the distribution, call the model, or let `predict()` of a model without this layer return the parameters. Where shapes differ by a last axis of one, Keras makes targets and distribution agree.
+#' A model that ends in this layer is trained with a loss function of the targets and the distribution, such as its negative log density: a function that is passed to `compile()` receives the distribution itself. `predict()` returns the tensors; for the distribution, call the model, or let `predict()` of a model without this layer return the parameters. Where shapes differ by a last axis of one, Keras makes targets and distribution agree; on JAX, outputs of one dimension need targets of one dimension.
+#'
+#' On PyTorch, Keras calls a loss once with a plain tensor, to infer shapes: write it with `tfd_log_prob(rv, y)`, which knows, in place of `rv.log_prob(y)`. On JAX, a layer that hands its inputs to JAX's own operations, such as a convolution, a pooling or the activation "sigmoid", takes an array alone: an operation before it makes one, such as `code + 0.0`.
 #'
 #' `make_distribution_fn` is called at every use, on the outputs of the layers before: it must take its parameters from them, or from constants, and has no trainable variables of its own.
 #'
@@ -2474,6 +2476,8 @@ layer_distribution_lambda <- function(
 #'
 #' Under a mixed dtype policy the outputs are in the higher precision, as the parameters of distributions are.
 #'
+#' On JAX, a bijector calls the network in a function that is being compiled, where no variables can be made: call its `build()` before. `layer_autoregressive_transform()` does so itself.
+#'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param params Positive whole number, alone or as the only one of a list: how many parameters each variable gets.
 #' @param event_shape Positive whole number, alone or as the only size of a shape: how many variables there are. With `NULL` the inputs say so.
@@ -2526,6 +2530,8 @@ layer_autoregressive <- function(
 #' A density that depends on nothing is trained on inputs of any value, as many rows as there are targets; called on one such row, the model returns the distribution.
 #'
 #' The variables of `made` are the layer's, and are trained and saved with it.
+#'
+#' The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it is an error that says so.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param made Layer of `layer_autoregressive()` with `params` of 2: the shift and the logarithm of the scale of each variable, given those before it.
