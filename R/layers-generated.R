@@ -2406,7 +2406,7 @@ layer_variable <- function(
 #'
 #' A model that ends in this layer is trained with a loss function of the targets and the distribution, such as its negative log density: a function that is passed to `compile()` receives the distribution itself. `predict()` returns the tensors; for the distribution, call the model, or let `predict()` of a model without this layer return the parameters. Where shapes differ by a last axis of one, Keras makes targets and distribution agree; on JAX, outputs of one dimension need targets of one dimension.
 #'
-#' On PyTorch, Keras calls a loss once with a plain tensor, to infer shapes: write it with `tfd_log_prob(rv, y)`, which knows, in place of `rv.log_prob(y)`. On JAX, a layer that hands its inputs to JAX's own operations, such as a convolution, a pooling or the activation "sigmoid", takes an array alone: an operation before it makes one, such as `code + 0.0`.
+#' On PyTorch, Keras calls a loss once with a plain tensor, to infer shapes: write it with `tfd_log_prob(rv, y)`, which takes such a tensor too; the distribution's own method `log_prob` does not exist there. On JAX, a layer that hands its inputs to JAX's own operations, such as a convolution, a pooling or the activation "sigmoid", takes an array alone: an operation before it makes one, such as `code + 0.0`.
 #'
 #' `make_distribution_fn` is called at every use, on the outputs of the layers before: it must take its parameters from them, or from constants, and has no trainable variables of its own.
 #'

@@ -57,9 +57,10 @@ class DistributionLambda(StochasticLayer):
     dimension need targets of one dimension.
 
     On PyTorch, Keras calls a loss once with a plain tensor, to infer shapes: write it with
-    `tfd_log_prob(rv, y)`, which knows, in place of `rv.log_prob(y)`. On JAX, a layer that hands its
-    inputs to JAX's own operations, such as a convolution, a pooling or the activation "sigmoid",
-    takes an array alone: an operation before it makes one, such as `code + 0.0`.
+    `tfd_log_prob(rv, y)`, which takes such a tensor too; the distribution's own method `log_prob`
+    does not exist there. On JAX, a layer that hands its inputs to JAX's own operations, such as a
+    convolution, a pooling or the activation "sigmoid", takes an array alone: an operation before
+    it makes one, such as `code + 0.0`.
 
     `make_distribution_fn` is called at every use, on the outputs of the layers before: it must take
     its parameters from them, or from constants, and has no trainable variables of its own.
