@@ -24,7 +24,7 @@ retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python \
 	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
 
-.PHONY: help setup demo test test-python test-jax test-torch test-torch-contract test-r test-oldest test-parity soak audit check lint bench generate docs clean FORCE
+.PHONY: help setup demo test test-python test-jax test-torch test-r test-oldest test-parity soak audit check lint bench generate docs clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,9 +43,6 @@ test-python: $(PY_READY) $(JAX_READY) ## the Python tests alone, on TensorFlow
 
 test-jax: $(PY_READY) $(JAX_READY) ## the Python tests that hold on each backend, on JAX
 	@tools/test.sh jax
-
-test-torch-contract: $(TORCH_READY) ## what every layer promises, on PyTorch
-	@tools/test.sh torch-contract
 
 test-torch: $(TORCH_READY) ## the same on PyTorch (TORCH=torch for another than that of CI)
 	@tools/test.sh torch

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test.sh PART...: runs the tests of each part (python, jax, jax-contract, torch, torch-contract, oldest,
-# r, parity, soak), all of them even if one fails.
+# test.sh PART...: runs the tests of each part (python, jax, jax-contract, torch, oldest, r,
+# parity, soak), all of them even if one fails.
 # A part that cannot run here is left out with a word, unless no other is asked for.
 set -eu
 # shellcheck source=tools/common.sh
@@ -76,10 +76,6 @@ for part in "$@"; do
     jax-contract)
       # shellcheck disable=SC2086 # several files
       run "the contract on JAX" test_on jax .venv/bin/python $contract
-      ;;
-    torch-contract)
-      # shellcheck disable=SC2086 # several files
-      run "the contract on PyTorch" test_on torch .venv-torch/bin/python $contract
       ;;
     torch)
       run "Python on PyTorch" test_on torch .venv-torch/bin/python tests/python

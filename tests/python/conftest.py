@@ -4,6 +4,7 @@ On other backends than TensorFlow, the tests that hold there are collected, and 
 """
 
 import gc
+import itertools
 from contextlib import nullcontext
 
 import keras
@@ -28,6 +29,9 @@ WHATEVER_THE_BACKEND = (
 TENSORFLOW_ALONE = ("test_replicas", "test_sparse")
 # About a room of `backend/` that no other backend imports.
 OF_ONE_BACKEND = {"test_backend_jax": "jax", "test_backend_torch": "torch"}
+
+# Some 60,000 areas are allowed, and a test may take several hundred.
+TESTS_RUN, TESTS_BETWEEN_CLEARINGS = itertools.count(1), 50
 
 collect_ignore = [f"{name}.py" for name, backend in OF_ONE_BACKEND.items() if backend != BACKEND]
 if BACKEND != "tensorflow":
@@ -65,11 +69,11 @@ def fixed_start(doubles):
     keras.config.set_dtype_policy("float32")
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def forget_compiled_functions():
     """Free what JAX has compiled, which takes more areas of memory than a process may have."""
     yield
-    if BACKEND == "jax":
+    if BACKEND == "jax" and next(TESTS_RUN) % TESTS_BETWEEN_CLEARINGS == 0:
         import jax
 
         gc.collect()
