@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import keras
 import torch
 from keras import ops
 
 from bayeslayers.backend.torch.compat import get_device
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def never_compiled(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Leave a function out of what PyTorch compiles.
+
+    `torch.compiler.disable()` alone would take about as long at every other call as the draw of a
+    small kernel.
+    """
+    in_compilation = torch.compiler.disable(function)
+
+    @functools.wraps(function)
+    def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        chosen = in_compilation if torch.compiler.is_compiling() else function
+        return chosen(*args, **kwargs)
+
+    return call
 
 
 def cast(values: Any, dtype: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from keras import ops
 
+from bayeslayers.backend.torch.operations import never_compiled
 from bayeslayers.backend.torch.random import fold_in, is_without_values
 from bayeslayers.compat import in_stateless_scope, keep_config_seed
 
@@ -47,7 +48,7 @@ class SeedStream(keras.random.SeedGenerator):
                 name="seed_generator_state",
             )
 
-    @torch.compiler.disable
+    @never_compiled
     def next(self, ordered: bool = True) -> Any:
         """Return the next seed, a tensor of two whole numbers on the CPU.
 
