@@ -68,14 +68,32 @@ class LoopOfOurs(Loop):
 
     def parts(self, row: Row) -> tuple[Model, list[Any], list[Any]]:
         """See `Loop.parts`."""
-        model = self._library.model(row, "Flipout")
+        model, layers = self._network(row) if row.layer == "network" else self._layer(row)
+        inputs, _ = example_data(row, ())
+        # The first call makes the variables.
+        shape = model(torch.from_numpy(inputs[:1])).shape[1:]
 
         def outputs(inputs: Any) -> tuple[Any, Any]:
-            return model(inputs, training=True), sum(model.losses)
+            return model(inputs), sum(loss for layer in layers for loss in layer.losses)
 
-        parameters = [variable.value for variable in model.trainable_variables]
-        data = example_data(row, model.output_shape[1:])
-        return outputs, parameters, [torch.from_numpy(values) for values in data]
+        parameters = [variable.value for layer in layers for variable in layer.trainable_variables]
+        return outputs, parameters, [torch.from_numpy(v) for v in example_data(row, shape)]
+
+    def _layer(self, row: Row) -> tuple[Any, list[Any]]:
+        layer = self._library.layer(row.layer, "Flipout", **row.arguments)
+        return layer, [layer]
+
+    def _network(self, row: Row) -> tuple[Any, list[Any]]:
+        del row
+        first = self._library.layer("Conv1D", "Flipout", filters=16, kernel_size=3)
+        second = self._library.layer("Conv1D", "Flipout", filters=32, kernel_size=5)
+        last = self._library.layer("Dense", "Flipout", units=CLASSES)
+
+        def network(inputs: Any) -> Any:
+            values = torch.relu(second(torch.relu(first(inputs))))
+            return last(values.mean(dim=1))
+
+        return network, [first, second, last]
 
 
 class BayesianTorch(Loop):
