@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -47,20 +48,26 @@ class RecordingScope(keras.StatelessScope):
         return value
 
 
+@functools.cache
+def _dtype_named(dtype: Any) -> str:
+    """Return Keras's name of a tensor's dtype, found once: a layer asks a dozen times a call."""
+    return keras.backend.standardize_dtype(dtype)
+
+
 def at_least_single(dtype: Any) -> str:
     """Return the name of a dtype of no less than single precision, in which sums are taken."""
-    return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"
+    return "float64" if _dtype_named(dtype) == "float64" else "float32"
 
 
 def in_single(values: Any) -> Any:
     """Return floats in single precision, and whole numbers as they are."""
-    is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(values.dtype))
+    is_float = keras.backend.is_float_dtype(_dtype_named(values.dtype))
     return ops.cast(values, "float32") if is_float else values
 
 
 def within_range(values: Any) -> Any:
     """Return float16 values with the largest number for infinite ones, others as they are."""
     # The other dtypes reach as far as single precision.
-    if keras.backend.standardize_dtype(values.dtype) != "float16":
+    if _dtype_named(values.dtype) != "float16":
         return values
     return ops.clip(values, -_LARGEST_FLOAT16, _LARGEST_FLOAT16)

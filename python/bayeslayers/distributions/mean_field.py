@@ -5,6 +5,7 @@ The numbers are those of its distributions; what differs is what they cost.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from bayeslayers.backend import at_least_single, cast, kl_from_standard_normal, 
 _BINARY_DIGITS = {"float16": 10, "bfloat16": 7, "float32": 23, "float64": 52}
 
 
+@functools.cache
 def smallest_scale(dtype: Any) -> float:
     """Return what every scale is larger than: the smallest step from 1 in its dtype."""
     return 2.0 ** -_BINARY_DIGITS[keras.backend.standardize_dtype(dtype)]
