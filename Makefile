@@ -13,7 +13,7 @@ R_READY := .Rlib/.ready
 R_PACKAGE := .Rlib/.bayeslayers
 PARITY_READY := .venv/.parity
 DOCS_READY := .venv/.docs
-OLDEST_READY := .venv-oldest/.ready
+OLDEST_READY := .venv-oldest/.ready .venv-oldest-jax/.ready
 BENCH_READY := .venv-bench/.ready
 JAX_READY := .venv-jax/.ready
 TORCH_READY := .venv-torch/.ready
@@ -50,7 +50,7 @@ test-torch: $(TORCH_READY) ## the same on PyTorch (TORCH=torch for another than 
 test-r: $(PY_READY) $(R_PACKAGE) ## the R tests alone
 	@tools/test.sh r
 
-test-oldest: $(OLDEST_READY) ## the Python tests on the oldest versions of everything that are supported
+test-oldest: $(OLDEST_READY) ## the Python tests on the oldest versions that are supported, on TensorFlow and JAX
 	@tools/test.sh oldest
 
 test-parity: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## the tests that compare R with Python
@@ -78,7 +78,7 @@ docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a ref
 	@tools/docs.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-oldest .venv-jax .venv-torch .venv-bench .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-oldest-jax .venv-jax .venv-torch .venv-bench .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
 	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
@@ -88,7 +88,7 @@ $(TORCH_READY): pyproject.toml tools/setup-torch.sh tools/find-python.sh $(if $(
 	@tools/setup-torch.sh $(TORCH)
 
 $(OLDEST_READY): pyproject.toml tools/setup-oldest.sh tools/lower_bounds.py tools/find-python.sh
-	@tools/setup-oldest.sh
+	@tools/setup-oldest.sh $(@D) $(if $(findstring jax,$@),jax,tensorflow)
 
 $(JAX_READY): pyproject.toml tools/setup-jax.sh tools/find-python.sh
 	@tools/setup-jax.sh

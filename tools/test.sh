@@ -83,6 +83,8 @@ for part in "$@"; do
       ;;
     oldest)
       run "Python, oldest versions" test_python .venv-oldest/bin/python
+      # shellcheck disable=SC2086 # several files
+      run "the contract on JAX, oldest versions" test_on jax .venv-oldest-jax/bin/python $contract
       ;;
     r)
       if r_ready; then
