@@ -35,7 +35,12 @@ def double_precision():
         return nullcontext()
     import jax
 
-    return jax.enable_x64(True)
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    # Before JAX 0.8.
+    from jax.experimental import enable_x64
+
+    return enable_x64(True)
 
 
 def numpy_of(values):
