@@ -25,6 +25,7 @@ __all__ = [
     "flat_layers",
     "forget_overriding_losses",
     "in_layer_call",
+    "in_order_of_outputs",
     "in_stateless_scope",
     "in_symbolic_scope",
     "inputs_behind",
@@ -104,6 +105,27 @@ def copy_of_operation(operation: keras.Operation) -> keras.Operation:
     copy = object.__new__(type(operation))
     vars(copy).update({**vars(operation), "_inbound_nodes": [], "_outbound_nodes": []})
     return copy
+
+
+def in_order_of_outputs(model: keras.Layer, outputs: Any) -> Any:
+    """Return a model's outputs with those of a dictionary in the order that the model has them in.
+
+    On PyTorch, what a functional model returns is sorted by name. A model of another kind returns
+    them as its own code orders them.
+    """
+    while isinstance(model, keras.Sequential) and model.layers:
+        model = model.layers[-1]
+    return _ordered_like(getattr(model, "_outputs_struct", None), outputs)
+
+
+def _ordered_like(model: Any, nest: Any) -> Any:
+    """Return a nest with its dictionaries in the order of those of another."""
+    if isinstance(model, dict) and isinstance(nest, dict) and set(model) == set(nest):
+        return {name: _ordered_like(value, nest[name]) for name, value in model.items()}
+    is_list = isinstance(model, (list, tuple)) and type(nest) in (list, tuple)
+    if is_list and len(model) == len(nest):
+        return type(nest)(map(_ordered_like, model, nest))
+    return nest
 
 
 # Calls: Keras keeps which layer was called first, and has no public way to ask whether one is.

@@ -128,6 +128,20 @@ def test_a_copy_of_an_operation_has_no_place_in_a_graph():
     np.testing.assert_array_equal(keras.Model(x, doubled)(ops.ones((1, 2))), [[2.0, 2.0]])
 
 
+def test_outputs_come_in_the_order_that_a_functional_model_has_them_in():
+    x = keras.Input((2,))
+    inner = keras.Model(x, {"b": x + 1, "a": [x, {"d": x + 2, "c": x + 3}]})
+    returned = {"a": [0, {"c": 1, "d": 2}], "b": 3}
+    for model in (inner, keras.Sequential([x, inner])):
+        found = compat.in_order_of_outputs(model, returned)
+        assert found == returned
+        assert [list(found), list(found["a"][1])] == [["b", "a"], ["d", "c"]]
+    # What a model's own code has made of them, and what has no names.
+    for other in ({"c": 0, "a": 1}, [0, 1], (0,), 0):
+        assert compat.in_order_of_outputs(inner, other) == other
+    assert list(compat.in_order_of_outputs(Holder(), returned)) == ["a", "b"]
+
+
 def test_walking_a_graph_is_still_needed():
     assert not has_public(["history", "operation", "keras_history"], keras.KerasTensor)
     assert not has_public(["copy", "clone", "inbound_nodes"], keras.Operation)

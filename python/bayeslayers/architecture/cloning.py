@@ -18,7 +18,7 @@ import keras
 
 from bayeslayers.architecture.configurations import Configurations
 from bayeslayers.architecture.walk import all_layers, held_layers
-from bayeslayers.compat import copy_of_operation
+from bayeslayers.compat import copy_of_operation, in_order_of_outputs
 from bayeslayers.contract.errors import ArgumentError, Described
 
 Replacement = Callable[[keras.Layer], keras.Layer | None]
@@ -169,7 +169,8 @@ class _Cloning:
         inputs = keras.tree.map_structure(lambda tensor: clones[id(tensor)], bare.input)
         clone = keras.models.clone_model(bare, inputs, clone_function=self.clone)
         kind = _class_of(model, type(bare))
-        return kind(clone.input, clone.output, name=model.name, trainable=model.trainable)
+        outputs = in_order_of_outputs(model, clone.output)
+        return kind(clone.input, outputs, name=model.name, trainable=model.trainable)
 
     def _clone_layer(self, layer: keras.Layer) -> keras.Layer:
         clone = self._configurations.layer_like(layer)

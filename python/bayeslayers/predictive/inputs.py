@@ -325,6 +325,8 @@ def common_specification(first: Any, second: Any) -> Any:
         ArgumentError: If batches do not have as many inputs, of as many dimensions and one dtype.
     """
     try:
+        # On PyTorch, the first nest's leaves are mapped together with nests of the second.
+        keras.tree.assert_same_structure(first, second)
         return keras.tree.map_structure(backend.common_specification, first, second)
     except FAILURES as error:
         rule = "must hold batches of one form, which differ in their sizes alone"

@@ -13,6 +13,7 @@ from bayeslayers import backend
 from bayeslayers.architecture.walk import all_layers
 from bayeslayers.backend import ClassDistribution
 from bayeslayers.base_layers.model_draw import ModelDraw, drawing
+from bayeslayers.compat import in_order_of_outputs
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.compiled import kept
 
@@ -115,7 +116,7 @@ def call_under(model: Any, seed: Any, batch: Any, x: Any) -> tuple[Any, ModelDra
     """Call a model under one draw of its weights, and return the draw as well."""
     draw = ModelDraw(seed, batch, all_layers(model))
     with drawing(draw):
-        return model(x, training=False), draw
+        return in_order_of_outputs(model, model(x, training=False)), draw
 
 
 def leaves(outputs: Any) -> list[Any]:
