@@ -248,7 +248,7 @@ else:
             def make(*args, **kwargs):
                 if isinstance(kind, type):
                     kwargs = {"validate_args": False, **kwargs}
-                return kind(*map(_tensor_of, args), **tree.map_structure(_tensor_of, kwargs))
+                return kind(*map(_tensor_of, args), **{k: _tensor_of(v) for k, v in kwargs.items()})
 
             return make
 

@@ -10,6 +10,7 @@ from frameworks import (
     assert_allclose,
     gradients,
     numpy_of,
+    on,
     total_of,
     value_and_gradients,
 )
@@ -166,6 +167,8 @@ def test_a_divergence_that_overflows_is_said_in_an_eager_loop():
         gradients(total, model.trainable_variables, eager=True)
 
 
+# PyTorch has no XLA, and says it in steps that it compiles, too.
+@on("tensorflow", "jax")
 def test_a_divergence_that_overflows_under_xla_is_said_by_the_callback():
     model = overflowing()
     model.compile(keras.optimizers.SGD(1e-30), "mse", jit_compile=True)
