@@ -295,7 +295,11 @@ else:
         del eager
         result = function()
         values = [variable.value for variable in variables]
-        found = torch.autograd.grad(_first(result), values, allow_unused=True) if values else ()
+        if not (values and _first(result).requires_grad):
+            # It depends on nothing that is trained, which PyTorch refuses to differentiate.
+            found = [None] * len(values)
+        else:
+            found = torch.autograd.grad(_first(result), values, allow_unused=True)
         return tree.map_structure(torch.Tensor.detach, result), list(found)
 
     def second_derivatives(function, values):

@@ -15,12 +15,17 @@ PACKAGE_ROOT = Path(bayeslayers.__file__).parents[1]
 
 
 def environment_with(**further):
-    """Return the environment of a process that can import `bayeslayers`, on this backend."""
+    """Return the environment of a process that can import `bayeslayers`, on this backend.
+
+    Args:
+        further: Variables to set, or to leave out where they are `None`.
+    """
     inherited = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     if keras.backend.backend() != "tensorflow":
         inherited["KERAS_BACKEND"] = keras.backend.backend()
     path = os.pathsep.join([str(PACKAGE_ROOT), inherited.get("PYTHONPATH", "")])
-    return {**inherited, "PYTHONPATH": path, **further}
+    variables = {**inherited, "PYTHONPATH": path, **further}
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 def run_python(code, **environment):

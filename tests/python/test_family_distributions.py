@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from frameworks import assert_allclose, assert_array_equal, numpy_of, on
+from frameworks import SEED_GENERATORS, assert_allclose, assert_array_equal, numpy_of, on
 from frameworks import distributions as tfd
 from keras import ops
 from keras_contract import run_layer_test
@@ -124,7 +124,7 @@ class Row:
         outputs: The shape of the outputs.
         weights: How many trainable variables there are.
         losses: How many losses a call adds.
-        seeds: How many streams of random numbers there are.
+        seeds: How many generators of seeds Keras finds.
         same: Given our layers or TensorFlow Probability's, returns what both give to the digit.
         alike: Given the same, returns a layer whose draws have the same distribution in both.
         bad: Further arguments that are refused, with the argument at fault.
@@ -191,7 +191,8 @@ ROWS = (
         outputs=(4, 2),
         weights=1,
         losses=1,
-        seeds=2,
+        # Its own, and that of the posterior's layer.
+        seeds=SEED_GENERATORS + 1,
         same=divergence,
         alike=dense,
         bad=(({"units": 0}, "units"), ({"kl_weight": -1}, "kl_weight"), ({"foo": 1}, "foo")),

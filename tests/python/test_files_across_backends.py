@@ -64,9 +64,12 @@ def test_what_one_backend_writes_each_reads(writer, reader, name, kind, folder):
     for what in written:
         if what.startswith(("weight", "streams")):
             np.testing.assert_array_equal(read[what], written[what], err_msg=what)
+        elif what == "scale":
+            # JAX holds it in single precision.
+            rtol = 1e-7 if "jax" in (writer, reader) else 0
+            np.testing.assert_allclose(read[what], written[what], rtol=rtol)
         else:
-            # JAX holds the scale in single precision; each backend adds up in its own order, and
-            # one layer computes in half precision.
+            # Each backend adds up in its own order, and one layer computes in half precision.
             rtol, atol = (0.02, 0.01) if (name, what) == ("nested", "mean") else (1e-5, 1e-5)
             np.testing.assert_allclose(
                 read[what], written[what], rtol=rtol, atol=atol, err_msg=what

@@ -7,9 +7,11 @@ the line that helps.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 SUPPORTED = {
     "tensorflow": ("tensorflow", "tensorflow_probability", "tf_keras"),
@@ -17,9 +19,6 @@ SUPPORTED = {
     "torch": ("torch",),
 }
 """Each has a package of its name in this room, an extra of its name, and needs these modules."""
-
-# What Keras 3 fails to import where it is told to run on a backend that is not supported.
-_UNSUPPORTED = ("openvino",)
 
 _NAMES = ", ".join(f'"{name}"' for name in SUPPORTED)
 _RULE = (
@@ -60,19 +59,30 @@ def require_supported() -> None:
     try:
         import keras
     except ModuleNotFoundError as error:
+        configured = None if named else _configured()
+        # What Keras fails to import need not be the backend's name: on NumPy it imports JAX.
+        if configured and configured not in SUPPORTED:
+            received = f"a Keras configuration file that asks for {configured!r}"
+            raise BackendError(_RULE.format(received=received)) from error
         if error.name in SUPPORTED:
             raise MissingBackendError(*_without_framework(error.name, named)) from error
-        # Keras fails to import the backend that its configuration file names.
-        if error.name not in _UNSUPPORTED:
-            raise
-        received = f"a Keras configuration file that asks for {error.name!r}"
-        raise BackendError(_RULE.format(received=received)) from error
+        raise
     backend = keras.backend.backend()
     if backend not in SUPPORTED:
         raise BackendError(_RULE.format(received=f"Keras already running on {backend!r}"))
     missing = [name for name in SUPPORTED[backend] if not _is_installed(name)]
     if missing:
         raise MissingBackendError(*_without_libraries(backend, missing))
+
+
+def _configured() -> str | None:
+    """Return the backend that Keras's configuration file names, if there is one."""
+    home = os.environ.get("KERAS_HOME")
+    folder = Path(home).expanduser() if home else Path.home() / ".keras"
+    try:
+        return json.loads((folder / "keras.json").read_text()).get("backend")
+    except (OSError, ValueError):
+        return None
 
 
 def _without_framework(backend: str, named: str | None) -> tuple[str, str]:
