@@ -21,6 +21,8 @@ from bayeslayers import (
     layer_dense_flipout,
     layer_dense_reparameterization,
     layer_distribution_lambda,
+    layer_gru_flipout,
+    layer_lstm_reparameterization,
     predict_draws,
     tfp,
 )
@@ -475,6 +477,23 @@ def test_saturated_casts_have_the_largest_number():
     # Of float16, also where it comes in float16.
     infinite = torch.tensor([torch.inf, -torch.inf], dtype=torch.float16)
     assert backend.saturating_cast(infinite, "float16").tolist() == [65504.0, -65504.0]
+
+
+# PyTorch's compiler.
+
+
+@pytest.mark.parametrize("function", [layer_lstm_reparameterization, layer_gru_flipout])
+def test_recurrent_layers_are_compiled_around_their_loop(function):
+    """The layer that Keras's loop is, made in each call, stopped the compiler with an error."""
+    layer = function(units=2)
+    inputs = np.random.default_rng(1).normal(size=(4, 3, 2)).astype("float32")
+    layer(inputs)
+    layer.seed_generator.start_at(5, 0)
+    expected = numpy_of(layer(inputs))
+    layer.seed_generator.start_at(5, 0)
+    compiled = torch.compile(layer, backend="eager")
+    found = numpy_of(compiled(torch.from_numpy(inputs)))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 # Names that are not public.

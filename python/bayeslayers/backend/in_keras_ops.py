@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras import ops
@@ -63,3 +63,8 @@ def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
         return upstream * loc, upstream * (scale - 1.0 / scale)
 
     return total, gradient
+
+
+def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function: a step is compiled as a whole."""
+    return function

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from bayeslayers.backend import within_range
+from bayeslayers.backend import uncompiled, within_range
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Cell
@@ -165,6 +165,7 @@ class RecurrentLayer(VariationalLayer):
             ops.ones(shape, self.compute_dtype), rate, seed=self.seed_generator
         )
 
+    @uncompiled
     def _run(self, step: Callable[..., Any], projected: Any, states: list[Any], mask: Any) -> Any:
         """Run the step over a sequence; return what the arguments ask for."""
         cell = self.geometry

@@ -1,6 +1,12 @@
 """JAX: the names of `bayeslayers.backend.INTERFACE`."""
 
-from bayeslayers.backend.in_keras_ops import cast, conv, kl_from_standard_normal, matmul
+from bayeslayers.backend.in_keras_ops import (
+    cast,
+    conv,
+    kl_from_standard_normal,
+    matmul,
+    uncompiled,
+)
 from bayeslayers.backend.jax.coercible import (
     distribution_behind,
     inner_distribution,

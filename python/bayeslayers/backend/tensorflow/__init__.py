@@ -6,6 +6,7 @@ from bayeslayers.backend.in_keras_ops import (
     kl_from_standard_normal,
     matmul,
     softplus,
+    uncompiled,
 )
 from bayeslayers.backend.tensorflow.distributions import (
     computed_from,
