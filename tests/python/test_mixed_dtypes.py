@@ -8,6 +8,7 @@ import pytest
 from family import every
 from frameworks import JIT, assert_allclose, value_and_gradients
 from oracles import normal_kl, parameters
+from posteriors import fixed_value
 
 from bayeslayers import callback_kl_history, kl_divergence, layers, scale_kl
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
@@ -106,6 +107,32 @@ def test_under_a_floatx_of_double_precision_all_digits_stay(double_precision):
     assert_allclose(found, mean_of_keras(expected), rtol=1e-13)
     model(X)
     assert {keras.backend.standardize_dtype(loss.dtype) for loss in model.losses} == {"float64"}
+
+
+@pytest.mark.doubles
+def test_products_in_double_precision_keep_all_digits(rng):
+    inputs, kernel = rng.normal(size=(5, 7)), rng.normal(size=(7, 3))
+    layer = layers.DenseReparameterization(
+        3,
+        dtype="float64",
+        kernel_posterior_fn=fixed_value(kernel),
+        kernel_prior_fn=None,
+        bias_posterior_fn=None,
+    )
+    assert_allclose(layer(inputs), inputs @ kernel, rtol=1e-13, atol=1e-14)
+
+    network = layers.AutoregressiveNetwork(
+        2,
+        event_shape=7,
+        conditional=True,
+        conditional_event_shape=3,
+        kernel_initializer="ones",
+        dtype="float64",
+    )
+    conditions = rng.normal(size=(5, 3))
+    before = np.cumsum(inputs, axis=1) - inputs + conditions.sum(axis=1, keepdims=True)
+    expected = np.repeat(before[..., np.newaxis], 2, axis=-1)
+    assert_allclose(network(inputs, conditions), expected, rtol=1e-13, atol=1e-14)
 
 
 def of_variable(**arguments):

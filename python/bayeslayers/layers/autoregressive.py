@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from bayeslayers.backend import matmul
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.keras_objects import as_constraint, as_regularizer, freshly_seeded
 from bayeslayers.base_layers.publishing import public_layer
@@ -315,9 +316,10 @@ class AutoregressiveNetwork(BaseLayer):
 
     def _dense(self, index: int, inputs: Any, conditional_input: Any) -> Any:
         kernel = ops.convert_to_tensor(self.kernels[index])
-        outputs = ops.matmul(inputs, kernel * self._mask(index, kernel.dtype))
+        outputs = matmul(inputs, kernel * self._mask(index, kernel.dtype))
         if index < len(self.conditional_kernels):
-            outputs = outputs + ops.matmul(conditional_input, self.conditional_kernels[index])
+            kernel = ops.convert_to_tensor(self.conditional_kernels[index])
+            outputs = outputs + matmul(conditional_input, kernel)
         if self.use_bias:
             outputs = outputs + self.biases[index]
         return outputs

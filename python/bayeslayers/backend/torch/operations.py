@@ -42,8 +42,8 @@ def cast(values: Any, dtype: Any) -> Any:
 
 
 def matmul(first: Any, second: Any) -> Any:
-    """Return the matrix product of two tensors of one dtype."""
-    if isinstance(first, torch.Tensor):
+    """Return the matrix product of two tensors; Keras's has single precision, also of doubles."""
+    if isinstance(first, torch.Tensor) and first.dtype is second.dtype:
         return torch.matmul(first, second)
     return ops.matmul(first, second)
 
