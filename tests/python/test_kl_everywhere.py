@@ -121,7 +121,7 @@ def by_test_on_batch(model, x, y):
 
 def by_tape(model, x, y):
     del y
-    variables = model.trainable_variables or model.non_trainable_variables
+    variables = model.trainable_variables or model.non_trainable_weights
 
     def total():
         model(x, training=True)
