@@ -266,7 +266,7 @@ def test_masks_reach_layers_in_the_copy(recurrent):
 def at_scale_zero(model):
     for variable in model.trainable_variables:
         if variable.name.endswith("untransformed_scale"):
-            variable.assign(keras.ops.full_like(variable, -50))
+            variable.assign(keras.ops.full(variable.shape, -50.0))
     return model
 
 
