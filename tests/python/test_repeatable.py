@@ -73,6 +73,9 @@ def test_a_model_that_was_saved_in_the_middle_of_training_goes_on_as_it_would_ha
     assert_array_equal(*[m.predict(inputs, verbose=0) for m in (model, again)])
 
 
+# On JAX `predict()` takes the values out of a model's variables while it runs: of four threads that
+# predict with a model of Keras's own `Dense` alone, all fail too.
+@on("tensorflow", "torch")
 @pytest.mark.parametrize("jit_compile", JIT_COMPILE)
 def test_four_threads_that_predict_at_once_have_draws_of_their_own(jit_compile):
     """Keras's own generator hands one seed to several threads: it reads, and later writes."""
