@@ -8,6 +8,7 @@ from frameworks import (
     JIT,
     NotFiniteError,
     assert_allclose,
+    assert_array_equal,
     gradients,
     numpy_of,
     on,
@@ -93,6 +94,21 @@ def test_a_posterior_of_the_callers_is_finite_for_every_scale(row, policy, rng):
         posterior = fixed_normal(0.5, max(largest, 1e-7 if dtype == "float16" else 0))
         layer = row.layer(dtype=policy, kernel_posterior_fn=posterior, kernel_prior_fn=None)
         assert_finite(layer(inputs), scale)
+
+
+@pytest.mark.parametrize("policy", ["float16", "mixed_float16"])
+def test_a_draw_beyond_float16_is_the_largest_number_there_is(policy):
+    """The difference of two infinite numbers would be none."""
+    dtype = keras.DTypePolicy(policy).variable_dtype
+    layer = layer_dense_reparameterization(
+        units=1,
+        kernel_posterior_fn=fixed_normal(0.0, 1.0),
+        kernel_posterior_tensor_fn=lambda q: ops.full((2, 1), np.inf, dtype),
+        kernel_prior_fn=None,
+        bias_posterior_fn=None,
+        dtype=policy,
+    )
+    assert_array_equal(layer(np.array([[1, -1], [1, 0]])), np.array([[0], [65504]], "float16"))
 
 
 @pytest.mark.parametrize(

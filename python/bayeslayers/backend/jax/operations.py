@@ -30,7 +30,8 @@ def saturating_cast(values: Any, dtype: Any) -> Any:
     dtype = jnp.dtype(dtype)
     values = jnp.asarray(values)
     largest = float(jnp.finfo(dtype).max)
-    if float(jnp.finfo(values.dtype).max) > largest:
+    # Infinite values of float16 itself are larger, too.
+    if dtype == jnp.float16 or float(jnp.finfo(values.dtype).max) > largest:
         values = jnp.clip(values, -largest, largest)
     return values.astype(dtype)
 
