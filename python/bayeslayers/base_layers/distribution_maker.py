@@ -41,7 +41,7 @@ class DistributionMaker:
         self.is_mean_field = type(function) is MeanFieldNormal
         self.is_standard_normal = function is default_multivariate_normal_fn
         self._location = f"{name}_loc"
-        self._mean_field_names = (self._location, f"{name}_untransformed_scale")
+        self._untransformed_scale = f"{name}_untransformed_scale"
         self._variables: dict[str, keras.Variable] = {}
         self._built = False
 
@@ -75,10 +75,9 @@ class DistributionMaker:
         if not self._built:
             return self._call(self.function.parameters)
         # Without the function, which makes initializers: on PyTorch nothing compiles them away.
-        loc, untransformed_scale = map(self._variables.get, self._mean_field_names)
-        if untransformed_scale is None:
-            return native_variable(loc), None
-        return native_variable(loc), native_variable(untransformed_scale)
+        loc = native_variable(self._variables[self._location])
+        scale = self._variables.get(self._untransformed_scale)
+        return loc, None if scale is None else native_variable(scale)
 
     def move(self, by: np.ndarray) -> None:
         """Add to the location, where there is one."""
