@@ -143,6 +143,10 @@ if BACKEND == "tensorflow":
         """Return a variable of the framework's own, which Keras knows nothing of."""
         return tf.Variable(values, name=name)
 
+    def sparse_of(values):
+        """Return an array as a sparse tensor."""
+        return tf.sparse.from_dense(values)
+
     def call_outside(function, values):
         """Call a function of an array in every step, from outside the graph."""
         tf.py_function(lambda x: function(x.numpy()), [values], [])
@@ -167,6 +171,7 @@ if BACKEND == "tensorflow":
 
 elif BACKEND == "jax":
     import jax
+    from jax.experimental import sparse
 
     NotFiniteError = FloatingPointError
 
@@ -199,6 +204,10 @@ elif BACKEND == "jax":
     def native_variable(values, name):
         """Return a variable that the layer knows nothing of: JAX has none but Keras's."""
         return keras.Variable(values, name=name)
+
+    def sparse_of(values):
+        """Return an array as a sparse tensor."""
+        return sparse.BCOO.fromdense(values)
 
     def call_outside(function, values):
         """Call a function of an array in every step, from outside the graph."""

@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from family import every
+from frameworks import assert_allclose, assert_array_equal, numpy_of, sparse_of, value_and_gradients
+from keras import ops
 from posteriors import fixed_normal
 
 from bayeslayers import ArgumentError, as_deterministic
@@ -28,18 +29,21 @@ def numbers(rng):
 def test_dense_layers_give_what_they_give_of_the_same_numbers(row, policy, numbers):
     """Outputs, gradients and divergence, of two layers with the same seed."""
     results = []
-    for inputs in (numbers, tf.sparse.from_dense(numbers)):
+    for inputs in (numbers, sparse_of(numbers)):
         layer = row.layer(seed=1, dtype=policy)
-        with tf.GradientTape() as tape:
+        layer.build(inputs.shape)
+
+        def total(layer=layer, inputs=inputs):
             outputs = layer(inputs)
-            loss = tf.reduce_sum(tf.cast(outputs, "float32") ** 2)
-        gradients = tape.gradient(loss, [w.value for w in layer.trainable_variables])
-        results.append([outputs, *gradients, *layer.losses])
+            return ops.sum(ops.cast(outputs, "float32") ** 2), outputs, layer.losses
+
+        (_, outputs, losses), found = value_and_gradients(total, layer.trainable_variables)
+        results.append([outputs, *found, *losses])
     tolerance = 1e-5 if policy in ("float32", "float64") else 2e-2
     for pair in zip(*results, strict=True):
-        of_dense, of_sparse = (np.asarray(value, "float64") for value in pair)
+        of_dense, of_sparse = (numpy_of(value).astype("float64") for value in pair)
         absolute = tolerance * np.abs(of_dense).max()
-        np.testing.assert_allclose(of_sparse, of_dense, rtol=tolerance, atol=absolute)
+        assert_allclose(of_sparse, of_dense, rtol=tolerance, atol=absolute)
 
 
 @every(where=is_dense)
@@ -48,30 +52,30 @@ def test_dense_layers_train_and_predict_on_sparse_inputs(row, numbers, tmp_path)
     twin = keras.Sequential([keras.Input((5,)), row.layer(seed=2)])
     targets = np.ones((6, *model.output_shape[1:]))
     losses = []
-    for each, inputs in ((model, tf.sparse.from_dense(numbers)), (twin, numbers)):
+    for each, inputs in ((model, sparse_of(numbers)), (twin, numbers)):
         each.compile(keras.optimizers.SGD(0.01), "mse")
         losses.append(each.fit(inputs, targets, epochs=3, shuffle=False, verbose=0).history["loss"])
-    np.testing.assert_allclose(*losses, rtol=1e-4)
+    assert_allclose(*losses, rtol=1e-4)
     model.save(tmp_path / "m.keras")
-    sparse = tf.sparse.from_dense(numbers)
+    sparse = sparse_of(numbers)
     predicted = keras.models.load_model(tmp_path / "m.keras").predict(sparse, verbose=0)
-    np.testing.assert_array_equal(predicted, model.predict(sparse, verbose=0))
+    assert_array_equal(predicted, model.predict(sparse, verbose=0))
     # Keras's own layer at the means is what the layer is on average.
     plain = as_deterministic(twin)
-    np.testing.assert_allclose(plain(sparse), plain(numbers), rtol=1e-5, atol=1e-6)
+    assert_allclose(plain(sparse), plain(numbers), rtol=1e-5, atol=1e-6)
 
 
 @every(where=lambda geometry: geometry.vocabulary is not None)
 def test_embeddings_look_up_what_keras_looks_up(row):
     """Where there is no number, Keras's layer gives zeros."""
-    numbers = tf.sparse.SparseTensor([[0, 1], [1, 0], [1, 2]], np.array([1, 3, 2]), (2, 3))
+    numbers = sparse_of(np.array([[0, 1, 0], [3, 0, 2]]))
     (role,) = row.geometry.kernels
     kernel = np.random.default_rng(1).normal(size=row.geometry.kernels[role]).astype("float32")
     layer = row.with_kernels({role: (kernel, np.zeros_like(kernel))})
     plain = row.geometry.oracle(**row.geometry.arguments)
     plain.build((None, 3))
     plain.set_weights([kernel])
-    np.testing.assert_array_equal(layer(numbers), plain(numbers))
+    assert_array_equal(layer(numbers), plain(numbers))
 
 
 @every(where=lambda geometry: not is_dense(geometry) and geometry.vocabulary is None)
@@ -79,18 +83,18 @@ def test_other_layers_refuse_sparse_inputs(row, rng):
     inputs = row.geometry.inputs(rng)
     layer = row.layer()
     with pytest.raises(ArgumentError, match="`inputs` must not be sparse") as caught:
-        layer(tf.sparse.from_dense(inputs))
+        layer(sparse_of(inputs))
     assert "keras.ops.convert_to_tensor(inputs, sparse=False)" in caught.value.hint
     with pytest.raises(ArgumentError, match="`inputs` must not be sparse"):
         row.layer()(keras.Input(inputs.shape[1:], sparse=True))
     # What the hint says helps.
-    layer(keras.ops.convert_to_tensor(tf.sparse.from_dense(inputs), sparse=False))
+    layer(keras.ops.convert_to_tensor(sparse_of(inputs), sparse=False))
 
 
 @every(where=is_dense)
 def test_sparse_inputs_of_more_dimensions_are_refused(row, rng):
     """Keras's own layer fails at them."""
-    inputs = tf.sparse.from_dense(rng.normal(size=(3, 4, 5)).astype("float32"))
+    inputs = sparse_of(rng.normal(size=(3, 4, 5)).astype("float32"))
     with pytest.raises(ArgumentError, match="must not be sparse"):
         row.layer()(inputs)
 
@@ -102,8 +106,8 @@ def test_a_joint_posterior_takes_sparse_inputs(numbers):
 
     results = [
         DenseVariational(3, maker, maker, seed=1)(inputs)
-        for inputs in (numbers, tf.sparse.from_dense(numbers))
+        for inputs in (numbers, sparse_of(numbers))
     ]
-    np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-6)
+    assert_allclose(*results, rtol=1e-5, atol=1e-6)
     with pytest.raises(ArgumentError, match="must not be sparse"):
-        DenseVariational(3, maker, maker)(tf.sparse.from_dense(np.ones((2, 3, 4), "float32")))
+        DenseVariational(3, maker, maker)(sparse_of(np.ones((2, 3, 4), "float32")))
