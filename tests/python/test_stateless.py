@@ -321,6 +321,7 @@ def test_the_state_between_batches_is_kept_as_in_keras():
     assert_equal([variable.value for variable in ours._state.variables], before)
 
 
+@on("tensorflow", "torch")
 def test_a_function_that_keeps_to_its_own_variables_is_refused():
     """It would go on with them, whatever values are handed over, and the gradient would be zero."""
 
@@ -333,3 +334,20 @@ def test_a_function_that_keeps_to_its_own_variables_is_refused():
     layer(inputs)
     with pytest.raises(ArgumentError, match="`make_posterior_fn` must return a model or a layer"):
         layer.stateless_call(*state_of(layer), inputs)
+
+
+@on("jax")
+def test_a_function_goes_on_with_the_values_that_are_handed_over():
+    """JAX has no variables but Keras's, which have those values wherever they are read."""
+
+    def posterior(kernel_size, bias_size, dtype):
+        loc = native_variable(ops.zeros(kernel_size + bias_size, dtype), "loc")
+        return lambda inputs: tfd.Independent(tfd.Normal(loc, 1e-6), 1)
+
+    layer = layers.DenseVariational(2, posterior, joint_prior)
+    inputs = np.ones((1, 3), "float32")
+    layer(inputs)
+    (loc,), state = state_of(layer)
+    outputs, _ = layer.stateless_call([loc + 2.0], state, inputs)
+    # Three weights and a bias of two each.
+    assert_allclose(outputs, [[8.0, 8.0]], rtol=1e-4)
