@@ -327,6 +327,18 @@ def test_dtypes_have_their_names():
             backend.native_dtype(unknown)
 
 
+def test_a_distribution_made_before_of_a_variable_is_refused():
+    """It keeps the values of then, and the variable would not be trained."""
+    loc = keras.Variable(np.zeros((5, 2)), name="loc")
+    tfd = backend.distribution_library().distributions
+    made = tfd.Independent(tfd.Normal(loc, 1.0), 2)
+    assert backend.foreign_variables(lambda: made, []) == (made, ["loc"])
+    assert backend.foreign_variables(lambda: made, [loc]) == (made, [])
+    layer = layers.DenseFlipout(2, kernel_posterior_fn=lambda *args: made)
+    with pytest.raises(ArgumentError, match="must make its variables with `add_variable_fn`"):
+        layer(X)
+
+
 def test_sparse_entries_are_those_that_are_there():
     dense = np.where(np.random.default_rng(4).random((6, 5)) < 0.4, X[:6], 0).astype("float32")
     tensor = sparse.BCOO.fromdense(dense, nse=25)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -78,6 +78,8 @@ def foreign_variables(
 ) -> tuple[Any, list[str]]:
     """Return what a function makes, and the names of the variables it reads that are not known.
 
+    So are those that a distribution was given: one that was made before has their values of then.
+
     Args:
         make: Makes a distribution, or anything else.
         known: Variables, and tensors, that are known when it has been called.
@@ -86,10 +88,20 @@ def foreign_variables(
     with RecordingScope() as scope:
         made = make()
     known_ids = {id(variable) for variable in known}
-    foreign = [variable for variable in scope.read if id(variable) not in known_ids]
+    seen = {id(variable): variable for variable in [*scope.read, *_given_to(made)]}
+    foreign = [variable for key, variable in seen.items() if key not in known_ids]
     # The states of generators of seeds are whole numbers.
     counted = [v for v in foreign if v.trainable or (not trainable and _is_float(v))]
     return made, [variable.name for variable in counted]
+
+
+def _given_to(made: Any) -> Iterator[keras.Variable]:
+    """Go through the variables among the parameters of a distribution and of those inside."""
+    for value in keras.tree.flatten(getattr(made, "parameters", {})):
+        if isinstance(value, keras.Variable):
+            yield value
+        else:
+            yield from _given_to(value)
 
 
 def _is_float(variable: keras.Variable) -> bool:
