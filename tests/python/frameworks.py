@@ -5,6 +5,7 @@ What a test does with tensors it does by `keras.ops`, and compares as NumPy arra
 
 from __future__ import annotations
 
+import functools
 import weakref
 from contextlib import nullcontext
 
@@ -41,6 +42,18 @@ def double_precision():
     from jax.experimental import enable_x64
 
     return enable_x64(True)
+
+
+def rounding_as_written(monkeypatch):
+    """Let compiled functions round to a dtype wherever the code casts to it.
+
+    Where XLA fuses operations for a CPU, it leaves out the rounding to bfloat16 between them.
+    """
+    if BACKEND == "jax":
+        import jax
+
+        options = {"xla_allow_excess_precision": False}
+        monkeypatch.setattr(jax, "jit", functools.partial(jax.jit, compiler_options=options))
 
 
 def numpy_of(values):
