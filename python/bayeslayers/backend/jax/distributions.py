@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from bayeslayers.backend import tfp_distributions
 from bayeslayers.backend.jax.compat import tensorflow_probability
 from bayeslayers.backend.jax.random import as_key, standard_normal
 
@@ -129,32 +130,9 @@ def with_seeds(distribution: Any, seeds: Stream) -> Any:
     on the other backends. It is repeatable from the layer's seed, and never shares noise with
     another layer.
     """
-    unseeded = distribution.sample
-
-    def sample(
-        sample_shape: Any = (), seed: Any = None, name: str = "sample", **kwargs: Any
-    ) -> Any:
-        if seed is not None:
-            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
-        seed = as_key(seeds.next())
-        normal = _normal_inside(distribution)
-        if normal is None or kwargs:
-            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
-        return _sample_normal(normal, sample_shape, seed)
-
-    # A shallow copy: the caller's own distribution stays as it is. `copy.copy` would construct
-    # anew.
-    seeded = object.__new__(type(distribution))
-    vars(seeded).update(vars(distribution))
-    seeded.sample = sample
-    return seeded
-
-
-def _normal_inside(distribution: Any) -> Any:
-    """Return the normal distribution that this one is, or is independent draws of; or `None`."""
-    if type(distribution) is _tfd().Independent:
-        distribution = distribution.distribution
-    return distribution if type(distribution) is _tfd().Normal else None
+    return tfp_distributions.with_seeds(
+        _tfd(), distribution, lambda: as_key(seeds.next()), _sample_normal
+    )
 
 
 def _sample_normal(normal: Any, sample_shape: Any, seed: Any) -> Any:

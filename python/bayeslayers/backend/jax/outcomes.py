@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
+from bayeslayers.backend import tfp_distributions
 from bayeslayers.backend.classes import ClassDistribution
 from bayeslayers.backend.jax.coercible import inner_distribution
 from bayeslayers.backend.jax.compat import double_precision, tensorflow_probability
@@ -43,23 +44,4 @@ def log_prob_by_example(distribution: Any, targets: Any) -> Any:
 def class_distribution(distribution: Any) -> ClassDistribution | None:
     """Return the distribution over classes that a distribution is, or consists of; else `None`."""
     tfd = tensorflow_probability().distributions
-    distribution = inner_distribution(distribution)
-    while isinstance(distribution, tfd.Independent):
-        distribution = distribution.distribution
-    # Counts have a probability among their parameters, too.
-    outcomes = {
-        tfd.Categorical: "numbers",
-        tfd.OneHotCategorical: "columns",
-        tfd.Bernoulli: "binary",
-    }
-    for kind, outcome in outcomes.items():
-        if isinstance(distribution, kind):
-            is_logits = distribution.logits is not None
-            return ClassDistribution(
-                outcome=outcome,
-                given=distribution.logits if is_logits else distribution.probs,
-                is_logits=is_logits,
-                probabilities=distribution.probs_parameter,
-                batch_shape=distribution.batch_shape,
-            )
-    return None
+    return tfp_distributions.class_distribution(tfd, inner_distribution(distribution))

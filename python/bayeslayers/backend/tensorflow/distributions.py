@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from bayeslayers.backend import tfp_distributions
 from bayeslayers.backend.tensorflow.random import standard_normal
 
 if TYPE_CHECKING:
@@ -133,34 +134,11 @@ def with_seeds(distribution: Any, seeds: Stream) -> Any:
     A caller's `function(d) d.sample()` is so repeatable from the layer's seed, never shares noise
     with another layer, and compiles under XLA, which refuses TensorFlow's stateful generators.
     """
-    unseeded = distribution.sample
-
-    def sample(
-        sample_shape: Any = (), seed: Any = None, name: str = "sample", **kwargs: Any
-    ) -> Any:
-        if seed is not None:
-            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
-        seed = tf.cast(seeds.next(), tf.int32)
-        normal = _normal_inside(distribution)
-        if normal is None or kwargs:
-            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
-        return _sample_normal(normal, sample_shape, seed)
-
-    # A shallow copy: the caller's own distribution stays as it is. `copy.copy` would construct
-    # anew.
-    seeded = object.__new__(type(distribution))
-    vars(seeded).update(vars(distribution))
-    seeded.sample = sample
-    return seeded
-
-
-def _normal_inside(distribution: Any) -> Any:
-    """Return the normal distribution that this one is, or is independent draws of; or `None`."""
     from tensorflow_probability import distributions as tfd
 
-    if type(distribution) is tfd.Independent:
-        distribution = distribution.distribution
-    return distribution if type(distribution) is tfd.Normal else None
+    return tfp_distributions.with_seeds(
+        tfd, distribution, lambda: tf.cast(seeds.next(), tf.int32), _sample_normal
+    )
 
 
 def _sample_normal(normal: Any, sample_shape: Any, seed: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from bayeslayers.backend import tfp_distributions
 from bayeslayers.backend.classes import ClassDistribution
 from bayeslayers.backend.tensorflow.distributions import inner_distribution
 
@@ -40,23 +41,4 @@ def class_distribution(distribution: Any) -> ClassDistribution | None:
     # TensorFlow Probability is loaded where an output is a distribution, and not by this module.
     from tensorflow_probability import distributions as tfd
 
-    distribution = inner_distribution(distribution)
-    while isinstance(distribution, tfd.Independent):
-        distribution = distribution.distribution
-    # Counts have a probability among their parameters, too.
-    outcomes = {
-        tfd.Categorical: "numbers",
-        tfd.OneHotCategorical: "columns",
-        tfd.Bernoulli: "binary",
-    }
-    for kind, outcome in outcomes.items():
-        if isinstance(distribution, kind):
-            is_logits = distribution.logits is not None
-            return ClassDistribution(
-                outcome=outcome,
-                given=distribution.logits if is_logits else distribution.probs,
-                is_logits=is_logits,
-                probabilities=distribution.probs_parameter,
-                batch_shape=distribution.batch_shape,
-            )
-    return None
+    return tfp_distributions.class_distribution(tfd, inner_distribution(distribution))

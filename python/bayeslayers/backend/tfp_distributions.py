@@ -1,0 +1,83 @@
+"""What distributions of TensorFlow Probability have in common on TensorFlow and on JAX.
+
+Each function takes the library's module of distributions, which differs, and is never imported
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bayeslayers.backend.classes import ClassDistribution
+
+
+def class_distribution(tfd: Any, distribution: Any) -> ClassDistribution | None:
+    """Return the distribution over classes that a distribution is, or consists of; else `None`.
+
+    Args:
+        tfd: The module of distributions.
+        distribution: One of its distributions.
+    """
+    while isinstance(distribution, tfd.Independent):
+        distribution = distribution.distribution
+    # Counts have a probability among their parameters, too.
+    outcomes = {
+        tfd.Categorical: "numbers",
+        tfd.OneHotCategorical: "columns",
+        tfd.Bernoulli: "binary",
+    }
+    for kind, outcome in outcomes.items():
+        if isinstance(distribution, kind):
+            is_logits = distribution.logits is not None
+            return ClassDistribution(
+                outcome=outcome,
+                given=distribution.logits if is_logits else distribution.probs,
+                is_logits=is_logits,
+                probabilities=distribution.probs_parameter,
+                batch_shape=distribution.batch_shape,
+            )
+    return None
+
+
+def with_seeds(
+    tfd: Any,
+    distribution: Any,
+    next_seed: Callable[[], Any],
+    sample_normal: Callable[[Any, Any, Any], Any],
+) -> Any:
+    """Return a distribution with a `sample` that draws with seeds of ours, unless given one.
+
+    Args:
+        tfd: The module of distributions.
+        distribution: One of its distributions.
+        next_seed: Returns a seed as the library takes it.
+        sample_normal: Draws from a normal distribution, given a shape and a seed, in a faster way
+            than the library's own.
+    """
+    unseeded = distribution.sample
+
+    def sample(
+        sample_shape: Any = (), seed: Any = None, name: str = "sample", **kwargs: Any
+    ) -> Any:
+        if seed is not None:
+            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
+        seed = next_seed()
+        normal = _normal_inside(tfd, distribution)
+        if normal is None or kwargs:
+            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
+        return sample_normal(normal, sample_shape, seed)
+
+    # A shallow copy: the caller's own distribution stays as it is. `copy.copy` would construct
+    # anew.
+    seeded = object.__new__(type(distribution))
+    vars(seeded).update(vars(distribution))
+    seeded.sample = sample
+    return seeded
+
+
+def _normal_inside(tfd: Any, distribution: Any) -> Any:
+    """Return the normal distribution that this one is, or is independent draws of; or `None`."""
+    if type(distribution) is tfd.Independent:
+        distribution = distribution.distribution
+    return distribution if type(distribution) is tfd.Normal else None
