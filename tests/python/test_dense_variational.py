@@ -254,6 +254,35 @@ def test_a_function_computes_with_the_values_that_are_handed_over(rng):
     assert_allclose(losses, [8 * (0.5 * (scale**2 + 9 - 1) - np.log(scale))], rtol=1e-5)
 
 
+# PyTorch's distributions take no variable of Keras's.
+@on("tensorflow", "jax")
+def test_a_distribution_that_keeps_the_first_values_of_a_variable_is_refused():
+    """It would be the same whatever the variable is trained to."""
+
+    def posterior(kernel_size, bias_size, dtype):
+        loc = keras.Variable(ops.zeros(kernel_size + bias_size, dtype), name="loc")
+        made = distributions.Independent(distributions.Normal(loc, 1.0), 1)
+        return lambda inputs: made
+
+    rule = "`make_posterior_fn` must return .* whenever it is called"
+    with pytest.raises(ArgumentError, match=rule) as caught:
+        dense(posterior)(np.ones((2, 3), "float32"))
+    assert "'loc'" in str(caught.value)
+
+
+@on("tensorflow", "jax")
+def test_a_distribution_that_is_made_of_a_variable_at_each_call_is_trained(rng):
+    def posterior(kernel_size, bias_size, dtype):
+        loc = keras.Variable(ops.zeros(kernel_size + bias_size, dtype), name="loc")
+        return lambda inputs: distributions.Independent(distributions.Normal(loc, 1.0), 1)
+
+    model = keras.Sequential([keras.Input((3,)), dense(posterior)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(rng.normal(size=(8, 3)), np.ones((8, 1)), verbose=0)
+    (loc,) = model.trainable_variables
+    assert np.any(numpy_of(loc) != 0)
+
+
 @on("tensorflow", "torch")
 def test_a_function_that_would_go_on_with_its_own_values_is_refused(rng):
     layer = dense(function_posterior)

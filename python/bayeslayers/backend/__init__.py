@@ -51,6 +51,7 @@ INTERFACE = {
     "lasting_variables": "Context in which variables are made that outlive a graph being traced.",
     "native_variable": "What the distribution library follows as the value of a Keras variable.",
     "variables_read_by": "The framework's trainable variables that a function reads.",
+    "given_variables": "The Keras variables that a distribution keeps the first values of.",
     "as_keras_variable": "A Keras variable that shares one of the framework's variables.",
     # Distributions. The library is imported when one of these is first called.
     "distribution_library": "TensorFlow Probability, as the framework has it.",

@@ -6,8 +6,10 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import keras
 
 from bayeslayers.backend.classes import ClassDistribution
 
@@ -74,6 +76,18 @@ def with_seeds(
     vars(seeded).update(vars(distribution))
     seeded.sample = sample
     return seeded
+
+
+def given_variables(distribution: Any) -> Iterator[keras.Variable]:
+    """Go through Keras's variables among the parameters of a distribution and of those inside.
+
+    The library takes their values of the moment, and follows them no further.
+    """
+    for value in keras.tree.flatten(getattr(distribution, "parameters", {})):
+        if isinstance(value, keras.Variable):
+            yield value
+        else:
+            yield from given_variables(value)
 
 
 def _normal_inside(tfd: Any, distribution: Any) -> Any:

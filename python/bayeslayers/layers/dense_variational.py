@@ -12,6 +12,7 @@ from keras import ops
 from bayeslayers.backend import (
     as_keras_variable,
     at_least_single,
+    given_variables,
     inner_distribution,
     lasting_variables,
     method_of,
@@ -285,13 +286,15 @@ class DenseVariational(BayesianLayer):
 
     def _adopt_variables(self, argument: str, made: Callable[[Any], Any], channels: int) -> None:
         """Let Keras train and save the variables that a function uses."""
+        given: list[keras.Variable] = []
 
         def use() -> None:
             inputs = ops.zeros((1, channels), self.compute_dtype)
             distribution = self._distribution(argument, made, inputs)
             distribution.log_prob(tensor_of(distribution))
+            given.extend(given_variables(inner_distribution(distribution)))
 
-        known = {id(each) for v in self._adopted for each in (v, native_variable(v))}
+        known = self._adopted_ids()
         for variable in variables_read_by(use):
             if id(variable) in known:
                 continue
@@ -300,6 +303,21 @@ class DenseVariational(BayesianLayer):
             # A variable of Keras's own has the value that a caller hands over.
             if adopted is not variable:
                 self._wrappers.append((argument, adopted))
+        self._refuse_frozen(argument, given)
+
+    def _adopted_ids(self) -> set[int]:
+        return {id(each) for v in self._adopted for each in (v, native_variable(v))}
+
+    def _refuse_frozen(self, argument: str, given: list[keras.Variable]) -> None:
+        """Refuse a distribution that was made of variables before it is asked for."""
+        known = self._adopted_ids()
+        names = [v.name for v in given if v.trainable and known.isdisjoint(map(id, (v, v.value)))]
+        if names:
+            rule = (
+                "must return a function that makes its distribution whenever it is called: one "
+                "that is made before keeps the variables' first values"
+            )
+            raise ArgumentError(argument, rule, {argument: Described(f"a function of {names}")})
 
     def _distribution(self, argument: str, made: Callable[[Any], Any], inputs: Any) -> Any:
         return to_coercible(self._made_by(argument, made, inputs), self.stream)

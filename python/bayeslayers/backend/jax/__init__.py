@@ -62,6 +62,7 @@ from bayeslayers.backend.jax.variables import (
     StateHolder,
     as_keras_variable,
     foreign_variables,
+    given_variables,
     lasting_variables,
     native_variable,
     variables_read_by,

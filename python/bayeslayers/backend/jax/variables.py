@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import keras
 
 from bayeslayers.backend.common import RecordingScope
+from bayeslayers.backend.tfp_distributions import given_variables
 from bayeslayers.compat import keep_config_seed
 
 
@@ -88,20 +89,11 @@ def foreign_variables(
     with RecordingScope() as scope:
         made = make()
     known_ids = {id(variable) for variable in known}
-    seen = {id(variable): variable for variable in [*scope.read, *_given_to(made)]}
+    seen = {id(variable): variable for variable in [*scope.read, *given_variables(made)]}
     foreign = [variable for key, variable in seen.items() if key not in known_ids]
     # The states of generators of seeds are whole numbers.
     counted = [v for v in foreign if v.trainable or (not trainable and _is_float(v))]
     return made, [variable.name for variable in counted]
-
-
-def _given_to(made: Any) -> Iterator[keras.Variable]:
-    """Go through the variables among the parameters of a distribution and of those inside."""
-    for value in keras.tree.flatten(getattr(made, "parameters", {})):
-        if isinstance(value, keras.Variable):
-            yield value
-        else:
-            yield from _given_to(value)
 
 
 def _is_float(variable: keras.Variable) -> bool:

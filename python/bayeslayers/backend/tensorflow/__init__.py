@@ -63,6 +63,7 @@ from bayeslayers.backend.tensorflow.steps import (
 from bayeslayers.backend.tensorflow.variables import (
     StateHolder,
     as_keras_variable,
+    given_variables,
     lasting_variables,
     native_variable,
     variables_read_by,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from bayeslayers.backend import tfp_distributions
 from bayeslayers.compat import share_value
 
 
@@ -55,6 +56,14 @@ def variables_read_by(function: Callable[[], Any]) -> tuple[tf.Variable, ...]:
     with tf.GradientTape() as tape:
         function()
     return tape.watched_variables()
+
+
+def given_variables(distribution: Any) -> Iterable[keras.Variable]:
+    """Return the Keras variables that a distribution was given, which keeps their first values.
+
+    Under a strategy none is returned: what is behind a variable differs by where one looks.
+    """
+    return () if tf.distribute.has_strategy() else tfp_distributions.given_variables(distribution)
 
 
 def as_keras_variable(variable: tf.Variable) -> keras.Variable:

@@ -36,6 +36,12 @@ def variables_read_by(function: Callable[[], Any]) -> tuple[torch.Tensor, ...]:
     return tuple(reads.leaves.values())
 
 
+def given_variables(distribution: Any) -> tuple[keras.Variable, ...]:
+    """Return the Keras variables that a distribution was given: here it takes tensors alone."""
+    del distribution
+    return ()
+
+
 def foreign_variables(
     make: Callable[[], Any], known: Iterable[Any], *, trainable: bool = False
 ) -> tuple[Any, list[str]]:
