@@ -24,6 +24,7 @@ from bayeslayers import (
     layer_gru_flipout,
     layer_lstm_reparameterization,
     predict_draws,
+    tfd_log_prob,
     tfp,
 )
 from bayeslayers.backend import (
@@ -39,6 +40,7 @@ from bayeslayers.backend import (
     with_seeds,
 )
 from bayeslayers.backend.torch import compat
+from bayeslayers.layers import DistributionLambda
 
 
 def seed_of(*numbers):
@@ -305,6 +307,35 @@ def test_tensorflow_probability_says_what_to_use_instead():
         tfp.distributions.Normal(0.0, 1.0)
 
 
+# Outputs that check their values, as PyTorch's distributions do by default.
+
+SHARES = np.random.default_rng(1).dirichlet(np.ones(3), 8).astype("float32")
+NOT_ONE = {
+    "columns of classes": (lambda t: tfd.OneHotCategorical(logits=t), np.eye(3)[[0, 1, 2, 1] * 2]),
+    "shares": (lambda t: tfd.Dirichlet(1.0 + ops.exp(t)), SHARES),
+    "numbers below one": (lambda t: tfd.Independent(tfd.Uniform(t - 9.0, 0.9), 1), SHARES * 0.5),
+}
+
+
+@pytest.mark.parametrize("name", NOT_ONE)
+def test_values_need_not_include_the_ones_that_keras_infers_shapes_with(name, rng):
+    make, targets = NOT_ONE[name]
+    inputs, targets = rng.normal(size=(8, 2)).astype("float32"), targets.astype("float32")
+    dense = keras.layers.Dense(3)
+    model = keras.Sequential([keras.Input((2,)), dense, DistributionLambda(make)])
+    model.compile("sgd", loss=lambda y, rv: -tfd_log_prob(rv, y))
+    expected = -numpy_of(make(dense(inputs)).log_prob(torch.tensor(targets))).mean()
+    assert model.evaluate(inputs, targets, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_values_that_a_distribution_cannot_have_are_still_refused_in_training():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    layer_distribution_lambda(model, lambda t: tfd.Dirichlet(1.0 + ops.exp(t)))
+    model.compile("sgd", loss=lambda y, rv: -tfd_log_prob(rv, y))
+    with pytest.raises(ValueError, match="within the support"):
+        model.fit(np.zeros((4, 2)), np.ones((4, 3)), verbose=0)
+
+
 # Variables of a user's function.
 
 
@@ -533,3 +564,24 @@ def test_distributions_over_classes_know_what_they_were_made_from(kind):
         # Both are there then.
         assert distribution.logits.shape == distribution.probs.shape
         assert compat.given_parameter(distribution) == given
+
+
+def test_a_distribution_of_any_value_checks_none_and_its_original_does():
+    made = {
+        "itself": tfd.Uniform(torch.zeros(2), 1.0),
+        "inside": tfd.Independent(tfd.Uniform(torch.zeros(2), 1.0), 1),
+        "mixed": tfd.MixtureSameFamily(
+            tfd.Categorical(torch.ones(2)), tfd.Uniform(torch.zeros(2), 1.0)
+        ),
+    }
+    for name, distribution in made.items():
+        value = torch.full(distribution.batch_shape + distribution.event_shape, 0.5)
+        found = compat.of_any_value(distribution)
+        assert found.log_prob(value).tolist() == distribution.log_prob(value).tolist(), name
+        assert torch.isinf(found.log_prob(value + 9.0)).all(), name
+        with pytest.raises(ValueError, match="within the support"):
+            distribution.log_prob(value + 9.0)
+
+
+def test_checks_of_values_still_cannot_be_turned_off_in_public():
+    assert not hasattr(tfd.Normal(0.0, 1.0), "validate_args")

@@ -12,6 +12,7 @@ from keras import ops, tree
 from torch.distributions import Distribution, register_kl
 
 from bayeslayers.backend.common import Stream
+from bayeslayers.backend.torch.compat import of_any_value
 from bayeslayers.backend.torch.distributions import inner_distribution, kl_divergence, with_seeds
 from bayeslayers.backend.torch.methods import as_values, method_of
 from bayeslayers.compat import in_symbolic_scope
@@ -228,7 +229,8 @@ def to_coercible(
         tensor = method_of(distribution, to_tensor or "sample")()
     tensor = ops.convert_to_tensor(_to_tensor(tensor))
     if in_symbolic_scope():
-        _inferred.append((tuple(tensor.shape), distribution))
+        # Keras infers shapes with targets of ones, which a share or a column of classes can't be.
+        _inferred.append((tuple(tensor.shape), of_any_value(distribution)))
     return CoercibleDistribution.of(distribution, tensor)
 
 

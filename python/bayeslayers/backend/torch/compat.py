@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 from keras.src.backend.torch.core import get_device
+from torch.distributions import Distribution
 
-__all__ = ["CPUState", "get_device", "given_parameter"]
+__all__ = ["CPUState", "get_device", "given_parameter", "of_any_value"]
 
 # `get_device`: Keras sets a device by `keras.device()`, and has no public way to ask which one it
 # is. While it infers shapes it is "meta", where tensors have no values.
@@ -52,3 +53,18 @@ def given_parameter(distribution: Any) -> str:
     made = vars(getattr(distribution, "_categorical", distribution))
     # Both are there once the other has been asked for; the one that was given came first.
     return next(name for name in made if name in ("logits", "probs"))
+
+
+def of_any_value(distribution: Any) -> Any:
+    """Return a distribution that takes every value, whether it may have it or not.
+
+    Whether a distribution checks values is said when it is made, and can't be changed in public. It
+    is said of each distribution inside it, too.
+    """
+    copy = object.__new__(type(distribution))
+    parts = vars(distribution).items()
+    vars(copy).update(
+        {name: of_any_value(v) if isinstance(v, Distribution) else v for name, v in parts}
+    )
+    copy._validate_args = False
+    return copy
