@@ -68,6 +68,20 @@ def test_biases_stay_and_draws_agree(rng):
     assert_allclose(draws, np.broadcast_to(np.arange(5.0), (3, 4, 5)), atol=1e-5)
 
 
+@pytest.mark.parametrize("is_the_copy_trained", [True, False])
+def test_the_model_and_its_copy_are_trained_each_without_the_other(is_the_copy_trained, rng):
+    inputs = rng.normal(size=(8, 10, 3)).astype("float32")
+    model = network()
+    copy = prune(model, share=0.5)
+    trained, kept = (copy, model) if is_the_copy_trained else (model, copy)
+    before = kept.get_weights()
+    trained.compile("adam", loss="mean_squared_error")
+    trained.fit(inputs, np.zeros((8, 5)), verbose=0)
+    for weight, value in zip(kept.get_weights(), before, strict=True):
+        assert_array_equal(weight, value)
+    assert kept.predict(inputs, verbose=0).shape == (8, 5)
+
+
 def test_the_curve_is_the_metric_of_the_means(rng):
     model = network()
     x = rng.normal(size=(30, 10, 3)).astype("float32")

@@ -242,12 +242,18 @@ def _class_of(model: keras.Model, kind: type[keras.Model]) -> type[keras.Model]:
     return type(model) if type(model).__init__ is kind.__init__ else kind
 
 
+def _numbers(value: Any) -> Any:
+    """Return the value of a variable as an array, and all else as it is."""
+    return keras.ops.convert_to_numpy(value) if isinstance(value, keras.Variable) else value
+
+
 def _copy_state(layer: keras.Layer, copy: keras.Layer) -> None:
     """Copy a layer's own state by what saves and loads it."""
     if layer.built:
         store: dict[str, Any] = {}
         layer.save_own_variables(store)
-        copy.load_own_variables(store)
+        # As numbers: on JAX, the copy would share the arrays, which a step of training deletes.
+        copy.load_own_variables({name: _numbers(value) for name, value in store.items()})
     if hasattr(layer, "save_assets"):
         with tempfile.TemporaryDirectory() as folder:
             layer.save_assets(folder)
