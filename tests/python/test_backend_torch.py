@@ -24,6 +24,7 @@ from bayeslayers import (
     layer_gru_flipout,
     layer_lstm_reparameterization,
     predict_draws,
+    tfd_kl_divergence,
     tfd_log_prob,
     tfp,
 )
@@ -311,9 +312,15 @@ def test_tensorflow_probability_says_what_to_use_instead():
 
 SHARES = np.random.default_rng(1).dirichlet(np.ones(3), 8).astype("float32")
 NOT_ONE = {
-    "columns of classes": (lambda t: tfd.OneHotCategorical(logits=t), np.eye(3)[[0, 1, 2, 1] * 2]),
-    "shares": (lambda t: tfd.Dirichlet(1.0 + ops.exp(t)), SHARES),
-    "numbers below one": (lambda t: tfd.Independent(tfd.Uniform(t - 9.0, 0.9), 1), SHARES * 0.5),
+    "columns of classes": (
+        lambda t: tfd.OneHotCategorical(logits=t, validate_args=True),
+        np.eye(3)[[0, 1, 2, 1] * 2],
+    ),
+    "shares": (lambda t: tfd.Dirichlet(1.0 + ops.exp(t), validate_args=True), SHARES),
+    "numbers below one": (
+        lambda t: tfd.Independent(tfd.Uniform(t - 9.0, 0.9, validate_args=True), 1),
+        SHARES * 0.5,
+    ),
 }
 
 
@@ -330,7 +337,7 @@ def test_values_need_not_include_the_ones_that_keras_infers_shapes_with(name, rn
 
 def test_values_that_a_distribution_cannot_have_are_still_refused_in_training():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
-    layer_distribution_lambda(model, lambda t: tfd.Dirichlet(1.0 + ops.exp(t)))
+    layer_distribution_lambda(model, lambda t: tfd.Dirichlet(1.0 + ops.exp(t), validate_args=True))
     model.compile("sgd", loss=lambda y, rv: -tfd_log_prob(rv, y))
     with pytest.raises(ValueError, match="within the support"):
         model.fit(np.zeros((4, 2)), np.ones((4, 3)), verbose=0)
@@ -487,6 +494,16 @@ def test_the_divergence_in_closed_form_is_that_of_pytorchs_library():
     assert torch.autograd.gradgradcheck(kl_from_standard_normal, (loc, scale))
 
 
+def test_a_divergence_of_events_of_other_shapes_is_refused():
+    """PyTorch broadcasts them, and counts the divergence of each number four times here."""
+    q, p = (tfd.Independent(tfd.Normal(torch.zeros(rows, 3), 1.0), 2) for rows in (1, 4))
+    with pytest.raises(ValueError, match=r"\(1, 3\) and \(4, 3\)"):
+        tfd_kl_divergence(q, p)
+    layer = layer_dense_flipout(units=3, kernel_prior_fn=lambda *_: p)
+    with pytest.raises(ValueError, match=r"\(1, 3\) and \(4, 3\)"):
+        layer(np.ones((2, 1), "float32"))
+
+
 def test_a_value_that_is_not_finite_is_refused_where_its_gradient_is_taken():
     value = torch.tensor(1.0, requires_grad=True)
     checked = backend.finite_when_trained_on(value * torch.inf, "no finite value")
@@ -567,12 +584,13 @@ def test_distributions_over_classes_know_what_they_were_made_from(kind):
 
 
 def test_a_distribution_of_any_value_checks_none_and_its_original_does():
+    # Said explicitly: where PyTorch's compiler has run, its distributions check nothing by default.
+    uniform = tfd.Uniform(torch.zeros(2), 1.0, validate_args=True)
+    classes = tfd.Categorical(torch.ones(2))
     made = {
-        "itself": tfd.Uniform(torch.zeros(2), 1.0),
-        "inside": tfd.Independent(tfd.Uniform(torch.zeros(2), 1.0), 1),
-        "mixed": tfd.MixtureSameFamily(
-            tfd.Categorical(torch.ones(2)), tfd.Uniform(torch.zeros(2), 1.0)
-        ),
+        "itself": uniform,
+        "inside": tfd.Independent(uniform, 1, validate_args=True),
+        "mixed": tfd.MixtureSameFamily(classes, uniform, validate_args=True),
     }
     for name, distribution in made.items():
         value = torch.full(distribution.batch_shape + distribution.event_shape, 0.5)

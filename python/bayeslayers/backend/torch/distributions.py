@@ -65,8 +65,14 @@ def kl_divergence(q: Any, p: Any) -> Any:
 
     Raises:
         NotImplementedError: If PyTorch has no closed form for the pair.
+        ValueError: If they are distributions over tensors of different shapes.
     """
-    return torch.distributions.kl_divergence(inner_distribution(q), inner_distribution(p))
+    q, p = inner_distribution(q), inner_distribution(p)
+    # PyTorch would broadcast them, and count some numbers several times.
+    if q.event_shape != p.event_shape:
+        shapes = f"{tuple(q.event_shape)} and {tuple(p.event_shape)}"
+        raise ValueError(f"Event shapes must match for a divergence. Received: {shapes}")
+    return torch.distributions.kl_divergence(q, p)
 
 
 def draw_shape(distribution: Any) -> tuple[int, ...]:
