@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import torch
-from frameworks import numpy_of
+from frameworks import assert_array_equal, numpy_of
 from keras import ops
 from oracles import normal_kl
 from statistical import assert_fair_signs, assert_normal_moments
@@ -603,3 +603,21 @@ def test_a_distribution_of_any_value_checks_none_and_its_original_does():
 
 def test_checks_of_values_still_cannot_be_turned_off_in_public():
     assert not hasattr(tfd.Normal(0.0, 1.0), "validate_args")
+
+
+def test_the_state_of_every_layer_is_in_the_modules_own_dictionary():
+    def network():
+        keras.backend.clear_session()
+        layers = [layer_dense_flipout(units=2), layer_dense_flipout(units=2)]
+        model = keras.Sequential([keras.Input((3,)), *layers])
+        return model, layers
+
+    model, layers = network()
+    for layer, scale in zip(layers, (0.5, 0.25), strict=True):
+        layer.divergence_scale.assign(scale)
+    loaded, others = network()
+    loaded.load_state_dict(model.state_dict())
+    assert [float(layer.divergence_scale.value) for layer in others] == [0.5, 0.25]
+    states = [numpy_of(layer.stream.state) for layer in layers]
+    assert_array_equal([numpy_of(layer.stream.state) for layer in others], states)
+    assert len({variable.path for variable in model.variables}) == len(model.variables)

@@ -33,6 +33,15 @@ def never_compiled(function: Callable[_Arguments, _Result]) -> Callable[_Argumen
     return call
 
 
+def unique_name(name: str) -> str:
+    """Return a name that no other state of a layer has.
+
+    Keras lists variables among a module's parameters by their paths, and one of two of a path is
+    lost: `state_dict()` would not have it.
+    """
+    return f"{name}_{keras.backend.get_uid(name)}"
+
+
 def cast(values: Any, dtype: Any) -> Any:
     """Return tensors in a dtype; those that are in it already as they are."""
     dtype = native_dtype(dtype)

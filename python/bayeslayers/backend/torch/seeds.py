@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from keras import ops
 
-from bayeslayers.backend.torch.operations import never_compiled
+from bayeslayers.backend.torch.operations import never_compiled, unique_name
 from bayeslayers.backend.torch.random import fold_in, is_without_values
 from bayeslayers.compat import in_stateless_scope, keep_config_seed
 
@@ -45,7 +45,7 @@ class SeedStream(keras.random.SeedGenerator):
                 dtype="int64",
                 trainable=False,
                 aggregation="none",
-                name="seed_generator_state",
+                name=unique_name("seed_generator_state"),
             )
 
     @never_compiled

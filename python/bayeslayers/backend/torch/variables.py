@@ -9,7 +9,7 @@ import keras
 import torch
 from keras import ops
 
-from bayeslayers.backend.torch.operations import dtype_name
+from bayeslayers.backend.torch.operations import dtype_name, unique_name
 from bayeslayers.compat import keep_config_seed
 
 
@@ -43,7 +43,7 @@ class StateHolder(keras.random.SeedGenerator):
                 # A layer of mixed precision would round it.
                 autocast=False,
                 aggregation="none",
-                name=self.name,
+                name=unique_name(self.name),
             )
 
     @property
