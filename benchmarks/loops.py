@@ -68,7 +68,7 @@ class LoopOfOurs(Loop):
 
     def parts(self, row: Row) -> tuple[Model, list[Any], list[Any]]:
         """See `Loop.parts`."""
-        model, layers = self._network(row) if row.layer == "network" else self._layer(row)
+        model, layers = self._network() if row.layer == "network" else self._layer(row)
         inputs, _ = example_data(row, ())
         # The first call makes the variables.
         shape = model(torch.from_numpy(inputs[:1])).shape[1:]
@@ -83,8 +83,7 @@ class LoopOfOurs(Loop):
         layer = self._library.layer(row.layer, "Flipout", **row.arguments)
         return layer, [layer]
 
-    def _network(self, row: Row) -> tuple[Any, list[Any]]:
-        del row
+    def _network(self) -> tuple[Any, list[Any]]:
         first = self._library.layer("Conv1D", "Flipout", filters=16, kernel_size=3)
         second = self._library.layer("Conv1D", "Flipout", filters=32, kernel_size=5)
         last = self._library.layer("Dense", "Flipout", units=CLASSES)

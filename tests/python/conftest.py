@@ -25,20 +25,20 @@ WHATEVER_THE_BACKEND = (
     "test_stubs",
     "test_supply_chain",
 )
-# About what TensorFlow alone has: its strategies.
-TENSORFLOW_ALONE = ("test_replicas",)
-# About a room of `backend/` that no other backend imports.
-OF_ONE_BACKEND = {"test_backend_jax": "jax", "test_backend_torch": "torch"}
+# About what these backends alone have: strategies, sparse tensors, a room of `backend/`.
+OF_SOME_BACKENDS = {
+    "test_replicas": ("tensorflow",),
+    "test_sparse": ("tensorflow", "jax"),
+    "test_backend_jax": ("jax",),
+    "test_backend_torch": ("torch",),
+}
 
 # Some 60,000 areas are allowed, and a test may take several hundred.
 TESTS_RUN, TESTS_BETWEEN_CLEARINGS = itertools.count(1), 50
 
-collect_ignore = [f"{name}.py" for name, backend in OF_ONE_BACKEND.items() if backend != BACKEND]
-if BACKEND == "torch":
-    # Keras has no sparse tensors there.
-    collect_ignore += ["test_sparse.py"]
+collect_ignore = [f"{name}.py" for name, on in OF_SOME_BACKENDS.items() if BACKEND not in on]
 if BACKEND != "tensorflow":
-    collect_ignore += [f"{name}.py" for name in (*WHATEVER_THE_BACKEND, *TENSORFLOW_ALONE)]
+    collect_ignore += [f"{name}.py" for name in WHATEVER_THE_BACKEND]
 
 
 def pytest_configure(config):

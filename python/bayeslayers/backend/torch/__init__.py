@@ -16,13 +16,7 @@ from bayeslayers.backend.torch.distributions import (
     with_seeds,
 )
 from bayeslayers.backend.torch.foreign import foreign_variables, given_variables, variables_read_by
-from bayeslayers.backend.torch.graphs import (
-    compiled,
-    map_draws,
-    of_any_size,
-    result_shapes,
-    uncompiled,
-)
+from bayeslayers.backend.torch.graphs import compiled, map_draws, of_any_size, result_shapes
 from bayeslayers.backend.torch.inputs import (
     OPERATION_ERRORS,
     common_specification,
@@ -46,6 +40,7 @@ from bayeslayers.backend.torch.operations import (
     native_dtype,
     saturating_cast,
     softplus,
+    uncompiled,
 )
 from bayeslayers.backend.torch.outcomes import (
     class_distribution,

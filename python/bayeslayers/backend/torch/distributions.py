@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.distributions import Independent, Normal
 
-from bayeslayers.backend.torch.operations import never_compiled
+from bayeslayers.backend.torch.operations import uncompiled
 from bayeslayers.backend.torch.point import Point
 from bayeslayers.backend.torch.random import global_seed, is_without_values, standard_normal
 
@@ -100,7 +100,7 @@ def with_seeds(distribution: Any, seeds: Stream) -> Any:
     return seeded
 
 
-@never_compiled
+@uncompiled
 def draw(distribution: Any, sample_shape: Any, seed: Any) -> Any:
     """Draw from a distribution, reparameterized wherever it can be.
 

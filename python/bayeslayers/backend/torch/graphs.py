@@ -37,15 +37,6 @@ def compiled(
     return call
 
 
-def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that PyTorch's compiler leaves as it is: it compiles what is around it.
-
-    Args:
-        function: One that makes layers, which the compiler cannot follow.
-    """
-    return torch.compiler.disable(function)
-
-
 def map_draws(function: Callable[[Any], Any], seeds: Any) -> Any:
     """Return what a function makes of each seed, one after the other: (draws, ...) each.
 

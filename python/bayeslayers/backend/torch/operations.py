@@ -17,11 +17,14 @@ _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 
-def never_compiled(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Leave a function out of what PyTorch compiles.
+def uncompiled(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Return a function that PyTorch's compiler leaves as it is: it compiles what is around it.
 
     `torch.compiler.disable()` alone would take about as long at every other call as the draw of a
     small kernel.
+
+    Args:
+        function: One that makes layers or reads numbers, which the compiler cannot follow.
     """
     in_compilation = torch.compiler.disable(function)
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from bayeslayers.backend.torch.compat import CPUState, get_device
-from bayeslayers.backend.torch.operations import native_dtype, never_compiled
+from bayeslayers.backend.torch.operations import native_dtype, uncompiled
 
 _PRECISE = (torch.float32, torch.float64)
 _64_BITS = 2**64 - 1
@@ -25,7 +25,7 @@ _NOT_FORKED = ("cpu", "mps")
 _global_generators = threading.RLock()
 
 
-@never_compiled
+@uncompiled
 def fold_in(seed: Any, number: Any) -> Any:
     """Return the seed that follows from a seed and a whole number.
 
@@ -39,7 +39,7 @@ def fold_in(seed: Any, number: Any) -> Any:
     return torch.tensor([hashed & _32_BITS, hashed >> 32])
 
 
-@never_compiled
+@uncompiled
 def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
     """Draw independent standard normals.
 
@@ -62,7 +62,7 @@ def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
     return draws.to(dtype)
 
 
-@never_compiled
+@uncompiled
 def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
     """Draw independent signs, +1 or -1 with equal probability.
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from keras import ops
 
-from bayeslayers.backend.torch.operations import never_compiled, unique_name
+from bayeslayers.backend.torch.operations import uncompiled, unique_name
 from bayeslayers.backend.torch.random import fold_in, is_without_values
 from bayeslayers.compat import in_stateless_scope, keep_config_seed
 
@@ -48,7 +48,7 @@ class SeedStream(keras.random.SeedGenerator):
                 name=unique_name("seed_generator_state"),
             )
 
-    @never_compiled
+    @uncompiled
     def next(self, ordered: bool = True) -> Any:
         """Return the next seed, a tensor of two whole numbers on the CPU.
 
