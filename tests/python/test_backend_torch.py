@@ -621,3 +621,23 @@ def test_the_state_of_every_layer_is_in_the_modules_own_dictionary():
     states = [numpy_of(layer.stream.state) for layer in layers]
     assert_array_equal([numpy_of(layer.stream.state) for layer in others], states)
     assert len({variable.path for variable in model.variables}) == len(model.variables)
+
+
+def test_a_layer_that_would_draw_anew_in_a_checkpoint_is_refused():
+    layer = layer_dense_flipout(units=2)
+    inputs = torch.ones((4, 3))
+    layer(inputs)
+    outputs = torch.utils.checkpoint.checkpoint(layer, inputs, use_reentrant=False)
+    with pytest.raises(ArgumentError, match="must leave out what has layers that draw"):
+        outputs.sum().backward()
+
+
+def test_whether_a_gradient_is_being_computed_is_still_not_public():
+    assert not hasattr(torch.autograd, "is_in_backward")
+    number = torch.ones((), requires_grad=True)
+    asked = []
+    doubled = 2 * number
+    doubled.register_hook(lambda _: asked.append(compat.is_in_backward()))
+    doubled.backward()
+    assert asked == [True]
+    assert not compat.is_in_backward()

@@ -20,7 +20,7 @@ from models import conv
 from oracles import convolve, parameters
 from posteriors import fixed_normal, fixed_value, trainable_normal
 
-from bayeslayers import ArgumentError, tfd_mean
+from bayeslayers import ArgumentError, tfd_kl_divergence, tfd_mean
 from bayeslayers.backend import native_dtype
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
 
@@ -287,6 +287,30 @@ def test_a_posterior_of_another_shape_is_refused(argument, shape, inputs):
     assert caught.value.argument == argument
     assert str(shape) in caught.value.rule
     assert caught.value.received == {"shape": "(2, 2)"}
+
+
+def test_a_prior_of_another_shape_is_refused(inputs):
+    with pytest.raises(ArgumentError, match=r"kernel_prior_fn` .*tensors of shape \(3, 3, 4\)"):
+        conv(kernel_prior_fn=wrong_shape)(inputs)
+
+
+@pytest.mark.parametrize("role", ["kernel", "bias"])
+@pytest.mark.parametrize("form", ["as it is", "as part of a number"])
+def test_functions_on_variables_of_their_own_are_refused(role, form, inputs):
+    variable = native_variable(ops.ones(()), "mine")
+    forms = {"as it is": lambda: variable, "as part of a number": lambda: 1 + ops.exp(variable)}
+    scale = forms[form]
+    functions = {
+        "posterior_tensor_fn": lambda posterior: posterior.sample() * scale(),
+        "divergence_fn": lambda q, p, _: scale() * tfd_kl_divergence(q, p),
+    }
+    priors = {f"{role}_prior_fn": default_multivariate_normal_fn for role in ("kernel", "bias")}
+    for name, function in functions.items():
+        argument = f"{role}_{name}"
+        bias = {"bias_posterior_fn": default_mean_field_normal_fn()}
+        layer = conv(**priors, **bias, **{argument: function})
+        with pytest.raises(ArgumentError, match=f"`{argument}` must use no variables .*{MINE}"):
+            layer(inputs)
 
 
 def test_a_prior_on_a_variable_of_its_own_is_refused(inputs):

@@ -1,5 +1,7 @@
 """The layer inside models and loops, and what training makes of its posterior."""
 
+from contextlib import nullcontext
+
 import keras
 import numpy as np
 import pytest
@@ -180,3 +182,23 @@ def test_a_subclass_keeps_its_own_constructor_and_call(rng):
     plain = layer_conv_1d_flipout(filters=3, kernel_size=4, seed=1)
     assert_array_equal(Doubled(4, seed=1)(inputs), 2 * plain(inputs))
     assert Doubled.__doc__ == "Two arguments of its own, all others passed on."
+
+
+def test_rematerialization_changes_no_number():
+    def weights_after_a_step(scope):
+        keras.utils.set_random_seed(5)
+        with scope:
+            layer = layer_conv_1d_flipout(filters=4, kernel_size=3, activation="relu")
+        layers_of_model = [keras.Input((10, 3)), layer, keras.layers.Flatten()]
+        model = keras.Sequential([*layers_of_model, keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.01), "mse")
+        x = np.random.default_rng(3).normal(size=(8, 10, 3)).astype("float32")
+        model.fit(x, x[:, 0, :1], epochs=2, batch_size=8, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    for_all = [keras.RematScope(mode=mode) for mode in ("full", "activations")]
+    by_name = keras.RematScope(mode="list_of_layers", layer_names=["flipout"])
+    expected = weights_after_a_step(nullcontext())
+    for scope in (*for_all, by_name):
+        for found, weights in zip(weights_after_a_step(scope), expected, strict=True):
+            assert_allclose(found, weights, rtol=1e-5, atol=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, ValuesView
 from typing import Any
 
 import keras
@@ -78,6 +78,11 @@ class DistributionMaker:
         loc = native_variable(self._variables[self._location])
         scale = self._variables.get(self._untransformed_scale)
         return loc, None if scale is None else native_variable(scale)
+
+    @property
+    def variables(self) -> ValuesView[keras.Variable]:
+        """The variables that the function has asked for: more may come while it runs."""
+        return self._variables.values()
 
     def move(self, by: np.ndarray) -> None:
         """Add to the location, where there is one."""
@@ -174,7 +179,7 @@ class DistributionMaker:
 
     def _check(self) -> None:
         # The function may add variables to the known ones while it runs.
-        distribution, foreign = foreign_variables(self.make, self._variables.values())
+        distribution, foreign = foreign_variables(self.make, self.variables)
         checks.distribution(self.argument, distribution)
         if foreign:
             rule = "must make its variables with `add_variable_fn`, or they would not be trained"

@@ -14,18 +14,20 @@ from bayeslayers.backend import (
     Stream,
     at_least_single,
     draw_shape,
+    foreign_variables,
     method_of,
     with_seeds,
 )
 from bayeslayers.base_layers.distribution_maker import DistributionMaker
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.distributions.checks import class_names, may_be
+from bayeslayers.distributions.checks import class_names, may_be, shape_of_draw
 from bayeslayers.distributions.defaults import exact_divergence, sample_posterior
 from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
 from bayeslayers.distributions.makers import MeanFieldNormal, default_mean_field_normal_fn
 from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
+from bayeslayers.distributions.streams import FoldedStream
 
 # Stands for the mean size of a weight's numbers where all are zero: new posteriors start at it.
 _SIZE_OF_ALL_ZEROS = 0.1
@@ -205,9 +207,39 @@ class RandomWeight:
         self.shape = shape
         self._posterior_maker.build(layer, shape, seed, start)
         if not self._posterior_maker.is_mean_field:
-            self._check_shape(self.posterior, shape)
+            shape_of_draw(f"{self.role}_posterior_fn", draw_shape(self.posterior), shape)
         if self._prior_maker:
             self._prior_maker.build(layer, shape, seed)
+            # A function of the caller's may compare distributions of any shapes.
+            if self.has_exact_divergence and not self._prior_maker.is_standard_normal:
+                shape_of_draw(f"{self.role}_prior_fn", draw_shape(self.prior), shape)
+        self._check_functions()
+
+    def _check_functions(self) -> None:
+        """Refuse functions of the caller's that read variables which no layer would train."""
+        posterior = self.posterior_for_call(FoldedStream(ops.zeros(2, "int32")))
+        if self.posterior_tensor_fn is not sample_posterior:
+            self._check_variables("posterior_tensor_fn", posterior.sample)
+        if self.has_own_divergence:
+            sample = posterior.sample_later()
+            self._check_variables("divergence_fn", lambda: self.divergence(posterior, sample))
+
+    def _check_variables(self, function: str, call: Callable[[], Any]) -> None:
+        makers = [self._posterior_maker, *([self._prior_maker] if self._prior_maker else [])]
+        known = (variable for maker in makers for variable in maker.variables)
+        foreign = foreign_variables(call, known)[1]
+        if foreign:
+            argument = f"{self.role}_{function}"
+            rule = (
+                "must use no variables but those of posterior and prior, or they would not be "
+                "trained"
+            )
+            received = {argument: Described(f"a function of the variables {foreign}")}
+            hint = (
+                "The functions of posterior and prior make variables with `add_variable_fn`; "
+                "`scale_kl()` sets the weight of the divergence."
+            )
+            raise ArgumentError(argument, rule, received, hint)
 
     def _sample(self, distribution: Any, seeds: Stream) -> Any:
         """Draw a tensor from a distribution, the way the caller chose."""
@@ -286,13 +318,6 @@ class RandomWeight:
             argument = f"{self.role}_posterior_fn"
             rule = "must have its mean in a variable named `name` followed by `_loc` under MOPED"
             raise ArgumentError(argument, rule, {argument: self._posterior_maker.function})
-
-    def _check_shape(self, posterior: Any, shape: tuple[int, ...]) -> None:
-        drawn = draw_shape(posterior)
-        if drawn != tuple(shape):
-            argument = f"{self.role}_posterior_fn"
-            rule = f"must return a distribution over tensors of shape {tuple(shape)}"
-            raise ArgumentError(argument, rule, {"shape": drawn})
 
 
 class RandomKernel(RandomWeight):

@@ -52,6 +52,15 @@ class StochasticLayer(BaseLayer):
                 raise error.__context__ from None
             raise
 
+    def rematerialized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the call as it is: computed again for the gradient, it would draw other noise.
+
+        So a layer that draws keeps what it computed under `keras.RematScope`, too.
+        """
+        del kwargs
+        # Keras's classes disagree about the name of this argument, which comes first.
+        return args[0]
+
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Save the variables, and how far the stream of random numbers has come."""
         super().save_own_variables(store)

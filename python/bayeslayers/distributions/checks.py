@@ -71,8 +71,8 @@ def may_be(shape: Any, expected: tuple[int | None, ...] | None) -> bool:
 
 
 def shape_of_draw(argument: str, shape: Any, expected: tuple[int, ...]) -> None:
-    """The shape of what is drawn from the distribution that a function returned."""
-    if not may_be(shape, expected):
+    """The shape of what is drawn from the distribution that a function returned, if it is known."""
+    if shape is not None and not may_be(shape, expected):
         rule = f"must return a distribution over tensors of shape {expected}"
         raise ArgumentError(argument, rule, {"shape": tuple(shape)})
 

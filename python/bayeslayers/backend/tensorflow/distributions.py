@@ -93,17 +93,27 @@ def kl_divergence(q: Any, p: Any) -> Any:
 def foreign_variables(
     make: Callable[[], Any], known: Iterable[Any], *, trainable: bool = False
 ) -> tuple[Any, list[str]]:
-    """Return what a function makes, and the names of the variables in it that are not known.
+    """Return what a function makes, and the names of variables that are not known.
+
+    They are those in the distribution that it makes, and the trainable ones that it reads.
 
     Args:
         make: Makes a distribution, or anything else.
-        known: Variables, and tensors, that are known.
+        known: Variables, and tensors, that are known when it has been called.
         trainable: Whether only variables that can be trained count.
     """
-    made = make()
-    found = getattr(made, "trainable_variables" if trainable else "variables", ())
-    known_ids = {id(getattr(variable, "value", variable)) for variable in known}
-    return made, [variable.name for variable in found if id(variable) not in known_ids]
+    with tf.GradientTape() as tape:
+        made = make()
+    inside = getattr(made, "trainable_variables" if trainable else "variables", ())
+    found = {id(variable): variable for variable in (*inside, *tape.watched_variables())}
+    known_ids = {id(part) for variable in known for part in _parts(variable)}
+    return made, [variable.name for key, variable in found.items() if key not in known_ids]
+
+
+def _parts(variable: Any) -> tuple[Any, ...]:
+    """Return TensorFlow's variable behind one, and what each device has of it."""
+    value = getattr(variable, "value", variable)
+    return value, *tf.distribute.get_strategy().experimental_local_results(value)
 
 
 def draw_shape(distribution: Any) -> tuple[int | None, ...] | None:

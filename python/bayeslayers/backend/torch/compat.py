@@ -13,7 +13,7 @@ import torch
 from keras.src.backend.torch.core import get_device
 from torch.distributions import Distribution
 
-__all__ = ["CPUState", "get_device", "given_parameter", "of_any_value"]
+__all__ = ["CPUState", "get_device", "given_parameter", "is_in_backward", "of_any_value"]
 
 # `get_device`: Keras sets a device by `keras.device()`, and has no public way to ask which one it
 # is. While it infers shapes it is "meta", where tensors have no values.
@@ -45,6 +45,11 @@ class CPUState:
         np.multiply(self._fixed, np.uint32((number >> 32) | 1), out=self._words)
         self._words += np.uint32(number & _32_BITS)
         return self._state
+
+
+def is_in_backward() -> bool:
+    """Whether a gradient is being computed, in which `checkpoint()` calls a function again."""
+    return torch._C._current_graph_task_id() != -1
 
 
 def given_parameter(distribution: Any) -> str:

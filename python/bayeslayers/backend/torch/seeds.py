@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from keras import ops
 
+from bayeslayers.backend.torch.compat import is_in_backward
 from bayeslayers.backend.torch.operations import uncompiled, unique_name
 from bayeslayers.backend.torch.random import fold_in, is_without_values
 from bayeslayers.compat import in_stateless_scope, keep_config_seed
+from bayeslayers.contract.errors import ArgumentError, Described
 
 # Files count in blocks of so many numbers; a seed takes one block.
 _BLOCK = 256
@@ -58,6 +60,13 @@ class SeedStream(keras.random.SeedGenerator):
         del ordered
         if is_without_values():
             return torch.zeros(2, dtype=torch.int64)
+        if is_in_backward():
+            rule = (
+                "must leave out what has layers that draw: called again for the gradient, they "
+                "would draw other noise"
+            )
+            received = {"called again": Described("a layer that draws")}
+            raise ArgumentError("torch.utils.checkpoint.checkpoint()", rule, received)
         with _lock:
             count, _, seed = self.state.value.tolist()
             self._move_on(count, seed)
