@@ -74,5 +74,16 @@ argument_coercions <- c(
   convert_to_tensor_fn = "closure",
   make_posterior_fn = "closure",
   make_prior_fn = "closure",
-  input_shape = "shape"
+  input_shape = "shape",
+  event_size = "whole_number",
+  num_components = "whole_number",
+  component_layer = "closure",
+  component_params_size = "whole_number",
+  distribution_b = "closure",
+  test_points_reduce_axis = "whole_number",
+  test_points_fn = "closure",
+  num_inducing_points = "whole_number",
+  inducing_index_points_initializer = "closure",
+  unconstrained_observation_noise_variance_initializer = "closure",
+  mean_fn = "closure"
 )

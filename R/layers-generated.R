@@ -2416,7 +2416,7 @@ layer_variable <- function(
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param make_distribution_fn Function of the layer's inputs that returns a distribution.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
@@ -2462,6 +2462,520 @@ layer_distribution_lambda <- function(
   ...
 ) {
   call_core("layer_distribution_lambda")
+}
+
+#' Independent normal distribution as a layer's output, with one learned scale for all inputs
+#'
+#' \preformatted{y[j] ~ Normal(inputs[j], softplus(v[j])), v a trainable variable}
+#'
+#' Take it for regression, before anything else: the standard deviation of the noise is one number for each output variable, which training finds. `layer_independent_normal()` has a standard deviation that depends on the inputs, and needs more data for it. The inputs are the means: the layer before has as many units as an outcome has numbers. The output is a distribution, and a tensor wherever one is needed: see `layer_distribution_lambda()`.
+#'
+#' import numpy as np >>> from bayeslayers import layer_homoscedastic_normal, tfd_log_prob >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]) >>> model = layer_homoscedastic_normal(model, event_shape=1, initial_scale=0.5) >>> model.compile("adam", loss=lambda y, rv: -tfd_log_prob(rv, y)) >>> history = model.fit(keras.ops.ones((32, 3)), keras.ops.ones((32, 1)), verbose=0) >>> model(keras.ops.ones((32, 3))).stddev().shape TensorShape([32, 1])
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @param initial_scale Positive number: the standard deviation where training starts, in the unit of the outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Nix, D. A., and Weigend, A. S. (1994). Estimating the mean and variance of the target probability distribution. IEEE International Conference on Neural Networks, 55-60. <https://doi.org/10.1109/ICNN.1994.374138>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(1L))) |>
+#'   layer_homoscedastic_normal(event_shape = 1, initial_scale = 0.5)
+#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model$fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0L)
+#' tfd_stddev(model(array(1, c(32, 3))))
+#' @export
+layer_homoscedastic_normal <- function(
+  object,
+  event_shape,
+  initial_scale = 1,
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_homoscedastic_normal")
+}
+
+#' Independent normal distribution as a layer's output, whose scale depends on the inputs
+#'
+#' \preformatted{y[j] ~ Normal(m[j], softplus(r[j])), (m, r) = inputs}
+#'
+#' Take it for numbers whose noise differs from input to input; `layer_homoscedastic_normal()` has one noise for all inputs, which takes less data to learn. The first half of the inputs' last dimension are the means m, the second half r becomes the standard deviations: the layer before has `params_size_independent_normal(event_shape)` units. The output is a distribution, and a tensor wherever one is needed: see `layer_distribution_lambda()`.
+#'
+#' import numpy as np >>> from bayeslayers import layer_independent_normal, params_size_independent_normal >>> from bayeslayers import tfd_log_prob >>> units = params_size_independent_normal(2) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_normal(model, event_shape=2) >>> model.compile("adam", loss=lambda y, rv: -tfd_log_prob(rv, y)) >>> history = model.fit(keras.ops.ones((32, 3)), keras.ops.ones((32, 2)), verbose=0) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2])
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' units <- params_size_independent_normal(2)
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#'   layer_independent_normal(event_shape = 2)
+#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model$fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0L)
+#' @export
+layer_independent_normal <- function(
+  object,
+  event_shape,
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_independent_normal")
+}
+
+#' Independent logistic distribution as a layer's output
+#'
+#' \preformatted{y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
+#' (m, r) = inputs}
+#'
+#' Take it for numbers with some outliers: its tails are heavier than those of the normal distribution. The first half of the inputs' last dimension are the means m, the second half r becomes the scales, of which the standard deviation is 1.81 times: the layer before has `params_size_independent_logistic(event_shape)` units. The output is a distribution, and a tensor wherever one is needed: see `layer_distribution_lambda()`.
+#'
+#' import numpy as np >>> from bayeslayers import layer_independent_logistic, params_size_independent_logistic >>> units = params_size_independent_logistic(2) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_logistic(model, event_shape=2) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2])
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' units <- params_size_independent_logistic(2)
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#'   layer_independent_logistic(event_shape = 2)
+#' tfd_mean(model(array(1, c(32, 3))))
+#' @export
+layer_independent_logistic <- function(
+  object,
+  event_shape,
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_independent_logistic")
+}
+
+#' Independent Bernoulli distribution as a layer's output
+#'
+#' \preformatted{P(y[j] = 1) = sigmoid(inputs[j]), P(y[j] = 0) = 1 - P(y[j] = 1)}
+#'
+#' Take it for outcomes of 0 and 1 of which several may be 1 at once: labels of a text, black and white pixels. The inputs are the logits: the layer before has `params_size_independent_bernoulli(event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
+#'
+#' import numpy as np >>> from bayeslayers import layer_independent_bernoulli, params_size_independent_bernoulli >>> units = params_size_independent_bernoulli((2, 2)) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_bernoulli(model, event_shape=(2, 2)) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2, 2])
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is that of the parameters.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' units <- params_size_independent_bernoulli(c(2, 2))
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#'   layer_independent_bernoulli(event_shape = c(2, 2))
+#' tfd_mean(model(array(1, c(32, 3))))
+#' @export
+layer_independent_bernoulli <- function(
+  object,
+  event_shape,
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  sample_dtype = NULL,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_independent_bernoulli")
+}
+
+#' Independent Poisson distribution as a layer's output
+#'
+#' \preformatted{P(y[j] = k) = rate[j]^k exp(-rate[j]) / k!, rate = exp(inputs)}
+#'
+#' Take it for counts, whose variance is their mean. The inputs are the logarithms of the rates: the layer before has `params_size_independent_poisson(event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
+#' XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from it on TensorFlow: take "mean" as `convert_to_tensor_fn`, or compile the model with `jit_compile` off.
+#'
+#' import numpy as np >>> from bayeslayers import layer_independent_poisson, params_size_independent_poisson >>> units = params_size_independent_poisson(2) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_poisson(model, event_shape=2) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2])
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' units <- params_size_independent_poisson(2)
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#'   layer_independent_poisson(event_shape = 2)
+#' tfd_mean(model(array(1, c(32, 3))))
+#' @export
+layer_independent_poisson <- function(
+  object,
+  event_shape,
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_independent_poisson")
+}
+
+#' Multivariate normal distribution as a layer's output, with any covariance
+#'
+#' \preformatted{y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
+#' (m, r, and the rest of L) = inputs}
+#'
+#' Take it for vectors whose numbers depend on each other given the inputs, such as the code of a variational autoencoder. The inputs are the d means, followed by the d (d + 1) / 2 numbers of the triangle in the order of TensorFlow Probability's `fill_triangular`: the layer before has `params_size_multivariate_normal_tri_l(event_size)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
+#' In a variational autoencoder the encoder's output has an `activity_regularizer`, its divergence from the prior: see `layer_kl_divergence_regularizer()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param event_size Positive whole number: how many numbers one outcome has.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' units <- params_size_multivariate_normal_tri_l(2)
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#'   layer_multivariate_normal_tri_l(event_size = 2)
+#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model$fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0L)
+#' @export
+layer_multivariate_normal_tri_l <- function(
+  object,
+  event_size,
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_multivariate_normal_tri_l")
+}
+
+#' Categorical distribution as a layer's output, whose outcomes are columns of 0 and 1
+#'
+#' \preformatted{P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1}
+#'
+#' Take it for classes, where targets have a column for each class. The inputs are the logits: the layer before has `params_size_one_hot_categorical(event_size)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param event_size Positive whole number: how many classes there are.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is that of the parameters.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' units <- params_size_one_hot_categorical(4)
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#'   layer_one_hot_categorical(event_size = 4)
+#' tfd_mean(model(array(1, c(32, 3))))
+#' @export
+layer_one_hot_categorical <- function(
+  object,
+  event_size,
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  sample_dtype = NULL,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_one_hot_categorical")
+}
+
+#' Mixture of distributions of one family as a layer's output
+#'
+#' \preformatted{p(y) = sum over k of softmax(l)[k] p(y; t[k]), (l, t[1], ..., t[K]) = inputs}
+#'
+#' Take it where an outcome may be in one of several places, and no layer has the mixture by name: `layer_mixture_normal()` and `layer_mixture_logistic()` are shorter. The first inputs are the logits l of the K components, the others their parameters: the layer before has `params_size_mixture_same_family(num_components, component_params_size)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
+#' Draws pass no gradient on to the parameters.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param num_components Positive whole number: how many components there are.
+#' @param component_layer Layer whose output is a distribution, or a function that returns one: the distribution of a component, of its parameters in the last dimension.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Bishop, C. M. (1994). Mixture Density Networks. Aston University. <https://publications.aston.ac.uk/id/eprint/373>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' units <- params_size_mixture_same_family(3, params_size_independent_normal(2))
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#'   layer_mixture_same_family(3, layer_independent_normal(event_shape = 2))
+#' tfd_mean(model(array(1, c(32, 3))))
+#' @export
+layer_mixture_same_family <- function(
+  object,
+  num_components,
+  component_layer,
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_mixture_same_family")
+}
+
+#' Mixture of normal distributions as a layer's output
+#'
+#' \preformatted{p(y) = sum over k of softmax(l)[k] prod over j of Normal(y[j]; m[k, j], s[k, j]),
+#' s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs}
+#'
+#' Take it where an outcome may be in one of several places, such as the angle that reaches a point. The numbers of one component are independent; those of the mixture are not. The layer before has `params_size_mixture_normal(num_components, event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
+#' Draws pass no gradient on to the parameters.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param num_components Positive whole number: how many components there are.
+#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Bishop, C. M. (1994). Mixture Density Networks. Aston University. <https://publications.aston.ac.uk/id/eprint/373>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' units <- params_size_mixture_normal(3, 2)
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#'   layer_mixture_normal(num_components = 3, event_shape = 2)
+#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model$fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0L)
+#' @export
+layer_mixture_normal <- function(
+  object,
+  num_components,
+  event_shape = list(),
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_mixture_normal")
+}
+
+#' Mixture of logistic distributions as a layer's output
+#'
+#' \preformatted{p(y) = sum over k of softmax(l)[k] prod over j of Logistic(y[j]; m[k, j], s[k, j]),
+#' s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs}
+#'
+#' Take it where an outcome may be in one of several places, and some are far from all of them: its tails are heavier than those of `layer_mixture_normal()`. The numbers of one component are independent; those of the mixture are not. The layer before has `params_size_mixture_logistic(num_components, event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
+#' Draws pass no gradient on to the parameters.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param num_components Positive whole number: how many components there are.
+#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Salimans, T., Karpathy, A., Chen, X., and Kingma, D. P. (2017). PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood and Other Modifications. International Conference on Learning Representations. <https://arxiv.org/abs/1701.05517>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' units <- params_size_mixture_logistic(3, 2)
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#'   layer_mixture_logistic(num_components = 3, event_shape = 2)
+#' tfd_mean(model(array(1, c(32, 3))))
+#' @export
+layer_mixture_logistic <- function(
+  object,
+  num_components,
+  event_shape = list(),
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_mixture_logistic")
+}
+
+#' Mixture of categorical distributions as a layer's output
+#'
+#' \preformatted{P(y[j] = 1) = sum over k of softmax(l)[k] softmax(t[k])[j], (l, t[1], ..., t[K]) = inputs}
+#'
+#' Take it for classes whose probabilities one softmax is too narrow for, as with many classes and few inputs. Outcomes have a column for each class. The layer before has `params_size_categorical_mixture_of_one_hot_categorical(event_size, num_components)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param event_size Positive whole number: how many classes there are.
+#' @param num_components Positive whole number: how many components there are.
+#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is that of the parameters.
+#' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
+#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Yang, Z., Dai, Z., Salakhutdinov, R., and Cohen, W. W. (2018). Breaking the Softmax Bottleneck: A High-Rank RNN Language Model. International Conference on Learning Representations. <https://arxiv.org/abs/1711.03953>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' units <- params_size_categorical_mixture_of_one_hot_categorical(4, 3)
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#'   layer_categorical_mixture_of_one_hot_categorical(event_size = 4, num_components = 3)
+#' tfd_mean(model(array(1, c(32, 3))))
+#' @export
+layer_categorical_mixture_of_one_hot_categorical <- function(
+  object,
+  event_size,
+  num_components,
+  convert_to_tensor_fn = tfp$distributions$Distribution$sample,
+  sample_dtype = NULL,
+  validate_args = FALSE,
+  ...
+) {
+  call_core("layer_categorical_mixture_of_one_hot_categorical")
+}
+
+#' Sparse Gaussian process as a layer's output
+#'
+#' \preformatted{y = f(inputs) + noise, f ~ GP(mean_fn, kernel), noise ~ Normal(0, sqrt(softplus(v))),
+#' f(z) ~ Normal(m, S S'), z, m, S and v trainable variables
+#' variational_loss(y) = -E[log p(y | f)] + kl_weight KL(f(z) || p(f(z)))}
+#'
+#' Take it as the last layer of a regression whose doubt is to grow away from the data. The process is known by its values f(z) at `num_inducing_points` points z, so that a step of training takes time in the cube of their number, and not of that of the data.
+#'
+#' The output is the joint distribution of all rows of a batch, of shape (rows, event_shape). Its method `variational_loss()` of the targets is the loss to train with: the sum over the rows of a batch, with the rows of a batch over those of the training set as `kl_weight`.
+#'
+#' `kernel_provider` is a Keras layer with a property `kernel`: a kernel of TensorFlow Probability, made of the layer's variables whenever it is asked for. Its variables are trained and saved with this layer.
+#'
+#' The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it is an error that says so.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param num_inducing_points Positive whole number: how many points the process is known by.
+#' @param kernel_provider Keras layer with a property `kernel`, a kernel of TensorFlow Probability made of the layer's variables.
+#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @param inducing_index_points_initializer Keras initializer of the inducing points, its name, or a function of a shape and a dtype. With `NULL` it is "glorot_uniform", which suits inputs of mean 0 and standard deviation 1.
+#' @param unconstrained_observation_noise_variance_initializer Keras initializer of the noise's variance before softplus, its name, or a function of a shape and a dtype. With `NULL` it starts at -10, a variance of 4.5e-5.
+#' @param mean_fn Function of the inputs that returns the mean of the process there. With `NULL` the mean is one number for all inputs, which is trained.
+#' @param jitter Positive number that is added to the diagonals of covariances, so that they can be factorized.
+#' @param name Name of the layer, without "/". With `NULL` Keras makes one.
+#' @param ... `convert_to_tensor_fn`: Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers. `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Titsias, M. K. (2009). Variational Learning of Inducing Variables in Sparse Gaussian Processes. International Conference on Artificial Intelligence and Statistics. <https://proceedings.mlr.press/v5/titsias09a.html>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' Kernel <- reticulate::PyClass("Kernel", inherit = keras$Layer, list(
+#'   `__init__` = function(self) {
+#'     super()$`__init__`()
+#'     self$amplitude <- self$add_weight(name = "amplitude", initializer = "zeros")
+#'     NULL
+#'   },
+#'   kernel = reticulate::import_builtins()$property(reticulate::py_func(function(self) {
+#'     tfp$math$psd_kernels$ExponentiatedQuadratic(keras$ops$softplus(self$amplitude))
+#'   }))
+#' ))
+#' model <- keras$Sequential(list(keras$Input(list(2L)))) |>
+#'   layer_variational_gaussian_process(num_inducing_points = 5, kernel_provider = Kernel())
+#' loss <- function(y, rv) rv$variational_loss(y, kl_weight = 32 / 320)
+#' model$compile("adam", loss = loss)
+#' model$fit(array(1, c(32, 2)), array(1, c(32, 1)), verbose = 0L)
+#' @export
+layer_variational_gaussian_process <- function(
+  object,
+  num_inducing_points,
+  kernel_provider,
+  event_shape = 1,
+  inducing_index_points_initializer = NULL,
+  unconstrained_observation_noise_variance_initializer = NULL,
+  mean_fn = NULL,
+  jitter = 1e-06,
+  name = NULL,
+  ...
+) {
+  call_core("layer_variational_gaussian_process")
+}
+
+#' Divergence of the distribution that comes in from a prior, added to the loss
+#'
+#' \preformatted{loss = loss + sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q,
+#' with use_exact_kl: loss = loss + sum over outcomes of weight KL(q || p),
+#' q = inputs, p = prior}
+#'
+#' Take it behind a layer whose output is a distribution, such as the code of a variational autoencoder; `layer_kl_divergence_regularizer()` is the same in that layer itself. The distribution is passed on as it is. Keras adds the sum to the loss as it is, and the loss of the targets is a mean over the rows of a batch: so with `use_exact_kl`, or with `test_points_reduce_axis` of no axes, take a `weight` of 1 over the size of a batch. With the defaults, the mean over all rows is added, which needs no weight.
+#'
+#' `callback_kl_history()` shows what it adds to the loss.
+#'
+#' The prior is a distribution, a function without arguments that returns one, or a Keras model that does: see `layer_kl_divergence_regularizer()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param distribution_b The prior: a distribution, a function without arguments that returns one, or a Keras model that does.
+#' @param use_exact_kl `TRUE` or `FALSE`: whether the divergence is computed in closed form; else it is estimated from `test_points_fn`.
+#' @param test_points_reduce_axis Whole numbers: the axes that the estimate is averaged over, before all that is left is summed. With `NULL` it is all axes; an empty list averages over none.
+#' @param test_points_fn Function of the distribution that returns the points at which the divergence is estimated. The default is the tensor that it stands for, which is a draw.
+#' @param weight Number from 0 that the divergence is multiplied by. With `NULL` it is 1.
+#' @param ... `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
+#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(4L))) |>
+#'   layer_independent_normal(event_shape = 2) |>
+#'   layer_kl_divergence_add_loss(distribution_b = prior)
+#' code <- model(array(1, c(32, 3)))
+#' model$losses
+#' @export
+layer_kl_divergence_add_loss <- function(
+  object,
+  distribution_b,
+  use_exact_kl = FALSE,
+  test_points_reduce_axis = NULL,
+  test_points_fn = tf$convert_to_tensor,
+  weight = NULL,
+  ...
+) {
+  call_core("layer_kl_divergence_add_loss")
 }
 
 #' Masked autoregressive network
@@ -2560,4 +3074,270 @@ layer_autoregressive_transform <- function(
   ...
 ) {
   call_core("layer_autoregressive_transform")
+}
+
+#' Divergence of a layer's distribution from a prior, as an activity regularizer
+#'
+#' \preformatted{loss = sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q, q = outputs, p = prior
+#' with use_exact_kl: loss = sum over outcomes of weight KL(q || p)}
+#'
+#' Take it as the `activity_regularizer` of a layer whose output is a distribution, such as the code of a variational autoencoder: `layer_multivariate_normal_tri_l()`. Keras divides what it returns by the number of rows. So with `use_exact_kl`, and with `test_points_reduce_axis` of no axes, the mean divergence of an example is added to the loss, which is then the negative evidence lower bound. With the defaults the mean is taken over all rows at once, as in tfprobability, and then divided by the number of rows a second time: set one of the two.
+#'
+#' `callback_kl_history()` shows what it adds to the loss.
+#'
+#' The prior is a distribution, a function without arguments that returns one, or a Keras model that does, such as `layer_variable()` followed by `layer_distribution_lambda()`: its variables are trained and saved with the layer. A file holds a function by its registered name; a distribution itself can't be saved.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param distribution_b The prior: a distribution, a function without arguments that returns one, or a Keras model that does.
+#' @param use_exact_kl `TRUE` or `FALSE`: whether the divergence is computed in closed form; else it is estimated from `test_points_fn`.
+#' @param test_points_reduce_axis Whole numbers: the axes that the estimate is averaged over, before all that is left is summed. With `NULL` it is all axes; an empty list averages over none.
+#' @param test_points_fn Function of the distribution that returns the points at which the divergence is estimated. The default is the tensor that it stands for, which is a draw.
+#' @param weight Number from 0 that the divergence is multiplied by. With `NULL` it is 1.
+#' @param ... There are no further arguments.
+#' @returns The regularizer.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' keras <- reticulate::import("keras")
+#' prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
+#' layer <- layer_independent_normal(
+#'   event_shape = 2,
+#'   activity_regularizer = layer_kl_divergence_regularizer(
+#'     distribution_b = prior,
+#'     use_exact_kl = TRUE
+#'   )
+#' )
+#' code <- layer(array(0, c(32, 4)))
+#' layer$losses
+#' @export
+layer_kl_divergence_regularizer <- function(
+  object,
+  distribution_b,
+  use_exact_kl = FALSE,
+  test_points_reduce_axis = NULL,
+  test_points_fn = tf$convert_to_tensor,
+  weight = NULL,
+  ...
+) {
+  call_core("layer_kl_divergence_regularizer")
+}
+
+#' Number of parameters of `layer_categorical_mixture_of_one_hot_categorical()`
+#'
+#' \preformatted{n = num_components (1 + event_size)}
+#'
+#' It is the size that the layer before must have.
+#'
+#' @param event_size Positive whole number: how many numbers one outcome has.
+#' @param num_components Positive whole number: how many components the mixture has.
+#' @returns A whole number.
+#' @section Errors:
+#' If an argument is no such number.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' params_size_categorical_mixture_of_one_hot_categorical(4, 3)
+#' @export
+params_size_categorical_mixture_of_one_hot_categorical <- function(
+  event_size,
+  num_components
+) {
+  call_core("params_size_categorical_mixture_of_one_hot_categorical")
+}
+
+#' Number of parameters of `layer_independent_bernoulli()`
+#'
+#' \preformatted{n = prod(event_size)}
+#'
+#' It is the size that the layer before must have.
+#'
+#' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @returns A whole number.
+#' @section Errors:
+#' If an argument is no such number.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' params_size_independent_bernoulli(c(2, 3))
+#' @export
+params_size_independent_bernoulli <- function(
+  event_size
+) {
+  call_core("params_size_independent_bernoulli")
+}
+
+#' Number of parameters of `layer_independent_logistic()`
+#'
+#' \preformatted{n = 2 prod(event_size)}
+#'
+#' It is the size that the layer before must have.
+#'
+#' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @returns A whole number.
+#' @section Errors:
+#' If an argument is no such number.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' params_size_independent_logistic(2)
+#' @export
+params_size_independent_logistic <- function(
+  event_size
+) {
+  call_core("params_size_independent_logistic")
+}
+
+#' Number of parameters of `layer_independent_normal()`
+#'
+#' \preformatted{n = 2 prod(event_size)}
+#'
+#' It is the size that the layer before must have.
+#'
+#' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @returns A whole number.
+#' @section Errors:
+#' If an argument is no such number.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' params_size_independent_normal(2)
+#' @export
+params_size_independent_normal <- function(
+  event_size
+) {
+  call_core("params_size_independent_normal")
+}
+
+#' Number of parameters of `layer_independent_poisson()`
+#'
+#' \preformatted{n = prod(event_size)}
+#'
+#' It is the size that the layer before must have.
+#'
+#' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @returns A whole number.
+#' @section Errors:
+#' If an argument is no such number.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' params_size_independent_poisson(2)
+#' @export
+params_size_independent_poisson <- function(
+  event_size
+) {
+  call_core("params_size_independent_poisson")
+}
+
+#' Number of parameters of `layer_mixture_logistic()`
+#'
+#' \preformatted{n = num_components (1 + 2 prod(event_shape))}
+#'
+#' It is the size that the layer before must have.
+#'
+#' @param num_components Positive whole number: how many components the mixture has.
+#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @returns A whole number.
+#' @section Errors:
+#' If an argument is no such number.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' params_size_mixture_logistic(3, 2)
+#' @export
+params_size_mixture_logistic <- function(
+  num_components,
+  event_shape
+) {
+  call_core("params_size_mixture_logistic")
+}
+
+#' Number of parameters of `layer_mixture_normal()`
+#'
+#' \preformatted{n = num_components (1 + 2 prod(event_shape))}
+#'
+#' It is the size that the layer before must have.
+#'
+#' @param num_components Positive whole number: how many components the mixture has.
+#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @returns A whole number.
+#' @section Errors:
+#' If an argument is no such number.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' params_size_mixture_normal(3, 2)
+#' @export
+params_size_mixture_normal <- function(
+  num_components,
+  event_shape
+) {
+  call_core("params_size_mixture_normal")
+}
+
+#' Number of parameters of `layer_mixture_same_family()`
+#'
+#' \preformatted{n = num_components (1 + component_params_size)}
+#'
+#' It is the size that the layer before must have.
+#'
+#' @param num_components Positive whole number: how many components the mixture has.
+#' @param component_params_size Positive whole number: how many parameters one component has.
+#' @returns A whole number.
+#' @section Errors:
+#' If an argument is no such number.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' params_size_mixture_same_family(3, 4)
+#' @export
+params_size_mixture_same_family <- function(
+  num_components,
+  component_params_size
+) {
+  call_core("params_size_mixture_same_family")
+}
+
+#' Number of parameters of `layer_multivariate_normal_tri_l()`
+#'
+#' \preformatted{n = event_size + event_size (event_size + 1) / 2}
+#'
+#' It is the size that the layer before must have.
+#'
+#' @param event_size Positive whole number: how many numbers one outcome has.
+#' @returns A whole number.
+#' @section Errors:
+#' If an argument is no such number.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' params_size_multivariate_normal_tri_l(3)
+#' @export
+params_size_multivariate_normal_tri_l <- function(
+  event_size
+) {
+  call_core("params_size_multivariate_normal_tri_l")
+}
+
+#' Number of parameters of `layer_one_hot_categorical()`
+#'
+#' \preformatted{n = event_size}
+#'
+#' It is the size that the layer before must have.
+#'
+#' @param event_size Positive whole number: how many numbers one outcome has.
+#' @returns A whole number.
+#' @section Errors:
+#' If an argument is no such number.
+#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
+#' @family layers
+#' @examplesIf reticulate::py_module_available("keras")
+#' params_size_one_hot_categorical(3)
+#' @export
+params_size_one_hot_categorical <- function(
+  event_size
+) {
+  call_core("params_size_one_hot_categorical")
 }

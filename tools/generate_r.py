@@ -99,6 +99,7 @@ def family(page: Page) -> str:
     """Return what a function's page is listed with."""
     prefixes = {
         "layer_": "layers",
+        "params_size_": "layers",
         "tfd_": "distribution functions",
         "tfb_": "distribution functions",
     }

@@ -208,15 +208,17 @@ def called_on_symbolic(stub: Stub, layer: type[BaseLayer]) -> str:
     return SYMBOLIC if described is Any else stub.annotation(described, layer.__module__)
 
 
-def layer_function(stub: Stub, layer: type[BaseLayer]) -> str:
-    """Write the function of a layer: one overload for each kind of `object`."""
+def layer_function(stub: Stub, layer: type[Any]) -> str:
+    """Write the function of a layer or of a regularizer, an overload for each kind of `object`."""
     parameters = list(layer.arguments.parameters.values())
     rest = spelled(stub, parameters, layer.__module__)
     first = [
         (spelled(stub, keyword_only(parameters), layer.__module__), layer.__name__),
         (["object: None", *rest], layer.__name__),
     ]
-    composed = [MODEL, (SYMBOLIC, called_on_symbolic(stub, layer)), (TENSOR, "Any")]
+    composed = []
+    if issubclass(layer, BaseLayer):
+        composed = [MODEL, (SYMBOLIC, called_on_symbolic(stub, layer)), (TENSOR, "Any")]
     overloads = [*first, *(([f"object: {kind}", *rest], result) for kind, result in composed)]
     docs = [short_doc(layer), *[""] * (len(overloads) - 1)]
     stub.imports.add(f"from bayeslayers.layers import {layer.__name__}")
@@ -286,7 +288,9 @@ def functions_stub() -> str:
     stub = Stub(bayeslayers)
     stub.add(TENSORS, "from typing import Any, Protocol, overload", "import keras")
     stub.add("", "from collections.abc import Callable, Sequence")
-    of_layers = {layer.function_name: layer for layer in layers.FAMILY.values()}
+    of_layers = {
+        each.function_name: each for each in (layers.FAMILY | layers.REGULARIZERS).values()
+    }
     for name in bayeslayers.__all__:
         value = getattr(bayeslayers, name)
         if name in of_layers:
@@ -301,17 +305,23 @@ def functions_stub() -> str:
     return stub.text()
 
 
+REGISTERS = ("FAMILY", "REGULARIZERS")
+"""Names of tables in `bayeslayers.layers`."""
+
+
 def layers_stub() -> str:
     """Return the stub of `bayeslayers.layers`."""
     stub = Stub(layers)
     stub.add("FAMILY: dict[str, type[BaseLayer]]")
     stub.add('"""Every layer of the family by its name."""', import_of(BaseLayer))
+    stub.add("REGULARIZERS: dict[str, type[KLDivergenceRegularizer]]")
+    stub.add('"""Every regularizer by its name."""')
     for name, layer in layers.FAMILY.items():
         stub.add(layer_class(stub, layer))
         assert name == layer.__name__
     for name in layers.__all__:
         value = getattr(layers, name)
-        if name in layers.FAMILY or name == "FAMILY":
+        if name in layers.FAMILY or name in REGISTERS:
             continue
         if value in layers.FAMILY.values():
             stub.add(f"{name} = {value.__name__}")

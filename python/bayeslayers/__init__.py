@@ -54,6 +54,36 @@ from bayeslayers.layers.dense import (
 from bayeslayers.layers.dense_variational import layer_dense_variational
 from bayeslayers.layers.distribution_lambda import layer_distribution_lambda
 from bayeslayers.layers.embedding import layer_embedding_reparameterization
+from bayeslayers.layers.gaussian_process import layer_variational_gaussian_process
+from bayeslayers.layers.independent import (
+    layer_homoscedastic_normal,
+    layer_independent_bernoulli,
+    layer_independent_logistic,
+    layer_independent_normal,
+    layer_independent_poisson,
+)
+from bayeslayers.layers.kl_divergence import (
+    layer_kl_divergence_add_loss,
+    layer_kl_divergence_regularizer,
+)
+from bayeslayers.layers.mixtures import (
+    layer_categorical_mixture_of_one_hot_categorical,
+    layer_mixture_logistic,
+    layer_mixture_normal,
+    layer_mixture_same_family,
+)
+from bayeslayers.layers.params_size import (
+    params_size_categorical_mixture_of_one_hot_categorical,
+    params_size_independent_bernoulli,
+    params_size_independent_logistic,
+    params_size_independent_normal,
+    params_size_independent_poisson,
+    params_size_mixture_logistic,
+    params_size_mixture_normal,
+    params_size_mixture_same_family,
+    params_size_multivariate_normal_tri_l,
+    params_size_one_hot_categorical,
+)
 from bayeslayers.layers.recurrent import (
     layer_gru_flipout,
     layer_gru_reparameterization,
@@ -61,6 +91,10 @@ from bayeslayers.layers.recurrent import (
     layer_lstm_reparameterization,
 )
 from bayeslayers.layers.variable import layer_variable
+from bayeslayers.layers.vectors import (
+    layer_multivariate_normal_tri_l,
+    layer_one_hot_categorical,
+)
 from bayeslayers.models import (
     as_bayesian,
     as_deterministic,
@@ -105,6 +139,7 @@ __all__ = [
     "shim",
     "tfp",
     *(layer.function_name for layer in layers.FAMILY.values()),
+    *(regularizer.function_name for regularizer in layers.REGULARIZERS.values()),
     *sorted(_PUBLIC),
     *_constructors.CONSTRUCTORS,
 ]

@@ -22,6 +22,7 @@ from bayeslayers.distributions.symbolic import SymbolicDistribution
 from bayeslayers.layers import (
     AutoregressiveNetwork,
     AutoregressiveTransform,
+    CategoricalMixtureOfOneHotCategorical,
     Conv1DFlipout,
     Conv1DLocalReparameterization,
     Conv1DReparameterization,
@@ -49,13 +50,26 @@ from bayeslayers.layers import (
     EmbeddingReparameterization,
     GRUFlipout,
     GRUReparameterization,
+    HomoscedasticNormal,
+    IndependentBernoulli,
+    IndependentLogistic,
+    IndependentNormal,
+    IndependentPoisson,
+    KLDivergenceAddLoss,
+    KLDivergenceRegularizer,
     LSTMFlipout,
     LSTMReparameterization,
+    MixtureLogistic,
+    MixtureNormal,
+    MixtureSameFamily,
+    MultivariateNormalTriL,
+    OneHotCategorical,
     SeparableConv1DFlipout,
     SeparableConv1DReparameterization,
     SeparableConv2DFlipout,
     SeparableConv2DReparameterization,
     VariableLayer,
+    VariationalGaussianProcess,
 )
 from bayeslayers.models.kl import KLDivergence
 from bayeslayers.predictive.inputs import ModelInputs
@@ -4789,6 +4803,1059 @@ def layer_distribution_lambda(
     input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
+def layer_homoscedastic_normal(
+    *,
+    event_shape: int | Sequence[int],
+    initial_scale: float = 1.0,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> HomoscedasticNormal:
+    """Independent normal distribution as a layer's output, with one learned scale for all inputs.
+
+    y[j] ~ Normal(inputs[j], softplus(v[j])), v a trainable variable
+    """
+    ...
+
+@overload
+def layer_homoscedastic_normal(
+    object: None,
+    event_shape: int | Sequence[int],
+    initial_scale: float = 1.0,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> HomoscedasticNormal: ...
+@overload
+def layer_homoscedastic_normal(
+    object: keras.Sequential,
+    event_shape: int | Sequence[int],
+    initial_scale: float = 1.0,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_homoscedastic_normal(
+    object: keras.KerasTensor,
+    event_shape: int | Sequence[int],
+    initial_scale: float = 1.0,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_homoscedastic_normal(
+    object: _Tensor | Sequence[_Tensor],
+    event_shape: int | Sequence[int],
+    initial_scale: float = 1.0,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_independent_normal(
+    *,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> IndependentNormal:
+    """Independent normal distribution as a layer's output, whose scale depends on the inputs.
+
+    y[j] ~ Normal(m[j], softplus(r[j])), (m, r) = inputs
+    """
+    ...
+
+@overload
+def layer_independent_normal(
+    object: None,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> IndependentNormal: ...
+@overload
+def layer_independent_normal(
+    object: keras.Sequential,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_independent_normal(
+    object: keras.KerasTensor,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_independent_normal(
+    object: _Tensor | Sequence[_Tensor],
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_independent_logistic(
+    *,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> IndependentLogistic:
+    """Independent logistic distribution as a layer's output.
+
+    y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
+    (m, r) = inputs
+    """
+    ...
+
+@overload
+def layer_independent_logistic(
+    object: None,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> IndependentLogistic: ...
+@overload
+def layer_independent_logistic(
+    object: keras.Sequential,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_independent_logistic(
+    object: keras.KerasTensor,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_independent_logistic(
+    object: _Tensor | Sequence[_Tensor],
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_independent_bernoulli(
+    *,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> IndependentBernoulli:
+    """Independent Bernoulli distribution as a layer's output.
+
+    P(y[j] = 1) = sigmoid(inputs[j]), P(y[j] = 0) = 1 - P(y[j] = 1)
+    """
+    ...
+
+@overload
+def layer_independent_bernoulli(
+    object: None,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> IndependentBernoulli: ...
+@overload
+def layer_independent_bernoulli(
+    object: keras.Sequential,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_independent_bernoulli(
+    object: keras.KerasTensor,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_independent_bernoulli(
+    object: _Tensor | Sequence[_Tensor],
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_independent_poisson(
+    *,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> IndependentPoisson:
+    """Independent Poisson distribution as a layer's output.
+
+    P(y[j] = k) = rate[j]^k exp(-rate[j]) / k!, rate = exp(inputs)
+    """
+    ...
+
+@overload
+def layer_independent_poisson(
+    object: None,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> IndependentPoisson: ...
+@overload
+def layer_independent_poisson(
+    object: keras.Sequential,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_independent_poisson(
+    object: keras.KerasTensor,
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_independent_poisson(
+    object: _Tensor | Sequence[_Tensor],
+    event_shape: int | Sequence[int],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_multivariate_normal_tri_l(
+    *,
+    event_size: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> MultivariateNormalTriL:
+    """Multivariate normal distribution as a layer's output, with any covariance.
+
+    y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
+    (m, r, and the rest of L) = inputs
+    """
+    ...
+
+@overload
+def layer_multivariate_normal_tri_l(
+    object: None,
+    event_size: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> MultivariateNormalTriL: ...
+@overload
+def layer_multivariate_normal_tri_l(
+    object: keras.Sequential,
+    event_size: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_multivariate_normal_tri_l(
+    object: keras.KerasTensor,
+    event_size: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_multivariate_normal_tri_l(
+    object: _Tensor | Sequence[_Tensor],
+    event_size: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_one_hot_categorical(
+    *,
+    event_size: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> OneHotCategorical:
+    """Categorical distribution as a layer's output, whose outcomes are columns of 0 and 1.
+
+    P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1
+    """
+    ...
+
+@overload
+def layer_one_hot_categorical(
+    object: None,
+    event_size: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> OneHotCategorical: ...
+@overload
+def layer_one_hot_categorical(
+    object: keras.Sequential,
+    event_size: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_one_hot_categorical(
+    object: keras.KerasTensor,
+    event_size: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_one_hot_categorical(
+    object: _Tensor | Sequence[_Tensor],
+    event_size: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_mixture_same_family(
+    *,
+    num_components: int,
+    component_layer: Callable[[Any], Any],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> MixtureSameFamily:
+    """Mixture of distributions of one family as a layer's output.
+
+    p(y) = sum over k of softmax(l)[k] p(y; t[k]), (l, t[1], ..., t[K]) = inputs
+    """
+    ...
+
+@overload
+def layer_mixture_same_family(
+    object: None,
+    num_components: int,
+    component_layer: Callable[[Any], Any],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> MixtureSameFamily: ...
+@overload
+def layer_mixture_same_family(
+    object: keras.Sequential,
+    num_components: int,
+    component_layer: Callable[[Any], Any],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_mixture_same_family(
+    object: keras.KerasTensor,
+    num_components: int,
+    component_layer: Callable[[Any], Any],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_mixture_same_family(
+    object: _Tensor | Sequence[_Tensor],
+    num_components: int,
+    component_layer: Callable[[Any], Any],
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_mixture_normal(
+    *,
+    num_components: int,
+    event_shape: int | Sequence[int] = (),
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> MixtureNormal:
+    """Mixture of normal distributions as a layer's output.
+
+    p(y) = sum over k of softmax(l)[k] prod over j of Normal(y[j]; m[k, j], s[k, j]),
+    s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs
+    """
+    ...
+
+@overload
+def layer_mixture_normal(
+    object: None,
+    num_components: int,
+    event_shape: int | Sequence[int] = (),
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> MixtureNormal: ...
+@overload
+def layer_mixture_normal(
+    object: keras.Sequential,
+    num_components: int,
+    event_shape: int | Sequence[int] = (),
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_mixture_normal(
+    object: keras.KerasTensor,
+    num_components: int,
+    event_shape: int | Sequence[int] = (),
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_mixture_normal(
+    object: _Tensor | Sequence[_Tensor],
+    num_components: int,
+    event_shape: int | Sequence[int] = (),
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_mixture_logistic(
+    *,
+    num_components: int,
+    event_shape: int | Sequence[int] = (),
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> MixtureLogistic:
+    """Mixture of logistic distributions as a layer's output.
+
+    p(y) = sum over k of softmax(l)[k] prod over j of Logistic(y[j]; m[k, j], s[k, j]),
+    s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs
+    """
+    ...
+
+@overload
+def layer_mixture_logistic(
+    object: None,
+    num_components: int,
+    event_shape: int | Sequence[int] = (),
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> MixtureLogistic: ...
+@overload
+def layer_mixture_logistic(
+    object: keras.Sequential,
+    num_components: int,
+    event_shape: int | Sequence[int] = (),
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_mixture_logistic(
+    object: keras.KerasTensor,
+    num_components: int,
+    event_shape: int | Sequence[int] = (),
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_mixture_logistic(
+    object: _Tensor | Sequence[_Tensor],
+    num_components: int,
+    event_shape: int | Sequence[int] = (),
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_categorical_mixture_of_one_hot_categorical(
+    *,
+    event_size: int,
+    num_components: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> CategoricalMixtureOfOneHotCategorical:
+    """Mixture of categorical distributions as a layer's output.
+
+    P(y[j] = 1) = sum over k of softmax(l)[k] softmax(t[k])[j], (l, t[1], ..., t[K]) = inputs
+    """
+    ...
+
+@overload
+def layer_categorical_mixture_of_one_hot_categorical(
+    object: None,
+    event_size: int,
+    num_components: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> CategoricalMixtureOfOneHotCategorical: ...
+@overload
+def layer_categorical_mixture_of_one_hot_categorical(
+    object: keras.Sequential,
+    event_size: int,
+    num_components: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_categorical_mixture_of_one_hot_categorical(
+    object: keras.KerasTensor,
+    event_size: int,
+    num_components: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_categorical_mixture_of_one_hot_categorical(
+    object: _Tensor | Sequence[_Tensor],
+    event_size: int,
+    num_components: int,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    sample_dtype: Any = None,
+    validate_args: bool = False,
+    *,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_variational_gaussian_process(
+    *,
+    num_inducing_points: int,
+    kernel_provider: keras.Layer,
+    event_shape: int | Sequence[int] = 1,
+    inducing_index_points_initializer: str | Callable[..., Any] | None = None,
+    unconstrained_observation_noise_variance_initializer: str | Callable[..., Any] | None = None,
+    mean_fn: Callable[[Any], Any] | None = None,
+    jitter: float = 1e-06,
+    name: str | None = None,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> VariationalGaussianProcess:
+    """Sparse Gaussian process as a layer's output.
+
+    y = f(inputs) + noise, f ~ GP(mean_fn, kernel), noise ~ Normal(0, sqrt(softplus(v))),
+    f(z) ~ Normal(m, S S'), z, m, S and v trainable variables
+    variational_loss(y) = -E[log p(y | f)] + kl_weight KL(f(z) || p(f(z)))
+    """
+    ...
+
+@overload
+def layer_variational_gaussian_process(
+    object: None,
+    num_inducing_points: int,
+    kernel_provider: keras.Layer,
+    event_shape: int | Sequence[int] = 1,
+    inducing_index_points_initializer: str | Callable[..., Any] | None = None,
+    unconstrained_observation_noise_variance_initializer: str | Callable[..., Any] | None = None,
+    mean_fn: Callable[[Any], Any] | None = None,
+    jitter: float = 1e-06,
+    name: str | None = None,
+    *,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> VariationalGaussianProcess: ...
+@overload
+def layer_variational_gaussian_process(
+    object: keras.Sequential,
+    num_inducing_points: int,
+    kernel_provider: keras.Layer,
+    event_shape: int | Sequence[int] = 1,
+    inducing_index_points_initializer: str | Callable[..., Any] | None = None,
+    unconstrained_observation_noise_variance_initializer: str | Callable[..., Any] | None = None,
+    mean_fn: Callable[[Any], Any] | None = None,
+    jitter: float = 1e-06,
+    name: str | None = None,
+    *,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_variational_gaussian_process(
+    object: keras.KerasTensor,
+    num_inducing_points: int,
+    kernel_provider: keras.Layer,
+    event_shape: int | Sequence[int] = 1,
+    inducing_index_points_initializer: str | Callable[..., Any] | None = None,
+    unconstrained_observation_noise_variance_initializer: str | Callable[..., Any] | None = None,
+    mean_fn: Callable[[Any], Any] | None = None,
+    jitter: float = 1e-06,
+    name: str | None = None,
+    *,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> SymbolicDistribution: ...
+@overload
+def layer_variational_gaussian_process(
+    object: _Tensor | Sequence[_Tensor],
+    num_inducing_points: int,
+    kernel_provider: keras.Layer,
+    event_shape: int | Sequence[int] = 1,
+    inducing_index_points_initializer: str | Callable[..., Any] | None = None,
+    unconstrained_observation_noise_variance_initializer: str | Callable[..., Any] | None = None,
+    mean_fn: Callable[[Any], Any] | None = None,
+    jitter: float = 1e-06,
+    name: str | None = None,
+    *,
+    convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+    seed: int | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_kl_divergence_add_loss(
+    *,
+    distribution_b: Any,
+    use_exact_kl: bool = False,
+    test_points_reduce_axis: int | Sequence[int] | None = None,
+    test_points_fn: Callable[[Any], Any] = ...,
+    weight: float | None = None,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> KLDivergenceAddLoss:
+    """Divergence of the distribution that comes in from a prior, added to the loss.
+
+    loss = loss + sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q,
+    with use_exact_kl: loss = loss + sum over outcomes of weight KL(q || p),
+    q = inputs, p = prior
+    """
+    ...
+
+@overload
+def layer_kl_divergence_add_loss(
+    object: None,
+    distribution_b: Any,
+    use_exact_kl: bool = False,
+    test_points_reduce_axis: int | Sequence[int] | None = None,
+    test_points_fn: Callable[[Any], Any] = ...,
+    weight: float | None = None,
+    *,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> KLDivergenceAddLoss: ...
+@overload
+def layer_kl_divergence_add_loss(
+    object: keras.Sequential,
+    distribution_b: Any,
+    use_exact_kl: bool = False,
+    test_points_reduce_axis: int | Sequence[int] | None = None,
+    test_points_fn: Callable[[Any], Any] = ...,
+    weight: float | None = None,
+    *,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_kl_divergence_add_loss(
+    object: keras.KerasTensor,
+    distribution_b: Any,
+    use_exact_kl: bool = False,
+    test_points_reduce_axis: int | Sequence[int] | None = None,
+    test_points_fn: Callable[[Any], Any] = ...,
+    weight: float | None = None,
+    *,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_kl_divergence_add_loss(
+    object: _Tensor | Sequence[_Tensor],
+    distribution_b: Any,
+    use_exact_kl: bool = False,
+    test_points_reduce_axis: int | Sequence[int] | None = None,
+    test_points_fn: Callable[[Any], Any] = ...,
+    weight: float | None = None,
+    *,
+    trainable: bool = True,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
 def layer_autoregressive(
     *,
     params: int,
@@ -4999,6 +6066,31 @@ def layer_autoregressive_transform(
     dtype: str | keras.DTypePolicy | None = None,
     input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
+@overload
+def layer_kl_divergence_regularizer(
+    *,
+    distribution_b: Any,
+    use_exact_kl: bool = False,
+    test_points_reduce_axis: int | Sequence[int] | None = None,
+    test_points_fn: Callable[[Any], Any] = ...,
+    weight: float | None = None,
+) -> KLDivergenceRegularizer:
+    """Divergence of a layer's distribution from a prior, as an activity regularizer.
+
+    loss = sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q, q = outputs, p = prior
+    with use_exact_kl: loss = sum over outcomes of weight KL(q || p)
+    """
+    ...
+
+@overload
+def layer_kl_divergence_regularizer(
+    object: None,
+    distribution_b: Any,
+    use_exact_kl: bool = False,
+    test_points_reduce_axis: int | Sequence[int] | None = None,
+    test_points_fn: Callable[[Any], Any] = ...,
+    weight: float | None = None,
+) -> KLDivergenceRegularizer: ...
 def as_bayesian(
     model: keras.Model,
     estimator: str = "flipout",
@@ -5070,6 +6162,78 @@ def log_likelihood(
     """Log-likelihood of observations under each draw of the weights.
 
     log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws
+    """
+    ...
+
+def params_size_categorical_mixture_of_one_hot_categorical(
+    event_size: int, num_components: int
+) -> int:
+    """Number of parameters of `layer_categorical_mixture_of_one_hot_categorical()`.
+
+    n = num_components (1 + event_size)
+    """
+    ...
+
+def params_size_independent_bernoulli(event_size: int | Sequence[int]) -> int:
+    """Number of parameters of `layer_independent_bernoulli()`.
+
+    n = prod(event_size)
+    """
+    ...
+
+def params_size_independent_logistic(event_size: int | Sequence[int]) -> int:
+    """Number of parameters of `layer_independent_logistic()`.
+
+    n = 2 prod(event_size)
+    """
+    ...
+
+def params_size_independent_normal(event_size: int | Sequence[int]) -> int:
+    """Number of parameters of `layer_independent_normal()`.
+
+    n = 2 prod(event_size)
+    """
+    ...
+
+def params_size_independent_poisson(event_size: int | Sequence[int]) -> int:
+    """Number of parameters of `layer_independent_poisson()`.
+
+    n = prod(event_size)
+    """
+    ...
+
+def params_size_mixture_logistic(num_components: int, event_shape: int | Sequence[int]) -> int:
+    """Number of parameters of `layer_mixture_logistic()`.
+
+    n = num_components (1 + 2 prod(event_shape))
+    """
+    ...
+
+def params_size_mixture_normal(num_components: int, event_shape: int | Sequence[int]) -> int:
+    """Number of parameters of `layer_mixture_normal()`.
+
+    n = num_components (1 + 2 prod(event_shape))
+    """
+    ...
+
+def params_size_mixture_same_family(num_components: int, component_params_size: int) -> int:
+    """Number of parameters of `layer_mixture_same_family()`.
+
+    n = num_components (1 + component_params_size)
+    """
+    ...
+
+def params_size_multivariate_normal_tri_l(event_size: int) -> int:
+    """Number of parameters of `layer_multivariate_normal_tri_l()`.
+
+    n = event_size + event_size (event_size + 1) / 2
+    """
+    ...
+
+def params_size_one_hot_categorical(event_size: int) -> int:
+    """Number of parameters of `layer_one_hot_categorical()`.
+
+    n = event_size
     """
     ...
 
@@ -5542,8 +6706,22 @@ __all__ = [
     "layer_dense_variational",
     "layer_variable",
     "layer_distribution_lambda",
+    "layer_homoscedastic_normal",
+    "layer_independent_normal",
+    "layer_independent_logistic",
+    "layer_independent_bernoulli",
+    "layer_independent_poisson",
+    "layer_multivariate_normal_tri_l",
+    "layer_one_hot_categorical",
+    "layer_mixture_same_family",
+    "layer_mixture_normal",
+    "layer_mixture_logistic",
+    "layer_categorical_mixture_of_one_hot_categorical",
+    "layer_variational_gaussian_process",
+    "layer_kl_divergence_add_loss",
     "layer_autoregressive",
     "layer_autoregressive_transform",
+    "layer_kl_divergence_regularizer",
     "as_bayesian",
     "as_deterministic",
     "as_inference_data",
@@ -5551,6 +6729,16 @@ __all__ = [
     "callback_kl_history",
     "kl_divergence",
     "log_likelihood",
+    "params_size_categorical_mixture_of_one_hot_categorical",
+    "params_size_independent_bernoulli",
+    "params_size_independent_logistic",
+    "params_size_independent_normal",
+    "params_size_independent_poisson",
+    "params_size_mixture_logistic",
+    "params_size_mixture_normal",
+    "params_size_mixture_same_family",
+    "params_size_multivariate_normal_tri_l",
+    "params_size_one_hot_categorical",
     "plot_bands",
     "plot_posterior",
     "plot_reliability",

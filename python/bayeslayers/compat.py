@@ -16,6 +16,7 @@ import keras
 from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+from keras.src.backend.common.variables import AutocastScope
 
 __all__ = [
     "HeldLayers",
@@ -37,6 +38,7 @@ __all__ = [
     "own_losses",
     "raised_unchanged",
     "share_value",
+    "without_autocast",
 ]
 
 
@@ -52,6 +54,14 @@ def current_scope() -> keras.StatelessScope | None:
 def is_replaced(variable: keras.Variable) -> bool:
     """Whether the caller has given another value to compute with than the variable's own."""
     return in_stateless_scope() and get_stateless_scope().get_current_value(variable) is not None
+
+
+# Autocasts: Keras casts the variables of layers that are read in a call, and has no public way out.
+
+
+def without_autocast() -> AutocastScope:
+    """Return a context in which variables have their own precision, those of other layers too."""
+    return AutocastScope(None)
 
 
 # Layers in layers: Keras has `layers` of models, and no public way to those of other layers.

@@ -83,6 +83,30 @@ def test_in_symbolic_scope_and_in_layer_call_are_still_needed():
     assert not has_public(names, keras, keras.utils, keras.backend, keras.Layer)
 
 
+# Autocasts.
+
+
+def test_variables_of_other_layers_keep_their_precision():
+    class Reading(keras.Layer):
+        def __init__(self):
+            super().__init__(dtype="mixed_bfloat16")
+            self.number = self.add_weight(shape=(), initializer="ones")
+
+        def call(self, x):
+            with compat.without_autocast():
+                inside = self.number + 0.0
+            seen.append([str(inside.dtype), str((self.number + 0.0).dtype)])
+            return x
+
+    seen = []
+    Reading()(np.ones((1, 2), "float32"))
+    assert all("bfloat16" not in inside and "bfloat16" in outside for inside, outside in seen)
+
+
+def test_without_autocast_is_still_needed():
+    assert not has_public(["AutocastScope", "autocast_scope"], keras, keras.utils, keras.backend)
+
+
 # Layers in layers.
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.base_layers.keras_objects import as_loss
 from bayeslayers.compat import flat_layers, own_losses
 from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.layers.kl_divergence import KLDivergenceRegularizer
 
 
 def check_model(model: Any) -> keras.Layer:
@@ -60,7 +62,7 @@ def added_divergences(model: keras.Layer) -> list[Any] | None:
 
     Of a layer that is not ours, they are what it added by `add_loss()`. Keras adds penalties on
     activities in the same way, and they can't be told apart: a layer that has an activity
-    regularizer is passed over.
+    regularizer is passed over, but where that is a divergence itself.
 
     Returns:
         Numbers; `None` if no layer of the model has added any, or could.
@@ -70,7 +72,8 @@ def added_divergences(model: keras.Layer) -> list[Any] | None:
     others = [
         layer
         for layer in layers
-        if not isinstance(layer, BayesianLayer) and layer.activity_regularizer is None
+        if not isinstance(layer, BayesianLayer)
+        and isinstance(layer.activity_regularizer, (KLDivergenceRegularizer, NoneType))
     ]
     # A layer that is not called in this pass may still have what it added in an earlier one.
     current = {id(loss) for loss in model.losses}

@@ -56,6 +56,7 @@ INTERFACE = {
     # Distributions. The library is imported when one of these is first called.
     "distribution_library": "TensorFlow Probability, as the framework has it.",
     "library_class": "The class of TensorFlow Probability at a path, or what says what to use.",
+    "new_distribution": "A distribution, by the names of its family and its parameters in TFP.",
     "independent_normal": "Independent normals of a mean and a scale, in that many dimensions.",
     "independent_point": "All mass on one value, in that many independent dimensions.",
     "normal": "The normal distribution of a mean and a scale.",

@@ -47,6 +47,7 @@ def with_seeds(
     distribution: Any,
     next_seed: Callable[[], Any],
     sample_normal: Callable[[Any, Any, Any], Any],
+    as_seed: Callable[[Any], Any] = lambda seed: seed,
 ) -> Any:
     """Return a distribution with a `sample` that draws with seeds of ours, unless given one.
 
@@ -56,6 +57,7 @@ def with_seeds(
         next_seed: Returns a seed as the library takes it.
         sample_normal: Draws from a normal distribution, given a shape and a seed, in a faster way
             than the library's own.
+        as_seed: Returns a seed that a caller gives as the library takes it.
     """
     unseeded = distribution.sample
 
@@ -63,7 +65,7 @@ def with_seeds(
         sample_shape: Any = (), seed: Any = None, name: str = "sample", **kwargs: Any
     ) -> Any:
         if seed is not None:
-            return unseeded(sample_shape, seed=seed, name=name, **kwargs)
+            return unseeded(sample_shape, seed=as_seed(seed), name=name, **kwargs)
         seed = next_seed()
         normal = _normal_inside(tfd, distribution)
         if normal is None or kwargs:
@@ -76,6 +78,35 @@ def with_seeds(
     vars(seeded).update(vars(distribution))
     seeded.sample = sample
     return seeded
+
+
+def kl_divergence(tfd: Any, q: Any, p: Any) -> Any:
+    """Return the divergence KL(q || p), of vectors also where one is independent normals.
+
+    Args:
+        tfd: The module of distributions.
+        q: A distribution.
+        p: Another.
+
+    Raises:
+        NotImplementedError: If there is no closed form for the pair.
+    """
+    try:
+        return tfd.kl_divergence(q, p)
+    except NotImplementedError:
+        vectors = _as_vector(tfd, q), _as_vector(tfd, p)
+        if vectors == (q, p):
+            raise
+        return tfd.kl_divergence(*vectors)
+
+
+def _as_vector(tfd: Any, distribution: Any) -> Any:
+    """Return independent normal numbers as a vector that is normal, and all else as it is."""
+    normal = _normal_inside(tfd, distribution)
+    if normal is None or distribution.event_shape.rank != 1:
+        return distribution
+    scale = normal.scale + 0.0 * normal.loc
+    return tfd.MultivariateNormalDiag(normal.loc, scale)
 
 
 def given_variables(distribution: Any) -> Iterator[keras.Variable]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
@@ -33,6 +34,9 @@ class BaseLayer(keras.Layer):
     """All arguments; those that are keyword-only come through `**kwargs`."""
     page: ClassVar[Page]
     """The documentation of the class."""
+    argument_prose: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What arguments are in this class and in those below it, where they are something else than in
+    all other layers."""
 
     def __init__(
         self,

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import keras
+from keras.regularizers import Regularizer
 
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.linear_layer import ActivatedLinearLayer
 from bayeslayers.base_layers.variational_layer import VariationalLayer, weight_type
 from bayeslayers.contract import binding, docstrings, pages
 
-_Layer = TypeVar("_Layer", bound=BaseLayer)
+_Layer = TypeVar("_Layer", bound=pages.LayerClass)
 _EstimatorLayer = TypeVar("_EstimatorLayer", bound=VariationalLayer)
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _DISTRIBUTIONS = ("posterior", "prior")
@@ -41,7 +42,11 @@ _DETAILS = (
 def public_layer(layer_class: type[_Layer]) -> type[_Layer]:
     """Make a layer public that is written out; see `_publish`."""
     arguments = binding.join(*map(binding.parameters_of, _constructors(layer_class.__mro__)))
-    return _publish(layer_class, arguments, docstrings.parse(layer_class.__doc__).parts())
+    parts = docstrings.parse(layer_class.__doc__).parts()
+    prose: dict[str, str] = {}
+    for each in reversed(layer_class.__mro__):
+        prose |= vars(each).get("argument_prose", {})
+    return _publish(layer_class, arguments, {**parts, "own_prose": prose | parts["own_prose"]})
 
 
 def estimator_layer(layer_class: type[_EstimatorLayer]) -> type[_EstimatorLayer]:
@@ -72,17 +77,19 @@ def _publish(
 
 
 def _constructors(classes: Iterable[type]) -> list[Callable[..., None]]:
-    """Return the constructors that the layers among these classes define themselves."""
-    layers = [each for each in classes if issubclass(each, BaseLayer)]
+    """Return the constructors that classes of ours among these define themselves."""
+    layers = [each for each in classes if issubclass(each, (BaseLayer, Regularizer))]
     return [vars(each)["__init__"] for each in layers if "__init__" in vars(each)]
 
 
-def _bound(layer_class: type[BaseLayer], arguments: inspect.Signature) -> Callable[..., None]:
+def _bound(
+    layer_class: type[pages.LayerClass], arguments: inspect.Signature
+) -> Callable[..., None]:
     """Return the constructor with its arguments checked, and with its public signature."""
     constructor = layer_class.__init__
 
     @functools.wraps(constructor)
-    def __init__(self: BaseLayer, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+    def __init__(self: pages.LayerClass, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         constructor(self, **binding.bind(arguments, args, kwargs))
 
     public = binding.public(arguments)
@@ -93,7 +100,7 @@ def _bound(layer_class: type[BaseLayer], arguments: inspect.Signature) -> Callab
     return __init__
 
 
-def _refuse_abstract(layer_class: type[BaseLayer]) -> None:
+def _refuse_abstract(layer_class: type[pages.LayerClass]) -> None:
     """Refuse a class that leaves an abstract method open: Keras's metaclass does not."""
     methods = {name: getattr(layer_class, name, None) for name in dir(layer_class)}
     abstract = [n for n, method in methods.items() if getattr(method, "__isabstractmethod__", 0)]

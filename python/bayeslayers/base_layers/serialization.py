@@ -21,12 +21,14 @@ _HOW_TO_REGISTER = (
 )
 
 
-_KERAS_MODULES = {
+_KERAS_MODULES: dict[str, Any] = {
     f"keras.{name}": getattr(keras, name)
     for name in ("activations", "constraints", "initializers", "layers", "regularizers")
 }
-# Keras saves dtype policies with the module 'keras'.
-_KERAS_MODULES["keras"] = keras.dtype_policies
+# Keras saves dtype policies and `Sequential` models with the module 'keras'.
+_KERAS_MODULES["keras"] = types.SimpleNamespace(
+    **vars(keras.dtype_policies), Sequential=keras.Sequential
+)
 
 
 @runtime_checkable

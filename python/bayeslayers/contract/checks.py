@@ -136,6 +136,24 @@ def sizes(argument: str, value: Any) -> tuple[int, ...]:
     return _positive_list(argument, value, "must be a positive whole number, or a list of them")
 
 
+def shape(argument: str, value: Any) -> tuple[int, ...]:
+    """A shape of which all sizes are known: none of a single number, one of a vector."""
+    rule = "must be a positive whole number, or a list of them, which may be empty"
+    return _positive_list(argument, () if value is None else value, rule)
+
+
+def axes(argument: str, value: Any) -> tuple[int, ...] | None:
+    """Axes of a tensor, of which there may be none; empty for all of them."""
+    if value is None:
+        return None
+    listed = _listed(value)
+    listed = [listed] if _is_whole(listed) else listed
+    if not isinstance(listed, (list, tuple)) or not all(map(_is_whole, listed)):
+        rule = "must be whole numbers, of which there may be none, or left empty for all axes"
+        raise ArgumentError(argument, rule, {argument: value})
+    return tuple(map(int, listed))
+
+
 def sample_shape(argument: str, value: Any) -> Any:
     """The shape of a sample: sizes that are known are whole numbers, of which there may be none."""
     sizes = keras.tree.flatten(_listed(value))

@@ -28,12 +28,18 @@ _OBJECT = inspect.Parameter(
 )
 
 
-def layer_function(layer_class: type[pages.LayerClass]) -> Callable[..., Any]:
+def layer_function(
+    layer_class: type[pages.LayerClass], compose: Callable[[Any, Any], Any] = compose
+) -> Callable[..., Any]:
     """Return the function `layer_*(object, ...)` that makes and composes a `layer_class`.
 
     `object` has no default in the signature, as in R, and may be left out all the same. The
     function belongs to the layer's module, under its `function_name`, and `inspect.getsource()`
     shows the class.
+
+    Args:
+        layer_class: The class.
+        compose: Returns what comes of `object` and a new instance of the class.
     """
     class_signature = inspect.signature(layer_class)
     signature = class_signature.replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bayeslayers.contract.arguments import Argument, Coercion
+from bayeslayers.contract.distribution_layer_arguments import DISTRIBUTION_LAYER_ARGUMENTS
 
 _MEAN_FIELD = "tfp$layers$util$default_mean_field_normal_fn({arguments})"
 _SAMPLE = "function(d) d %>% tfd_sample()"
@@ -297,8 +298,9 @@ LAYER_ARGUMENTS = {
     ),
     "convert_to_tensor_fn": Argument(
         "Function of a distribution that returns the tensor it stands for, or the name of a method "
-        'of distributions: "mean", "mode", "sample", "stddev" or "variance". A sample that it '
-        "takes without a seed comes from the layer's own stream of random numbers.",
+        'of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution '
+        'over classes also "logits" or "probs". A sample that it takes without a seed comes from '
+        "the layer's own stream of random numbers.",
         Coercion.FUNCTION,
         "tfp$distributions$Distribution$sample",
     ),
@@ -341,4 +343,5 @@ LAYER_ARGUMENTS = {
         "sizes, or a `tf.TensorShape`.",
         Coercion.SHAPE,
     ),
+    **DISTRIBUTION_LAYER_ARGUMENTS,
 }

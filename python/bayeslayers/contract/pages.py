@@ -25,6 +25,7 @@ _LAYER_RAISES = (
     "If an argument breaks a rule that is stated here, or is not one of the layer's: the error "
     "names the argument, the rule and what was received."
 )
+_NO_OTHERS = "There are no further arguments."
 _PYTHON_EXAMPLE = """\
 >>> import keras
 >>> from bayeslayers import {name}
@@ -126,7 +127,7 @@ def layer_page(layer_class: type[LayerClass], parts: Mapping[str, Any]) -> Page:
         "name": layer_class.function_name,
         "signature": signature,
         "arguments": arguments,
-        "others": " ".join(f"`{name}`: {arguments[name].prose}" for name in unnamed),
+        "others": " ".join(f"`{name}`: {arguments[name].prose}" for name in unnamed) or _NO_OTHERS,
         "returns": _LAYER_RETURNS,
         "raises": {"ArgumentError": _LAYER_RAISES},
         "python_example": _PYTHON_EXAMPLE.format(**example),

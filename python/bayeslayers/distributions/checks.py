@@ -5,22 +5,51 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bayeslayers.backend import distribution_method, is_of_other_library, name_of_library
+import keras
+
+from bayeslayers.backend import (
+    distribution_method,
+    dtype_name,
+    is_of_other_library,
+    name_of_library,
+)
 from bayeslayers.contract.errors import ArgumentError, Described
 
 CONVERSIONS = ("mean", "mode", "sample", "stddev", "variance")
 """Methods of distributions that make a tensor."""
+PARAMETERS = ("logits", "probs")
+"""Parameters of distributions over classes, which are properties of them."""
 
 
 def conversion(argument: str, value: Any) -> str | Callable[[Any], Any]:
     """A function of a distribution that returns a tensor, or the name of one of its methods."""
+    getter = getattr(value, "fget", None)
+    if getattr(getter, "__name__", None) in PARAMETERS:
+        return getter.__name__
     if callable(value) and getattr(value, "__qualname__", "").startswith("Distribution."):
         return method_name(value)
-    if callable(value) or value in CONVERSIONS:
+    if callable(value) or value in (*CONVERSIONS, *PARAMETERS):
         return value
-    named = ", ".join(f'"{item}"' for item in CONVERSIONS)
+    named = ", ".join(f'"{item}"' for item in (*CONVERSIONS, *PARAMETERS))
     rule = f"must be a function of a distribution, or one of {named}"
     raise ArgumentError(argument, rule, {argument: value})
+
+
+def parameter_of(distribution: Any, name: str) -> Any:
+    """Return the logits or probabilities of a distribution over classes, or of those within it.
+
+    Raises:
+        NotImplementedError: If it has none.
+    """
+    found = distribution
+    while found is not None:
+        # TensorFlow Probability has a method besides, which computes one from the other.
+        if hasattr(found, f"{name}_parameter"):
+            return getattr(found, f"{name}_parameter")()
+        if hasattr(found, name):
+            return getattr(found, name)
+        found = getattr(found, "distribution", getattr(found, "base_dist", None))
+    raise NotImplementedError(f"There is no {name!r} of {class_names(distribution)}.")
 
 
 def method_name(function: Any) -> Any:
@@ -39,6 +68,17 @@ def class_names(distribution: Any) -> str:
     inner = getattr(distribution, "distribution", getattr(distribution, "base_dist", None))
     name = type(distribution).__name__
     return name if inner is None else f"{name}({class_names(inner)})"
+
+
+def sample_dtype(argument: str, value: Any) -> str | None:
+    """The dtype of draws, by its name or as the framework's own; empty for that of parameters."""
+    if value is None:
+        return None
+    try:
+        return keras.backend.standardize_dtype(dtype_name(value) or value)
+    except (ValueError, TypeError) as error:
+        rule = 'must be a dtype, such as "int32" or "float32", or left empty'
+        raise ArgumentError(argument, rule, {argument: value}) from error
 
 
 def distribution(argument: str, value: Any) -> None:

@@ -41,6 +41,21 @@ from bayeslayers.layers.dense import (
 from bayeslayers.layers.dense_variational import DenseVariational
 from bayeslayers.layers.distribution_lambda import DistributionLambda
 from bayeslayers.layers.embedding import EmbeddingReparameterization
+from bayeslayers.layers.gaussian_process import VariationalGaussianProcess
+from bayeslayers.layers.independent import (
+    HomoscedasticNormal,
+    IndependentBernoulli,
+    IndependentLogistic,
+    IndependentNormal,
+    IndependentPoisson,
+)
+from bayeslayers.layers.kl_divergence import KLDivergenceAddLoss, KLDivergenceRegularizer
+from bayeslayers.layers.mixtures import (
+    CategoricalMixtureOfOneHotCategorical,
+    MixtureLogistic,
+    MixtureNormal,
+    MixtureSameFamily,
+)
 from bayeslayers.layers.recurrent import (
     GRUFlipout,
     GRUReparameterization,
@@ -53,6 +68,7 @@ from bayeslayers.layers.util import (
     trainable_normal_fn,
 )
 from bayeslayers.layers.variable import VariableLayer
+from bayeslayers.layers.vectors import MultivariateNormalTriL, OneHotCategorical
 
 FAMILY: dict[str, type[BaseLayer]] = {
     layer.__name__: layer
@@ -91,11 +107,27 @@ FAMILY: dict[str, type[BaseLayer]] = {
         DenseVariational,
         VariableLayer,
         DistributionLambda,
+        HomoscedasticNormal,
+        IndependentNormal,
+        IndependentLogistic,
+        IndependentBernoulli,
+        IndependentPoisson,
+        MultivariateNormalTriL,
+        OneHotCategorical,
+        MixtureSameFamily,
+        MixtureNormal,
+        MixtureLogistic,
+        CategoricalMixtureOfOneHotCategorical,
+        VariationalGaussianProcess,
+        KLDivergenceAddLoss,
         AutoregressiveNetwork,
         AutoregressiveTransform,
     )
 }
 """Every layer by its name, in the order of the documentation."""
+
+REGULARIZERS = {KLDivergenceRegularizer.__name__: KLDivergenceRegularizer}
+"""What has a function of a layer's name, as in the R package tfprobability, and is none."""
 
 # TensorFlow Probability has its Flipout and reparameterization convolutions under two names. The
 # local-reparameterization and the transposed ones, which it lacks, have two in the same way.
@@ -118,11 +150,13 @@ _ALIASES = [name for name in globals() if name.startswith("Convolution")]
 
 __all__ = [
     "FAMILY",
+    "REGULARIZERS",
     "VariationalLayer",
     "default_mean_field_normal_fn",
     "default_multivariate_normal_fn",
     "trainable_normal_fn",
     "util",
     *FAMILY,
+    *REGULARIZERS,
     *_ALIASES,
 ]

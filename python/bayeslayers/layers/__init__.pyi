@@ -20,16 +20,24 @@ from bayeslayers.layers import (
     dense_variational,
     distribution_lambda,
     embedding,
+    gaussian_process,
+    independent,
+    kl_divergence,
+    mixtures,
     recurrent,
     variable,
+    vectors,
 )
 from bayeslayers.layers import util as util
+from bayeslayers.layers.kl_divergence import KLDivergenceRegularizer as KLDivergenceRegularizer
 from bayeslayers.layers.util import default_mean_field_normal_fn as default_mean_field_normal_fn
 from bayeslayers.layers.util import default_multivariate_normal_fn as default_multivariate_normal_fn
 from bayeslayers.layers.util import trainable_normal_fn as trainable_normal_fn
 
 FAMILY: dict[str, type[BaseLayer]]
 """Every layer of the family by its name."""
+REGULARIZERS: dict[str, type[KLDivergenceRegularizer]]
+"""Every regularizer by its name."""
 
 class Conv1DFlipout(convolution.Conv1DFlipout):
     """1-D convolution with the Flipout estimator.
@@ -2575,6 +2583,350 @@ class DistributionLambda(distribution_lambda.DistributionLambda):
         """
         ...
 
+class HomoscedasticNormal(independent.HomoscedasticNormal):
+    """Independent normal distribution as a layer's output, with one learned scale for all inputs.
+
+    y[j] ~ Normal(inputs[j], softplus(v[j])), v a trainable variable
+    """
+    def __init__(
+        self,
+        event_shape: int | Sequence[int],
+        initial_scale: float = 1.0,
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Independent normal distribution as a layer's output, with one learned scale for all inputs.
+
+        y[j] ~ Normal(inputs[j], softplus(v[j])), v a trainable variable
+        """
+        ...
+
+class IndependentNormal(independent.IndependentNormal):
+    """Independent normal distribution as a layer's output, whose scale depends on the inputs.
+
+    y[j] ~ Normal(m[j], softplus(r[j])), (m, r) = inputs
+    """
+    def __init__(
+        self,
+        event_shape: int | Sequence[int],
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Independent normal distribution as a layer's output, whose scale depends on the inputs.
+
+        y[j] ~ Normal(m[j], softplus(r[j])), (m, r) = inputs
+        """
+        ...
+
+class IndependentLogistic(independent.IndependentLogistic):
+    """Independent logistic distribution as a layer's output.
+
+    y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
+    (m, r) = inputs
+    """
+    def __init__(
+        self,
+        event_shape: int | Sequence[int],
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Independent logistic distribution as a layer's output.
+
+        y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
+        (m, r) = inputs
+        """
+        ...
+
+class IndependentBernoulli(independent.IndependentBernoulli):
+    """Independent Bernoulli distribution as a layer's output.
+
+    P(y[j] = 1) = sigmoid(inputs[j]), P(y[j] = 0) = 1 - P(y[j] = 1)
+    """
+    def __init__(
+        self,
+        event_shape: int | Sequence[int],
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        sample_dtype: Any = None,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Independent Bernoulli distribution as a layer's output.
+
+        P(y[j] = 1) = sigmoid(inputs[j]), P(y[j] = 0) = 1 - P(y[j] = 1)
+        """
+        ...
+
+class IndependentPoisson(independent.IndependentPoisson):
+    """Independent Poisson distribution as a layer's output.
+
+    P(y[j] = k) = rate[j]^k exp(-rate[j]) / k!, rate = exp(inputs)
+    """
+    def __init__(
+        self,
+        event_shape: int | Sequence[int],
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Independent Poisson distribution as a layer's output.
+
+        P(y[j] = k) = rate[j]^k exp(-rate[j]) / k!, rate = exp(inputs)
+        """
+        ...
+
+class MultivariateNormalTriL(vectors.MultivariateNormalTriL):
+    """Multivariate normal distribution as a layer's output, with any covariance.
+
+    y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
+    (m, r, and the rest of L) = inputs
+    """
+    def __init__(
+        self,
+        event_size: int,
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Multivariate normal distribution as a layer's output, with any covariance.
+
+        y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
+        (m, r, and the rest of L) = inputs
+        """
+        ...
+
+class OneHotCategorical(vectors.OneHotCategorical):
+    """Categorical distribution as a layer's output, whose outcomes are columns of 0 and 1.
+
+    P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1
+    """
+    def __init__(
+        self,
+        event_size: int,
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        sample_dtype: Any = None,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Categorical distribution as a layer's output, whose outcomes are columns of 0 and 1.
+
+        P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1
+        """
+        ...
+
+class MixtureSameFamily(mixtures.MixtureSameFamily):
+    """Mixture of distributions of one family as a layer's output.
+
+    p(y) = sum over k of softmax(l)[k] p(y; t[k]), (l, t[1], ..., t[K]) = inputs
+    """
+    def __init__(
+        self,
+        num_components: int,
+        component_layer: Callable[[Any], Any],
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Mixture of distributions of one family as a layer's output.
+
+        p(y) = sum over k of softmax(l)[k] p(y; t[k]), (l, t[1], ..., t[K]) = inputs
+        """
+        ...
+
+class MixtureNormal(mixtures.MixtureNormal):
+    """Mixture of normal distributions as a layer's output.
+
+    p(y) = sum over k of softmax(l)[k] prod over j of Normal(y[j]; m[k, j], s[k, j]),
+    s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs
+    """
+    def __init__(
+        self,
+        num_components: int,
+        event_shape: int | Sequence[int] = (),
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Mixture of normal distributions as a layer's output.
+
+        p(y) = sum over k of softmax(l)[k] prod over j of Normal(y[j]; m[k, j], s[k, j]),
+        s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs
+        """
+        ...
+
+class MixtureLogistic(mixtures.MixtureLogistic):
+    """Mixture of logistic distributions as a layer's output.
+
+    p(y) = sum over k of softmax(l)[k] prod over j of Logistic(y[j]; m[k, j], s[k, j]),
+    s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs
+    """
+    def __init__(
+        self,
+        num_components: int,
+        event_shape: int | Sequence[int] = (),
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Mixture of logistic distributions as a layer's output.
+
+        p(y) = sum over k of softmax(l)[k] prod over j of Logistic(y[j]; m[k, j], s[k, j]),
+        s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs
+        """
+        ...
+
+class CategoricalMixtureOfOneHotCategorical(mixtures.CategoricalMixtureOfOneHotCategorical):
+    """Mixture of categorical distributions as a layer's output.
+
+    P(y[j] = 1) = sum over k of softmax(l)[k] softmax(t[k])[j], (l, t[1], ..., t[K]) = inputs
+    """
+    def __init__(
+        self,
+        event_size: int,
+        num_components: int,
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        sample_dtype: Any = None,
+        validate_args: bool = False,
+        *,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Mixture of categorical distributions as a layer's output.
+
+        P(y[j] = 1) = sum over k of softmax(l)[k] softmax(t[k])[j], (l, t[1], ..., t[K]) = inputs
+        """
+        ...
+
+class VariationalGaussianProcess(gaussian_process.VariationalGaussianProcess):
+    """Sparse Gaussian process as a layer's output.
+
+    y = f(inputs) + noise, f ~ GP(mean_fn, kernel), noise ~ Normal(0, sqrt(softplus(v))),
+    f(z) ~ Normal(m, S S'), z, m, S and v trainable variables
+    variational_loss(y) = -E[log p(y | f)] + kl_weight KL(f(z) || p(f(z)))
+    """
+    def __init__(
+        self,
+        num_inducing_points: int,
+        kernel_provider: keras.Layer,
+        event_shape: int | Sequence[int] = 1,
+        inducing_index_points_initializer: str | Callable[..., Any] | None = None,
+        unconstrained_observation_noise_variance_initializer: str
+        | Callable[..., Any]
+        | None = None,
+        mean_fn: Callable[[Any], Any] | None = None,
+        jitter: float = 1e-06,
+        name: str | None = None,
+        *,
+        convert_to_tensor_fn: str | Callable[[Any], Any] = ...,
+        seed: int | None = None,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Sparse Gaussian process as a layer's output.
+
+        y = f(inputs) + noise, f ~ GP(mean_fn, kernel), noise ~ Normal(0, sqrt(softplus(v))),
+        f(z) ~ Normal(m, S S'), z, m, S and v trainable variables
+        variational_loss(y) = -E[log p(y | f)] + kl_weight KL(f(z) || p(f(z)))
+        """
+        ...
+
+class KLDivergenceAddLoss(kl_divergence.KLDivergenceAddLoss):
+    """Divergence of the distribution that comes in from a prior, added to the loss.
+
+    loss = loss + sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q,
+    with use_exact_kl: loss = loss + sum over outcomes of weight KL(q || p),
+    q = inputs, p = prior
+    """
+    def __init__(
+        self,
+        distribution_b: Any,
+        use_exact_kl: bool = False,
+        test_points_reduce_axis: int | Sequence[int] | None = None,
+        test_points_fn: Callable[[Any], Any] = ...,
+        weight: float | None = None,
+        *,
+        trainable: bool = True,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Divergence of the distribution that comes in from a prior, added to the loss.
+
+        loss = loss + sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q,
+        with use_exact_kl: loss = loss + sum over outcomes of weight KL(q || p),
+        q = inputs, p = prior
+        """
+        ...
+
 class AutoregressiveNetwork(autoregressive.AutoregressiveNetwork):
     """Masked autoregressive network.
 
@@ -2654,6 +3006,7 @@ Convolution2DTransposeReparameterization = Conv2DTransposeReparameterization
 Convolution3DTransposeReparameterization = Conv3DTransposeReparameterization
 __all__ = [
     "FAMILY",
+    "REGULARIZERS",
     "VariationalLayer",
     "default_mean_field_normal_fn",
     "default_multivariate_normal_fn",
@@ -2693,8 +3046,22 @@ __all__ = [
     "DenseVariational",
     "VariableLayer",
     "DistributionLambda",
+    "HomoscedasticNormal",
+    "IndependentNormal",
+    "IndependentLogistic",
+    "IndependentBernoulli",
+    "IndependentPoisson",
+    "MultivariateNormalTriL",
+    "OneHotCategorical",
+    "MixtureSameFamily",
+    "MixtureNormal",
+    "MixtureLogistic",
+    "CategoricalMixtureOfOneHotCategorical",
+    "VariationalGaussianProcess",
+    "KLDivergenceAddLoss",
     "AutoregressiveNetwork",
     "AutoregressiveTransform",
+    "KLDivergenceRegularizer",
     "Convolution1DFlipout",
     "Convolution2DFlipout",
     "Convolution3DFlipout",

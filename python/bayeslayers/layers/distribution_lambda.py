@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
-from keras import ops, tree
+from keras import tree
 
-from bayeslayers.backend import foreign_variables, of_any_size, to_coercible
+from bayeslayers.backend import foreign_variables
+from bayeslayers.base_layers.distribution_layer import DistributionLayer
 from bayeslayers.base_layers.publishing import public_layer
-from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import layer_function
 from bayeslayers.distributions import checks as distribution_checks
 from bayeslayers.distributions.defaults import sample_posterior
-from bayeslayers.distributions.symbolic import SymbolicDistribution
-
-_FUNCTIONS = ("make_distribution_fn", "convert_to_tensor_fn")
 
 
 @public_layer
-class DistributionLambda(StochasticLayer):
+class DistributionLambda(DistributionLayer):
     """Distribution as a layer's output.
 
         y ~ p(y; x), where p is made from the inputs x
@@ -68,15 +64,6 @@ class DistributionLambda(StochasticLayer):
     XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from some
     distributions, such as gamma and Poisson: take "mean" as their `convert_to_tensor_fn`, or
     compile the model with `jit_compile` off.
-
-    Args:
-        seed: Whole number from which the layer draws all its samples. With `None` it is drawn from
-            the generator that `keras.utils.set_random_seed()` sets. A file keeps how far the
-            samples have come, so that a model that is loaded twice makes the same noise in both:
-            see `reseed()`.
-        activity_regularizer: Keras regularizer, its name, or a function of the distribution that
-            returns a number: a penalty, which Keras divides by the number of rows and adds to the
-            losses. With `None` there is none.
 
     Example:
         >>> import keras
@@ -161,43 +148,21 @@ class DistributionLambda(StochasticLayer):
     ) -> None:
         # Checked first: a layer that is refused takes none of Keras's automatic names.
         make = checks.function("make_distribution_fn", make_distribution_fn, optional=False)
-        convert = distribution_checks.conversion("convert_to_tensor_fn", convert_to_tensor_fn)
-        super().__init__(**kwargs)
+        super().__init__(convert_to_tensor_fn=convert_to_tensor_fn, **kwargs)
         self.make_distribution_fn = make
-        self.convert_to_tensor_fn = convert
-        # Parameters of a distribution keep their precision under mixed precision.
-        self.autocast = False
 
-    def build(self, input_shape: Any) -> None:
-        """Do nothing: the layer has no variables."""
-
-    def call(self, inputs: Any) -> Any:
-        """Return the distribution at these inputs."""
-        return of_any_size(self._distribution_at, inputs)
-
-    def _distribution_at(self, inputs: Any) -> Any:
-        inputs = tree.map_structure(self._with_precision, inputs)
+    def make_distribution(self, inputs: Any) -> Any:
+        """See `DistributionLayer.make_distribution`."""
         distribution, foreign = foreign_variables(
             lambda: self.make_distribution_fn(inputs), tree.flatten(inputs), trainable=True
         )
         distribution_checks.distribution("make_distribution_fn", distribution)
         distribution_checks.without_variables("make_distribution_fn", foreign)
-        convert = self.convert_to_tensor_fn
-        to_tensor = None if convert is sample_posterior else convert
-        return to_coercible(distribution, self.stream_of_outputs, to_tensor)
-
-    def compute_output_spec(self, inputs: Any) -> SymbolicDistribution:
-        """Describe the outputs: a tensor, with the methods of a distribution."""
-        tensor = super().compute_output_spec(inputs)
-        return SymbolicDistribution(tensor, self.call, inputs)
+        return distribution
 
     @classmethod
     def _function_arguments(cls) -> list[str]:
-        return [*super()._function_arguments(), *_FUNCTIONS]
-
-    def _with_precision(self, inputs: Any) -> Any:
-        is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(inputs.dtype))
-        return ops.cast(inputs, self.variable_dtype) if is_float else inputs
+        return [*super()._function_arguments(), "make_distribution_fn"]
 
 
 layer_distribution_lambda = layer_function(DistributionLambda)

@@ -24,6 +24,7 @@ from bayeslayers.backend.jax.distributions import (
     kl_divergence,
     library_class,
     method_of,
+    new_distribution,
     normal,
     normal_parameters,
     with_seeds,

@@ -32,6 +32,11 @@ def library_class(path: str) -> Any:
     return getattr(getattr(distribution_library(), module), name)
 
 
+def new_distribution(family: str, **parameters: Any) -> Any:
+    """Return the distribution of a family, such as "Normal", with these parameters."""
+    return library_class(f"distributions.{family}")(**parameters)
+
+
 def _tfd() -> Any:
     return tensorflow_probability().distributions
 
@@ -81,7 +86,7 @@ def kl_divergence(q: Any, p: Any) -> Any:
     Raises:
         NotImplementedError: If TensorFlow Probability has no closed form for the pair.
     """
-    return _tfd().kl_divergence(q, p)
+    return tfp_distributions.kl_divergence(_tfd(), q, p)
 
 
 def draw_shape(distribution: Any) -> tuple[int | None, ...] | None:
@@ -131,7 +136,7 @@ def with_seeds(distribution: Any, seeds: Stream) -> Any:
     another layer.
     """
     return tfp_distributions.with_seeds(
-        _tfd(), distribution, lambda: as_key(seeds.next()), _sample_normal
+        _tfd(), distribution, lambda: as_key(seeds.next()), _sample_normal, _key_of
     )
 
 

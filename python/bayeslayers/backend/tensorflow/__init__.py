@@ -22,6 +22,7 @@ from bayeslayers.backend.tensorflow.distributions import (
     kl_divergence,
     library_class,
     method_of,
+    new_distribution,
     normal,
     normal_parameters,
     tensor_of,

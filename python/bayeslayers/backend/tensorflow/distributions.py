@@ -28,6 +28,11 @@ def library_class(path: str) -> Any:
     return getattr(getattr(distribution_library(), module), name)
 
 
+def new_distribution(family: str, **parameters: Any) -> Any:
+    """Return the distribution of a family, such as "Normal", with these parameters."""
+    return library_class(f"distributions.{family}")(**parameters)
+
+
 def normal(loc: Any, scale: Any) -> Any:
     """Return the normal distribution of a mean and a scale."""
     from tensorflow_probability import distributions as tfd
@@ -87,7 +92,7 @@ def kl_divergence(q: Any, p: Any) -> Any:
     """
     from tensorflow_probability import distributions as tfd
 
-    return tfd.kl_divergence(q, p)
+    return tfp_distributions.kl_divergence(tfd, q, p)
 
 
 def foreign_variables(

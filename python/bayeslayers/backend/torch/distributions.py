@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.distributions import Independent, Normal
+from torch.distributions import Independent, MultivariateNormal, Normal
 
 from bayeslayers.backend.torch.operations import uncompiled
 from bayeslayers.backend.torch.point import Point
@@ -72,7 +72,23 @@ def kl_divergence(q: Any, p: Any) -> Any:
     if q.event_shape != p.event_shape:
         shapes = f"{tuple(q.event_shape)} and {tuple(p.event_shape)}"
         raise ValueError(f"Event shapes must match for a divergence. Received: {shapes}")
-    return torch.distributions.kl_divergence(q, p)
+    try:
+        return torch.distributions.kl_divergence(q, p)
+    except NotImplementedError:
+        vectors = _as_vector(q), _as_vector(p)
+        if vectors == (q, p):
+            raise
+        return torch.distributions.kl_divergence(*vectors)
+
+
+def _as_vector(distribution: Any) -> Any:
+    """Return independent normal numbers as a vector that is normal, and all else as it is."""
+    normal = _normal_inside(distribution)
+    if normal is None or len(distribution.event_shape) != 1:
+        return distribution
+    return MultivariateNormal(
+        normal.loc, scale_tril=torch.diag_embed(normal.scale), validate_args=False
+    )
 
 
 def draw_shape(distribution: Any) -> tuple[int, ...]:

@@ -1,0 +1,90 @@
+"""Distributions by the names that TensorFlow Probability gives their families and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import distributions
+
+from bayeslayers.backend.torch.distributions import inner_distribution
+from bayeslayers.backend.torch.logistic import Logistic
+
+
+def new_distribution(family: str, **parameters: Any) -> Any:
+    """Return the distribution of a family, such as "Normal", with these parameters."""
+    return _FAMILIES[family](**parameters)
+
+
+class _InDtype:
+    """Draws of a distribution of whole numbers in a dtype that its parameters do not have."""
+
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, dtype: torch.dtype, **parameters: Any) -> Any:
+        """Return the distribution of these parameters, whose draws are of a dtype."""
+        made = cls(**parameters)
+        made.dtype = dtype
+        return made
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """Return the distribution over a larger batch."""
+        new = super().expand(batch_shape, object.__new__(type(self)))  # type: ignore[misc]
+        new.dtype = self.dtype
+        return new
+
+    def sample(self, sample_shape: Any = ()) -> Any:
+        """Draw."""
+        return super().sample(sample_shape).to(self.dtype)  # type: ignore[misc]
+
+
+class _Bernoulli(_InDtype, distributions.Bernoulli):
+    pass
+
+
+class _OneHotCategorical(_InDtype, distributions.OneHotCategorical):
+    pass
+
+
+def _independent(
+    distribution: Any, reinterpreted_batch_ndims: int, validate_args: bool = False
+) -> Any:
+    return distributions.Independent(
+        inner_distribution(distribution), reinterpreted_batch_ndims, validate_args=validate_args
+    )
+
+
+def _with_dtype(plain: type, in_dtype: type[_InDtype]) -> Callable[..., Any]:
+    """Return a maker of distributions whose draws are in the dtype of the logits, or in another."""
+
+    def make(logits: Any, dtype: Any = None, **parameters: Any) -> Any:
+        if dtype in (None, logits.dtype):
+            return plain(logits=logits, **parameters)
+        return in_dtype.of(dtype, logits=logits, **parameters)
+
+    return make
+
+
+def _poisson(log_rate: Any, **parameters: Any) -> Any:
+    return distributions.Poisson(torch.exp(log_rate), **parameters)
+
+
+def _mixture(mixture_distribution: Any, components_distribution: Any, **parameters: Any) -> Any:
+    return distributions.MixtureSameFamily(
+        mixture_distribution, inner_distribution(components_distribution), **parameters
+    )
+
+
+_FAMILIES: dict[str, Callable[..., Any]] = {
+    "Bernoulli": _with_dtype(distributions.Bernoulli, _Bernoulli),
+    "Categorical": distributions.Categorical,
+    "Independent": _independent,
+    "Logistic": Logistic,
+    "MixtureSameFamily": _mixture,
+    "MultivariateNormalTriL": distributions.MultivariateNormal,
+    "Normal": distributions.Normal,
+    "OneHotCategorical": _with_dtype(distributions.OneHotCategorical, _OneHotCategorical),
+    "Poisson": _poisson,
+}
