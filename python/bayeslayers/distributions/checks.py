@@ -23,9 +23,9 @@ PARAMETERS = ("logits", "probs")
 
 def conversion(argument: str, value: Any) -> str | Callable[[Any], Any]:
     """A function of a distribution that returns a tensor, or the name of one of its methods."""
-    getter = getattr(value, "fget", None)
-    if getattr(getter, "__name__", None) in PARAMETERS:
-        return getter.__name__
+    parameter = getattr(getattr(value, "fget", None), "__name__", None)
+    if parameter in PARAMETERS:
+        return parameter
     if callable(value) and getattr(value, "__qualname__", "").startswith("Distribution."):
         return method_name(value)
     if callable(value) or value in (*CONVERSIONS, *PARAMETERS):
