@@ -46,7 +46,7 @@
 #'   Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in
 #'   Neural Networks. International Conference on Machine Learning.
 #'   <https://arxiv.org/abs/1505.05424>
-#' @examplesIf reticulate::py_module_available("keras") && rlang::is_installed("ggplot2")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("ggplot2")
 #' library(ggplot2)
 #' keras <- reticulate::import("keras")
 #' model <- keras$Sequential() |>

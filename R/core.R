@@ -11,6 +11,7 @@ core <- function(call = rlang::caller_env()) {
 
 load_core <- function(call) {
   quieten_tensorflow()
+  limit_threads_under_check()
   require_backend()
   tell_python_of_backend()
   module <- tryCatch(
@@ -32,6 +33,23 @@ quieten_tensorflow <- function() {
   if (!nzchar(Sys.getenv("TF_CPP_MIN_LOG_LEVEL"))) {
     Sys.setenv(TF_CPP_MIN_LOG_LEVEL = "2")
   }
+}
+
+# CRAN allows two threads to its checks, and the frameworks take one for each core. They read these
+# variables when they are loaded: TensorFlow, PyTorch and NumPy, JAX.
+limit_threads_under_check <- function() {
+  if (!tolower(Sys.getenv("_R_CHECK_LIMIT_CORES_")) %in% c("true", "warn", "error")) {
+    return(invisible())
+  }
+  limits <- c(
+    TF_NUM_INTRAOP_THREADS = "1", TF_NUM_INTEROP_THREADS = "1", OMP_NUM_THREADS = "2",
+    OPENBLAS_NUM_THREADS = "2", MKL_NUM_THREADS = "2", NPROC = "2"
+  )
+  not_set <- limits[!nzchar(Sys.getenv(names(limits)))]
+  if (length(not_set) > 0) {
+    do.call(Sys.setenv, as.list(not_set))
+  }
+  invisible()
 }
 
 abort_without_core <- function(condition, call) {

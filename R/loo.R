@@ -34,7 +34,7 @@
 #'   Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432.
 #'   <https://doi.org/10.1007/s11222-016-9696-4>
 #' @seealso [log_likelihood()], [predictive_scores()], [`log_lik()`][rstantools-methods]
-#' @examplesIf reticulate::py_module_available("keras") && rlang::is_installed("loo")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("loo")
 #' keras <- reticulate::import("keras")
 #' model <- keras$Sequential() |>
 #'   layer_dense_flipout(units = 1, input_shape = 1) |>

@@ -30,7 +30,7 @@
 #' @references Buerkner, P.-C., Gabry, J., Kay, M., and Vehtari, A. (2023). posterior: Tools for
 #'   Working with Posterior Distributions. <https://mc-stan.org/posterior/>
 #' @seealso [posterior_draws()], [predict_draws()]
-#' @examplesIf reticulate::py_module_available("keras") && rlang::is_installed("posterior")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("posterior")
 #' keras <- reticulate::import("keras")
 #' model <- keras$Sequential() |>
 #'   layer_dense_flipout(units = 2, name = "out", input_shape = 3)

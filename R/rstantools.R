@@ -78,7 +78,7 @@
 #'   Developing R Packages Interfacing with Stan. <https://mc-stan.org/rstantools/>
 #' @seealso [predict_draws()], [predictive_summary()], [log_likelihood()],
 #'   [`loo()`][loo-methods]
-#' @examplesIf reticulate::py_module_available("keras") && rlang::is_installed("rstantools")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("rstantools")
 #' library(rstantools)
 #' keras <- reticulate::import("keras")
 #' model <- keras$Sequential() |>

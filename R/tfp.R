@@ -8,7 +8,7 @@
 #'
 #' @format A handle: take names out of it with `$`.
 #' @export
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' tfp$distributions$Normal(loc = 0, scale = 1)
 tfp <- structure(list(), class = "bayeslayers_tfp")
 

@@ -90,7 +90,7 @@ def roxygen(page: Page) -> Iterator[str]:
     yield " ".join(page.raises.values())
     yield f"@references {linked(page.reference)}"
     yield f"@family {family(page)}"
-    yield '@examplesIf reticulate::py_module_available("keras")'
+    yield "@examplesIf bayeslayers_available()"
     yield from page.r_example.split("\n")
     yield "@export"
 

@@ -2,7 +2,7 @@
 # that Python's chunks leave nothing behind, and R's are shown alone where Python lacks the core.
 knitr::knit_engines$set(python = function(options) "")
 knitr::opts_chunk$set(
-  eval = reticulate::py_module_available("keras") && requireNamespace("ggplot2", quietly = TRUE),
+  eval = bayeslayers::bayeslayers_available() && requireNamespace("ggplot2", quietly = TRUE),
   comment = "#>",
   fig.width = 7,
   fig.height = 4,

@@ -217,6 +217,86 @@ test_that("a backend may be chosen while Python runs, until Keras is loaded", {
   expect_length(grep(sprintf('Keras runs on "%s", not on "torch"', other), output), 1)
 })
 
+# What asks a network, or starts a Python, says so instead.
+refuse_downloads <- c(
+  "refuse <- function(...) { cat('asked for a download\\n'); stop('asked for a download') }",
+  "utils::assignInNamespace('uv_get_or_create_env', refuse, 'reticulate')",
+  "utils::assignInNamespace('py_initialize', refuse, 'reticulate')"
+)
+is_available_in <- function(env, code = character()) {
+  folder <- withr::local_tempdir()
+  # A folder without an environment of its own, which reticulate would take.
+  here <- sprintf("invisible(setwd(%s))", deparse(folder))
+  output <- in_fresh_r(
+    c(here, refuse_downloads, code, "cat('available:', bayeslayers_available(), '\\n')"),
+    env = c(RETICULATE_PYTHON = NA, VIRTUAL_ENV = NA, WORKON_HOME = folder, env)
+  )
+  expect_no_match(output, "asked for a download|^Error")
+  grepl("TRUE", grep("^available: ", output, value = TRUE), fixed = TRUE)
+}
+
+test_that("bayeslayers_available() downloads nothing and starts no Python", {
+  for (env in list(
+    character(),
+    c(RETICULATE_PYTHON = "/nowhere/python"),
+    c(RETICULATE_PYTHON = "managed"),
+    c(RETICULATE_USE_MANAGED_VENV = "yes"),
+    c(RETICULATE_USE_MANAGED_VENV = "no", PATH = R.home("bin")),
+    c(KERAS_BACKEND = "numpy", RETICULATE_PYTHON = Sys.getenv("RETICULATE_PYTHON"))
+  )) {
+    expect_false(is_available_in(env))
+  }
+})
+
+test_that("an example downloads nothing where there is no Python", {
+  output_of <- function(code) {
+    folder <- withr::local_tempdir()
+    here <- sprintf("invisible(setwd(%s))", deparse(folder))
+    in_fresh_r(
+      c(here, refuse_downloads, sprintf("try(%s)", code), "cat('ended')"),
+      env = c(RETICULATE_PYTHON = NA, VIRTUAL_ENV = NA, WORKON_HOME = folder)
+    )
+  }
+  call <- "layer_dense_flipout(units = 1)"
+  # As a help page has it, and without the question.
+  asked_first <- output_of(sprintf("if (bayeslayers_available()) %s", call))
+  expect_match(asked_first, "ended", all = FALSE)
+  expect_no_match(asked_first, "asked for a download")
+  expect_match(output_of(call), "asked for a download", all = FALSE)
+})
+
+test_that("bayeslayers_available() sees a Python that was chosen, and one that runs", {
+  skip_without_core()
+  python <- Sys.getenv("RETICULATE_PYTHON")
+  expect_true(is_available_in(c(RETICULATE_PYTHON = python)))
+  use <- sprintf("reticulate::use_python(%s)", deparse(python))
+  expect_true(is_available_in(character(), use))
+  expect_true(bayeslayers_available())
+  reticulate::py_config()
+  expect_true(bayeslayers_available())
+})
+
+test_that("bayeslayers_available() asks for the packages of the chosen backend", {
+  skip_without_core()
+  reticulate::py_config()
+  withr::local_envvar(KERAS_BACKEND = "numpy")
+  expect_false(bayeslayers_available())
+  expect_true(running_python_has(modules_of("keras<4,>=3.7")))
+  expect_false(running_python_has(c("keras", "no_such_module")))
+  expect_identical(modules_of("tf-keras<3,>=2.16"), "tf_keras")
+})
+
+test_that("the frameworks take two threads at the most under R CMD check, unless told otherwise", {
+  threads <- c("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NPROC")
+  withr::local_envvar(setNames(rep(NA, 4), threads))
+  withr::local_envvar(`_R_CHECK_LIMIT_CORES_` = "false")
+  limit_threads_under_check()
+  expect_identical(unname(Sys.getenv(threads)), rep("", 4))
+  withr::local_envvar(`_R_CHECK_LIMIT_CORES_` = "TRUE", NPROC = "5")
+  limit_threads_under_check()
+  expect_identical(unname(Sys.getenv(threads)), c("1", "1", "2", "5"))
+})
+
 test_that("Python and R are of one version", {
   skip_without_core()
   expect_identical(core_version, as.character(utils::packageVersion("bayeslayers")))
