@@ -56,7 +56,7 @@ test-oldest: $(OLDEST_READY) ## the Python tests on the oldest versions that are
 test-parity: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## the tests that compare R with Python
 	@tools/test.sh parity
 
-soak: $(PY_READY) $(R_PACKAGE) ## what takes too long for make test: many more examples, in both languages
+soak: $(PY_READY) $(R_PACKAGE) ## what takes too long for make test: many more examples, and installing what is built
 	@tools/test.sh soak
 
 audit: $(PY_READY) ## ask for known vulnerabilities of everything that is installed
@@ -65,7 +65,7 @@ audit: $(PY_READY) ## ask for known vulnerabilities of everything that is instal
 check: $(PY_READY) $(R_READY) ## R CMD check of the built package
 	@tools/check.sh
 
-lint: $(PY_READY) $(R_READY) ## ruff, lintr, and whether the generated files are up to date
+lint: $(PY_READY) $(R_READY) ## ruff, mypy, shellcheck, lintr, and whether the generated files are up to date
 	@tools/lint.sh
 
 bench: $(BENCH_READY) ## training steps on each backend against other libraries' (BENCH=--quick for a part)

@@ -28,6 +28,8 @@ test_r() {
 # What users of R do, on another backend of Keras; the other files are of R alone, or take long.
 r_core='^(coerce(-data)?|composition|distributions|functions|models|posterior|rstantools|sessions|tfp|training)$'
 
+# What holds for one part alone is set in a subshell, from here on.
+# shellcheck disable=SC2030,SC2031
 test_r_on() { # BACKEND PYTHON FILTER
   (
     export KERAS_BACKEND="$1" RETICULATE_PYTHON="$PWD/$2" JAX_DISABLE_MOST_OPTIMIZATIONS=true
@@ -41,6 +43,7 @@ test_python() { # PYTHON
 }
 
 # Those that hold on each backend. What JAX compiles is called a few times: it need not be fast.
+# shellcheck disable=SC2030,SC2031
 test_on() { # BACKEND PYTHON FILES...
   (
     export KERAS_BACKEND="$1" JAX_DISABLE_MOST_OPTIMIZATIONS=true OMP_NUM_THREADS=1
@@ -104,6 +107,7 @@ for part in "$@"; do
     soak)
       export BAYESLAYERS_SOAK=true
       run "Python, properties at length" .venv/bin/python -m pytest tests/python/test_properties.py
+      run "installation into an empty environment" .venv/bin/python -m pytest tests/python/test_packaging.py
       if r_ready; then run "R, all types" test_r types; else left_out=.Rlib/.ready; fi
       ;;
     *)

@@ -19,6 +19,7 @@ WHATEVER_THE_BACKEND = (
     "test_examples",
     "test_gradient_variance",
     "test_keras_contract",
+    "test_packaging",
     "test_pages",
     "test_public_layers",
     "test_readme",
