@@ -61,6 +61,7 @@ run "ruff check" .venv/bin/python -m ruff check --extend-exclude .Rlib,.check .
 run "ruff format" .venv/bin/python -m ruff format --check --exclude .venv,.Rlib,.check .
 run "generated files of R" .venv/bin/python tools/generate_r.py --check
 run "stubs" .venv/bin/python tools/generate_stubs.py --check
+run shellcheck .venv/bin/shellcheck -x tools/*.sh .ci/run
 run mypy .venv/bin/python -m mypy
 if r_ready; then
   run_pinned lintr Config/bayeslayers/lintr lint_r
