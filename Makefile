@@ -62,8 +62,8 @@ soak: $(PY_READY) $(R_PACKAGE) ## what takes too long for make test: many more e
 audit: $(PY_READY) ## ask for known vulnerabilities of everything that is installed
 	@tools/audit.sh
 
-check: $(PY_READY) $(R_READY) ## R CMD check of the built package
-	@tools/check.sh
+check: $(PY_READY) $(R_READY) ## R CMD check of the built package (AS_CRAN=1 for CRAN's own checks)
+	@AS_CRAN=$(AS_CRAN) tools/check.sh
 
 lint: $(PY_READY) $(R_READY) ## ruff, mypy, shellcheck, lintr, and whether the generated files are up to date
 	@tools/lint.sh

@@ -1,5 +1,6 @@
 #!/bin/sh
 # R CMD check of the package as R CMD build makes it. An error or a warning fails.
+# With AS_CRAN=1 it is checked as CRAN does, and what cran-comments.md states is printed.
 set -eu
 # shellcheck source=tools/common.sh
 . "$(dirname -- "$0")/common.sh"
@@ -30,8 +31,11 @@ export R_PROFILE_USER="$PWD/Rprofile"
 # The manual as PDF is not made, as that would need LaTeX. The vignettes are not run again: R CMD
 # build has just done so, and fails if one does.
 status=0
+start=$(date +%s)
 _R_CHECK_FORCE_SUGGESTS_=false \
-  R CMD check --no-manual --no-build-vignettes bayeslayers_*.tar.gz || status=$?
+  R CMD check --no-manual --no-build-vignettes ${AS_CRAN:+--as-cran} bayeslayers_*.tar.gz || status=$?
+say "Size of the package: $(($(wc -c <"$(echo bayeslayers_*.tar.gz)") / 1024)) KiB."
+say "Time of the check: $(($(date +%s) - start)) seconds."
 
 # R CMD check itself fails on errors only. Its closing line tells of warnings. No notes remain
 # that would have to be explained here.
