@@ -16,6 +16,7 @@ from frameworks import compiled, numpy_of
 from posteriors import fixed_normal
 
 import bayeslayers
+from bayeslayers.testing.subject import Subject
 
 BATCH = 3
 CHANNELS = 2
@@ -182,6 +183,11 @@ class Row:
     def layer(self, **further):
         """Make the layer by its function."""
         return getattr(bayeslayers, self.function)(**{**self.geometry.arguments, **further})
+
+    def subject(self, rng, **further):
+        """Return the layer for the checks of `bayeslayers.testing`."""
+        arguments = {**self.geometry.arguments, **further}
+        return Subject(self.layer_class, arguments, self.geometry.inputs(rng))
 
     def with_kernels(self, normals, **further):
         """Make the layer with known posteriors of the kernels and no bias."""

@@ -31,6 +31,7 @@ ROOMS = (
     "pictures",
     "tfp",
     "shim",
+    "testing",
     "",
 )
 """From the lowest to the highest; the last is the package itself. Each imports none after it."""

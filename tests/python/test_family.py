@@ -21,7 +21,6 @@ from family import (
 from frameworks import (
     SEED_GENERATORS,
     assert_allclose,
-    assert_array_equal,
     compiled,
     distributions,
     gradients,
@@ -33,8 +32,7 @@ from frameworks import (
 )
 from keras import ops
 from keras_contract import run_layer_test
-from oracles import normal_kl, parameters
-from posteriors import fixed_normal
+from oracles import parameters
 
 import bayeslayers
 from bayeslayers import ArgumentError
@@ -45,6 +43,7 @@ from bayeslayers.layers import (
     default_mean_field_normal_fn,
     default_multivariate_normal_fn,
 )
+from bayeslayers.testing import divergence, making
 
 KERNELS = ("kernel", "depthwise", "pointwise", "recurrent", "embeddings")
 # Names that the geometries share have the same default in all of them.
@@ -153,17 +152,7 @@ def test_posterior_and_prior_have_the_shape_of_the_weight(row, rng):
 
 @every()
 def test_the_divergences_are_the_closed_form(row, rng):
-    """A prior of its own for each weight, so that none can be taken for another."""
-    priors = {role: (0.5 * i - 1.0, 0.3 * (i + 1)) for i, role in enumerate(row.geometry.roles)}
-    prior_fns = {f"{role}_prior_fn": fixed_normal(*prior) for role, prior in priors.items()}
-    layer = row.layer(**{**random_bias(row), **prior_fns})
-    layer(row.geometry.inputs(rng))
-    expected = [
-        normal_kl(*parameters(getattr(layer, f"{role}_posterior")), *prior)
-        for role, prior in priors.items()
-    ]
-    assert all(loss.shape == () for loss in layer.losses)
-    assert_allclose([float(loss) for loss in layer.losses], expected, rtol=1e-5)
+    divergence.check_divergence_is_the_closed_form(row.subject(rng))
 
 
 @every()
@@ -254,18 +243,9 @@ def test_the_gradient_of_the_mean_is_that_of_the_deterministic_layer(row, rng):
 
 
 @every()
-def test_a_saved_model_comes_back_to_the_bit(row, rng, tmp_path):
-    inputs = row.geometry.inputs(rng)
+def test_a_saved_model_comes_back_to_the_bit(row, rng):
     further = {**random_bias(row), **row.geometry.variations[0]}
-    model = keras.Sequential([keras.Input(row.geometry.example), row.layer(**further)])
-    model(inputs)
-    model.save(tmp_path / "m.keras")
-    again = keras.models.load_model(tmp_path / "m.keras")
-    assert again.layers[0].get_config() == model.layers[0].get_config()
-    for before, after in zip(model.get_weights(), again.get_weights(), strict=True):
-        assert_array_equal(before, after)
-    for _ in range(2):
-        assert_array_equal(*numpy_of([model(inputs), again(inputs)]))
+    making.check_file_brings_it_back(row.subject(rng, **further))
 
 
 @every()

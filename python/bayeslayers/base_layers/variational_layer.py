@@ -189,9 +189,9 @@ class VariationalLayer(BayesianLayer):
     def plain_layer(self) -> keras.Layer:
         """See `BayesianLayer.plain_layer`."""
         # Class names are Keras's class followed by the estimator's class: `DenseFlipout` replaces
-        # `Dense`.
+        # `Dense`. A user's subclass may have another name and another estimator.
         family = next(cls for cls in type(self).__mro__ if "function_name" in vars(cls))
-        name = family.__name__.removesuffix(self.estimator_type.__name__)
+        name = family.__name__.removesuffix(family.estimator_type.__name__)
         arguments = self._plain_arguments()
         if self.geometry.has_bias:
             arguments["use_bias"] = self.random_weights[BIAS].exists
