@@ -190,7 +190,8 @@ class VariationalLayer(BayesianLayer):
         """See `BayesianLayer.plain_layer`."""
         # Class names are Keras's class followed by the estimator's class: `DenseFlipout` replaces
         # `Dense`. A user's subclass may have another name and another estimator.
-        family = next(cls for cls in type(self).__mro__ if "function_name" in vars(cls))
+        layers = (cls for cls in type(self).__mro__ if issubclass(cls, VariationalLayer))
+        family = next(cls for cls in layers if "function_name" in vars(cls))
         name = family.__name__.removesuffix(family.estimator_type.__name__)
         arguments = self._plain_arguments()
         if self.geometry.has_bias:

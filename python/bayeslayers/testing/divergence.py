@@ -67,8 +67,8 @@ def check_divergence_is_the_closed_form(subject: Subject) -> None:
     layer = subject.built(**posterior_fns, **prior_fns)
     found = dict(zip(layer.divergences(), layer.losses, strict=False))
     for role, (mean, stddev) in layer.posterior_moments().items():
-        moments = map(ops.convert_to_numpy, (mean, stddev))
-        expected = layer.own_scale * _kl(*moments, *priors[role])
+        prior_loc, prior_scale = priors[role]
+        expected = layer.own_scale * _kl(mean, stddev, prior_loc, prior_scale)
         added = total([found[role]]) if role in found else 0.0
         is_same = np.isclose(added, expected, rtol=_ROUNDING)
         require(is_same, f"That of `{role}` is {added:.6g} in the losses, and {expected:.6g}.")
@@ -120,6 +120,6 @@ def _fixed_normal(loc: float, scale: float) -> Callable[..., Any]:
 
 def _kl(mean: Any, stddev: Any, prior_loc: float, prior_scale: float) -> float:
     """Return the divergence of normals from a normal, by NumPy in double precision."""
-    mean, stddev = (np.asarray(each, "float64") for each in (mean, stddev))
+    mean, stddev = (ops.convert_to_numpy(each).astype("float64") for each in (mean, stddev))
     ratio = (stddev / prior_scale) ** 2
     return float(0.5 * np.sum(((mean - prior_loc) / prior_scale) ** 2 + ratio - 1 - np.log(ratio)))
