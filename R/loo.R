@@ -32,7 +32,7 @@
 #' a rule that is stated here.
 #' @references Vehtari, A., Gelman, A., and Gabry, J. (2017). Practical Bayesian Model Evaluation
 #'   Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432.
-#'   <https://doi.org/10.1007/s11222-016-9696-4>
+#'   \doi{10.1007/s11222-016-9696-4}
 #' @seealso [log_likelihood()], [predictive_scores()], [`log_lik()`][rstantools-methods]
 #' @examplesIf bayeslayers_available() && rlang::is_installed("loo")
 #' keras <- reticulate::import("keras")

@@ -110,7 +110,8 @@ def family(page: Page) -> str:
 
 
 def linked(text: str) -> str:
-    """Mark addresses as links."""
+    """Mark addresses as links; those of articles are known by their names alone."""
+    text = re.sub(r"https://doi\.org/(\S+)", r"\\doi{\1}", text)
     return re.sub(r"(https://\S+)", r"<\1>", text)
 
 

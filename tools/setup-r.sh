@@ -76,6 +76,8 @@ debian_packages() {
   installed r-base-dev || echo r-base-dev
   # What rmarkdown makes pages with.
   command -v pandoc >/dev/null || echo pandoc
+  # What CRAN's checks measure the size of files with.
+  command -v qpdf >/dev/null || echo qpdf
   for name in $(missing $packages); do
     echo "r-cran-$name" | tr '[:upper:]' '[:lower:]'
   done
