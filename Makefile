@@ -17,14 +17,15 @@ OLDEST_READY := .venv-oldest/.ready .venv-oldest-jax/.ready
 BENCH_READY := .venv-bench/.ready
 JAX_READY := .venv-jax/.ready
 TORCH_READY := .venv-torch/.ready
+KERAS3_READY := .Rlib-keras3/.ready
 # The build for CPUs where CI runs; what else pip takes may stand here, such as an index to ask.
 TORCH ?= torch==2.13.0
 retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 
-R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python \
+R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python tools/keras3 \
 	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
 
-.PHONY: help setup demo test test-python test-jax test-torch test-r test-oldest test-parity soak audit check lint bench generate docs clean FORCE
+.PHONY: help setup demo test test-python test-jax test-torch test-r test-keras3 test-oldest test-parity soak audit check lint bench generate docs clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +50,9 @@ test-torch: $(TORCH_READY) ## the same on PyTorch (TORCH=torch for another than 
 
 test-r: $(PY_READY) $(R_PACKAGE) ## the R tests alone
 	@tools/test.sh r
+
+test-keras3: $(KERAS3_READY) $(PY_READY) $(R_PACKAGE) ## R's tests, pages and examples with keras3 (SOURCES=folder: see tools/setup-keras3.sh)
+	@tools/test.sh keras3
 
 test-oldest: $(OLDEST_READY) ## the Python tests on the oldest versions that are supported, on TensorFlow and JAX
 	@tools/test.sh oldest
@@ -78,7 +82,7 @@ docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a ref
 	@tools/docs.sh
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-oldest .venv-oldest-jax .venv-jax .venv-torch .venv-bench .venv-audit .Rlib .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-oldest-jax .venv-jax .venv-torch .venv-bench .venv-audit .Rlib .Rlib-keras3 .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
 	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
@@ -86,6 +90,10 @@ $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
 
 $(TORCH_READY): pyproject.toml tools/setup-torch.sh tools/find-python.sh $(if $(filter-out $(shell cat $(TORCH_READY) 2>/dev/null),$(TORCH)),FORCE)
 	@tools/setup-torch.sh $(TORCH)
+
+# Where the sources are is in the stamp, so that it is said once.
+$(KERAS3_READY): tools/setup-keras3.sh $(if $(filter-out $(shell cat $(KERAS3_READY) 2>/dev/null),$(SOURCES)),FORCE) | $(R_READY)
+	@tools/setup-keras3.sh "$(or $(SOURCES),$(shell cat $(KERAS3_READY) 2>/dev/null))"
 
 $(OLDEST_READY): pyproject.toml tools/setup-oldest.sh tools/lower_bounds.py tools/find-python.sh
 	@tools/setup-oldest.sh $(@D) $(if $(findstring jax,$@),jax,tensorflow)

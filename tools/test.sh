@@ -1,6 +1,6 @@
 #!/bin/sh
 # test.sh PART...: runs the tests of each part (python, jax, jax-contract, torch, oldest, r,
-# parity, soak), all of them even if one fails.
+# keras3, parity, soak), all of them even if one fails.
 # A part that cannot run here is left out with a word, unless no other is asked for.
 set -eu
 # shellcheck source=tools/common.sh
@@ -35,6 +35,35 @@ test_r_on() { # BACKEND PYTHON FILTER
     export KERAS_BACKEND="$1" RETICULATE_PYTHON="$PWD/$2" JAX_DISABLE_MOST_OPTIMIZATIONS=true
     test_r "$3"
   )
+}
+
+# With keras3 attached from the start, as its users have it.
+test_r_with_keras3() {
+  (
+    export R_DEFAULT_PACKAGES=datasets,utils,grDevices,graphics,stats,methods,keras3
+    test_r
+  )
+}
+
+# The code of every page, with whatever keras3 R finds.
+run_pages() {
+  Rscript -e '
+    for (page in list.files("vignettes", "[.]Rmd$", full.names = TRUE)) {
+      took <- system.time(rmarkdown::render(
+        page,
+        output_dir = tempdir(), intermediates_dir = tempfile(), knit_root_dir = normalizePath("vignettes"),
+        envir = new.env(), quiet = TRUE
+      ))
+      cat(sprintf("%s: %.0f s\n", basename(page), took[["elapsed"]]))
+    }
+  '
+}
+
+run_examples() {
+  for script in examples/*/*.R; do
+    say "$script"
+    Rscript "$script" || return
+  done
 }
 
 # The Python tests in two processes: most of a test is one thread's work. A file stays in one.
@@ -96,6 +125,12 @@ for part in "$@"; do
       else
         left_out=.Rlib/.ready
       fi
+      ;;
+    keras3)
+      export R_LIBS="$PWD/.Rlib-keras3:$R_LIBS"
+      run "R, with keras3" test_r_with_keras3
+      run "pages, with keras3" run_pages
+      run "examples, with keras3" run_examples
       ;;
     parity)
       if parity_ready && r_ready; then
