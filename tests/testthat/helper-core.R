@@ -52,3 +52,15 @@ sequential <- function(input_shape = c(6L, 6L)) {
 numbers <- function(tensor) {
   keras()$ops$convert_to_numpy(tensor)
 }
+
+# The R package keras3 itself. Pages are also run with a stand-in of that name, of a lower version.
+has_keras3 <- function() {
+  requireNamespace("keras3", quietly = TRUE) && utils::packageVersion("keras3") >= "1.0.0"
+}
+
+# Attaches it for the rest of the test.
+local_keras3 <- function(env = parent.frame()) {
+  skip_if_not(has_keras3(), "The R package keras3")
+  skip_without_core()
+  withr::local_package("keras3", .local_envir = env)
+}
