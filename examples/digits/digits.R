@@ -10,10 +10,10 @@
 #
 # Run, from the root of the repository: Rscript examples/digits/digits.R
 
+library(keras3)
 library(bayeslayers)
 library(ggplot2)
 
-keras <- reticulate::import("keras")
 datasets <- reticulate::import("sklearn.datasets")
 
 here <- file.path("examples", "digits")
@@ -22,14 +22,14 @@ first_checked <- 898 # in the order of the file, by which the writers differ, co
 first_held_out <- 1198
 patch_distance <- 32 # pixels between two patches of a photograph
 passes <- 20 # an epoch, so one progress bar, is 20 passes over the data
-epochs <- 5L
-batch <- 64L
+epochs <- 5
+batch <- 64
 draws <- 100 # of the network's kernels, from their posterior
 bins <- 15 # of the expected calibration error
 flagged <- 0.05 # share of the checked digits with an entropy above the threshold
 kinds <- c("digits 0 to 7" = "#0072B2", "digits 8 and 9" = "#E69F00", "photographs" = "#009E73")
 title <- "What a network that learnt the digits 0 to 7 makes of digits and of other images"
-progress <- if (isatty(stdout())) 1L else 2L # a bar, or in a log file one line for each
+progress <- if (isatty(stdout())) 1 else 2 # a bar, or in a log file one line for each
 
 # Cut patches of the size of a digit out of a photograph, in grey, on a regular grid.
 cut_patches <- function(name) {
@@ -48,7 +48,7 @@ build_model <- function(n) {
   # Keras averages the loss over examples, so the divergence counts once per `n` of them.
   scaled_divergence <- function(q, p, ignore) tfd_kl_divergence(q, p) / n
 
-  model <- keras$Sequential(list(keras$Input(list(64L)), keras$layers$Reshape(c(8L, 8L, 1L))))
+  model <- keras_model_sequential(input_shape = 64) |> layer_reshape(c(8, 8, 1))
   for (filters in c(16, 32)) {
     model |>
       layer_conv_2d_flipout(
@@ -57,21 +57,22 @@ build_model <- function(n) {
         padding = "same",
         activation = "relu",
         kernel_divergence_fn = scaled_divergence
-      )
-    model$add(keras$layers$MaxPooling2D())
+      ) |>
+      layer_max_pooling_2d()
   }
-  model$add(keras$layers$Flatten())
-  model |> layer_dense_flipout(units = classes, kernel_divergence_fn = scaled_divergence)
+  model |>
+    layer_flatten() |>
+    layer_dense_flipout(units = classes, kernel_divergence_fn = scaled_divergence)
 }
 
 train <- function(model, x, y) {
   again <- rep(seq_along(y), times = passes)
   steps <- (epochs * length(again)) %/% batch
-  rate <- keras$optimizers$schedules$CosineDecay(0.01, steps)
-  loss <- keras$losses$SparseCategoricalCrossentropy(from_logits = TRUE)
-  model$compile(keras$optimizers$Adam(rate), loss = loss)
+  rate <- learning_rate_schedule_cosine_decay(0.01, steps)
+  loss <- loss_sparse_categorical_crossentropy(from_logits = TRUE)
+  model |> compile(optimizer_adam(rate), loss = loss)
   y <- matrix(y[again])
-  model$fit(x[again, ], y, batch_size = batch, epochs = epochs, verbose = progress)
+  model |> fit(x[again, ], y, batch_size = batch, epochs = epochs, verbose = progress)
 }
 
 softmax <- function(logits) {
@@ -86,7 +87,7 @@ classify <- function(model, x) {
   # Kernels are drawn once for a batch: with all images in every batch, a batch is a draw.
   n <- nrow(x)
   again <- rep(seq_len(n), times = draws)
-  drawn <- softmax(model$predict(x[again, ], batch_size = n, verbose = progress))
+  drawn <- softmax(predict(model, x[again, ], batch_size = n, verbose = progress))
   average <- function(value) rowMeans(matrix(value, nrow = n))
   probability <- apply(drawn, 2, average)
   total <- entropy(probability)
@@ -224,7 +225,7 @@ draw_picture <- function(x, answer, kind, threshold, file) {
 }
 
 main <- function() {
-  keras$utils$set_random_seed(1L)
+  set_random_seed(1)
   digits <- datasets$load_digits()
   x <- digits$data / 16
   y <- as.vector(digits$target)

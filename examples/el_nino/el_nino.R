@@ -8,21 +8,19 @@
 #
 # Run, from the root of the repository: Rscript examples/el_nino/el_nino.R
 
+library(keras3)
 library(bayeslayers)
 library(ggplot2)
 
-keras <- reticulate::import("keras")
-ops <- keras$ops
-
 here <- file.path("examples", "el_nino")
 first_held_out_year <- 2000
-window <- 24L # months that the network sees
+window <- 24 # months that the network sees
 passes <- 60 # an epoch, so one progress bar, is 60 passes over the data
-epochs <- 5L
-batch <- 64L
+epochs <- 5
+batch <- 64
 draws <- 200 # of the network's weights, from their posterior
 bands <- list("50" = c(0.25, 0.75), "90" = c(0.05, 0.95))
-progress <- if (isatty(stdout())) 1L else 2L # a bar, or in a log file one line for each
+progress <- if (isatty(stdout())) 1 else 2 # a bar, or in a log file one line for each
 title <- "Sea-surface temperature off Peru, each month forecast from the 24 before it"
 
 # Pair each month's value with the 24 months before it: their values and their season.
@@ -40,7 +38,7 @@ build_model <- function(n) {
   # Keras averages the loss over examples, so the divergence counts once per `n` of them.
   scaled_divergence <- function(q, p, ignore) tfd_kl_divergence(q, p) / n
 
-  model <- keras$Sequential(list(keras$Input(c(window, 3L)))) |>
+  keras_model_sequential(input_shape = c(window, 3)) |>
     layer_conv_1d_flipout(
       filters = 16,
       kernel_size = 3,
@@ -58,31 +56,30 @@ build_model <- function(n) {
       filters = 2,
       kernel_size = 1,
       kernel_divergence_fn = scaled_divergence
-    )
-  model$add(keras$layers$Flatten())
-  model
+    ) |>
+    layer_flatten()
 }
 
 # Read the network's two outputs as a normal distribution.
 mean_and_sd <- function(output) {
-  parts <- ops$split(output, 2L, axis = -1L)
-  list(mean = parts[[1]], sd = ops$softplus(parts[[2]]) + 0.05)
+  parts <- op_split(output, 2, axis = -1)
+  list(mean = parts[[1]], sd = op_softplus(parts[[2]]) + 0.05)
 }
 
 negative_log_likelihood <- function(observed, output) {
   # Written out, as backends differ in their libraries of distributions.
   normal <- mean_and_sd(output)
-  ((observed - normal$mean) / normal$sd)^2 / 2 + ops$log(normal$sd) + log(2 * pi) / 2
+  ((observed - normal$mean) / normal$sd)^2 / 2 + op_log(normal$sd) + log(2 * pi) / 2
 }
 
 train <- function(model, x, y) {
   again <- rep(seq_len(nrow(y)), times = passes)
   steps <- (epochs * length(again)) %/% batch
-  rate <- keras$optimizers$schedules$CosineDecay(0.01, steps)
-  model$compile(keras$optimizers$Adam(rate), loss = negative_log_likelihood)
+  rate <- learning_rate_schedule_cosine_decay(0.01, steps)
+  model |> compile(optimizer_adam(rate), loss = negative_log_likelihood)
   x <- x[again, , ]
   y <- y[again, , drop = FALSE]
-  model$fit(x, y, batch_size = batch, epochs = epochs, verbose = progress)
+  model |> fit(x, y, batch_size = batch, epochs = epochs, verbose = progress)
 }
 
 # The mean and sd of each month (row) under each network drawn (column).
@@ -90,8 +87,8 @@ draw_forecasts <- function(model, x) {
   # Weights are drawn once for a batch: with all months in every batch, a batch is a draw.
   n <- nrow(x)
   again <- rep(seq_len(n), times = draws)
-  output <- model$predict(x[again, , ], batch_size = n, verbose = progress)
-  mean_and_sd(output) |> lapply(ops$convert_to_numpy) |> lapply(matrix, nrow = n)
+  output <- predict(model, x[again, , ], batch_size = n, verbose = progress)
+  mean_and_sd(output) |> lapply(op_convert_to_array) |> lapply(matrix, nrow = n)
 }
 
 # Quantiles of the equal mixture of normals, each laid out as 50 equally likely points.
@@ -169,7 +166,7 @@ draw_picture <- function(time, observed, forecast, file) {
 }
 
 main <- function() {
-  keras$utils$set_random_seed(1L)
+  set_random_seed(1)
   series <- read.csv(file.path(here, "el_nino.csv"))
   learnt <- series$temperature[series$year < first_held_out_year]
   center <- round(mean(learnt), 2)

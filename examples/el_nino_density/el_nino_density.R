@@ -9,32 +9,30 @@
 #
 # Run, from the root of the repository: Rscript examples/el_nino_density/el_nino_density.R
 
+library(keras3)
 library(bayeslayers)
 library(ggplot2)
-
-keras <- reticulate::import("keras")
-ops <- keras$ops
 
 first_held_out_year <- 2000
 lag <- 2 # months
 orders <- rep(c("left-to-right", "right-to-left"), 2) # one network for each
 passes <- 20 # an epoch, so one progress bar, is 20 passes over the data
-epochs <- 5L
-batch <- 64L
+epochs <- 5
+batch <- 64
 draws <- 20000 # from a distribution, to find its regions of highest density
 step <- 0.05 # of the grid, in degrees C
 grid <- expand.grid(now = seq(14, 34.95, step), later = seq(14, 34.95, step))
 seen <- c(17.5, 30.5) # the part of it in the picture
-progress <- if (isatty(stdout())) 1L else 2L # a bar, or in a log file one line for each
+progress <- if (isatty(stdout())) 1 else 2 # a bar, or in a log file one line for each
 title <- "Sea-surface temperature off Peru, a month and the second after it"
 
 # Pair each month's value with that two months later.
 make_pairs <- function(value) cbind(now = head(value, -lag), later = tail(value, -lag))
 
-tensor <- function(values) ops$convert_to_tensor(values, "float32")
+tensor <- function(values) op_convert_to_tensor(values, "float32")
 
 standard_normal <- function(inputs) {
-  tfd_multivariate_normal_diag(ops$zeros_like(inputs), tensor(c(1, 1)))
+  tfd_multivariate_normal_diag(op_zeros_like(inputs), tensor(c(1, 1)))
 }
 
 # Stack networks on a standard normal; each takes the two variables in the other order.
@@ -48,7 +46,7 @@ build_flow <- function() {
     )
     layer_autoregressive_transform(model, made)
   }
-  model <- keras$Sequential(list(keras$Input(list(2L)))) |>
+  model <- keras_model_sequential(input_shape = 2) |>
     layer_distribution_lambda(standard_normal)
   Reduce(add_transform, orders, model)
 }
@@ -59,12 +57,12 @@ negative_log_likelihood <- function(observed, distribution) -tfd_log_prob(distri
 fit_flow <- function(pairs) {
   model <- build_flow()
   steps <- (epochs * passes * nrow(pairs)) %/% batch
-  rate <- keras$optimizers$schedules$CosineDecay(0.005, steps)
-  model$compile(keras$optimizers$Adam(rate), loss = negative_log_likelihood)
+  rate <- learning_rate_schedule_cosine_decay(0.005, steps)
+  model |> compile(optimizer_adam(rate), loss = negative_log_likelihood)
   targets <- pairs[rep(seq_len(nrow(pairs)), times = passes), ]
   # The distribution depends on no input: that only says how many rows there are.
   inputs <- 0 * targets
-  model$fit(inputs, targets, batch_size = batch, epochs = epochs, verbose = progress)
+  model |> fit(inputs, targets, batch_size = batch, epochs = epochs, verbose = progress)
   model(tensor(matrix(0, 1, 2)))
 }
 
@@ -80,7 +78,7 @@ fit_kernels <- function(pairs) {
 }
 
 log_density <- function(distribution, points) {
-  distribution |> tfd_log_prob(tensor(points)) |> ops$convert_to_numpy() |> as.vector()
+  distribution |> tfd_log_prob(tensor(points)) |> op_convert_to_array() |> as.vector()
 }
 
 # How much of the distribution is denser than at each point: up to 0.9 lies the 90 % region of
@@ -126,7 +124,7 @@ draw_picture <- function(shares, learnt, held_out, file) {
 }
 
 main <- function() {
-  keras$utils$set_random_seed(1L)
+  set_random_seed(1)
   series <- read.csv(file.path("examples", "el_nino", "el_nino.csv"))
   is_held_out <- series$year >= first_held_out_year
   temperature <- series$temperature

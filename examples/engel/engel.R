@@ -9,20 +9,18 @@
 #
 # Run, from the root of the repository: Rscript examples/engel/engel.R
 
+library(keras3)
 library(bayeslayers)
 library(ggplot2)
 
-keras <- reticulate::import("keras")
-ops <- keras$ops
-
 here <- file.path("examples", "engel")
 passes <- 500 # an epoch, so one progress bar, is 500 passes over the data
-epochs <- 5L
+epochs <- 5
 draws <- 200 # of the network's weights, from their posterior
 bands <- list("50" = c(0.25, 0.75), "90" = c(0.05, 0.95))
 # Incomes of the picture: the richest household has 4958.
 grid <- exp(seq(log(300), log(6000), length.out = 200))
-progress <- if (isatty(stdout())) 1L else 2L # a bar, or in a log file one line for each
+progress <- if (isatty(stdout())) 1 else 2 # a bar, or in a log file one line for each
 title <- "Food expenditure of 235 Belgian households, 1857"
 
 # A trainable normal with a full covariance over all weights of a layer.
@@ -31,32 +29,32 @@ make_posterior <- function(kernel_size, bias_size, dtype) {
   to_triangle <- tfp$bijectors$FillScaleTriL()
 
   make_normal <- function(t) {
-    parts <- ops$split(t, list(n))
+    parts <- op_split(t, array(n + 1)) # before the first of the triangle
     # Narrow at the start: as wide as the prior, the draws would drown the data.
     tfd_multivariate_normal_tri_l(parts[[1]], 0.1 * to_triangle(parts[[2]]))
   }
 
-  keras$Sequential() |>
+  keras_model_sequential() |>
     layer_variable(n + n * (n + 1) / 2) |>
     layer_distribution_lambda(make_normal)
 }
 
 make_prior <- function(kernel_size, bias_size, dtype) {
   n <- kernel_size + bias_size
-  standard <- tfd_multivariate_normal_diag(ops$zeros(n), ops$ones(n))
+  standard <- tfd_multivariate_normal_diag(op_zeros(n), op_ones(n))
   function(inputs) standard
 }
 
 # Read the network's two outputs as a normal distribution.
 make_noise <- function(t) {
-  parts <- ops$split(t, 2L, axis = -1L)
-  tfd_normal(parts[[1]], ops$softplus(parts[[2]]) + 0.001)
+  parts <- op_split(t, 2, axis = -1)
+  tfd_normal(parts[[1]], op_softplus(parts[[2]]) + 0.001)
 }
 
 # Stack two Bayesian layers, and a distribution on top.
 build_model <- function(n) {
   # Keras averages the loss over examples, so the divergence counts once per `n` of them.
-  keras$Sequential(list(keras$Input(list(1L)))) |>
+  keras_model_sequential(input_shape = 1) |>
     layer_dense_variational(
       units = 8,
       make_posterior_fn = make_posterior,
@@ -78,25 +76,25 @@ build_model <- function(n) {
 negative_log_likelihood <- function(y, rv) -tfd_log_prob(rv, y)
 
 train <- function(model, x, y) {
-  rate <- keras$optimizers$schedules$CosineDecay(0.02, epochs * passes)
-  model$compile(keras$optimizers$Adam(rate), loss = negative_log_likelihood)
+  rate <- learning_rate_schedule_cosine_decay(0.02, epochs * passes)
+  model |> compile(optimizer_adam(rate), loss = negative_log_likelihood)
   n <- length(x)
   x <- matrix(rep(x, times = passes))
   y <- matrix(rep(y, times = passes))
   # Unshuffled, each batch is the whole of the data.
-  model$fit(x, y, batch_size = n, epochs = epochs, shuffle = FALSE, verbose = progress)
+  model |> fit(x, y, batch_size = n, epochs = epochs, shuffle = FALSE, verbose = progress)
 }
 
 # The mean and sd of each household (row) under each network drawn (column).
 draw_predictions <- function(model, x) {
   # With the distribution on top, `predict()` would return draws of expenditure.
-  network <- keras$Sequential(head(model$layers, -1))
+  network <- keras_model_sequential(layers = head(model$layers, -1))
   # Weights are drawn once for a batch: with all households in every batch, a batch is a draw.
   n <- length(x)
   x <- matrix(rep(x, times = draws))
-  noise <- make_noise(network$predict(x, batch_size = n, verbose = progress))
+  noise <- make_noise(predict(network, x, batch_size = n, verbose = progress))
   list(mean = tfd_mean(noise), sd = tfd_stddev(noise)) |>
-    lapply(ops$convert_to_numpy) |>
+    lapply(op_convert_to_array) |>
     lapply(matrix, nrow = n)
 }
 
@@ -136,8 +134,8 @@ summarise <- function(mean, sd) {
 score <- function(mean, sd, observed) {
   rmse <- sqrt(mean((rowMeans(mean) - observed)^2))
   predicted <- mixture(mean, sd)
-  log_score <- mean(ops$convert_to_numpy(tfd_log_prob(predicted, observed)))
-  level <- ops$convert_to_numpy(tfd_cdf(predicted, observed))
+  log_score <- mean(op_convert_to_array(tfd_log_prob(predicted, observed)))
+  level <- op_convert_to_array(tfd_cdf(predicted, observed))
   coverage <- lapply(bands, \(band) 100 * mean(band[1] <= level & level <= band[2]))
   sprintf(
     paste0(
@@ -211,7 +209,7 @@ draw_picture <- function(data, held_out, prediction, file) {
 }
 
 main <- function() {
-  keras$utils$set_random_seed(1L)
+  set_random_seed(1)
   data <- read.csv(file.path(here, "engel.csv")) # from poor to rich
   held_out <- seq_len(nrow(data)) %% 4 == 0
   learnt <- data[!held_out, ]
