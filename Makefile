@@ -28,7 +28,7 @@ R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python t
 .PHONY: help setup demo test test-python test-jax test-torch test-r test-keras3 test-oldest test-parity soak audit check lint bench generate docs clean FORCE
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## set up Python and, where it can be had, R
 	@tools/status.sh
