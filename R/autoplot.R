@@ -46,11 +46,11 @@
 #'   Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in
 #'   Neural Networks. International Conference on Machine Learning.
 #'   <https://arxiv.org/abs/1505.05424>
-#' @examplesIf bayeslayers_available() && rlang::is_installed("ggplot2")
+#' @examplesIf bayeslayers_available() && rlang::is_installed(c("keras3", "ggplot2"))
 #' library(ggplot2)
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, input_shape = 1) |>
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 1) |>
+#'   layer_dense_flipout(units = 1) |>
 #'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
 #' x <- seq(-1, 1, length.out = 20)
 #' y <- x + rnorm(20)

@@ -5,10 +5,10 @@
 #' function whose first argument is what to compose it with, so that a model is a pipe:
 #'
 #' ```r
+#' library(keras3)
 #' library(bayeslayers)
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_conv_1d_flipout(filters = 8, kernel_size = 5, input_shape = c(24, 3))
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
+#'   layer_conv_1d_flipout(filters = 8, kernel_size = 5)
 #' ```
 #'
 #' The arithmetic is done by a Python core, which this package carries with it. `library()` starts

@@ -34,16 +34,16 @@
 #'   Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432.
 #'   \doi{10.1007/s11222-016-9696-4}
 #' @seealso [log_likelihood()], [predictive_scores()], [`log_lik()`][rstantools-methods]
-#' @examplesIf bayeslayers_available() && rlang::is_installed("loo")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, input_shape = 1) |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed(c("keras3", "loo"))
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 1) |>
+#'   layer_dense_flipout(units = 1) |>
 #'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
 #' x <- seq(-1, 1, length.out = 20)
 #' y <- x + rnorm(20, sd = 0.5)
 #' model |> scale_kl(num_examples = 20)
-#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-#' history <- model$fit(matrix(x), matrix(y), epochs = 5L, verbose = 0L)
+#' model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' history <- model |> fit(matrix(x), matrix(y), epochs = 5, verbose = 0)
 #' loo::loo(model, x, y, draws = 500, seed = 1)
 #' loo::waic(model, x, y, draws = 500, seed = 1)
 #' @name loo-methods

@@ -30,10 +30,10 @@
 #' @references Buerkner, P.-C., Gabry, J., Kay, M., and Vehtari, A. (2023). posterior: Tools for
 #'   Working with Posterior Distributions. <https://mc-stan.org/posterior/>
 #' @seealso [posterior_draws()], [predict_draws()]
-#' @examplesIf bayeslayers_available() && rlang::is_installed("posterior")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 2, name = "out", input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed(c("keras3", "posterior"))
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 2, name = "out")
 #' weights <- posterior::as_draws(model, draws = 200, seed = 1)
 #' posterior::summarise_draws(weights, "mean", "sd")
 #'

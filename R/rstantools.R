@@ -78,11 +78,11 @@
 #'   Developing R Packages Interfacing with Stan. <https://mc-stan.org/rstantools/>
 #' @seealso [predict_draws()], [predictive_summary()], [log_likelihood()],
 #'   [`loo()`][loo-methods]
-#' @examplesIf bayeslayers_available() && rlang::is_installed("rstantools")
+#' @examplesIf bayeslayers_available() && rlang::is_installed(c("keras3", "rstantools"))
 #' library(rstantools)
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, name = "out", input_shape = 3) |>
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1, name = "out") |>
 #'   layer_distribution_lambda(function(t) tfd_poisson(log_rate = t))
 #' x <- array(rnorm(15), c(5, 3))
 #' y <- rpois(5, 1)

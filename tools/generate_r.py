@@ -90,7 +90,8 @@ def roxygen(page: Page) -> Iterator[str]:
     yield " ".join(page.raises.values())
     yield f"@references {linked(page.reference)}"
     yield f"@family {family(page)}"
-    yield "@examplesIf bayeslayers_available()"
+    needs = ' && rlang::is_installed("keras3")' if "library(keras3)" in page.r_example else ""
+    yield f"@examplesIf bayeslayers_available(){needs}"
     yield from page.r_example.split("\n")
     yield "@export"
 

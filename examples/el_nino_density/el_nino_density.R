@@ -85,7 +85,7 @@ log_density <- function(distribution, points) {
 # highest density, the smallest that holds 90 %.
 denser_share <- function(distribution, points) {
   ranked <- distribution |>
-    tfd_sample(draws, seed = c(0L, 1L)) |>
+    tfd_sample(draws, seed = c(0, 1)) |>
     log_density(distribution = distribution) |>
     sort()
   1 - findInterval(log_density(distribution, points), ranked) / draws

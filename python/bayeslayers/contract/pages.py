@@ -37,11 +37,10 @@ _PYTHON_EXAMPLE = """\
 >>> len(model.losses)
 {losses}"""
 _R_EXAMPLE = """\
-keras <- reticulate::import("keras")
-model <- keras$Sequential() |>
+library(keras3)
+model <- keras_model_sequential(input_shape=c({shape})) |>
   {name}(
-    {arguments},
-    input_shape=c({shape})
+    {arguments}
   )
 outputs <- model(array(1, c(32, {shape})))
 model$losses"""

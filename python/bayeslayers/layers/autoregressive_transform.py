@@ -86,17 +86,17 @@ class AutoregressiveTransform(StochasticLayer):
         TensorShape([32])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         standard_normal <- function(t) {
-          tfp$distributions$MultivariateNormalDiag(keras$ops$zeros_like(t), c(1, 1))
+          tfd_multivariate_normal_diag(op_zeros_like(t), c(1, 1))
         }
         made <- layer_autoregressive(params = 2, hidden_units = 16, activation = "relu")
-        model <- keras$Sequential(list(keras$Input(list(2L)))) |>
+        model <- keras_model_sequential(input_shape = 2) |>
           layer_distribution_lambda(standard_normal) |>
           layer_autoregressive_transform(made)
-        model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+        model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
         data <- array(1, c(32, 2))
-        model$fit(data, data, verbose = 0L)
+        model |> fit(data, data, verbose = 0)
 
     Reference:
         Papamakarios, G., Pavlakou, T., and Murray, I. (2017). Masked Autoregressive Flow for

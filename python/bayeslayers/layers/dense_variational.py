@@ -94,21 +94,20 @@ class DenseVariational(BayesianLayer):
         [0]
 
     R example:
-        keras <- reticulate::import("keras")
-        tfd <- tfp$distributions
+        library(keras3)
         posterior <- function(kernel_size, bias_size, dtype) {
           n <- kernel_size + bias_size
           make_normal <- function(t) {
-            t <- keras$ops$split(t, 2L)
-            tfd$Independent(tfd$Normal(t[[1]], keras$ops$softplus(t[[2]]) * 0.1 + 1e-5), 1L)
+            t <- op_split(t, 2)
+            tfd_independent(tfd_normal(t[[1]], op_softplus(t[[2]]) * 0.1 + 1e-5), 1)
           }
-          keras$Sequential() |>
+          keras_model_sequential() |>
             layer_variable(2 * n) |>
             layer_distribution_lambda(make_normal)
         }
         prior <- function(kernel_size, bias_size, dtype) {
-          standard <- tfd$Normal(keras$ops$zeros(kernel_size + bias_size), 1)
-          function(inputs) tfd$Independent(standard, 1L)
+          standard <- tfd_normal(op_zeros(kernel_size + bias_size), 1)
+          function(inputs) tfd_independent(standard, 1)
         }
         layer <- layer_dense_variational(
           units = 4, make_posterior_fn = posterior, make_prior_fn = prior, kl_weight = 1 / 100

@@ -96,36 +96,39 @@ class DistributionLambda(DistributionLayer):
         (5, 2)
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         make_normal <- function(t) {
-          t <- keras$ops$split(t, 2L, axis = -1L)
-          tfp$distributions$Normal(t[[1]], keras$ops$softplus(t[[2]]) + 1e-3)
+          t <- op_split(t, 2, axis = -1)
+          tfd_normal(t[[1]], op_softplus(t[[2]]) + 1e-3)
         }
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(2) |>
           layer_distribution_lambda(make_normal)
-        model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-        model$fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0L)
+        model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+        model |> fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0)
         model(array(1, c(32, 3)))$mean()
 
         # A variational autoencoder: its encoder's output has its divergence from the prior in the loss.
         make_vector <- function(t) {
-          t <- keras$ops$split(t, 2L, axis = -1L)
-          tfp$distributions$Independent(tfp$distributions$Normal(t[[1]], keras$ops$softplus(t[[2]])), 1L)
+          t <- op_split(t, 2, axis = -1)
+          tfd_independent(tfd_normal(t[[1]], op_softplus(t[[2]])), 1)
         }
-        prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
-        inputs <- keras$Input(list(8L))
-        code <- keras$layers$Dense(4L)(inputs) |>
+        prior <- tfd_independent(tfd_normal(c(0, 0), 1), 1)
+        inputs <- keras_input(8)
+        code <- inputs |>
+          layer_dense(4) |>
           layer_distribution_lambda(
             make_vector,
             activity_regularizer = function(q) tfd_kl_divergence(q, prior)
           )
-        outputs <- keras$layers$Dense(16L)(code) |>
+        outputs <- code |>
+          layer_dense(16) |>
           layer_distribution_lambda(make_vector)
-        autoencoder <- keras$Model(inputs, outputs)
-        autoencoder$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-        autoencoder$fit(array(1, c(32, 8)), array(1, c(32, 8)), verbose = 0L)
-        encoder <- keras$Model(inputs, code |> tfd_mean())
-        encoder$predict(array(1, c(5, 8)), verbose = 0L)
+        autoencoder <- keras_model(inputs, outputs)
+        autoencoder |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+        autoencoder |> fit(array(1, c(32, 8)), array(1, c(32, 8)), verbose = 0)
+        encoder <- keras_model(inputs, code |> tfd_mean())
+        encoder |> predict(array(1, c(5, 8)), verbose = 0)
 
     R details:
         `keras.ops.split()` takes a tensor into its columns. Indices in brackets mean two things:

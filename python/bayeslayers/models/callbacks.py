@@ -53,16 +53,16 @@ def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
         ['kl_divergence', 'loss', 'negative_log_likelihood']
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 1, input_shape = 3) |>
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 1) |>
           scale_kl(num_examples = 64)
-        model$compile("adam", loss = "mse")
-        history <- model$fit(
+        model |> compile("adam", loss = "mse")
+        history <- model |> fit(
           array(1, c(64, 3)), array(1, c(64, 1)),
-          verbose = 0L, callbacks = list(callback_kl_history())
+          verbose = 0, callbacks = list(callback_kl_history())
         )
-        history$history
+        history$metrics
 
     Reference:
         Blundell et al. (2015).
@@ -109,14 +109,14 @@ def callback_kl_annealing(epochs: int, schedule: str = "linear", cycles: int = 4
         >>> history = model.fit(x, y, epochs=6, verbose=0, callbacks=[annealing])
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 1, input_shape = 3) |>
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 1) |>
           scale_kl(num_examples = 64)
-        model$compile("adam", loss = "mse")
-        history <- model$fit(
+        model |> compile("adam", loss = "mse")
+        history <- model |> fit(
           array(1, c(64, 3)), array(1, c(64, 1)),
-          epochs = 6L, verbose = 0L, callbacks = list(callback_kl_annealing(epochs = 4))
+          epochs = 6, verbose = 0, callbacks = list(callback_kl_annealing(epochs = 4))
         )
 
     Reference:

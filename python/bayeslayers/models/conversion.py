@@ -59,9 +59,9 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
         ['Dense']
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 2, input_shape = 3)
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 2)
         as_deterministic(model)
 
     Reference:
@@ -143,8 +143,9 @@ def as_bayesian(
         ['DenseFlipout']
 
     R example:
-        keras <- reticulate::import("keras")
-        plain <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L)))
+        library(keras3)
+        plain <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(2)
         as_bayesian(plain, estimator = "flipout", moped = TRUE)
 
     Reference:

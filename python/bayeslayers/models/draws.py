@@ -66,9 +66,9 @@ def predict_draws(
         (10, 5, 2)
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 2, input_shape = 3)
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 2)
         dim(predict_draws(model, array(1, c(5, 3)), draws = 10, verbose = 0))
 
     Reference:

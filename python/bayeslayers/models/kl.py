@@ -84,9 +84,9 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
         True
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 4, input_shape = 3)
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 4)
         kl_divergence(model)
         kl_divergence(model)$table
 
@@ -174,9 +174,9 @@ def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
         True
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 4, input_shape = 3)
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 4)
         model |> scale_kl(num_examples = 1000)
         kl_divergence(model)
 

@@ -43,9 +43,9 @@ def posterior_draws(
         {'out.kernel': (10, 3, 2), 'out.bias': (10, 2)}
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 2, name = "out", input_shape = 3)
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 2, name = "out")
         lapply(posterior_draws(model, draws = 10), dim)
 
     Reference:
@@ -96,9 +96,9 @@ def posterior_summary(model: keras.Model) -> pd.DataFrame:
         ['kernel[0,0]', 'kernel[0,1]', 'kernel[1,0]']
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 2, name = "out", input_shape = 3)
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 2, name = "out")
         posterior_summary(model)
 
     Reference:

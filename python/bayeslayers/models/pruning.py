@@ -62,9 +62,9 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
         6
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 4, input_shape = 3)
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 4)
         pruned <- prune(model, share = 0.5)
         pruned$layers[[1]]$kernel_posterior
 
@@ -126,9 +126,9 @@ def pruning_curve(
         ['share', 'snr', 'removed', 'mean_squared_error']
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 4, input_shape = 3)
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 4)
         pruning_curve(
           model, array(1, c(8, 3)), array(1, c(8, 4)),
           metric = "mean_squared_error", shares = c(0, 0.5)

@@ -93,9 +93,9 @@ def log_likelihood(
         (10, 8)
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 1, input_shape = 3) |>
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 1) |>
           layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
         x <- array(1, c(8, 3))
         y <- array(1, c(8, 1))
@@ -188,9 +188,9 @@ def predictive_scores(
         ['n', 'rmse', 'crps', 'log_score', 'coverage_50', 'coverage_90']
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 1, input_shape = 3) |>
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 1) |>
           layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
         x <- array(1, c(8, 3))
         y <- array(1, c(8, 1))
@@ -257,9 +257,9 @@ def reliability_curve(
         ['level', 'coverage', 'n']
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 1, input_shape = 3) |>
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 1) |>
           layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
         x <- array(1, c(8, 3))
         y <- array(1, c(8, 1))

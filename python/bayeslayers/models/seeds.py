@@ -54,9 +54,9 @@ def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
         False
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 1, input_shape = 3)
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 1)
         model |> reseed(seed = 1)
         model(array(1, c(2, 3)))
 

@@ -76,9 +76,9 @@ def predictive_summary(
         ['example', 'variable', 'mean', 'median', 'sd', 'mad', 'q5', 'q95', 'sd_epistemic', 'sd_aleatoric']
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential() |>
-          layer_dense_flipout(units = 1, input_shape = 3)
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 1)
         predictive_summary(model, array(1, c(5, 3)), draws = 10, verbose = 0)
 
     Reference:
