@@ -3,6 +3,8 @@ in_fresh_r <- function(code, env = character(), before = character()) {
   script <- withr::local_tempfile(fileext = ".R", lines = c(before, load_package(), code))
   rscript <- file.path(R.home("bin"), "Rscript")
   arguments <- c("--vanilla", shQuote(script))
+  # With R's own packages alone, whatever this session was started with.
+  env <- c(R_DEFAULT_PACKAGES = NA, env)
   # A status that is not zero comes as a warning; what the session said is looked at instead.
   suppressWarnings(
     withr::with_envvar(env, system2(rscript, arguments, stdout = TRUE, stderr = TRUE))
