@@ -131,9 +131,9 @@ class DistributionLambda(DistributionLayer):
         encoder |> predict(array(1, c(5, 8)), verbose = 0)
 
     R details:
-        `keras.ops.split()` takes a tensor into its columns. Indices in brackets mean two things:
-        where the R package keras3 or tensorflow is loaded, `t[, 1]` is the first column; with
-        `reticulate::import("keras")` alone, indices are Python's, and it is the second.
+        `keras3::op_split()` takes a tensor into its columns. Indices in brackets mean two things:
+        with keras3 on TensorFlow, `t[, 1]` is the first column; on JAX and PyTorch, and without
+        keras3, indices are Python's, and it is the second.
 
     Reference:
         Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B.,

@@ -69,22 +69,19 @@ class VariationalGaussianProcess(DistributionLayer):
         TensorShape([32, 1])
 
     R example:
-        keras <- reticulate::import("keras")
-        Kernel <- reticulate::PyClass("Kernel", inherit = keras$Layer, list(
-          `__init__` = function(self) {
-            super()$`__init__`()
-            self$amplitude <- self$add_weight(name = "amplitude", initializer = "zeros")
-            NULL
-          },
+        library(keras3)
+        Kernel <- reticulate::PyClass("Kernel", inherit = reticulate::import("keras")$Layer, list(
           kernel = reticulate::import_builtins()$property(reticulate::py_func(function(self) {
-            tfp$math$psd_kernels$ExponentiatedQuadratic(keras$ops$softplus(self$amplitude))
+            tfp$math$psd_kernels$ExponentiatedQuadratic(op_softplus(self$amplitude))
           }))
         ))
-        model <- keras$Sequential(list(keras$Input(list(2L)))) |>
-          layer_variational_gaussian_process(num_inducing_points = 5, kernel_provider = Kernel())
+        provider <- Kernel()
+        provider$amplitude <- provider$add_weight(name = "amplitude", initializer = "zeros")
+        model <- keras_model_sequential(input_shape = 2) |>
+          layer_variational_gaussian_process(num_inducing_points = 5, kernel_provider = provider)
         loss <- function(y, rv) rv$variational_loss(y, kl_weight = 32 / 320)
-        model$compile("adam", loss = loss)
-        model$fit(array(1, c(32, 2)), array(1, c(32, 1)), verbose = 0L)
+        model |> compile("adam", loss = loss)
+        model |> fit(array(1, c(32, 2)), array(1, c(32, 1)), verbose = 0)
 
     Reference:
         Titsias, M. K. (2009). Variational Learning of Inducing Variables in Sparse Gaussian

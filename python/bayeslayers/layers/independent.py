@@ -92,12 +92,13 @@ class IndependentNormal(IndependentLayer, ParametricLayer):
         TensorShape([32, 2])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         units <- params_size_independent_normal(2)
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(units) |>
           layer_independent_normal(event_shape = 2)
-        model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-        model$fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0L)
+        model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+        model |> fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0)
 
     Reference:
         Dillon et al. (2017).
@@ -142,9 +143,10 @@ class IndependentLogistic(IndependentLayer, ParametricLayer):
         TensorShape([32, 2])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         units <- params_size_independent_logistic(2)
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(units) |>
           layer_independent_logistic(event_shape = 2)
         tfd_mean(model(array(1, c(32, 3))))
 
@@ -190,9 +192,10 @@ class IndependentBernoulli(IndependentLayer, ParametricLayerOfDraws):
         TensorShape([32, 2, 2])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         units <- params_size_independent_bernoulli(c(2, 2))
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(units) |>
           layer_independent_bernoulli(event_shape = c(2, 2))
         tfd_mean(model(array(1, c(32, 3))))
 
@@ -238,9 +241,10 @@ class IndependentPoisson(IndependentLayer, ParametricLayer):
         TensorShape([32, 2])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         units <- params_size_independent_poisson(2)
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(units) |>
           layer_independent_poisson(event_shape = 2)
         tfd_mean(model(array(1, c(32, 3))))
 
@@ -285,11 +289,12 @@ class HomoscedasticNormal(IndependentLayer, ParametricLayer):
         TensorShape([32, 1])
 
     R example:
-        keras <- reticulate::import("keras")
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(1L))) |>
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(1) |>
           layer_homoscedastic_normal(event_shape = 1, initial_scale = 0.5)
-        model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-        model$fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0L)
+        model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+        model |> fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0)
         tfd_stddev(model(array(1, c(32, 3))))
 
     Reference:

@@ -72,8 +72,7 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
         0.2539
 
     R example:
-        keras <- reticulate::import("keras")
-        prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
+        prior <- tfd_independent(tfd_normal(c(0, 0), 1), 1)
         layer <- layer_independent_normal(
           event_shape = 2,
           activity_regularizer = layer_kl_divergence_regularizer(
@@ -201,9 +200,10 @@ class KLDivergenceAddLoss(BaseLayer):
         1
 
     R example:
-        keras <- reticulate::import("keras")
-        prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(4L))) |>
+        library(keras3)
+        prior <- tfd_independent(tfd_normal(c(0, 0), 1), 1)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(4) |>
           layer_independent_normal(event_shape = 2) |>
           layer_kl_divergence_add_loss(distribution_b = prior)
         code <- model(array(1, c(32, 3)))

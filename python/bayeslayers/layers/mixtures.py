@@ -112,9 +112,10 @@ class MixtureSameFamily(MixtureLayer):
         TensorShape([32, 2])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         units <- params_size_mixture_same_family(3, params_size_independent_normal(2))
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(units) |>
           layer_mixture_same_family(3, layer_independent_normal(event_shape = 2))
         tfd_mean(model(array(1, c(32, 3))))
 
@@ -189,12 +190,13 @@ class MixtureNormal(MixtureOfEvents):
         TensorShape([32, 2])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         units <- params_size_mixture_normal(3, 2)
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(units) |>
           layer_mixture_normal(num_components = 3, event_shape = 2)
-        model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-        model$fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0L)
+        model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+        model |> fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0)
 
     Reference:
         Bishop, C. M. (1994). Mixture Density Networks. Aston University.
@@ -233,9 +235,10 @@ class MixtureLogistic(MixtureOfEvents):
         TensorShape([32, 2])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         units <- params_size_mixture_logistic(3, 2)
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(units) |>
           layer_mixture_logistic(num_components = 3, event_shape = 2)
         tfd_mean(model(array(1, c(32, 3))))
 
@@ -277,9 +280,10 @@ class CategoricalMixtureOfOneHotCategorical(MixtureLayer, ParametricLayerOfDraws
         TensorShape([32, 4])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         units <- params_size_categorical_mixture_of_one_hot_categorical(4, 3)
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(units) |>
           layer_categorical_mixture_of_one_hot_categorical(event_size = 4, num_components = 3)
         tfd_mean(model(array(1, c(32, 3))))
 

@@ -60,12 +60,13 @@ class MultivariateNormalTriL(VectorLayer, ParametricLayer):
         TensorShape([32, 2])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         units <- params_size_multivariate_normal_tri_l(2)
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(units) |>
           layer_multivariate_normal_tri_l(event_size = 2)
-        model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-        model$fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0L)
+        model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+        model |> fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0)
 
     Reference:
         Dillon et al. (2017).
@@ -128,9 +129,10 @@ class OneHotCategorical(VectorLayer, ParametricLayerOfDraws):
         TensorShape([32, 4])
 
     R example:
-        keras <- reticulate::import("keras")
+        library(keras3)
         units <- params_size_one_hot_categorical(4)
-        model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense(units) |>
           layer_one_hot_categorical(event_size = 4)
         tfd_mean(model(array(1, c(32, 3))))
 
