@@ -23,7 +23,10 @@ call_python <- function(python_function, arguments, call, spelling = character()
   check_of_this_session(arguments, call, spelling)
   forget_failure()
   other <- if (numbers) as_numbers else as_python_value
-  python_arguments <- Map(coerce_argument, names(arguments), arguments, list(other))
+  coercions <- if (numbers) distribution_coercions else argument_coercions
+  python_arguments <- Map(
+    coerce_argument, names(arguments), arguments, list(other), list(coercions)
+  )
   if (numbers) {
     python_arguments <- c(list(python_function), python_arguments)
     python_function <- core(call)$shim$call

@@ -1,21 +1,30 @@
 # What R does to a value before Python sees it. No rule is checked here: what fits no coercion goes
 # to Python as it is, and the rule that it breaks is stated there, once for both languages.
 
-# `other` is what is done to the arguments that are not in the table.
-coerce_argument <- function(name, value, other = as_python_value) {
-  kind <- if (name %in% names(argument_coercions)) argument_coercions[[name]] else "other"
+# `other` is what is done to the arguments that are not in the table `coercions`.
+coerce_argument <- function(
+  name,
+  value,
+  other = as_python_value,
+  coercions = argument_coercions
+) {
+  kind <- if (name %in% names(coercions)) coercions[[name]] else "other"
   switch(kind,
     whole_number = as_whole_numbers(value),
     shape = as_shape(value),
     closure = as_closure(value, name),
+    closures = as_closures(value, name),
     place = as_place(value),
     data = as_data(value),
     other = other(value)
   )
 }
 
-# 8 -> 8, c(3, 3) and list(3, 3) -> (3, 3)
+# 8 -> 8, c(3, 3) and list(3, 3) -> (3, 3); of a matrix each row
 as_whole_numbers <- function(value) {
+  if (is.matrix(value) && is_whole(value)) {
+    value <- lapply(seq_len(nrow(value)), function(row) value[row, ])
+  }
   if (is.list(value)) {
     return(as_tuple(lapply(value, as_whole_numbers)))
   }
@@ -45,6 +54,21 @@ as_closure <- function(value, argument) {
   }
   of_python <- python_function_behind(value)
   if (is.null(of_python)) core()$shim$RClosure(for_python(value, argument), argument) else of_python
+}
+
+# Functions, however deep in lists, which show the names of their arguments: a joint distribution
+# looks for the draws of those names. Numbers beside them have no dtype.
+as_closures <- function(value, argument) {
+  if (is.object(value)) {
+    value
+  } else if (is.list(value)) {
+    lapply(value, as_closures, argument)
+  } else if (is.function(value)) {
+    closure <- for_python(value, argument)
+    core()$shim$RClosure(closure, argument, as.list(names(formals(value))))
+  } else {
+    as_numbers(value)
+  }
 }
 
 for_python <- function(fun, argument) {

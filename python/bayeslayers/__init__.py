@@ -6,17 +6,28 @@ from bayeslayers._version import __version__
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import PUBLIC as _PUBLIC
 from bayeslayers.distributions import constructors as _constructors
+from bayeslayers.distributions.bijector_verbs import (
+    tfb_forward,
+    tfb_forward_log_det_jacobian,
+    tfb_inverse,
+    tfb_inverse_log_det_jacobian,
+)
 from bayeslayers.distributions.verbs import (
     tfd_cdf,
+    tfd_covariance,
+    tfd_cross_entropy,
     tfd_entropy,
     tfd_kl_divergence,
+    tfd_log_cdf,
     tfd_log_prob,
+    tfd_log_survival_function,
     tfd_mean,
     tfd_mode,
     tfd_prob,
     tfd_quantile,
     tfd_sample,
     tfd_stddev,
+    tfd_survival_function,
     tfd_variance,
 )
 from bayeslayers.layers.autoregressive import layer_autoregressive
@@ -119,7 +130,7 @@ from bayeslayers.pictures import plot_bands, plot_posterior, plot_reliability, p
 
 
 def __getattr__(name: str) -> object:
-    """Make `tfd_normal` and its like when first asked for, which takes an import of seconds."""
+    """Make `tfd_normal` and its like when first asked for: there are many of them."""
     if name not in _constructors.CONSTRUCTORS:
         raise AttributeError(f"module 'bayeslayers' has no attribute {name!r}")
     globals()[name] = _constructors.constructor(name)

@@ -8,7 +8,6 @@ from keras import ops
 
 import bayeslayers
 from bayeslayers import tfd_sample
-from bayeslayers.distributions.constructors import CONSTRUCTORS
 
 
 def normal(size):
@@ -65,17 +64,6 @@ def test_a_draw_without_a_seed():
     assert not np.isin(first, second).all()
     # The mean of 2000 standard normals is beyond 4 standard errors in 1 of 16,000 runs.
     assert abs(np.mean([first, second])) < 4 / np.sqrt(2000)
-
-
-@on("torch")
-@pytest.mark.parametrize("name", CONSTRUCTORS)
-def test_what_torch_has_instead_is_said_when_it_is_called(name):
-    function = getattr(bayeslayers, name)
-    with pytest.raises(NotImplementedError, match="does not run on PyTorch") as caught:
-        function(1.0, 2.0)
-    assert ("torch.distributions." in str(caught.value)) == name.startswith("tfd_") or (
-        name == "tfd_deterministic"
-    )
 
 
 def test_everything_can_be_imported():

@@ -6,12 +6,52 @@ here.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from bayeslayers.backend.classes import ClassDistribution
+
+
+class _NumPyWithNewshape:
+    """NumPy, whose `reshape` still has the argument `newshape`."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def reshape(self, values: Any, newshape: Any) -> Any:
+        """Return an array in another shape."""
+        return np.reshape(values, newshape)
+
+
+def mend(pad: Any) -> None:
+    """Let the library's module of `Pad` find an argument that NumPy 2.4 has dropped.
+
+    Its releases up to 0.25 call `np.reshape(x, newshape=...)` there, and nowhere else.
+    """
+    if "newshape" not in inspect.signature(np.reshape).parameters:
+        pad.np = _NumPyWithNewshape()
+
+
+def class_at(tfp: Any, path: str, missing: str) -> Any:
+    """Return the class at a path, such as "distributions.Normal".
+
+    Args:
+        tfp: TensorFlow Probability.
+        path: The path.
+        missing: What is said where there is no such class.
+
+    Raises:
+        NotImplementedError: If there is none.
+    """
+    module, name = path.split(".")
+    found = getattr(getattr(tfp, module), name, None)
+    if found is None:
+        raise NotImplementedError(missing)
+    return found
 
 
 def class_distribution(tfd: Any, distribution: Any) -> ClassDistribution | None:

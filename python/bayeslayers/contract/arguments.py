@@ -20,6 +20,7 @@ class Coercion(Enum):
     FUNCTION = "closure"
     PLACE = "place"
     DATA = "data"
+    CLOSURES = "closures"
 
 
 @dataclass(frozen=True)

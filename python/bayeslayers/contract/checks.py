@@ -164,6 +164,28 @@ def sample_shape(argument: str, value: Any) -> Any:
     return value
 
 
+def whole_numbers(argument: str, value: Any) -> Any:
+    """Whole numbers, alone or however deep in lists; a float that is whole stands for one.
+
+    Tensors of whole numbers stay as they are.
+    """
+    if keras.ops.is_tensor(value) and keras.backend.is_int_dtype(
+        keras.backend.standardize_dtype(value.dtype)
+    ):
+        return value
+
+    def whole(item: Any) -> Any:
+        if isinstance(item, list):
+            return tuple(map(whole, item))
+        if isinstance(item, numbers.Real) and not isinstance(item, bool) and item == item // 1:
+            return int(item)
+        raise ArgumentError(
+            argument, "must be a whole number, or a list of them", {argument: value}
+        )
+
+    return whole(_listed(value))
+
+
 def weight(argument: str, value: Any) -> float | None:
     """A number from zero."""
     if value is None:

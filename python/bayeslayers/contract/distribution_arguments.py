@@ -1,8 +1,9 @@
-"""The arguments of the functions of distributions."""
+"""The arguments of the functions of distributions; those of bijectors alone stand beside it."""
 
 from __future__ import annotations
 
 from bayeslayers.contract.arguments import Argument, Coercion
+from bayeslayers.contract.bijector_arguments import BIJECTOR_ARGUMENTS
 
 DISTRIBUTION_ARGUMENTS = {
     "distribution": Argument(
@@ -19,68 +20,183 @@ DISTRIBUTION_ARGUMENTS = {
     ),
     "value": Argument("A tensor, an array or a number: where to evaluate the distribution."),
     "other": Argument("The distribution to compare with."),
-    "name": Argument("Name in the graph, where the backend has one."),
+    # What most constructors have.
     "loc": Argument("Location: number, array or tensor."),
     "scale": Argument("Positive scale: number, array or tensor."),
     "df": Argument("Positive degrees of freedom: number, array or tensor."),
-    "atol": Argument("How far from `loc` still counts as `loc`. `None` is 0."),
-    "rtol": Argument("The same, relative to `loc`. `None` is 0."),
+    "skewness": Argument("Skewness. `None` is 0."),
+    "tailweight": Argument("Weight of the tails, positive. `None` is 1."),
+    "concentration": Argument("Positive concentration: number, array or tensor."),
+    "concentration1": Argument("First positive shape: number, array or tensor."),
+    "concentration0": Argument("Second positive shape: number, array or tensor."),
+    "mixing_concentration": Argument("Positive shape of the distribution of the rate."),
+    "mixing_rate": Argument("Positive rate of the distribution of the rate."),
+    "power": Argument("Positive exponent: number, array or tensor."),
+    "low": Argument("Lower bound: number, array or tensor."),
+    "high": Argument("Upper bound: number, array or tensor."),
+    "peak": Argument("Most likely value: number, array or tensor."),
+    "temperature": Argument("Positive temperature: number, array or tensor."),
+    # Rates and their logarithms.
+    "rate": Argument(
+        "Positive rate: number, array or tensor. Give this or `log_rate`, where there is one."
+    ),
+    "log_rate": Argument("Logarithm of the rate."),
+    "log_scale": Argument("Logarithm of the scale; or give `scale`."),
+    "rate1": Argument("Positive rate of what is added; or give `log_rate1`."),
+    "rate2": Argument("Positive rate of what is subtracted; or give `log_rate2`."),
+    "log_rate1": Argument("Logarithm of `rate1`."),
+    "log_rate2": Argument("Logarithm of `rate2`."),
+    # Counts and classes.
     "probs": Argument("Probabilities. Give either these or `logits`."),
     "logits": Argument(
         "Logarithms of odds, or of probabilities up to a constant; or give `probs`."
     ),
-    "rate": Argument("Positive mean: number, array or tensor. Give either this or `log_rate`."),
-    "log_rate": Argument("Logarithm of the mean."),
-    "total_count": Argument("Positive number of failures until which successes are counted."),
+    "probits": Argument("Quantiles of the normal distribution at `probs`; or give those."),
+    "total_count": Argument("Number of trials: number, array or tensor."),
+    "outcomes": Argument("The numbers that may be drawn, in increasing order."),
+    "samples": Argument("The samples, over their last dimension."),
+    "scores": Argument("Positive scores of the items, one each."),
+    "atol": Argument("How far from a value still counts as it. `None` is 0."),
+    "rtol": Argument("The same, relative to the value. `None` is 0."),
+    "interpolate_nondiscrete": Argument(
+        "`True` or `False`: whether the formula is evaluated for numbers that are not whole, or "
+        "their probability is 0."
+    ),
+    "force_probs_to_zero_outside_support": Argument(
+        "`True` or `False`: whether numbers that are not whole have probability 0, or the formula "
+        "is evaluated for them."
+    ),
+    "sample_maximum_iterations": Argument(
+        "Whole number: how many rounds of rejections there are at most in a draw.", Coercion.WHOLE
+    ),
+    "quadrature_size": Argument("Whole number: how many points there are.", Coercion.WHOLE),
+    "quadrature_fn": Argument(
+        "Function of `loc`, `scale`, `quadrature_size` and `validate_args` that returns points and "
+        "weights.",
+        Coercion.FUNCTION,
+    ),
+    # Vectors and matrices.
     "scale_diag": Argument("Standard deviations, one for each dimension."),
     "scale_identity_multiplier": Argument(
         "Number that is added to each standard deviation, or a tensor of the shape of the batch. "
         "Without `scale_diag` it is the standard deviation."
     ),
-    "interpolate_nondiscrete": Argument(
-        "`True` or `False`: whether the formula is evaluated for numbers that are not whole, or "
-        "their probability is 0."
-    ),
-    "batch_shape": Argument(
-        "Whole number, or several: how many distributions there are. For a `distribution` without "
-        "a batch.",
-        Coercion.WHOLE,
-    ),
-    "event_shape": Argument(
-        "Whole number, or several: the shape of one draw. The draws of `distribution`, which must "
-        "be of single numbers, are independent there before they are transformed.",
-        Coercion.WHOLE,
-    ),
     "scale_tril": Argument(
         "Lower triangular matrix with positive diagonal. `None` is the identity."
     ),
+    "scale_perturb_factor": Argument("Matrix of as many rows as a vector has numbers."),
+    "scale_perturb_diag": Argument(
+        "Vector of as many numbers as `scale_perturb_factor` has columns."
+    ),
+    "covariance_matrix": Argument("Positive definite matrix. `None` is the identity."),
+    "mean_direction": Argument("Vector of length 1: the direction around which draws lie."),
+    "dimension": Argument("Whole number: how many numbers a vector has.", Coercion.WHOLE),
+    "input_output_cholesky": Argument(
+        "`True` or `False`: whether matrices are given by their Cholesky factors."
+    ),
+    "mix_loc": Argument("Location of the weights of the mixture."),
+    # What distributions are made of.
+    "distributions": Argument("List of distributions of numbers or vectors."),
+    "dtype_override": Argument("Dtype of the whole, where those of the parts differ."),
     "reinterpreted_batch_ndims": Argument(
         "How many of the last dimensions of the batch become one event. `None` is all but the "
         "first.",
         Coercion.WHOLE,
     ),
+    "batch_shape": Argument(
+        "Whole number, or several: how many distributions there are.", Coercion.SHAPE
+    ),
+    "event_shape": Argument(
+        "Whole number, or several: the shape of one draw. The draws of `distribution`, which must "
+        "be of single numbers, are independent there before they are transformed.",
+        Coercion.SHAPE,
+    ),
+    "cat": Argument("Categorical distribution of the components."),
+    "components": Argument("List of distributions, as many as `cat` has classes."),
     "mixture_distribution": Argument("Categorical distribution of the components."),
     "components_distribution": Argument(
         "Distribution whose last batch dimension runs over the components."
     ),
     "reparameterize": Argument("`True` or `False`: whether gradients pass through samples."),
-    "bijector": Argument("A TensorFlow Probability bijector."),
     "kwargs_split_fn": Argument(
         "Function that splits further arguments between distribution and bijector. With `None` "
         "TensorFlow Probability's own.",
         Coercion.FUNCTION,
     ),
-    "parameters": Argument("Named list of the arguments that a subclass was made with, or `None`."),
-    "shift_and_log_scale_fn": Argument(
-        "Function of a tensor that returns shift and logarithm of the scale of each entry, from "
-        "the entries before it; such as the layer of `layer_autoregressive()`.",
+    "distribution_fn": Argument(
+        "Function of a tensor that returns a distribution of tensors of its shape.",
         Coercion.FUNCTION,
     ),
-    "is_constant_jacobian": Argument(
-        "`True` or `False`: whether the Jacobian is the same everywhere, as without a log scale."
+    "sample0": Argument("First input of `distribution_fn`. `None` is 0."),
+    "model": Argument(
+        "List, or named list, of distributions, and of functions of the draws of others "
+        "that return "
+        "distributions.",
+        Coercion.CLOSURES,
     ),
-    "unroll_loop": Argument("`True` or `False`: whether the loop over entries is unrolled."),
-    "event_ndims": Argument("Whole number: how many dimensions an event has.", Coercion.WHOLE),
+    "batch_ndims": Argument(
+        "Whole number: how many dimensions of the batch the distributions have in common.",
+        Coercion.WHOLE,
+    ),
+    "use_vectorized_map": Argument(
+        "`True` or `False`: whether draws of a batch are computed at once, or one by one."
+    ),
+    # Processes.
+    "kernel": Argument("Kernel of TensorFlow Probability, of its module `tfp.math.psd_kernels`."),
+    "index_points": Argument("Points, one in each row: where the process is looked at."),
+    "mean_fn": Argument(
+        "Function of points that returns a number for each. `None` is 0.", Coercion.FUNCTION
+    ),
+    "observation_noise_variance": Argument("Variance of the noise of what is observed."),
+    "predictive_noise_variance": Argument(
+        "Variance of the noise of what is predicted. `None` is `observation_noise_variance`."
+    ),
+    "jitter": Argument("Small number that is added to the diagonal of a covariance."),
+    "observation_index_points": Argument("Points of the observations, one in each row."),
+    "observations": Argument("The observations, a number for each of their points."),
+    "inducing_index_points": Argument("Inducing points, one in each row."),
+    "variational_inducing_observations_loc": Argument("Means of the values at inducing points."),
+    "variational_inducing_observations_scale": Argument(
+        "Matrix: a factor of the covariance of the values at inducing points."
+    ),
+    "num_timesteps": Argument("Whole number: how many times there are.", Coercion.WHOLE),
+    "transition_matrix": Argument(
+        "Matrix, or a function of the time that returns a linear operator.", Coercion.CLOSURES
+    ),
+    "transition_noise": Argument(
+        "Multivariate normal distribution, or a function of the time that returns one.",
+        Coercion.CLOSURES,
+    ),
+    "observation_matrix": Argument(
+        "Matrix, or a function of the time that returns a linear operator.", Coercion.CLOSURES
+    ),
+    "observation_noise": Argument(
+        "Multivariate normal distribution, or a function of the time that returns one.",
+        Coercion.CLOSURES,
+    ),
+    "initial_state_prior": Argument("Multivariate normal distribution of the first state."),
+    "initial_step": Argument("Whole number: the first time.", Coercion.WHOLE),
+    "initial_distribution": Argument("Categorical distribution of the first state."),
+    "transition_distribution": Argument(
+        "Categorical distributions of the next state, one for each state."
+    ),
+    "observation_distribution": Argument("Distributions of what is seen, one for each state."),
+    "num_steps": Argument("Whole number: how many steps there are.", Coercion.WHOLE),
+    # Images.
+    "image_shape": Argument("Height, width and channels.", Coercion.SHAPE),
+    "conditional_shape": Argument(
+        "Shape of what the images depend on. `None` where they depend on nothing.", Coercion.SHAPE
+    ),
+    "num_resnet": Argument("Whole number: layers in a block.", Coercion.WHOLE),
+    "num_hierarchies": Argument("Whole number: blocks.", Coercion.WHOLE),
+    "num_filters": Argument("Whole number: filters of a convolution.", Coercion.WHOLE),
+    "num_logistic_mix": Argument("Whole number: components of the mixture.", Coercion.WHOLE),
+    "receptive_field_dims": Argument("Height and width of the convolutions.", Coercion.SHAPE),
+    "dropout_p": Argument("Share of what is dropped in training."),
+    "resnet_activation": Argument('`"concat_elu"`, `"elu"` or `"relu"`.'),
+    "use_weight_norm": Argument("`True` or `False`: whether weights are normalized."),
+    "use_data_init": Argument("`True` or `False`: whether the first batch sets the first weights."),
+    # What nearly all have.
     "dtype": Argument("Dtype of the samples."),
     "validate_args": Argument(
         "`True` or `False`: whether arguments are checked at run time, which takes time."
@@ -88,4 +204,7 @@ DISTRIBUTION_ARGUMENTS = {
     "allow_nan_stats": Argument(
         "`True` or `False`: whether a statistic that is not defined is NaN, rather than an error."
     ),
+    "parameters": Argument("Named list of the arguments that a subclass was made with, or `None`."),
+    "name": Argument("Name in the graph, where the backend has one."),
+    **BIJECTOR_ARGUMENTS,
 }

@@ -75,6 +75,7 @@ class Page:
         r_details: More paragraphs, on what only users of R meet.
         reference: The source.
         r_result: The R function that the result goes through; empty where it stays as it is.
+        group: The page of a group in R; empty where the function has a page of its own.
     """
 
     name: str
@@ -91,11 +92,12 @@ class Page:
     r_details: tuple[str, ...] = ()
     reference: str = ""
     r_result: str = ""
+    group: str = ""
 
     @property
     def is_in_r(self) -> bool:
         """Whether R has the function, too."""
-        return bool(self.r_example)
+        return bool(self.r_example or self.group)
 
 
 def layer_page(layer_class: type[LayerClass], parts: Mapping[str, Any]) -> Page:
@@ -141,6 +143,8 @@ def function_page(
     signature: inspect.Signature,
     table: Mapping[str, Argument],
     r_result: str = "",
+    group: str = "",
+    r_defaults: Mapping[str, str] | None = None,
 ) -> Page:
     """Put together the page of a function from its docstring.
 
@@ -150,6 +154,8 @@ def function_page(
         signature: Its signature.
         table: What is said of the arguments where the docstring does not say it.
         r_result: The R function that the result goes through.
+        group: The page of a group in R that the function is on.
+        r_defaults: R's spelling of defaults, where it is not that of the table.
 
     Raises:
         ValueError: If the docstring names an argument that the function does not have, or an
@@ -164,6 +170,9 @@ def function_page(
     arguments = {each: table.get(each, Argument("")) for each in names}
     for each, prose in written.arguments.items():
         arguments[each] = replace(arguments[each], prose=prose)
+    for each, spelt in (r_defaults or {}).items():
+        if each in arguments:
+            arguments[each] = replace(arguments[each], r_default=spelt)
     others = arguments.pop("**kwargs").prose if _stars(signature) else ""
     parts = {part: value for part, value in vars(written).items() if part != "arguments"}
     return Page(
@@ -172,6 +181,7 @@ def function_page(
         arguments=arguments,
         others=others,
         r_result=r_result,
+        group=group,
         **parts,
     )
 
@@ -202,7 +212,7 @@ def docstring(page: Page) -> str | None:
         _section("Args", *arguments),
         f"Returns:\n{_wrap(page.returns, _INDENT, _INDENT)}",
         _section("Raises", *(f"{error}: {when}" for error, when in page.raises.items())),
-        "Example:\n" + textwrap.indent(page.python_example, _INDENT),
+        "Example:\n" + textwrap.indent(page.python_example, _INDENT) if page.python_example else "",
         _section("Reference", page.reference),
     ]
     return "\n\n".join(part for part in parts if part.strip()) + "\n"

@@ -84,6 +84,37 @@ def tfd_kl_divergence(distribution: Any, other: Any, name: str = "kl_divergence"
 
 
 @_distribution_function
+def tfd_cross_entropy(distribution: Any, other: Any, name: str = "cross_entropy") -> Any:
+    """Cross entropy of two distributions.
+
+        H(q, p) = -E[log p(x)],   x ~ q
+
+    The entropy of the first, and its divergence from the second. In closed form, where the
+    distributions' library has one for the pair.
+
+    Returns:
+        A tensor of the shape of the distributions' batch, in nats.
+
+    Raises:
+        NotImplementedError: If there is no closed form for the pair.
+
+    Example:
+        >>> from bayeslayers import tfp, tfd_cross_entropy
+        >>> normal = tfp.distributions.Normal(loc=1.0, scale=2.0)
+        >>> round(float(tfd_cross_entropy(normal, normal)), 4)
+        2.1121
+
+    R example:
+        normal <- tfp$distributions$Normal(loc = 1, scale = 2)
+        tfd_cross_entropy(normal, tfp$distributions$Normal(loc = 0, scale = 1))
+
+    Reference:
+        Dillon et al. (2017).
+    """
+    return _call("cross_entropy", distribution, other, name=name)
+
+
+@_distribution_function
 def tfd_log_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
     """Logarithm of a density or probability.
 
@@ -171,6 +202,96 @@ def tfd_cdf(distribution: Any, value: Any, **kwargs: Any) -> Any:
         Dillon et al. (2017).
     """
     return _call("cdf", distribution, value, **kwargs)
+
+
+@_distribution_function
+def tfd_log_cdf(distribution: Any, value: Any, **kwargs: Any) -> Any:
+    """Logarithm of the cumulative distribution function.
+
+        log F(value),   F(value) = P(x <= value),   x ~ p
+
+    It stays finite where the probability itself would be rounded to 0.
+
+    Returns:
+        A tensor of the shape that `value` and the distribution's batch broadcast to.
+
+    Raises:
+        NotImplementedError: If there is no closed form for it.
+
+    Example:
+        >>> from bayeslayers import tfp, tfd_log_cdf
+        >>> normal = tfp.distributions.Normal(loc=1.0, scale=2.0)
+        >>> round(float(tfd_log_cdf(normal, 1.0)), 4)
+        -0.6931
+
+    R example:
+        normal <- tfp$distributions$Normal(loc = 1, scale = 2)
+        normal %>% tfd_log_cdf(1)
+
+    Reference:
+        Dillon et al. (2017).
+    """
+    return _call("log_cdf", distribution, value, **kwargs)
+
+
+@_distribution_function
+def tfd_survival_function(distribution: Any, value: Any, **kwargs: Any) -> Any:
+    """Survival function.
+
+        S(value) = P(x > value) = 1 - F(value),   x ~ p
+
+    The probability of a draw beyond `value`.
+
+    Returns:
+        A tensor of the shape that `value` and the distribution's batch broadcast to.
+
+    Raises:
+        NotImplementedError: If there is no closed form for it.
+
+    Example:
+        >>> from bayeslayers import tfp, tfd_survival_function
+        >>> normal = tfp.distributions.Normal(loc=1.0, scale=2.0)
+        >>> float(tfd_survival_function(normal, 1.0))
+        0.5
+
+    R example:
+        normal <- tfp$distributions$Normal(loc = 1, scale = 2)
+        normal %>% tfd_survival_function(1)
+
+    Reference:
+        Dillon et al. (2017).
+    """
+    return _call("survival_function", distribution, value, **kwargs)
+
+
+@_distribution_function
+def tfd_log_survival_function(distribution: Any, value: Any, **kwargs: Any) -> Any:
+    """Logarithm of the survival function.
+
+        log S(value),   S(value) = P(x > value),   x ~ p
+
+    It stays finite where the probability itself would be rounded to 0.
+
+    Returns:
+        A tensor of the shape that `value` and the distribution's batch broadcast to.
+
+    Raises:
+        NotImplementedError: If there is no closed form for it.
+
+    Example:
+        >>> from bayeslayers import tfp, tfd_log_survival_function
+        >>> normal = tfp.distributions.Normal(loc=1.0, scale=2.0)
+        >>> round(float(tfd_log_survival_function(normal, 1.0)), 4)
+        -0.6931
+
+    R example:
+        normal <- tfp$distributions$Normal(loc = 1, scale = 2)
+        normal %>% tfd_log_survival_function(1)
+
+    Reference:
+        Dillon et al. (2017).
+    """
+    return _call("log_survival_function", distribution, value, **kwargs)
 
 
 @_distribution_function
@@ -291,6 +412,36 @@ def tfd_stddev(distribution: Any, **kwargs: Any) -> Any:
         Dillon et al. (2017).
     """
     return _call("stddev", distribution, **kwargs)
+
+
+@_distribution_function
+def tfd_covariance(distribution: Any, **kwargs: Any) -> Any:
+    """Covariance of a distribution.
+
+        Cov[x[i], x[j]] = E[(x[i] - E[x[i]]) (x[j] - E[x[j]])],   x ~ p
+
+    Of a distribution of vectors.
+
+    Returns:
+        A tensor of the shape of the distribution's batch, followed by that of a matrix.
+
+    Raises:
+        NotImplementedError: If there is no closed form for it.
+
+    Example:
+        >>> from bayeslayers import tfd_covariance, tfd_multivariate_normal_diag
+        >>> normal = tfd_multivariate_normal_diag([0.0, 0.0], [1.0, 2.0])
+        >>> tfd_covariance(normal).shape[-1]
+        2
+
+    R example:
+        normal <- tfd_multivariate_normal_diag(c(0, 0), c(1, 2))
+        normal %>% tfd_covariance()
+
+    Reference:
+        Dillon et al. (2017).
+    """
+    return _call("covariance", distribution, **kwargs)
 
 
 @_distribution_function

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -96,6 +97,7 @@ class RClosure(NeverRegistered):
     Args:
         function: The R function, as reticulate hands it over.
         argument: The argument that it was given for.
+        names: The names of the function's own arguments, where they mean something to Python.
     """
 
     way_out = (
@@ -104,9 +106,15 @@ class RClosure(NeverRegistered):
         "`keras.saving.register_keras_serializable()`."
     )
 
-    def __init__(self, function: Callable[..., Any], argument: str) -> None:
+    def __init__(
+        self, function: Callable[..., Any], argument: str, names: Sequence[str] | None = None
+    ) -> None:
         self._function = function
         self._argument = argument
+        if names is not None:
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            parameters = [inspect.Parameter(name, kind) for name in names]
+            vars(self)["__signature__"] = inspect.Signature(parameters)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args = (*args, *kwargs.values())

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import jax
 
+from bayeslayers.backend import tfp_distributions
+
 
 def double_precision() -> AbstractContextManager[None]:
     """Return a context in which JAX computes in double precision.
@@ -33,5 +35,7 @@ def tensorflow_probability() -> ModuleType:
     if not hasattr(xla, "pytype_aval_mappings"):
         xla.pytype_aval_mappings = core.pytype_aval_mappings
     from tensorflow_probability.substrates import jax as substrate
+    from tensorflow_probability.substrates.jax.bijectors import pad
 
+    tfp_distributions.mend(pad)
     return substrate

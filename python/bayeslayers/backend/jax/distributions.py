@@ -20,6 +20,13 @@ from bayeslayers.backend.jax.random import as_key, standard_normal
 if TYPE_CHECKING:
     from bayeslayers.backend.common import Stream
 
+# Functions that are there, and fail: they make layers of TensorFlow.
+_NOT_ON_JAX = {
+    "bijectors.masked_autoregressive_default_template",
+    "bijectors.masked_dense",
+    "bijectors.real_nvp_default_template",
+}
+
 
 def distribution_library() -> ModuleType:
     """Return TensorFlow Probability's JAX substrate, whose import takes seconds."""
@@ -27,9 +34,18 @@ def distribution_library() -> ModuleType:
 
 
 def library_class(path: str) -> Any:
-    """Return the class of TensorFlow Probability at a path, such as "distributions.Normal"."""
-    module, name = path.split(".")
-    return getattr(getattr(distribution_library(), module), name)
+    """Return the class of TensorFlow Probability at a path, such as "distributions.Normal".
+
+    Raises:
+        NotImplementedError: If TensorFlow Probability does not have it on JAX.
+    """
+    missing = (
+        f"TensorFlow Probability has no `tfp.{path}` on JAX, which Keras runs on here. Set "
+        '`KERAS_BACKEND` to "tensorflow" before `keras` is imported.'
+    )
+    if path in _NOT_ON_JAX:
+        raise NotImplementedError(missing)
+    return tfp_distributions.class_at(distribution_library(), path, missing)
 
 
 def new_distribution(family: str, **parameters: Any) -> Any:

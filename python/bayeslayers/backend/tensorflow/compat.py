@@ -9,9 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from tensorflow.python.util import dispatch
+from tensorflow_probability.python.bijectors import pad as module_of_pad
 from tensorflow_probability.python.layers.internal import (
     distribution_tensor_coercible as coercible,
 )
+
+__all__ = [
+    "TensorCoercible",
+    "is_coercible",
+    "module_of_pad",
+    "register_for_dispatch",
+    "tensor_behind",
+]
 
 register_for_dispatch = dispatch.register_dispatchable_type
 """Class decorator. `tf.experimental.dispatch_for_api` passes over classes without it."""

@@ -19,13 +19,21 @@ def distribution_library() -> ModuleType:
     """Return TensorFlow Probability, whose import takes seconds and some 50 MB."""
     import tensorflow_probability
 
+    from bayeslayers.backend.tensorflow.compat import module_of_pad
+
+    tfp_distributions.mend(module_of_pad)
     return tensorflow_probability
 
 
 def library_class(path: str) -> Any:
-    """Return the class of TensorFlow Probability at a path, such as "distributions.Normal"."""
-    module, name = path.split(".")
-    return getattr(getattr(distribution_library(), module), name)
+    """Return the class of TensorFlow Probability at a path, such as "distributions.Normal".
+
+    Raises:
+        NotImplementedError: If the version that is installed has no such class.
+    """
+    tfp = distribution_library()
+    missing = f"TensorFlow Probability {tfp.__version__} has no `tfp.{path}`."
+    return tfp_distributions.class_at(tfp, path, missing)
 
 
 def new_distribution(family: str, **parameters: Any) -> Any:

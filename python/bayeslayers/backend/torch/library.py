@@ -22,6 +22,45 @@ _EQUIVALENTS = {
         "MixtureSameFamily(mixture_distribution, components_distribution)"
     ),
     "distributions.TransformedDistribution": "TransformedDistribution(distribution, transforms)",
+    "distributions.Cauchy": "Cauchy(loc, scale)",
+    "distributions.Laplace": "Laplace(loc, scale)",
+    "distributions.Gumbel": "Gumbel(loc, scale)",
+    "distributions.Exponential": "Exponential(rate)",
+    "distributions.Gamma": "Gamma(concentration, rate)",
+    "distributions.InverseGamma": "InverseGamma(concentration, scale)",
+    "distributions.HalfNormal": "HalfNormal(scale)",
+    "distributions.LogNormal": "LogNormal(loc, scale)",
+    "distributions.Chi2": "Chi2(df)",
+    "distributions.Weibull": "Weibull(scale, concentration)",
+    "distributions.Pareto": "Pareto(scale, concentration)",
+    "distributions.Uniform": "Uniform(low, high)",
+    "distributions.Beta": "Beta(concentration1, concentration0)",
+    "distributions.Kumaraswamy": "Kumaraswamy(concentration1, concentration0)",
+    "distributions.ContinuousBernoulli": "ContinuousBernoulli(probs=probs)",
+    "distributions.VonMises": "VonMises(loc, concentration)",
+    "distributions.RelaxedBernoulli": "RelaxedBernoulli(temperature, probs=probs)",
+    "distributions.Binomial": "Binomial(total_count, probs=probs)",
+    "distributions.Geometric": "Geometric(probs=probs)",
+    "distributions.OneHotCategorical": "OneHotCategorical(logits=logits)",
+    "distributions.RelaxedOneHotCategorical": (
+        "RelaxedOneHotCategorical(temperature, logits=logits)"
+    ),
+    "distributions.Multinomial": "Multinomial(total_count, logits=logits)",
+    "distributions.Dirichlet": "Dirichlet(concentration)",
+    "distributions.MultivariateNormalFullCovariance": (
+        "MultivariateNormal(loc, covariance_matrix=covariance_matrix)"
+    ),
+    "distributions.CholeskyLKJ": "LKJCholesky(dimension, concentration)",
+    "distributions.WishartTriL": "Wishart(df, scale_tril=scale_tril)",
+    "bijectors.Exp": "ExpTransform()",
+    "bijectors.Sigmoid": "SigmoidTransform()",
+    "bijectors.Tanh": "TanhTransform()",
+    "bijectors.Softplus": "SoftplusTransform()",
+    "bijectors.AbsoluteValue": "AbsTransform()",
+    "bijectors.Shift": "AffineTransform(shift, 1.0)",
+    "bijectors.Scale": "AffineTransform(0.0, scale)",
+    "bijectors.Chain": "ComposeTransform(transforms)",
+    "bijectors.CorrelationCholesky": "CorrCholeskyTransform()",
 }
 
 
