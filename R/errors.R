@@ -75,7 +75,9 @@ python_message <- function(condition) {
     "^-{20}$", "^For simplicity, JAX has removed its internal frames",
     sep = "|"
   )
-  in_r_words(paste(lines[!grepl(of_python, lines)], collapse = "\n"))
+  text <- paste(lines[!grepl(of_python, lines)], collapse = "\n")
+  # What is not there is said in a sentence of ours; the class of the error says nothing more.
+  in_r_words(sub("^NotImplementedError: ", "", text))
 }
 
 # The lines that a message says to write are R's.

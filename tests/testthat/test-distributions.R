@@ -192,3 +192,98 @@ test_that("a distribution is asked while a model is put together, and regularize
   by_hand <- rowSums((exp(2 * values[, 3:4]) + values[, 1:2]^2 - 1) / 2 - values[, 3:4])
   expect_equal(sum(numbers(model$losses[[1]])), mean(by_hand), tolerance = 1e-6)
 })
+
+test_that("constructors take R's numbers where whole numbers and vectors are meant", {
+  skip_without_core()
+  log_prob <- function(distribution, value) as.vector(numbers(tfd_log_prob(distribution, value)))
+  expect_equal(
+    log_prob(tfd_binomial(total_count = 10, probs = 0.3), 2), dbinom(2, 10, 0.3, log = TRUE),
+    tolerance = 1e-5
+  )
+  expect_equal(log_prob(tfd_gamma(2, 1.5), 0.3), dgamma(0.3, 2, 1.5, log = TRUE), tolerance = 1e-5)
+  expect_equal(
+    log_prob(tfd_weibull(1.5, 2), 0.3), dweibull(0.3, 1.5, 2, log = TRUE),
+    tolerance = 1e-5
+  )
+  # Bates's distribution of three uniform numbers: their sum is below 1 with probability 1 / 6.
+  expect_equal(log_prob(tfd_bates(total_count = 3), 0.2), log(0.5 * 3 * 0.6^2), tolerance = 1e-5)
+  normal <- tfd_multivariate_normal_tri_l(loc = c(1, 2), scale_tril = rbind(c(1, 0), c(0.5, 2)))
+  expect_identical(dtype_of(normal), keras()$config$floatx())
+  expect_equal(
+    numbers(tfd_covariance(normal)), rbind(c(1, 0.5), c(0.5, 4.25)),
+    tolerance = 1e-5
+  )
+  expect_identical(dim(numbers(tfd_sample(tfd_lkj(dimension = 3, concentration = 1.5)))), c(3L, 3L))
+  draws <- tfd_sample(tfd_sample_distribution(tfd_normal(0, 1), sample_shape = c(2, 3)))
+  expect_identical(dim(numbers(draws)), c(2L, 3L))
+  model <- tfd_hidden_markov_model(
+    initial_distribution = tfd_categorical(probs = c(0.8, 0.2)),
+    transition_distribution = tfd_categorical(probs = rbind(c(0.7, 0.3), c(0.2, 0.8))),
+    observation_distribution = tfd_normal(loc = c(0, 15), scale = c(5, 10)),
+    num_steps = 7
+  )
+  expect_length(as.vector(numbers(tfd_mean(model))), 7)
+})
+
+test_that("bijectors take R's numbers, places and functions", {
+  skip_without_core()
+  forward <- function(bijector, x) as.vector(numbers(tfb_forward(bijector, x)))
+  expect_equal(forward(tfb_exp(), c(0, 1)), exp(c(0, 1)), tolerance = 1e-6)
+  expect_equal(forward(tfb_shift(1)(tfb_scale(2)), c(1, 2)), c(3, 5))
+  expect_equal(forward(tfb_affine_scalar(shift = 1, scale = 2), c(1, 2)), c(3, 5))
+  expect_equal(forward(tfb_permute(permutation = c(2, 0, 1)), c(1, 2, 3)), c(3, 1, 2))
+  expect_identical(
+    dim(numbers(tfb_forward(tfb_reshape(event_shape_out = c(2, 3)), 1:6))), c(2L, 3L)
+  )
+  expect_equal(forward(tfb_pad(paddings = list(c(1, 2))), c(1, 2)), c(0, 1, 2, 0, 0))
+  expect_equal(forward(tfb_pad(paddings = rbind(c(1, 2))), c(1, 2)), c(0, 1, 2, 0, 0))
+  halves <- tfb_forward(tfb_split(num_or_size_splits = 2), c(1, 2, 3, 4))
+  expect_equal(as.vector(numbers(halves[[2]])), c(3, 4))
+  chain <- tfb_chain(bijectors = list(tfb_exp(), tfb_scale(2)))
+  expect_equal(as.vector(numbers(tfb_inverse(chain, exp(c(2, 4))))), c(1, 2), tolerance = 1e-6)
+  twice <- tfb_inline(
+    forward_fn = function(x) 2 * x, inverse_fn = function(y) y / 2,
+    forward_log_det_jacobian_fn = function(x) 0 * x + log(2), forward_min_event_ndims = 0
+  )
+  expect_equal(forward(twice, c(1, 2)), c(2, 4))
+  derivative <- tfb_forward_log_det_jacobian(twice, c(1, 2), event_ndims = 1)
+  expect_equal(as.numeric(numbers(derivative)), 2 * log(2), tolerance = 1e-6)
+})
+
+test_that("joint distributions are made of R's functions", {
+  skip_without_core()
+  expected <- dnorm(0.1, log = TRUE) + dnorm(0.6, 0.1, 2, log = TRUE)
+  named <- tfd_joint_distribution_named(
+    list(m = tfd_normal(0, 1), x = function(m) tfd_normal(m, 2))
+  )
+  found <- tfd_log_prob(named, list(m = 0.1, x = 0.6))
+  expect_equal(as.numeric(numbers(found)), expected, tolerance = 1e-5)
+  expect_setequal(names(tfd_sample(named)), c("m", "x"))
+  in_order <- tfd_joint_distribution_sequential(
+    list(tfd_normal(0, 1), function(m) tfd_normal(m, 2))
+  )
+  found <- tfd_log_prob(in_order, list(0.1, 0.6))
+  expect_equal(as.numeric(numbers(found)), expected, tolerance = 1e-5)
+})
+
+test_that("mistakes name the argument, and what was dropped says what to use, at the line", {
+  skip_without_core()
+  condition <- expect_error(
+    tfb_permute(permutation = c(1.5, 0)), "permutation",
+    class = "bayeslayers_argument_error"
+  )
+  expect_identical(as.character(condition$call[[1]]), "tfb_permute")
+  expect_error(tfd_normal(0), "scale", class = "bayeslayers_argument_error")
+  expect_error(
+    tfd_normal("a", 1), "must be a number, an array or a tensor",
+    class = "bayeslayers_argument_error"
+  )
+  expect_error(
+    tfd_normal(0, 1, validate_args = 1), "validate_args",
+    class = "bayeslayers_argument_error"
+  )
+  condition <- expect_error(tfb_ordered(), "`tfb_invert(tfb_ascending())`", fixed = TRUE)
+  expect_identical(as.character(condition$call[[1]]), "tfb_ordered")
+  expect_match(conditionMessage(condition), "^TensorFlow Probability has dropped")
+  expect_error(tfd_vector_laplace_diag(c(0, 1), c(1, 2)), "tfd_independent")
+})
