@@ -120,6 +120,16 @@ class R:
         self.run = robjects.r
         self.run("suppressPackageStartupMessages(library(bayeslayers))")
         self.run('keras <- reticulate::import("keras")')
+        # All at once, when one is first looked at.
+        self.run("""
+            help_pages <- local({
+              pages <- NULL
+              function() {
+                if (is.null(pages)) pages <<- tools::Rd_db("bayeslayers")
+                pages
+              }
+            })
+        """)
 
     def has(self, package):
         """Whether R has a package that is only suggested."""
