@@ -177,11 +177,10 @@ def whole_numbers(argument: str, value: Any) -> Any:
     def whole(item: Any) -> Any:
         if isinstance(item, list):
             return tuple(map(whole, item))
-        if isinstance(item, numbers.Real) and not isinstance(item, bool) and item == item // 1:
+        if _is_whole(item) or (isinstance(item, float) and item.is_integer()):
             return int(item)
-        raise ArgumentError(
-            argument, "must be a whole number, or a list of them", {argument: value}
-        )
+        rule = "must be a whole number, or a list of them"
+        raise ArgumentError(argument, rule, {argument: value})
 
     return whole(_listed(value))
 
