@@ -6399,10 +6399,56 @@ def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
     """
     ...
 
+def tfb_forward(bijector: Any, x: Any, name: str = "forward") -> Any:
+    """What a bijector maps a value to.
+
+    y = f(x)
+    """
+    ...
+
+def tfb_forward_log_det_jacobian(
+    bijector: Any, x: Any, event_ndims: Any, name: str = "forward_log_det_jacobian"
+) -> Any:
+    """Logarithm of a bijector's derivative.
+
+    log |det df(x) / dx|
+    """
+    ...
+
+def tfb_inverse(bijector: Any, y: Any, name: str = "inverse") -> Any:
+    """What a bijector maps to a value.
+
+    x = f^(-1)(y)
+    """
+    ...
+
+def tfb_inverse_log_det_jacobian(
+    bijector: Any, y: Any, event_ndims: Any, name: str = "inverse_log_det_jacobian"
+) -> Any:
+    """Logarithm of the derivative of a bijector's inverse.
+
+    log |det df^(-1)(y) / dy|
+    """
+    ...
+
 def tfd_cdf(distribution: Any, value: Any, **kwargs: Any) -> Any:
     """Cumulative distribution function.
 
     F(value) = P(x <= value),   x ~ p
+    """
+    ...
+
+def tfd_covariance(distribution: Any, **kwargs: Any) -> Any:
+    """Covariance of a distribution.
+
+    Cov[x[i], x[j]] = E[(x[i] - E[x[i]]) (x[j] - E[x[j]])],   x ~ p
+    """
+    ...
+
+def tfd_cross_entropy(distribution: Any, other: Any, name: str = "cross_entropy") -> Any:
+    """Cross entropy of two distributions.
+
+    H(q, p) = -E[log p(x)],   x ~ q
     """
     ...
 
@@ -6420,10 +6466,24 @@ def tfd_kl_divergence(distribution: Any, other: Any, name: str = "kl_divergence"
     """
     ...
 
+def tfd_log_cdf(distribution: Any, value: Any, **kwargs: Any) -> Any:
+    """Logarithm of the cumulative distribution function.
+
+    log F(value),   F(value) = P(x <= value),   x ~ p
+    """
+    ...
+
 def tfd_log_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
     """Logarithm of a density or probability.
 
     log p(value)
+    """
+    ...
+
+def tfd_log_survival_function(distribution: Any, value: Any, **kwargs: Any) -> Any:
+    """Logarithm of the survival function.
+
+    log S(value),   S(value) = P(x > value),   x ~ p
     """
     ...
 
@@ -6469,6 +6529,13 @@ def tfd_stddev(distribution: Any, **kwargs: Any) -> Any:
     """
     ...
 
+def tfd_survival_function(distribution: Any, value: Any, **kwargs: Any) -> Any:
+    """Survival function.
+
+    S(value) = P(x > value) = 1 - F(value),   x ~ p
+    """
+    ...
+
 def tfd_variance(distribution: Any, **kwargs: Any) -> Any:
     """Variance of a distribution.
 
@@ -6492,7 +6559,7 @@ def tfd_normal(
 ) -> Any:
     """Normal distribution.
 
-    p(x) = exp(-((x - loc) / scale)^2 / 2) / (scale * sqrt(2 * pi))
+    p(x) = exp(-z^2 / 2) / (sqrt(2 pi) scale),   z = (x - loc) / scale
     """
     ...
 
@@ -6506,22 +6573,493 @@ def tfd_student_t(
 ) -> Any:
     """Student's t distribution.
 
-    p(x) = (1 + ((x - loc) / scale)^2 / df)^(-(df + 1) / 2) / Z,
-    Z = scale * sqrt(df * pi) * Gamma(df / 2) / Gamma((df + 1) / 2)
+    p(x) = (1 + z^2 / df)^(-(df + 1) / 2) / Z,   z = (x - loc) / scale,
+    Z = scale sqrt(df pi) Gamma(df / 2) / Gamma((df + 1) / 2)
     """
     ...
 
-def tfd_deterministic(
+def tfd_cauchy(
     loc: Any,
-    atol: Any = None,
-    rtol: Any = None,
+    scale: Any,
     validate_args: bool = False,
     allow_nan_stats: bool = True,
-    name: str = "Deterministic",
+    name: str = "Cauchy",
 ) -> Any:
-    """Deterministic distribution.
+    """Cauchy distribution.
 
-    P(x = loc) = 1
+    p(x) = 1 / (pi scale (1 + z^2)),   z = (x - loc) / scale
+    """
+    ...
+
+def tfd_laplace(
+    loc: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Laplace",
+) -> Any:
+    """Laplace distribution.
+
+    p(x) = exp(-|z|) / (2 scale),   z = (x - loc) / scale
+    """
+    ...
+
+def tfd_logistic(
+    loc: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Logistic",
+) -> Any:
+    """Logistic distribution.
+
+    p(x) = exp(-z) / (scale (1 + exp(-z))^2),   z = (x - loc) / scale
+    """
+    ...
+
+def tfd_gumbel(
+    loc: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Gumbel",
+) -> Any:
+    """Gumbel distribution.
+
+    p(x) = exp(-(z + exp(-z))) / scale,   z = (x - loc) / scale
+    """
+    ...
+
+def tfd_generalized_normal(
+    loc: Any,
+    scale: Any,
+    power: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "GeneralizedNormal",
+) -> Any:
+    """Generalized normal distribution.
+
+    p(x) = power exp(-|z|^power) / (2 scale Gamma(1 / power)),   z = (x - loc) / scale
+    """
+    ...
+
+def tfd_johnson_s_u(
+    skewness: Any,
+    tailweight: Any,
+    loc: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: Any = None,
+) -> Any:
+    """Johnson's S_U distribution.
+
+    skewness + tailweight arcsinh((x - loc) / scale) ~ Normal(0, 1)
+    """
+    ...
+
+def tfd_sinh_arcsinh(
+    loc: Any,
+    scale: Any,
+    skewness: Any = None,
+    tailweight: Any = None,
+    distribution: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "SinhArcsinh",
+) -> Any:
+    """Sinh-arcsinh distribution.
+
+    x = loc + scale f(z) 2 / f0(2),   z ~ distribution,
+    f(z) = sinh((arcsinh(z) + skewness) tailweight),   f0 = f without skewness
+    """
+    ...
+
+def tfd_doublesided_maxwell(
+    loc: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "doublesided_maxwell",
+) -> Any:
+    """Double-sided Maxwell distribution.
+
+    p(x) = z^2 exp(-z^2 / 2) / (sqrt(2 pi) scale),   z = (x - loc) / scale
+    """
+    ...
+
+def tfd_horseshoe(
+    scale: Any, validate_args: bool = False, allow_nan_stats: bool = True, name: str = "Horseshoe"
+) -> Any:
+    """Horseshoe distribution.
+
+    x ~ Normal(0, scale s),   s ~ HalfCauchy(0, 1)
+    """
+    ...
+
+def tfd_exp_gamma(
+    concentration: Any,
+    rate: Any = None,
+    log_rate: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "ExpGamma",
+) -> Any:
+    """Distribution of the logarithm of a gamma variable.
+
+    exp(x) ~ Gamma(concentration, rate)
+    """
+    ...
+
+def tfd_exp_inverse_gamma(
+    concentration: Any,
+    scale: Any = None,
+    log_scale: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "ExpGamma",
+) -> Any:
+    """Distribution of the logarithm of an inverse gamma variable.
+
+    exp(x) ~ InverseGamma(concentration, scale)
+    """
+    ...
+
+def tfd_truncated_normal(
+    loc: Any,
+    scale: Any,
+    low: Any,
+    high: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "TruncatedNormal",
+) -> Any:
+    """Truncated normal distribution.
+
+    p(x) = Normal(x; loc, scale) / Z  for low <= x <= high, and 0 elsewhere
+    """
+    ...
+
+def tfd_truncated_cauchy(
+    loc: Any,
+    scale: Any,
+    low: Any,
+    high: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "TruncatedCauchy",
+) -> Any:
+    """Truncated Cauchy distribution.
+
+    p(x) = Cauchy(x; loc, scale) / Z  for low <= x <= high, and 0 elsewhere
+    """
+    ...
+
+def tfd_exponential(
+    rate: Any, validate_args: bool = False, allow_nan_stats: bool = True, name: str = "Exponential"
+) -> Any:
+    """Exponential distribution.
+
+    p(x) = rate exp(-rate x),   x >= 0
+    """
+    ...
+
+def tfd_gamma(
+    concentration: Any,
+    rate: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Gamma",
+) -> Any:
+    """Gamma distribution.
+
+    p(x) = rate^concentration x^(concentration - 1) exp(-rate x) / Gamma(concentration)
+    """
+    ...
+
+def tfd_inverse_gamma(
+    concentration: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "InverseGamma",
+) -> Any:
+    """Inverse gamma distribution.
+
+    p(x) = scale^concentration x^(-concentration - 1) exp(-scale / x) / Gamma(concentration)
+    """
+    ...
+
+def tfd_gamma_gamma(
+    concentration: Any,
+    mixing_concentration: Any,
+    mixing_rate: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "GammaGamma",
+) -> Any:
+    """Gamma-gamma distribution.
+
+    x ~ Gamma(concentration, r),   r ~ Gamma(mixing_concentration, mixing_rate)
+    """
+    ...
+
+def tfd_inverse_gaussian(
+    loc: Any,
+    concentration: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "InverseGaussian",
+) -> Any:
+    """Inverse Gaussian distribution.
+
+    p(x) = sqrt(concentration / (2 pi x^3))
+           exp(-concentration (x - loc)^2 / (2 loc^2 x))
+    """
+    ...
+
+def tfd_half_normal(
+    scale: Any, validate_args: bool = False, allow_nan_stats: bool = True, name: str = "HalfNormal"
+) -> Any:
+    """Half-normal distribution.
+
+    p(x) = sqrt(2 / pi) exp(-(x / scale)^2 / 2) / scale,   x >= 0
+    """
+    ...
+
+def tfd_half_cauchy(
+    loc: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "HalfCauchy",
+) -> Any:
+    """Half-Cauchy distribution.
+
+    p(x) = 2 / (pi scale (1 + ((x - loc) / scale)^2)),   x >= loc
+    """
+    ...
+
+def tfd_log_normal(
+    loc: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "LogNormal",
+) -> Any:
+    """Log-normal distribution.
+
+    log(x) ~ Normal(loc, scale)
+    """
+    ...
+
+def tfd_log_logistic(
+    loc: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "LogLogistic",
+) -> Any:
+    """Log-logistic distribution.
+
+    log(x) ~ Logistic(loc, scale)
+    """
+    ...
+
+def tfd_chi(
+    df: Any, validate_args: bool = False, allow_nan_stats: bool = True, name: str = "Chi"
+) -> Any:
+    """Chi distribution.
+
+    p(x) = x^(df - 1) exp(-x^2 / 2) / (2^(df / 2 - 1) Gamma(df / 2))
+    """
+    ...
+
+def tfd_chi2(
+    df: Any, validate_args: bool = False, allow_nan_stats: bool = True, name: str = "Chi2"
+) -> Any:
+    """Chi-squared distribution.
+
+    p(x) = x^(df / 2 - 1) exp(-x / 2) / (2^(df / 2) Gamma(df / 2))
+    """
+    ...
+
+def tfd_weibull(
+    concentration: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Weibull",
+) -> Any:
+    """Weibull distribution.
+
+    p(x) = (concentration / scale) (x / scale)^(concentration - 1)
+           exp(-(x / scale)^concentration)
+    """
+    ...
+
+def tfd_pareto(
+    concentration: Any,
+    scale: Any = 1.0,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Pareto",
+) -> Any:
+    """Pareto distribution.
+
+    p(x) = concentration scale^concentration / x^(concentration + 1),   x >= scale
+    """
+    ...
+
+def tfd_generalized_pareto(
+    loc: Any,
+    scale: Any,
+    concentration: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: Any = None,
+) -> Any:
+    """Generalized Pareto distribution.
+
+    p(x) = (1 + concentration z)^(-1 / concentration - 1) / scale,   z = (x - loc) / scale >= 0
+    """
+    ...
+
+def tfd_uniform(
+    low: Any = 0.0,
+    high: Any = 1.0,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Uniform",
+) -> Any:
+    """Uniform distribution.
+
+    p(x) = 1 / (high - low),   low <= x < high
+    """
+    ...
+
+def tfd_beta(
+    concentration1: Any = None,
+    concentration0: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Beta",
+) -> Any:
+    """Beta distribution.
+
+    p(x) = x^(concentration1 - 1) (1 - x)^(concentration0 - 1) / Z,   0 < x < 1
+    """
+    ...
+
+def tfd_kumaraswamy(
+    concentration1: Any = 1.0,
+    concentration0: Any = 1.0,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Kumaraswamy",
+) -> Any:
+    """Kumaraswamy distribution.
+
+    p(x) = a b x^(a - 1) (1 - x^a)^(b - 1),   a = concentration1, b = concentration0
+    """
+    ...
+
+def tfd_logit_normal(
+    loc: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "LogitNormal",
+) -> Any:
+    """Logit-normal distribution.
+
+    log(x / (1 - x)) ~ Normal(loc, scale)
+    """
+    ...
+
+def tfd_continuous_bernoulli(
+    logits: Any = None,
+    probs: Any = None,
+    dtype: Any = "float32",
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "ContinuousBernoulli",
+) -> Any:
+    """Continuous Bernoulli distribution.
+
+    p(x) = probs^x (1 - probs)^(1 - x) / Z,   0 <= x <= 1
+    """
+    ...
+
+def tfd_triangular(
+    low: Any = 0.0,
+    high: Any = 1.0,
+    peak: Any = 0.5,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Triangular",
+) -> Any:
+    """Triangular distribution.
+
+    p(x) = a triangle of height 2 / (high - low) over `peak`,   low <= x <= high
+    """
+    ...
+
+def tfd_pert(
+    low: Any,
+    peak: Any,
+    high: Any,
+    temperature: Any = 4.0,
+    validate_args: bool = False,
+    allow_nan_stats: bool = False,
+    name: str = "Pert",
+) -> Any:
+    """PERT distribution.
+
+    (x - low) / (high - low) ~ Beta(1 + temperature m, 1 + temperature (1 - m)),
+    m = (peak - low) / (high - low)
+    """
+    ...
+
+def tfd_bates(
+    total_count: Any,
+    low: Any = 0.0,
+    high: Any = 1.0,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Bates",
+) -> Any:
+    """Bates distribution.
+
+    x = mean of `total_count` independent draws of Uniform(low, high)
+    """
+    ...
+
+def tfd_von_mises(
+    loc: Any,
+    concentration: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "VonMises",
+) -> Any:
+    """Von Mises distribution.
+
+    p(x) = exp(concentration cos(x - loc)) / (2 pi I0(concentration)),   -pi <= x <= pi
+    """
+    ...
+
+def tfd_relaxed_bernoulli(
+    temperature: Any,
+    logits: Any = None,
+    probs: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "RelaxedBernoulli",
+) -> Any:
+    """Relaxed Bernoulli distribution.
+
+    log(x / (1 - x)) ~ Logistic(logits / temperature, 1 / temperature)
     """
     ...
 
@@ -6539,6 +7077,135 @@ def tfd_bernoulli(
     """
     ...
 
+def tfd_probit_bernoulli(
+    probits: Any = None,
+    probs: Any = None,
+    dtype: Any = "int32",
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "ProbitBernoulli",
+) -> Any:
+    """Bernoulli distribution with a probit link.
+
+    P(x = 1) = probs = Phi(probits),   Phi = the normal distribution function
+    """
+    ...
+
+def tfd_binomial(
+    total_count: Any,
+    logits: Any = None,
+    probs: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Beta",
+) -> Any:
+    """Binomial distribution.
+
+    P(x = k) = choose(total_count, k) probs^k (1 - probs)^(total_count - k)
+    """
+    ...
+
+def tfd_beta_binomial(
+    total_count: Any,
+    concentration1: Any,
+    concentration0: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "BetaBinomial",
+) -> Any:
+    """Beta-binomial distribution.
+
+    x ~ Binomial(total_count, p),   p ~ Beta(concentration1, concentration0)
+    """
+    ...
+
+def tfd_negative_binomial(
+    total_count: Any,
+    logits: Any = None,
+    probs: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "NegativeBinomial",
+) -> Any:
+    """Negative binomial distribution.
+
+    P(x = k) = choose(k + total_count - 1, k) (1 - probs)^total_count probs^k
+    """
+    ...
+
+def tfd_geometric(
+    logits: Any = None,
+    probs: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Geometric",
+) -> Any:
+    """Geometric distribution.
+
+    P(x = k) = (1 - probs)^k probs,   k = 0, 1, ...
+    """
+    ...
+
+def tfd_poisson(
+    rate: Any = None,
+    log_rate: Any = None,
+    interpolate_nondiscrete: bool = True,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Poisson",
+) -> Any:
+    """Poisson distribution.
+
+    P(x = k) = rate^k exp(-rate) / k!
+    """
+    ...
+
+def tfd_poisson_log_normal_quadrature_compound(
+    loc: Any,
+    scale: Any,
+    quadrature_size: Any = 8,
+    quadrature_fn: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "PoissonLogNormalQuadratureCompound",
+) -> Any:
+    """Poisson distribution of a log-normal rate, by quadrature.
+
+    x ~ Poisson(rate),   log(rate) ~ Normal(loc, scale) on `quadrature_size` points
+    """
+    ...
+
+def tfd_skellam(
+    rate1: Any = None,
+    rate2: Any = None,
+    log_rate1: Any = None,
+    log_rate2: Any = None,
+    force_probs_to_zero_outside_support: bool = False,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Skellam",
+) -> Any:
+    """Skellam distribution.
+
+    x = x1 - x2,   x1 ~ Poisson(rate1),   x2 ~ Poisson(rate2)
+    """
+    ...
+
+def tfd_zipf(
+    power: Any,
+    dtype: Any = "int32",
+    interpolate_nondiscrete: bool = True,
+    sample_maximum_iterations: Any = 100,
+    validate_args: bool = False,
+    allow_nan_stats: bool = False,
+    name: str = "Zipf",
+) -> Any:
+    """Zipf distribution.
+
+    P(x = k) = k^(-power) / zeta(power),   k = 1, 2, ...
+    """
+    ...
+
 def tfd_categorical(
     logits: Any = None,
     probs: Any = None,
@@ -6553,31 +7220,194 @@ def tfd_categorical(
     """
     ...
 
-def tfd_poisson(
-    rate: Any = None,
-    log_rate: Any = None,
-    interpolate_nondiscrete: bool = True,
+def tfd_finite_discrete(
+    outcomes: Any,
+    logits: Any = None,
+    probs: Any = None,
+    rtol: Any = None,
+    atol: Any = None,
     validate_args: bool = False,
     allow_nan_stats: bool = True,
-    name: str = "Poisson",
+    name: str = "FiniteDiscrete",
 ) -> Any:
-    """Poisson distribution.
+    """Distribution over a few numbers.
 
-    P(x = k) = rate^k * exp(-rate) / k!
+    P(x = outcomes[k]) = probs[k]
     """
     ...
 
-def tfd_negative_binomial(
+def tfd_empirical(
+    samples: Any,
+    event_ndims: Any = 0,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Empirical",
+) -> Any:
+    """Empirical distribution.
+
+    P(x = a) = share of `samples` that are a
+    """
+    ...
+
+def tfd_deterministic(
+    loc: Any,
+    atol: Any = None,
+    rtol: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Deterministic",
+) -> Any:
+    """Deterministic distribution.
+
+    P(x = loc) = 1
+    """
+    ...
+
+def tfd_one_hot_categorical(
+    logits: Any = None,
+    probs: Any = None,
+    dtype: Any = "int32",
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "OneHotCategorical",
+) -> Any:
+    """One-hot categorical distribution.
+
+    P(x = e[k]) = probs[k],   e[k] = (0, ..., 1, ..., 0), with its 1 at k
+    """
+    ...
+
+def tfd_relaxed_one_hot_categorical(
+    temperature: Any,
+    logits: Any = None,
+    probs: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "RelaxedOneHotCategorical",
+) -> Any:
+    """Relaxed one-hot categorical distribution.
+
+    x = softmax((logits + g) / temperature),   g[k] ~ Gumbel(0, 1)
+    """
+    ...
+
+def tfd_exp_relaxed_one_hot_categorical(
+    temperature: Any,
+    logits: Any = None,
+    probs: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "ExpRelaxedOneHotCategorical",
+) -> Any:
+    """Logarithm of the relaxed one-hot categorical distribution.
+
+    x = log softmax((logits + g) / temperature),   g[k] ~ Gumbel(0, 1)
+    """
+    ...
+
+def tfd_multinomial(
     total_count: Any,
     logits: Any = None,
     probs: Any = None,
     validate_args: bool = False,
     allow_nan_stats: bool = True,
-    name: str = "NegativeBinomial",
+    name: str = "Multinomial",
 ) -> Any:
-    """Negative binomial distribution.
+    """Multinomial distribution.
 
-    P(x = k) = choose(k + total_count - 1, k) * (1 - probs)^total_count * probs^k
+    P(x) = total_count! product over k of probs[k]^x[k] / x[k]!
+    """
+    ...
+
+def tfd_dirichlet(
+    concentration: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Dirichlet",
+) -> Any:
+    """Dirichlet distribution.
+
+    p(x) = product over k of x[k]^(concentration[k] - 1) / Z,   sum over k of x[k] = 1
+    """
+    ...
+
+def tfd_dirichlet_multinomial(
+    total_count: Any,
+    concentration: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "DirichletMultinomial",
+) -> Any:
+    """Dirichlet-multinomial distribution.
+
+    x ~ Multinomial(total_count, p),   p ~ Dirichlet(concentration)
+    """
+    ...
+
+def tfd_plackett_luce(
+    scores: Any,
+    dtype: Any = "int32",
+    validate_args: bool = False,
+    allow_nan_stats: bool = False,
+    name: str = "PlackettLuce",
+) -> Any:
+    """Plackett-Luce distribution of orders.
+
+    P(x) = product over i of scores[x[i]] / sum over j >= i of scores[x[j]]
+    """
+    ...
+
+def tfd_vector_deterministic(
+    loc: Any,
+    atol: Any = None,
+    rtol: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "VectorDeterministic",
+) -> Any:
+    """Deterministic distribution of a vector.
+
+    P(x = loc) = 1
+    """
+    ...
+
+def tfd_von_mises_fisher(
+    mean_direction: Any,
+    concentration: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "VonMisesFisher",
+) -> Any:
+    """Von Mises-Fisher distribution.
+
+    p(x) = exp(concentration mean_direction'x) / Z,   |x| = 1
+    """
+    ...
+
+def tfd_power_spherical(
+    mean_direction: Any,
+    concentration: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "PowerSpherical",
+) -> Any:
+    """Power spherical distribution.
+
+    p(x) = (1 + mean_direction'x)^concentration / Z,   |x| = 1
+    """
+    ...
+
+def tfd_spherical_uniform(
+    dimension: Any,
+    batch_shape: Any = (),
+    dtype: Any = "float32",
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "SphericalUniform",
+) -> Any:
+    """Uniform distribution on a sphere.
+
+    p(x) = 1 / (area of the sphere),   |x| = 1,   x of `dimension` numbers
     """
     ...
 
@@ -6591,7 +7421,7 @@ def tfd_multivariate_normal_diag(
 ) -> Any:
     """Multivariate normal distribution with a diagonal covariance.
 
-    p(x) = product over i of Normal(x[i]; loc[i], scale_diag[i])
+    S = diag(scale_diag) + scale_identity_multiplier I
     """
     ...
 
@@ -6604,7 +7434,136 @@ def tfd_multivariate_normal_tri_l(
 ) -> Any:
     """Multivariate normal distribution with a triangular scale.
 
-    x = loc + scale_tril z,   z ~ Normal(0, I);   covariance = scale_tril scale_tril'
+    S = scale_tril
+    """
+    ...
+
+def tfd_multivariate_normal_full_covariance(
+    loc: Any = None,
+    covariance_matrix: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "MultivariateNormalFullCovariance",
+) -> Any:
+    """Multivariate normal distribution with a covariance matrix.
+
+    S S' = covariance_matrix
+    """
+    ...
+
+def tfd_multivariate_normal_diag_plus_low_rank(
+    loc: Any = None,
+    scale_diag: Any = None,
+    scale_identity_multiplier: Any = None,
+    scale_perturb_factor: Any = None,
+    scale_perturb_diag: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "MultivariateNormalDiagPlusLowRank",
+) -> Any:
+    """Multivariate normal distribution with a diagonal scale and a part of low rank.
+
+    S = diag(scale_diag) + scale_identity_multiplier I + F diag(scale_perturb_diag) F',
+    F = scale_perturb_factor
+    """
+    ...
+
+def tfd_multivariate_normal_linear_operator(
+    loc: Any = None,
+    scale: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "MultivariateNormalLinearOperator",
+) -> Any:
+    """Multivariate normal distribution with a linear operator as its scale.
+
+    S = scale
+    """
+    ...
+
+def tfd_multivariate_student_t_linear_operator(
+    df: Any,
+    loc: Any,
+    scale: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "MultivariateStudentTLinearOperator",
+) -> Any:
+    """Multivariate t distribution with a linear operator as its scale.
+
+    x = loc + S z sqrt(df / c),   c ~ Chi2(df),   S = scale
+    """
+    ...
+
+def tfd_wishart_tri_l(
+    df: Any,
+    scale_tril: Any,
+    input_output_cholesky: bool = False,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "WishartTriL",
+) -> Any:
+    """Wishart distribution with a triangular scale.
+
+    p(X) = det(X)^((df - k - 1) / 2) exp(-trace(V^(-1) X) / 2) / Z,
+    V = scale_tril scale_tril', of k rows
+    """
+    ...
+
+def tfd_wishart(
+    df: Any,
+    scale: Any = None,
+    scale_tril: Any = None,
+    input_output_cholesky: bool = False,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Wishart",
+) -> Any:
+    """Wishart distribution.
+
+    p(X) = det(X)^((df - k - 1) / 2) exp(-trace(V^(-1) X) / 2) / Z,
+    V = scale = scale_tril scale_tril', of k rows
+    """
+    ...
+
+def tfd_wishart_linear_operator(
+    df: Any,
+    scale: Any,
+    input_output_cholesky: bool = False,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "WishartLinearOperator",
+) -> Any:
+    """Wishart distribution with a linear operator as its scale.
+
+    the same with V = scale scale'
+    """
+    ...
+
+def tfd_lkj(
+    dimension: Any,
+    concentration: Any,
+    input_output_cholesky: bool = False,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "LKJ",
+) -> Any:
+    """LKJ distribution of correlation matrices.
+
+    p(X) = det(X)^(concentration - 1) / Z
+    """
+    ...
+
+def tfd_cholesky_lkj(
+    dimension: Any,
+    concentration: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "CholeskyLKJ",
+) -> Any:
+    """Distribution of the Cholesky factors of LKJ's correlation matrices.
+
+    L L' ~ LKJ(dimension, concentration)
     """
     ...
 
@@ -6620,6 +7579,54 @@ def tfd_independent(
     """
     ...
 
+def tfd_sample_distribution(
+    distribution: Any, sample_shape: Any = (), validate_args: bool = False, name: Any = None
+) -> Any:
+    """Distribution of independent draws.
+
+    p(x) = product of distribution(x[i]) over `sample_shape`
+    """
+    ...
+
+def tfd_batch_reshape(
+    distribution: Any,
+    batch_shape: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: Any = None,
+) -> Any:
+    """Distribution with its batch in another shape.
+
+    p[i](x) = distribution[j](x),   i and j at one place in the two batches
+    """
+    ...
+
+def tfd_blockwise(
+    distributions: Any,
+    dtype_override: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = False,
+    name: str = "Blockwise",
+) -> Any:
+    """Distribution of several parts of a vector.
+
+    p(x) = product over k of distributions[k](x[k]),   x = the parts x[k] in one vector
+    """
+    ...
+
+def tfd_mixture(
+    cat: Any,
+    components: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Mixture",
+) -> Any:
+    """Mixture of distributions.
+
+    p(x) = sum over k of cat(k) components[k](x)
+    """
+    ...
+
 def tfd_mixture_same_family(
     mixture_distribution: Any,
     components_distribution: Any,
@@ -6630,7 +7637,7 @@ def tfd_mixture_same_family(
 ) -> Any:
     """Mixture of distributions of one family.
 
-    p(x) = sum over k of mixture_distribution(k) * components_distribution[k](x)
+    p(x) = sum over k of mixture_distribution(k) components_distribution[k](x)
     """
     ...
 
@@ -6650,8 +7657,760 @@ def tfd_transformed_distribution(
     """
     ...
 
+def tfd_quantized(
+    distribution: Any,
+    low: Any = None,
+    high: Any = None,
+    validate_args: bool = False,
+    name: str = "QuantizedDistribution",
+) -> Any:
+    """Distribution on whole numbers.
+
+    x = min(max(ceiling(y), low), high),   y ~ distribution
+    """
+    ...
+
+def tfd_autoregressive(
+    distribution_fn: Any,
+    sample0: Any = None,
+    num_steps: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "Autoregressive",
+) -> Any:
+    """Autoregressive distribution.
+
+    p(x) = product over i of distribution_fn(x[:i])(x[i])
+    """
+    ...
+
+def tfd_joint_distribution_sequential(
+    model: Any, validate_args: bool = False, name: Any = None
+) -> Any:
+    """Joint distribution of a list.
+
+    p(x) = product over i of model[i](x[i - 1], ..., x[0])(x[i])
+    """
+    ...
+
+def tfd_joint_distribution_named(model: Any, validate_args: bool = False, name: Any = None) -> Any:
+    """Joint distribution of a named list.
+
+    p(x) = product over names i of model[i](the draws that its arguments name)(x[i])
+    """
+    ...
+
+def tfd_joint_distribution_sequential_auto_batched(
+    model: Any,
+    batch_ndims: Any = 0,
+    use_vectorized_map: bool = True,
+    validate_args: bool = False,
+    name: Any = None,
+) -> Any:
+    """Joint distribution of a list, of one draw at a time.
+
+    p(x) = product over i of model[i](x[i - 1], ..., x[0])(x[i])
+    """
+    ...
+
+def tfd_joint_distribution_named_auto_batched(
+    model: Any,
+    batch_ndims: Any = 0,
+    use_vectorized_map: bool = True,
+    validate_args: bool = False,
+    name: Any = None,
+) -> Any:
+    """Joint distribution of a named list, of one draw at a time.
+
+    p(x) = product over names i of model[i](the draws that its arguments name)(x[i])
+    """
+    ...
+
+def tfd_gaussian_process(
+    kernel: Any,
+    index_points: Any,
+    mean_fn: Any = None,
+    observation_noise_variance: Any = 0.0,
+    jitter: Any = 1e-06,
+    validate_args: bool = False,
+    allow_nan_stats: bool = False,
+    name: str = "GaussianProcess",
+) -> Any:
+    """Gaussian process at a few points.
+
+    x ~ Normal(m, K + (observation_noise_variance + jitter) I)
+    """
+    ...
+
+def tfd_gaussian_process_regression_model(
+    kernel: Any,
+    index_points: Any = None,
+    observation_index_points: Any = None,
+    observations: Any = None,
+    observation_noise_variance: Any = 0.0,
+    predictive_noise_variance: Any = None,
+    mean_fn: Any = None,
+    jitter: Any = 1e-06,
+    validate_args: bool = False,
+    allow_nan_stats: bool = False,
+    name: str = "GaussianProcessRegressionModel",
+) -> Any:
+    """Gaussian process, given observations.
+
+    x ~ GaussianProcess at index_points, given that it had `observations` at
+        observation_index_points, with noise of observation_noise_variance
+    """
+    ...
+
+def tfd_variational_gaussian_process(
+    kernel: Any,
+    index_points: Any,
+    inducing_index_points: Any,
+    variational_inducing_observations_loc: Any,
+    variational_inducing_observations_scale: Any,
+    mean_fn: Any = None,
+    observation_noise_variance: Any = 0.0,
+    predictive_noise_variance: Any = 0.0,
+    jitter: Any = 1e-06,
+    validate_args: bool = False,
+    allow_nan_stats: bool = False,
+    name: str = "VariationalGaussianProcess",
+) -> Any:
+    """Variational Gaussian process.
+
+    x = the process at index_points, given its values u at inducing_index_points,
+    u ~ Normal(variational_inducing_observations_loc, A A'),
+    A = variational_inducing_observations_scale
+    """
+    ...
+
+def tfd_student_t_process(
+    df: Any,
+    kernel: Any,
+    index_points: Any,
+    mean_fn: Any = None,
+    jitter: Any = 1e-06,
+    validate_args: bool = False,
+    allow_nan_stats: bool = False,
+    name: str = "StudentTProcess",
+) -> Any:
+    """Student's t process at a few points.
+
+    x ~ multivariate t of df, m, with covariance K + jitter I,   df > 2
+    """
+    ...
+
+def tfd_linear_gaussian_state_space_model(
+    num_timesteps: Any,
+    transition_matrix: Any,
+    transition_noise: Any,
+    observation_matrix: Any,
+    observation_noise: Any,
+    initial_state_prior: Any,
+    initial_step: Any = 0,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "LinearGaussianStateSpaceModel",
+) -> Any:
+    """Linear Gaussian state space model.
+
+    z[t + 1] = transition_matrix z[t] + transition_noise,   z[0] ~ initial_state_prior,
+    x[t] = observation_matrix z[t] + observation_noise,   t = 0, ..., num_timesteps - 1
+    """
+    ...
+
+def tfd_hidden_markov_model(
+    initial_distribution: Any,
+    transition_distribution: Any,
+    observation_distribution: Any,
+    num_steps: Any,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "HiddenMarkovModel",
+) -> Any:
+    """Hidden Markov model.
+
+    z[0] ~ initial_distribution,   z[t + 1] ~ transition_distribution[z[t]],
+    x[t] ~ observation_distribution[z[t]],   t = 0, ..., num_steps - 1
+    """
+    ...
+
+def tfd_pixel_cnn(
+    image_shape: Any,
+    conditional_shape: Any = None,
+    num_resnet: Any = 5,
+    num_hierarchies: Any = 3,
+    num_filters: Any = 160,
+    num_logistic_mix: Any = 10,
+    receptive_field_dims: Any = (3, 3),
+    dropout_p: Any = 0.5,
+    resnet_activation: str = "concat_elu",
+    use_weight_norm: bool = True,
+    use_data_init: bool = True,
+    high: Any = 255,
+    low: Any = 0,
+    dtype: Any = "float32",
+    name: str = "PixelCNN",
+) -> Any:
+    """Distribution of images, pixel by pixel.
+
+    p(x) = product over pixels i of a mixture of logistics, of a network of x[:i]
+    """
+    ...
+
+def tfd_vector_diffeomixture(
+    mix_loc: Any,
+    temperature: Any,
+    distribution: Any,
+    loc: Any = None,
+    scale: Any = None,
+    quadrature_size: Any = 8,
+    quadrature_fn: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "VectorDiffeomixture",
+) -> Any:
+    """Mixture of infinitely many affine transformations, by quadrature."""
+    ...
+
+def tfd_vector_exponential_diag(
+    loc: Any = None,
+    scale_diag: Any = None,
+    scale_identity_multiplier: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "VectorExponentialDiag",
+) -> Any:
+    """Vector of exponential numbers, scaled and shifted."""
+    ...
+
+def tfd_vector_exponential_linear_operator(
+    loc: Any = None,
+    scale: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "VectorExponentialLinearOperator",
+) -> Any:
+    """Vector of exponential numbers under a linear operator."""
+    ...
+
+def tfd_vector_laplace_diag(
+    loc: Any = None,
+    scale_diag: Any = None,
+    scale_identity_multiplier: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "VectorLaplaceDiag",
+) -> Any:
+    """Vector of Laplace numbers, scaled and shifted."""
+    ...
+
+def tfd_vector_laplace_linear_operator(
+    loc: Any = None,
+    scale: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "VectorLaplaceLinearOperator",
+) -> Any:
+    """Vector of Laplace numbers under a linear operator."""
+    ...
+
+def tfd_vector_sinh_arcsinh_diag(
+    loc: Any = None,
+    scale_diag: Any = None,
+    scale_identity_multiplier: Any = None,
+    skewness: Any = None,
+    tailweight: Any = None,
+    distribution: Any = None,
+    validate_args: bool = False,
+    allow_nan_stats: bool = True,
+    name: str = "VectorSinhArcsinhDiag",
+) -> Any:
+    """Vector of sinh-arcsinh numbers, scaled and shifted."""
+    ...
+
+def tfb_exp(validate_args: bool = False, name: str = "exp") -> Any:
+    """Exponential.
+
+    y = exp(x)
+    """
+    ...
+
+def tfb_expm1(validate_args: bool = False, name: str = "expm1") -> Any:
+    """Exponential minus 1.
+
+    y = exp(x) - 1
+    """
+    ...
+
+def tfb_identity(validate_args: bool = False, name: str = "identity") -> Any:
+    """Identity.
+
+    y = x
+    """
+    ...
+
+def tfb_sigmoid(validate_args: bool = False, name: str = "sigmoid") -> Any:
+    """Sigmoid.
+
+    y = 1 / (1 + exp(-x))
+    """
+    ...
+
+def tfb_tanh(validate_args: bool = False, name: str = "tanh") -> Any:
+    """Hyperbolic tangent.
+
+    y = tanh(x)
+    """
+    ...
+
+def tfb_sinh(validate_args: bool = False, name: str = "sinh") -> Any:
+    """Hyperbolic sine.
+
+    y = sinh(x)
+    """
+    ...
+
+def tfb_softsign(validate_args: bool = False, name: str = "softsign") -> Any:
+    """Softsign.
+
+    y = x / (1 + |x|)
+    """
+    ...
+
+def tfb_softplus(
+    hinge_softness: Any = None, low: Any = None, validate_args: bool = False, name: str = "softplus"
+) -> Any:
+    """Softplus.
+
+    y = low + hinge_softness log(1 + exp(x / hinge_softness))
+    """
+    ...
+
+def tfb_square(validate_args: bool = False, name: str = "square") -> Any:
+    """Square.
+
+    y = x^2,   x >= 0
+    """
+    ...
+
+def tfb_reciprocal(validate_args: bool = False, name: str = "reciprocal") -> Any:
+    """Reciprocal.
+
+    y = 1 / x
+    """
+    ...
+
+def tfb_absolute_value(validate_args: bool = False, name: str = "absolute_value") -> Any:
+    """Absolute value.
+
+    y = |x|
+    """
+    ...
+
+def tfb_power_transform(
+    power: Any, validate_args: bool = False, name: str = "power_transform"
+) -> Any:
+    """Power transform.
+
+    y = (1 + power x)^(1 / power);   exp(x) where power is 0
+    """
+    ...
+
+def tfb_sinh_arcsinh(
+    skewness: Any = None,
+    tailweight: Any = None,
+    validate_args: bool = False,
+    name: str = "SinhArcsinh",
+) -> Any:
+    """Sinh-arcsinh.
+
+    y = sinh((arcsinh(x) + skewness) tailweight) 2 / sinh(arcsinh(2) tailweight)
+    """
+    ...
+
+def tfb_lambert_w_tail(
+    shift: Any = None,
+    scale: Any = None,
+    tailweight: Any = None,
+    validate_args: bool = False,
+    name: str = "lambertw_tail",
+) -> Any:
+    """Heavier tails by Lambert's W function.
+
+    y = shift + scale z exp(tailweight z^2 / 2),   z = (x - shift) / scale
+    """
+    ...
+
+def tfb_shift(shift: Any, validate_args: bool = False, name: str = "shift") -> Any:
+    """Shift.
+
+    y = x + shift
+    """
+    ...
+
+def tfb_scale(
+    scale: Any = None, log_scale: Any = None, validate_args: bool = False, name: str = "scale"
+) -> Any:
+    """Scale.
+
+    y = scale x = exp(log_scale) x
+    """
+    ...
+
+def tfb_affine_scalar(
+    shift: Any = None, scale: Any = None, validate_args: bool = False, name: str = "affine_scalar"
+) -> Any:
+    """Scale and shift.
+
+    y = scale x + shift
+    """
+    ...
+
+def tfb_rational_quadratic_spline(
+    bin_widths: Any,
+    bin_heights: Any,
+    knot_slopes: Any,
+    range_min: Any = -1.0,
+    validate_args: bool = False,
+    name: Any = None,
+) -> Any:
+    """Rational quadratic spline.
+
+    y = a monotone spline of x from range_min to range_min + the sum of bin_widths,
+    y = x outside
+    """
+    ...
+
+def tfb_gompertz_cdf(
+    concentration: Any, rate: Any, validate_args: bool = False, name: str = "gompertz_cdf"
+) -> Any:
+    """Distribution function of the Gompertz distribution.
+
+    y = 1 - exp(-concentration (exp(rate x) - 1)),   x >= 0
+    """
+    ...
+
+def tfb_shifted_gompertz_cdf(
+    concentration: Any, rate: Any, validate_args: bool = False, name: str = "shifted_gompertz_cdf"
+) -> Any:
+    """Distribution function of the shifted Gompertz distribution.
+
+    y = (1 - exp(-rate x)) exp(-concentration exp(-rate x)),   x >= 0
+    """
+    ...
+
+def tfb_gumbel_cdf(
+    loc: Any = 0.0, scale: Any = 1.0, validate_args: bool = False, name: str = "gumbel_cdf"
+) -> Any:
+    """Distribution function of the Gumbel distribution.
+
+    y = exp(-exp(-(x - loc) / scale))
+    """
+    ...
+
+def tfb_kumaraswamy_cdf(
+    concentration1: Any = 1.0,
+    concentration0: Any = 1.0,
+    validate_args: bool = False,
+    name: str = "kumaraswamy_cdf",
+) -> Any:
+    """Distribution function of the Kumaraswamy distribution.
+
+    y = 1 - (1 - x^concentration1)^concentration0,   0 <= x <= 1
+    """
+    ...
+
+def tfb_normal_cdf(validate_args: bool = False, name: str = "normal") -> Any:
+    """Distribution function of the standard normal distribution.
+
+    y = (1 + erf(x / sqrt(2))) / 2
+    """
+    ...
+
+def tfb_rayleigh_cdf(scale: Any, validate_args: bool = False, name: str = "rayleigh_cdf") -> Any:
+    """Distribution function of the Rayleigh distribution.
+
+    y = 1 - exp(-(x / scale)^2 / 2),   x >= 0
+    """
+    ...
+
+def tfb_weibull_cdf(
+    scale: Any = 1.0,
+    concentration: Any = 1.0,
+    validate_args: bool = False,
+    name: str = "weibull_cdf",
+) -> Any:
+    """Distribution function of the Weibull distribution.
+
+    y = 1 - exp(-(x / scale)^concentration),   x >= 0
+    """
+    ...
+
+def tfb_ascending(validate_args: bool = False, name: str = "ascending") -> Any:
+    """Increasing vectors.
+
+    y[0] = x[0],   y[i] = y[i - 1] + exp(x[i])
+    """
+    ...
+
+def tfb_cumsum(axis: Any = -1, validate_args: bool = False, name: str = "cumsum") -> Any:
+    """Cumulative sum.
+
+    y[i] = x[0] + ... + x[i]
+    """
+    ...
+
+def tfb_softmax_centered(validate_args: bool = False, name: str = "softmax_centered") -> Any:
+    """Shares by softmax.
+
+    y = softmax((x[0], ..., x[k - 1], 0))
+    """
+    ...
+
+def tfb_iterated_sigmoid_centered(
+    validate_args: bool = False, name: str = "iterated_sigmoid"
+) -> Any:
+    """Shares by breaking a stick.
+
+    y[i] = s[i] (1 - y[0] - ... - y[i - 1]),   s[i] = sigmoid(x[i] - log(k - i))
+    """
+    ...
+
+def tfb_discrete_cosine_transform(
+    validate_args: bool = False, dct_type: Any = 2, name: str = "dct"
+) -> Any:
+    """Discrete cosine transform.
+
+    y[i] = c[i] sum over j of x[j] cos(pi i (2 j + 1) / (2 n)),   of type 2
+    """
+    ...
+
+def tfb_fill_triangular(
+    upper: bool = False, validate_args: bool = False, name: str = "fill_triangular"
+) -> Any:
+    """Triangular matrices.
+
+    Y = the triangular matrix that x fills, clockwise
+    """
+    ...
+
+def tfb_fill_scale_tri_l(
+    diag_bijector: Any = None,
+    diag_shift: Any = 1e-05,
+    validate_args: bool = False,
+    name: str = "fill_scale_tril",
+) -> Any:
+    """Triangular matrices with a positive diagonal.
+
+    Y = the triangular matrix that x fills, with diag_bijector(diagonal) + diag_shift
+    """
+    ...
+
+def tfb_transform_diagonal(
+    diag_bijector: Any, validate_args: bool = False, name: str = "transform_diagonal"
+) -> Any:
+    """Matrix with another diagonal.
+
+    Y = X, with diag_bijector(diagonal of X) as its diagonal
+    """
+    ...
+
+def tfb_correlation_cholesky(
+    validate_args: bool = False, name: str = "correlation_cholesky"
+) -> Any:
+    """Cholesky factors of correlation matrices.
+
+    Y = lower triangular, of rows of length 1
+    """
+    ...
+
+def tfb_cholesky_outer_product(
+    validate_args: bool = False, name: str = "cholesky_outer_product"
+) -> Any:
+    """Positive definite matrices.
+
+    Y = X X',   X lower triangular with a positive diagonal
+    """
+    ...
+
+def tfb_cholesky_to_inv_cholesky(
+    validate_args: bool = False, name: str = "cholesky_to_inv_cholesky"
+) -> Any:
+    """Cholesky factor of the inverse.
+
+    Y Y' = (X X')^(-1),   X and Y lower triangular
+    """
+    ...
+
+def tfb_matrix_inverse_tri_l(validate_args: bool = False, name: str = "matrix_inverse_tril") -> Any:
+    """Inverse of a triangular matrix.
+
+    Y = X^(-1),   X lower triangular
+    """
+    ...
+
+def tfb_scale_matvec_diag(
+    scale_diag: Any,
+    adjoint: bool = False,
+    validate_args: bool = False,
+    name: str = "scale_matvec_diag",
+    dtype: Any = None,
+) -> Any:
+    """Product with a diagonal matrix.
+
+    A = diag(scale_diag)
+    """
+    ...
+
+def tfb_scale_matvec_tri_l(
+    scale_tril: Any,
+    adjoint: bool = False,
+    validate_args: bool = False,
+    name: str = "scale_matvec_tril",
+    dtype: Any = None,
+) -> Any:
+    """Product with a triangular matrix.
+
+    A = scale_tril
+    """
+    ...
+
+def tfb_scale_matvec_linear_operator(
+    scale: Any,
+    adjoint: bool = False,
+    validate_args: bool = False,
+    name: str = "scale_matvec_linear_operator",
+) -> Any:
+    """Product with a linear operator.
+
+    A = scale
+    """
+    ...
+
+def tfb_scale_matvec_lu(
+    lower_upper: Any, permutation: Any, validate_args: bool = False, name: Any = None
+) -> Any:
+    """Product with a matrix in its LU decomposition.
+
+    A = P L U,   L + U - I = lower_upper,   P moves row permutation[i] to i
+    """
+    ...
+
+def tfb_matvec_lu(
+    lower_upper: Any, permutation: Any, validate_args: bool = False, name: Any = None
+) -> Any:
+    """Product with a matrix in its LU decomposition, by its old name.
+
+    A = P L U,   L + U - I = lower_upper,   P moves row permutation[i] to i
+    """
+    ...
+
+def tfb_permute(
+    permutation: Any, axis: Any = -1, validate_args: bool = False, name: Any = None
+) -> Any:
+    """Permutation.
+
+    y[i] = x[permutation[i]]
+    """
+    ...
+
+def tfb_reshape(
+    event_shape_out: Any, event_shape_in: Any = (-1,), validate_args: bool = False, name: Any = None
+) -> Any:
+    """Other shape.
+
+    y = x in the shape event_shape_out
+    """
+    ...
+
+def tfb_transpose(
+    perm: Any = None,
+    rightmost_transposed_ndims: Any = None,
+    validate_args: bool = False,
+    name: str = "transpose",
+) -> Any:
+    """Transposition.
+
+    y = x with its last dimensions in another order
+    """
+    ...
+
+def tfb_pad(
+    paddings: Any = ((0, 1),),
+    mode: str = "CONSTANT",
+    constant_values: Any = 0.0,
+    axis: Any = None,
+    validate_args: bool = False,
+    name: Any = None,
+) -> Any:
+    """Padding.
+
+    y = (constant_values, ..., x, constant_values, ...)
+    """
+    ...
+
+def tfb_split(
+    num_or_size_splits: Any, axis: Any = -1, validate_args: bool = False, name: str = "split"
+) -> Any:
+    """Parts.
+
+    y = list of parts of x
+    """
+    ...
+
+def tfb_chain(
+    bijectors: Any = None,
+    validate_args: bool = False,
+    validate_event_size: bool = True,
+    parameters: Any = None,
+    name: Any = None,
+) -> Any:
+    """One bijector after another.
+
+    y = bijectors[0](bijectors[1](... x))
+    """
+    ...
+
+def tfb_invert(bijector: Any, validate_args: bool = False, name: Any = None) -> Any:
+    """Inverse.
+
+    y = the x with bijector(y) = x
+    """
+    ...
+
+def tfb_blockwise(
+    bijectors: Any, block_sizes: Any = None, validate_args: bool = False, name: Any = None
+) -> Any:
+    """Several bijectors side by side.
+
+    y = (bijectors[0](x[0]), bijectors[1](x[1]), ...),   x in parts of block_sizes
+    """
+    ...
+
+def tfb_inline(
+    forward_fn: Any = None,
+    inverse_fn: Any = None,
+    inverse_log_det_jacobian_fn: Any = None,
+    forward_log_det_jacobian_fn: Any = None,
+    forward_event_shape_fn: Any = None,
+    forward_event_shape_tensor_fn: Any = None,
+    inverse_event_shape_fn: Any = None,
+    inverse_event_shape_tensor_fn: Any = None,
+    is_constant_jacobian: Any = None,
+    validate_args: bool = False,
+    forward_min_event_ndims: Any = None,
+    inverse_min_event_ndims: Any = None,
+    name: str = "inline",
+) -> Any:
+    """Bijector of functions.
+
+    y = forward_fn(x),   x = inverse_fn(y)
+    """
+    ...
+
 def tfb_masked_autoregressive_flow(
-    shift_and_log_scale_fn: Any = None,
+    shift_and_log_scale_fn: Any,
     is_constant_jacobian: bool = False,
     unroll_loop: bool = False,
     event_ndims: Any = 1,
@@ -6660,9 +8419,174 @@ def tfb_masked_autoregressive_flow(
 ) -> Any:
     """Masked autoregressive flow.
 
-    y[i] = x[i] * exp(log_scale[i]) + shift[i],
+    y[i] = x[i] exp(log_scale[i]) + shift[i],
     (shift[i], log_scale[i]) = shift_and_log_scale_fn(y)[i], a function of y[:i] alone
     """
+    ...
+
+def tfb_real_nvp(
+    num_masked: Any,
+    shift_and_log_scale_fn: Any,
+    is_constant_jacobian: bool = False,
+    validate_args: bool = False,
+    name: Any = None,
+) -> Any:
+    """Real-valued non-volume preserving flow.
+
+    y[:d] = x[:d],   y[d:] = x[d:] exp(log_scale) + shift,   d = num_masked,
+    (shift, log_scale) = shift_and_log_scale_fn(x[:d], number of the others)
+    """
+    ...
+
+def tfb_ffjord(
+    state_time_derivative_fn: Any,
+    ode_solve_fn: Any = None,
+    trace_augmentation_fn: Any = None,
+    initial_time: Any = 0.0,
+    final_time: Any = 1.0,
+    validate_args: bool = False,
+    dtype: Any = "float32",
+    name: str = "ffjord",
+) -> Any:
+    """Flow of a differential equation.
+
+    y = z(final_time),   dz / dt = state_time_derivative_fn(t, z),   z(initial_time) = x
+    """
+    ...
+
+def tfb_glow(
+    output_shape: Any = (32, 32, 3),
+    num_glow_blocks: Any = 3,
+    num_steps_per_block: Any = 32,
+    coupling_bijector_fn: Any = None,
+    exit_bijector_fn: Any = None,
+    grab_after_block: Any = None,
+    use_actnorm: bool = True,
+    seed: Any = None,
+    validate_args: bool = False,
+    name: str = "glow",
+) -> Any:
+    """Glow: a flow of images.
+
+    y = an image of output_shape, of a vector x, by blocks of normalization, 1x1
+        convolution and coupling
+    """
+    ...
+
+def tfb_batch_normalization(
+    batchnorm_layer: Any = None,
+    training: bool = True,
+    validate_args: bool = False,
+    name: str = "batch_normalization",
+) -> Any:
+    """Batch normalization, inverted.
+
+    y = (x - beta) sqrt(variance + epsilon) / gamma + mean,   of a batch
+    """
+    ...
+
+def tfb_masked_autoregressive_default_template(
+    hidden_layers: Any,
+    shift_only: bool = False,
+    activation: str = "relu",
+    log_scale_min_clip: Any = -5.0,
+    log_scale_max_clip: Any = 3.0,
+    log_scale_clip_gradient: bool = False,
+    name: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """Network for a masked autoregressive flow.
+
+    (shift[i], log_scale[i]) = a masked network of x[:i]
+    """
+    ...
+
+def tfb_masked_dense(
+    inputs: Any,
+    units: Any,
+    num_blocks: Any = None,
+    exclusive: bool = False,
+    kernel_initializer: Any = None,
+    reuse: Any = None,
+    name: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """Masked dense layer.
+
+    y[b] = a dense layer of the blocks x[:b], and of x[b] unless `exclusive`
+    """
+    ...
+
+def tfb_real_nvp_default_template(
+    hidden_layers: Any,
+    shift_only: bool = False,
+    activation: str = "relu",
+    name: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """Network for a real-valued non-volume preserving flow.
+
+    (shift, log_scale) = a dense network of x[:d]
+    """
+    ...
+
+def tfb_affine(
+    shift: Any = None,
+    scale_identity_multiplier: Any = None,
+    scale_diag: Any = None,
+    scale_tril: Any = None,
+    scale_perturb_factor: Any = None,
+    scale_perturb_diag: Any = None,
+    adjoint: bool = False,
+    validate_args: bool = False,
+    name: str = "affine",
+    dtype: Any = None,
+) -> Any:
+    """Affine map."""
+    ...
+
+def tfb_affine_linear_operator(
+    shift: Any = None,
+    scale: Any = None,
+    adjoint: bool = False,
+    validate_args: bool = False,
+    name: str = "affine_linear_operator",
+) -> Any:
+    """Affine map of a linear operator."""
+    ...
+
+def tfb_gumbel(
+    loc: Any = 0.0, scale: Any = 1.0, validate_args: bool = False, name: str = "gumbel"
+) -> Any:
+    """Distribution function of the Gumbel distribution."""
+    ...
+
+def tfb_kumaraswamy(
+    concentration1: Any = None,
+    concentration0: Any = None,
+    validate_args: bool = False,
+    name: str = "kumaraswamy",
+) -> Any:
+    """Quantile function of the Kumaraswamy distribution."""
+    ...
+
+def tfb_ordered(validate_args: bool = False, name: str = "ordered") -> Any:
+    """Map from increasing vectors to all vectors."""
+    ...
+
+def tfb_scale_tri_l(
+    diag_bijector: Any = None,
+    diag_shift: Any = 1e-05,
+    validate_args: bool = False,
+    name: str = "scale_tril",
+) -> Any:
+    """Map from vectors to triangular matrices with a positive diagonal."""
+    ...
+
+def tfb_weibull(
+    scale: Any = 1.0, concentration: Any = 1.0, validate_args: bool = False, name: str = "weibull"
+) -> Any:
+    """Distribution function of the Weibull distribution."""
     ...
 
 __all__ = [
@@ -6753,29 +8677,192 @@ __all__ = [
     "reliability_curve",
     "reseed",
     "scale_kl",
+    "tfb_forward",
+    "tfb_forward_log_det_jacobian",
+    "tfb_inverse",
+    "tfb_inverse_log_det_jacobian",
     "tfd_cdf",
+    "tfd_covariance",
+    "tfd_cross_entropy",
     "tfd_entropy",
     "tfd_kl_divergence",
+    "tfd_log_cdf",
     "tfd_log_prob",
+    "tfd_log_survival_function",
     "tfd_mean",
     "tfd_mode",
     "tfd_prob",
     "tfd_quantile",
     "tfd_sample",
     "tfd_stddev",
+    "tfd_survival_function",
     "tfd_variance",
     "training_history",
     "tfd_normal",
     "tfd_student_t",
-    "tfd_deterministic",
+    "tfd_cauchy",
+    "tfd_laplace",
+    "tfd_logistic",
+    "tfd_gumbel",
+    "tfd_generalized_normal",
+    "tfd_johnson_s_u",
+    "tfd_sinh_arcsinh",
+    "tfd_doublesided_maxwell",
+    "tfd_horseshoe",
+    "tfd_exp_gamma",
+    "tfd_exp_inverse_gamma",
+    "tfd_truncated_normal",
+    "tfd_truncated_cauchy",
+    "tfd_exponential",
+    "tfd_gamma",
+    "tfd_inverse_gamma",
+    "tfd_gamma_gamma",
+    "tfd_inverse_gaussian",
+    "tfd_half_normal",
+    "tfd_half_cauchy",
+    "tfd_log_normal",
+    "tfd_log_logistic",
+    "tfd_chi",
+    "tfd_chi2",
+    "tfd_weibull",
+    "tfd_pareto",
+    "tfd_generalized_pareto",
+    "tfd_uniform",
+    "tfd_beta",
+    "tfd_kumaraswamy",
+    "tfd_logit_normal",
+    "tfd_continuous_bernoulli",
+    "tfd_triangular",
+    "tfd_pert",
+    "tfd_bates",
+    "tfd_von_mises",
+    "tfd_relaxed_bernoulli",
     "tfd_bernoulli",
-    "tfd_categorical",
-    "tfd_poisson",
+    "tfd_probit_bernoulli",
+    "tfd_binomial",
+    "tfd_beta_binomial",
     "tfd_negative_binomial",
+    "tfd_geometric",
+    "tfd_poisson",
+    "tfd_poisson_log_normal_quadrature_compound",
+    "tfd_skellam",
+    "tfd_zipf",
+    "tfd_categorical",
+    "tfd_finite_discrete",
+    "tfd_empirical",
+    "tfd_deterministic",
+    "tfd_one_hot_categorical",
+    "tfd_relaxed_one_hot_categorical",
+    "tfd_exp_relaxed_one_hot_categorical",
+    "tfd_multinomial",
+    "tfd_dirichlet",
+    "tfd_dirichlet_multinomial",
+    "tfd_plackett_luce",
+    "tfd_vector_deterministic",
+    "tfd_von_mises_fisher",
+    "tfd_power_spherical",
+    "tfd_spherical_uniform",
     "tfd_multivariate_normal_diag",
     "tfd_multivariate_normal_tri_l",
+    "tfd_multivariate_normal_full_covariance",
+    "tfd_multivariate_normal_diag_plus_low_rank",
+    "tfd_multivariate_normal_linear_operator",
+    "tfd_multivariate_student_t_linear_operator",
+    "tfd_wishart_tri_l",
+    "tfd_wishart",
+    "tfd_wishart_linear_operator",
+    "tfd_lkj",
+    "tfd_cholesky_lkj",
     "tfd_independent",
+    "tfd_sample_distribution",
+    "tfd_batch_reshape",
+    "tfd_blockwise",
+    "tfd_mixture",
     "tfd_mixture_same_family",
     "tfd_transformed_distribution",
+    "tfd_quantized",
+    "tfd_autoregressive",
+    "tfd_joint_distribution_sequential",
+    "tfd_joint_distribution_named",
+    "tfd_joint_distribution_sequential_auto_batched",
+    "tfd_joint_distribution_named_auto_batched",
+    "tfd_gaussian_process",
+    "tfd_gaussian_process_regression_model",
+    "tfd_variational_gaussian_process",
+    "tfd_student_t_process",
+    "tfd_linear_gaussian_state_space_model",
+    "tfd_hidden_markov_model",
+    "tfd_pixel_cnn",
+    "tfd_vector_diffeomixture",
+    "tfd_vector_exponential_diag",
+    "tfd_vector_exponential_linear_operator",
+    "tfd_vector_laplace_diag",
+    "tfd_vector_laplace_linear_operator",
+    "tfd_vector_sinh_arcsinh_diag",
+    "tfb_exp",
+    "tfb_expm1",
+    "tfb_identity",
+    "tfb_sigmoid",
+    "tfb_tanh",
+    "tfb_sinh",
+    "tfb_softsign",
+    "tfb_softplus",
+    "tfb_square",
+    "tfb_reciprocal",
+    "tfb_absolute_value",
+    "tfb_power_transform",
+    "tfb_sinh_arcsinh",
+    "tfb_lambert_w_tail",
+    "tfb_shift",
+    "tfb_scale",
+    "tfb_affine_scalar",
+    "tfb_rational_quadratic_spline",
+    "tfb_gompertz_cdf",
+    "tfb_shifted_gompertz_cdf",
+    "tfb_gumbel_cdf",
+    "tfb_kumaraswamy_cdf",
+    "tfb_normal_cdf",
+    "tfb_rayleigh_cdf",
+    "tfb_weibull_cdf",
+    "tfb_ascending",
+    "tfb_cumsum",
+    "tfb_softmax_centered",
+    "tfb_iterated_sigmoid_centered",
+    "tfb_discrete_cosine_transform",
+    "tfb_fill_triangular",
+    "tfb_fill_scale_tri_l",
+    "tfb_transform_diagonal",
+    "tfb_correlation_cholesky",
+    "tfb_cholesky_outer_product",
+    "tfb_cholesky_to_inv_cholesky",
+    "tfb_matrix_inverse_tri_l",
+    "tfb_scale_matvec_diag",
+    "tfb_scale_matvec_tri_l",
+    "tfb_scale_matvec_linear_operator",
+    "tfb_scale_matvec_lu",
+    "tfb_matvec_lu",
+    "tfb_permute",
+    "tfb_reshape",
+    "tfb_transpose",
+    "tfb_pad",
+    "tfb_split",
+    "tfb_chain",
+    "tfb_invert",
+    "tfb_blockwise",
+    "tfb_inline",
     "tfb_masked_autoregressive_flow",
+    "tfb_real_nvp",
+    "tfb_ffjord",
+    "tfb_glow",
+    "tfb_batch_normalization",
+    "tfb_masked_autoregressive_default_template",
+    "tfb_masked_dense",
+    "tfb_real_nvp_default_template",
+    "tfb_affine",
+    "tfb_affine_linear_operator",
+    "tfb_gumbel",
+    "tfb_kumaraswamy",
+    "tfb_ordered",
+    "tfb_scale_tri_l",
+    "tfb_weibull",
 ]
