@@ -81,9 +81,9 @@
 #'
 #' Johnson, N. L., Kotz, S., and Balakrishnan, N. (1994). Continuous Univariate Distributions, volume 1. Wiley.
 #'
-#' Jones, M. C., and Pewsey, A. (2009). Sinh-arcsinh distributions. Biometrika 96(4), 761-780. <https://doi.org/10.1093/biomet/asp053>
+#' Jones, M. C., and Pewsey, A. (2009). Sinh-arcsinh distributions. Biometrika 96(4), 761-780. \doi{10.1093/biomet/asp053}
 #'
-#' Carvalho, C. M., Polson, N. G., and Scott, J. G. (2010). The horseshoe estimator for sparse signals. Biometrika 97(2), 465-480. <https://doi.org/10.1093/biomet/asq017>
+#' Carvalho, C. M., Polson, N. G., and Scott, J. G. (2010). The horseshoe estimator for sparse signals. Biometrika 97(2), 465-480. \doi{10.1093/biomet/asq017}
 #' @family distribution functions
 #' @examplesIf reticulate::py_module_available("keras")
 #' made <- tfd_normal(loc = 0, scale = 1)
@@ -1460,7 +1460,7 @@ tfd_multivariate_student_t_linear_operator <- function(
 #' @references
 #' Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #'
-#' Lewandowski, D., Kurowicka, D., and Joe, H. (2009). Generating random correlation matrices based on vines and extended onion method. Journal of Multivariate Analysis 100(9), 1989-2001. <https://doi.org/10.1016/j.jmva.2009.04.008>
+#' Lewandowski, D., Kurowicka, D., and Joe, H. (2009). Generating random correlation matrices based on vines and extended onion method. Journal of Multivariate Analysis 100(9), 1989-2001. \doi{10.1016/j.jmva.2009.04.008}
 #' @family distribution functions
 #' @examplesIf reticulate::py_module_available("keras")
 #' made <- tfd_wishart_tri_l(df = 4, scale_tril = rbind(c(1, 0), c(0.5, 2)))
@@ -2304,7 +2304,7 @@ tfd_vector_sinh_arcsinh_diag <- function(
 #'
 #' Durkan, C., Bekasov, A., Murray, I., and Papamakarios, G. (2019). Neural Spline Flows. <https://arxiv.org/abs/1906.04032>
 #'
-#' Goerg, G. M. (2015). The Lambert Way to Gaussianize Heavy-Tailed Data. <https://doi.org/10.1155/2015/909231>
+#' Goerg, G. M. (2015). The Lambert Way to Gaussianize Heavy-Tailed Data. \doi{10.1155/2015/909231}
 #' @family distribution functions
 #' @examplesIf reticulate::py_module_available("keras")
 #' made <- tfb_exp()

@@ -14,7 +14,7 @@
 #' If `bijector` is none.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' tfb_exp() %>% tfb_forward(1)
 #' @export
 tfb_forward <- function(
@@ -40,7 +40,7 @@ tfb_forward <- function(
 #' If `bijector` is none.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' tfb_exp() %>% tfb_forward_log_det_jacobian(c(1, 2), event_ndims = 1)
 #' @export
 tfb_forward_log_det_jacobian <- function(
@@ -66,7 +66,7 @@ tfb_forward_log_det_jacobian <- function(
 #' If `bijector` is none.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' tfb_exp() %>% tfb_inverse(1)
 #' @export
 tfb_inverse <- function(
@@ -92,7 +92,7 @@ tfb_inverse <- function(
 #' If `bijector` is none.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' tfb_exp() %>% tfb_inverse_log_det_jacobian(c(1, 2), event_ndims = 1)
 #' @export
 tfb_inverse_log_det_jacobian <- function(
@@ -120,7 +120,7 @@ tfb_inverse_log_det_jacobian <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_cdf(1)
 #' @export
@@ -147,7 +147,7 @@ tfd_cdf <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfd_multivariate_normal_diag(c(0, 0), c(1, 2))
 #' normal %>% tfd_covariance()
 #' @export
@@ -174,7 +174,7 @@ tfd_covariance <- function(
 #' If there is no closed form for the pair.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' tfd_cross_entropy(normal, tfp$distributions$Normal(loc = 0, scale = 1))
 #' @export
@@ -201,7 +201,7 @@ tfd_cross_entropy <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_entropy()
 #' @export
@@ -228,7 +228,7 @@ tfd_entropy <- function(
 #' If there is no closed form for the pair.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' tfd_kl_divergence(normal, tfp$distributions$Normal(loc = 0, scale = 1))
 #' @export
@@ -256,7 +256,7 @@ tfd_kl_divergence <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_log_cdf(1)
 #' @export
@@ -284,7 +284,7 @@ tfd_log_cdf <- function(
 #' If an argument is not one of the method's.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_log_prob(1)
 #' @export
@@ -312,7 +312,7 @@ tfd_log_prob <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_log_survival_function(1)
 #' @export
@@ -339,7 +339,7 @@ tfd_log_survival_function <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_mean()
 #' @export
@@ -365,7 +365,7 @@ tfd_mean <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_mode()
 #' @export
@@ -392,7 +392,7 @@ tfd_mode <- function(
 #' If an argument is not one of the method's.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_prob(1)
 #' @export
@@ -420,7 +420,7 @@ tfd_prob <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_quantile(0.5)
 #' @export
@@ -448,7 +448,7 @@ tfd_quantile <- function(
 #' If an argument is not one of the method's.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' tfd_sample(normal, 3)
 #' @export
@@ -475,7 +475,7 @@ tfd_sample <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_stddev()
 #' @export
@@ -502,7 +502,7 @@ tfd_stddev <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_survival_function(1)
 #' @export
@@ -529,7 +529,7 @@ tfd_survival_function <- function(
 #' If there is no closed form for it.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' normal <- tfp$distributions$Normal(loc = 1, scale = 2)
 #' normal %>% tfd_variance()
 #' @export

@@ -37,12 +37,11 @@
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
 #'   layer_conv_1d_flipout(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(24, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 24, 3)))
 #' model$losses
@@ -108,12 +107,11 @@ layer_conv_1d_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
 #'   layer_conv_2d_flipout(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(12, 10, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 12, 10, 3)))
 #' model$losses
@@ -179,12 +177,11 @@ layer_conv_2d_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
 #'   layer_conv_3d_flipout(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(6, 6, 6, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
 #' model$losses
@@ -250,12 +247,11 @@ layer_conv_3d_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
 #'   layer_conv_1d_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(24, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 24, 3)))
 #' model$losses
@@ -321,12 +317,11 @@ layer_conv_1d_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
 #'   layer_conv_2d_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(12, 10, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 12, 10, 3)))
 #' model$losses
@@ -392,12 +387,11 @@ layer_conv_2d_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
 #'   layer_conv_3d_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(6, 6, 6, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
 #' model$losses
@@ -463,12 +457,11 @@ layer_conv_3d_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
 #'   layer_conv_1d_local_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(24, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 24, 3)))
 #' model$losses
@@ -534,12 +527,11 @@ layer_conv_1d_local_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
 #'   layer_conv_2d_local_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(12, 10, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 12, 10, 3)))
 #' model$losses
@@ -605,12 +597,11 @@ layer_conv_2d_local_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
 #'   layer_conv_3d_local_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(6, 6, 6, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
 #' model$losses
@@ -677,12 +668,11 @@ layer_conv_3d_local_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
 #'   layer_conv_1d_transpose_flipout(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(24, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 24, 3)))
 #' model$losses
@@ -750,12 +740,11 @@ layer_conv_1d_transpose_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
 #'   layer_conv_2d_transpose_flipout(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(12, 10, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 12, 10, 3)))
 #' model$losses
@@ -823,12 +812,11 @@ layer_conv_2d_transpose_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
 #'   layer_conv_3d_transpose_flipout(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(6, 6, 6, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
 #' model$losses
@@ -896,12 +884,11 @@ layer_conv_3d_transpose_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
 #'   layer_conv_1d_transpose_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(24, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 24, 3)))
 #' model$losses
@@ -969,12 +956,11 @@ layer_conv_1d_transpose_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
 #'   layer_conv_2d_transpose_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(12, 10, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 12, 10, 3)))
 #' model$losses
@@ -1042,12 +1028,11 @@ layer_conv_2d_transpose_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
 #'   layer_conv_3d_transpose_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(6, 6, 6, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
 #' model$losses
@@ -1114,12 +1099,11 @@ layer_conv_3d_transpose_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
 #'   layer_depthwise_conv_1d_flipout(
-#'     kernel_size = 3, activation = "relu",
-#'     input_shape = c(24, 3)
+#'     kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 24, 3)))
 #' model$losses
@@ -1185,12 +1169,11 @@ layer_depthwise_conv_1d_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
 #'   layer_depthwise_conv_2d_flipout(
-#'     kernel_size = 3, activation = "relu",
-#'     input_shape = c(12, 10, 3)
+#'     kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 12, 10, 3)))
 #' model$losses
@@ -1256,12 +1239,11 @@ layer_depthwise_conv_2d_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
 #'   layer_depthwise_conv_1d_reparameterization(
-#'     kernel_size = 3, activation = "relu",
-#'     input_shape = c(24, 3)
+#'     kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 24, 3)))
 #' model$losses
@@ -1327,12 +1309,11 @@ layer_depthwise_conv_1d_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
 #'   layer_depthwise_conv_2d_reparameterization(
-#'     kernel_size = 3, activation = "relu",
-#'     input_shape = c(12, 10, 3)
+#'     kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 12, 10, 3)))
 #' model$losses
@@ -1405,12 +1386,11 @@ layer_depthwise_conv_2d_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
 #'   layer_separable_conv_1d_flipout(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(24, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 24, 3)))
 #' model$losses
@@ -1488,12 +1468,11 @@ layer_separable_conv_1d_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
 #'   layer_separable_conv_2d_flipout(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(12, 10, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 12, 10, 3)))
 #' model$losses
@@ -1571,12 +1550,11 @@ layer_separable_conv_2d_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
 #'   layer_separable_conv_1d_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(24, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 24, 3)))
 #' model$losses
@@ -1654,12 +1632,11 @@ layer_separable_conv_1d_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
 #'   layer_separable_conv_2d_reparameterization(
-#'     filters = 8, kernel_size = 3, activation = "relu",
-#'     input_shape = c(12, 10, 3)
+#'     filters = 8, kernel_size = 3, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 12, 10, 3)))
 #' model$losses
@@ -1726,12 +1703,11 @@ layer_separable_conv_2d_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10)) |>
 #'   layer_dense_flipout(
-#'     units = 8, activation = "relu",
-#'     input_shape = c(10)
+#'     units = 8, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 10)))
 #' model$losses
@@ -1788,12 +1764,11 @@ layer_dense_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10)) |>
 #'   layer_dense_reparameterization(
-#'     units = 8, activation = "relu",
-#'     input_shape = c(10)
+#'     units = 8, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 10)))
 #' model$losses
@@ -1849,12 +1824,11 @@ layer_dense_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10)) |>
 #'   layer_dense_local_reparameterization(
-#'     units = 8, activation = "relu",
-#'     input_shape = c(10)
+#'     units = 8, activation = "relu"
 #'   )
 #' outputs <- model(array(1, c(32, 10)))
 #' model$losses
@@ -1907,12 +1881,11 @@ layer_dense_local_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10)) |>
 #'   layer_embedding_reparameterization(
-#'     input_dim = 100, output_dim = 8,
-#'     input_shape = c(10)
+#'     input_dim = 100, output_dim = 8
 #'   )
 #' outputs <- model(array(1, c(32, 10)))
 #' model$losses
@@ -1978,14 +1951,13 @@ layer_embedding_reparameterization <- function(
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
-#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386> Hochreiter, S., and Schmidhuber, J. (1997). Long Short-Term Memory. Neural Computation, 9(8), 1735-1780. <https://doi.org/10.1162/neco.1997.9.8.1735>
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386> Hochreiter, S., and Schmidhuber, J. (1997). Long Short-Term Memory. Neural Computation, 9(8), 1735-1780. \doi{10.1162/neco.1997.9.8.1735}
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 3)) |>
 #'   layer_lstm_flipout(
-#'     units = 8,
-#'     input_shape = c(10, 3)
+#'     units = 8
 #'   )
 #' outputs <- model(array(1, c(32, 10, 3)))
 #' model$losses
@@ -2067,14 +2039,13 @@ layer_lstm_flipout <- function(
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
-#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114> Hochreiter, S., and Schmidhuber, J. (1997). Long Short-Term Memory. Neural Computation, 9(8), 1735-1780. <https://doi.org/10.1162/neco.1997.9.8.1735>
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114> Hochreiter, S., and Schmidhuber, J. (1997). Long Short-Term Memory. Neural Computation, 9(8), 1735-1780. \doi{10.1162/neco.1997.9.8.1735}
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 3)) |>
 #'   layer_lstm_reparameterization(
-#'     units = 8,
-#'     input_shape = c(10, 3)
+#'     units = 8
 #'   )
 #' outputs <- model(array(1, c(32, 10, 3)))
 #' model$losses
@@ -2158,12 +2129,11 @@ layer_lstm_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386> Cho, K., van Merrienboer, B., Gulcehre, C., Bahdanau, D., Bougares, F., Schwenk, H., and Bengio, Y. (2014). Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation. EMNLP. <https://arxiv.org/abs/1406.1078>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 3)) |>
 #'   layer_gru_flipout(
-#'     units = 8,
-#'     input_shape = c(10, 3)
+#'     units = 8
 #'   )
 #' outputs <- model(array(1, c(32, 10, 3)))
 #' model$losses
@@ -2247,12 +2217,11 @@ layer_gru_flipout <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114> Cho, K., van Merrienboer, B., Gulcehre, C., Bahdanau, D., Bougares, F., Schwenk, H., and Bengio, Y. (2014). Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation. EMNLP. <https://arxiv.org/abs/1406.1078>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 3)) |>
 #'   layer_gru_reparameterization(
-#'     units = 8,
-#'     input_shape = c(10, 3)
+#'     units = 8
 #'   )
 #' outputs <- model(array(1, c(32, 10, 3)))
 #' model$losses
@@ -2316,22 +2285,21 @@ layer_gru_reparameterization <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Graves, A. (2011). Practical Variational Inference for Neural Networks. Advances in Neural Information Processing Systems. <https://papers.nips.cc/paper/4329-practical-variational-inference-for-neural-networks>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' tfd <- tfp$distributions
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' posterior <- function(kernel_size, bias_size, dtype) {
 #'   n <- kernel_size + bias_size
 #'   make_normal <- function(t) {
-#'     t <- keras$ops$split(t, 2L)
-#'     tfd$Independent(tfd$Normal(t[[1]], keras$ops$softplus(t[[2]]) * 0.1 + 1e-5), 1L)
+#'     t <- op_split(t, 2)
+#'     tfd_independent(tfd_normal(t[[1]], op_softplus(t[[2]]) * 0.1 + 1e-5), 1)
 #'   }
-#'   keras$Sequential() |>
+#'   keras_model_sequential() |>
 #'     layer_variable(2 * n) |>
 #'     layer_distribution_lambda(make_normal)
 #' }
 #' prior <- function(kernel_size, bias_size, dtype) {
-#'   standard <- tfd$Normal(keras$ops$zeros(kernel_size + bias_size), 1)
-#'   function(inputs) tfd$Independent(standard, 1L)
+#'   standard <- tfd_normal(op_zeros(kernel_size + bias_size), 1)
+#'   function(inputs) tfd_independent(standard, 1)
 #' }
 #' layer <- layer_dense_variational(
 #'   units = 4, make_posterior_fn = posterior, make_prior_fn = prior, kl_weight = 1 / 100
@@ -2374,7 +2342,7 @@ layer_dense_variational <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Tran, D., Dusenberry, M. W., van der Wilk, M., and Hafner, D. (2019). Bayesian Layers: A Module for Neural Network Uncertainty. Advances in Neural Information Processing Systems. <https://arxiv.org/abs/1812.03973>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' variable <- layer_variable(shape = c(2, 3), initializer = "ones")
 #' variable(array(0, c(32, 1)))
 #' length(variable$trainable_variables)
@@ -2412,7 +2380,7 @@ layer_variable <- function(
 #'
 #' XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from some distributions, such as gamma and Poisson: take "mean" as their `convert_to_tensor_fn`, or compile the model with `jit_compile` off.
 #'
-#' `keras$ops$split()` takes a tensor into its columns. Indices in brackets mean two things: where the R package keras3 or tensorflow is loaded, `t[, 1]` is the first column; with `reticulate::import("keras")` alone, indices are Python's, and it is the second.
+#' `keras3::op_split()` takes a tensor into its columns. Indices in brackets mean two things: with keras3 on TensorFlow, `t[, 1]` is the first column; on JAX and PyTorch, and without keras3, indices are Python's, and it is the second.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param make_distribution_fn Function of the layer's inputs that returns a distribution.
@@ -2423,37 +2391,40 @@ layer_variable <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' make_normal <- function(t) {
-#'   t <- keras$ops$split(t, 2L, axis = -1L)
-#'   tfp$distributions$Normal(t[[1]], keras$ops$softplus(t[[2]]) + 1e-3)
+#'   t <- op_split(t, 2, axis = -1)
+#'   tfd_normal(t[[1]], op_softplus(t[[2]]) + 1e-3)
 #' }
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(2) |>
 #'   layer_distribution_lambda(make_normal)
-#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-#' model$fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0L)
+#' model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model |> fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0)
 #' model(array(1, c(32, 3)))$mean()
 #'
 #' # A variational autoencoder: its encoder's output has its divergence from the prior in the loss.
 #' make_vector <- function(t) {
-#'   t <- keras$ops$split(t, 2L, axis = -1L)
-#'   tfp$distributions$Independent(tfp$distributions$Normal(t[[1]], keras$ops$softplus(t[[2]])), 1L)
+#'   t <- op_split(t, 2, axis = -1)
+#'   tfd_independent(tfd_normal(t[[1]], op_softplus(t[[2]])), 1)
 #' }
-#' prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
-#' inputs <- keras$Input(list(8L))
-#' code <- keras$layers$Dense(4L)(inputs) |>
+#' prior <- tfd_independent(tfd_normal(c(0, 0), 1), 1)
+#' inputs <- keras_input(8)
+#' code <- inputs |>
+#'   layer_dense(4) |>
 #'   layer_distribution_lambda(
 #'     make_vector,
 #'     activity_regularizer = function(q) tfd_kl_divergence(q, prior)
 #'   )
-#' outputs <- keras$layers$Dense(16L)(code) |>
+#' outputs <- code |>
+#'   layer_dense(16) |>
 #'   layer_distribution_lambda(make_vector)
-#' autoencoder <- keras$Model(inputs, outputs)
-#' autoencoder$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-#' autoencoder$fit(array(1, c(32, 8)), array(1, c(32, 8)), verbose = 0L)
-#' encoder <- keras$Model(inputs, code |> tfd_mean())
-#' encoder$predict(array(1, c(5, 8)), verbose = 0L)
+#' autoencoder <- keras_model(inputs, outputs)
+#' autoencoder |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' autoencoder |> fit(array(1, c(32, 8)), array(1, c(32, 8)), verbose = 0)
+#' encoder <- keras_model(inputs, code |> tfd_mean())
+#' encoder |> predict(array(1, c(5, 8)), verbose = 0)
 #' @export
 layer_distribution_lambda <- function(
   object,
@@ -2481,14 +2452,15 @@ layer_distribution_lambda <- function(
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
-#' @references Nix, D. A., and Weigend, A. S. (1994). Estimating the mean and variance of the target probability distribution. IEEE International Conference on Neural Networks, 55-60. <https://doi.org/10.1109/ICNN.1994.374138>
+#' @references Nix, D. A., and Weigend, A. S. (1994). Estimating the mean and variance of the target probability distribution. IEEE International Conference on Neural Networks, 55-60. \doi{10.1109/ICNN.1994.374138}
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(1L))) |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(1) |>
 #'   layer_homoscedastic_normal(event_shape = 1, initial_scale = 0.5)
-#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-#' model$fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0L)
+#' model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model |> fit(array(1, c(32, 3)), array(1, c(32, 1)), verbose = 0)
 #' tfd_stddev(model(array(1, c(32, 3))))
 #' @export
 layer_homoscedastic_normal <- function(
@@ -2520,13 +2492,14 @@ layer_homoscedastic_normal <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' units <- params_size_independent_normal(2)
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(units) |>
 #'   layer_independent_normal(event_shape = 2)
-#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-#' model$fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0L)
+#' model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model |> fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0)
 #' @export
 layer_independent_normal <- function(
   object,
@@ -2557,10 +2530,11 @@ layer_independent_normal <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' units <- params_size_independent_logistic(2)
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(units) |>
 #'   layer_independent_logistic(event_shape = 2)
 #' tfd_mean(model(array(1, c(32, 3))))
 #' @export
@@ -2593,10 +2567,11 @@ layer_independent_logistic <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' units <- params_size_independent_bernoulli(c(2, 2))
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(units) |>
 #'   layer_independent_bernoulli(event_shape = c(2, 2))
 #' tfd_mean(model(array(1, c(32, 3))))
 #' @export
@@ -2631,10 +2606,11 @@ layer_independent_bernoulli <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' units <- params_size_independent_poisson(2)
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(units) |>
 #'   layer_independent_poisson(event_shape = 2)
 #' tfd_mean(model(array(1, c(32, 3))))
 #' @export
@@ -2667,13 +2643,14 @@ layer_independent_poisson <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' units <- params_size_multivariate_normal_tri_l(2)
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(units) |>
 #'   layer_multivariate_normal_tri_l(event_size = 2)
-#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-#' model$fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0L)
+#' model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model |> fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0)
 #' @export
 layer_multivariate_normal_tri_l <- function(
   object,
@@ -2702,10 +2679,11 @@ layer_multivariate_normal_tri_l <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' units <- params_size_one_hot_categorical(4)
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(units) |>
 #'   layer_one_hot_categorical(event_size = 4)
 #' tfd_mean(model(array(1, c(32, 3))))
 #' @export
@@ -2739,10 +2717,11 @@ layer_one_hot_categorical <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Bishop, C. M. (1994). Mixture Density Networks. Aston University. <https://publications.aston.ac.uk/id/eprint/373>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' units <- params_size_mixture_same_family(3, params_size_independent_normal(2))
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(units) |>
 #'   layer_mixture_same_family(3, layer_independent_normal(event_shape = 2))
 #' tfd_mean(model(array(1, c(32, 3))))
 #' @export
@@ -2777,13 +2756,14 @@ layer_mixture_same_family <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Bishop, C. M. (1994). Mixture Density Networks. Aston University. <https://publications.aston.ac.uk/id/eprint/373>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' units <- params_size_mixture_normal(3, 2)
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(units) |>
 #'   layer_mixture_normal(num_components = 3, event_shape = 2)
-#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
-#' model$fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0L)
+#' model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model |> fit(array(1, c(32, 3)), array(1, c(32, 2)), verbose = 0)
 #' @export
 layer_mixture_normal <- function(
   object,
@@ -2816,10 +2796,11 @@ layer_mixture_normal <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Salimans, T., Karpathy, A., Chen, X., and Kingma, D. P. (2017). PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood and Other Modifications. International Conference on Learning Representations. <https://arxiv.org/abs/1701.05517>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' units <- params_size_mixture_logistic(3, 2)
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(units) |>
 #'   layer_mixture_logistic(num_components = 3, event_shape = 2)
 #' tfd_mean(model(array(1, c(32, 3))))
 #' @export
@@ -2852,10 +2833,11 @@ layer_mixture_logistic <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Yang, Z., Dai, Z., Salakhutdinov, R., and Cohen, W. W. (2018). Breaking the Softmax Bottleneck: A High-Rank RNN Language Model. International Conference on Learning Representations. <https://arxiv.org/abs/1711.03953>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' units <- params_size_categorical_mixture_of_one_hot_categorical(4, 3)
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(units))) |>
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(units) |>
 #'   layer_categorical_mixture_of_one_hot_categorical(event_size = 4, num_components = 3)
 #' tfd_mean(model(array(1, c(32, 3))))
 #' @export
@@ -2900,23 +2882,20 @@ layer_categorical_mixture_of_one_hot_categorical <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Titsias, M. K. (2009). Variational Learning of Inducing Variables in Sparse Gaussian Processes. International Conference on Artificial Intelligence and Statistics. <https://proceedings.mlr.press/v5/titsias09a.html>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' Kernel <- reticulate::PyClass("Kernel", inherit = keras$Layer, list(
-#'   `__init__` = function(self) {
-#'     super()$`__init__`()
-#'     self$amplitude <- self$add_weight(name = "amplitude", initializer = "zeros")
-#'     NULL
-#'   },
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' Kernel <- reticulate::PyClass("Kernel", inherit = reticulate::import("keras")$Layer, list(
 #'   kernel = reticulate::import_builtins()$property(reticulate::py_func(function(self) {
-#'     tfp$math$psd_kernels$ExponentiatedQuadratic(keras$ops$softplus(self$amplitude))
+#'     tfp$math$psd_kernels$ExponentiatedQuadratic(op_softplus(self$amplitude))
 #'   }))
 #' ))
-#' model <- keras$Sequential(list(keras$Input(list(2L)))) |>
-#'   layer_variational_gaussian_process(num_inducing_points = 5, kernel_provider = Kernel())
+#' provider <- Kernel()
+#' provider$amplitude <- provider$add_weight(name = "amplitude", initializer = "zeros")
+#' model <- keras_model_sequential(input_shape = 2) |>
+#'   layer_variational_gaussian_process(num_inducing_points = 5, kernel_provider = provider)
 #' loss <- function(y, rv) rv$variational_loss(y, kl_weight = 32 / 320)
-#' model$compile("adam", loss = loss)
-#' model$fit(array(1, c(32, 2)), array(1, c(32, 1)), verbose = 0L)
+#' model |> compile("adam", loss = loss)
+#' model |> fit(array(1, c(32, 2)), array(1, c(32, 1)), verbose = 0)
 #' @export
 layer_variational_gaussian_process <- function(
   object,
@@ -2957,10 +2936,11 @@ layer_variational_gaussian_process <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
-#' model <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(4L))) |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' prior <- tfd_independent(tfd_normal(c(0, 0), 1), 1)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(4) |>
 #'   layer_independent_normal(event_shape = 2) |>
 #'   layer_kl_divergence_add_loss(distribution_b = prior)
 #' code <- model(array(1, c(32, 3)))
@@ -3008,7 +2988,7 @@ layer_kl_divergence_add_loss <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Germain, M., Gregor, K., Murray, I., and Larochelle, H. (2015). MADE: Masked Autoencoder for Distribution Estimation. International Conference on Machine Learning. <https://arxiv.org/abs/1502.03509>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- layer_autoregressive(params = 2, hidden_units = c(16, 16), activation = "relu")
 #' base <- tfp$distributions$MultivariateNormalDiag(c(0, 0), c(1, 1))
 #' bijector <- tfp$bijectors$MaskedAutoregressiveFlow(made)
@@ -3055,18 +3035,18 @@ layer_autoregressive <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Papamakarios, G., Pavlakou, T., and Murray, I. (2017). Masked Autoregressive Flow for Density Estimation. Advances in Neural Information Processing Systems. <https://arxiv.org/abs/1705.07057>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
 #' standard_normal <- function(t) {
-#'   tfp$distributions$MultivariateNormalDiag(keras$ops$zeros_like(t), c(1, 1))
+#'   tfd_multivariate_normal_diag(op_zeros_like(t), c(1, 1))
 #' }
 #' made <- layer_autoregressive(params = 2, hidden_units = 16, activation = "relu")
-#' model <- keras$Sequential(list(keras$Input(list(2L)))) |>
+#' model <- keras_model_sequential(input_shape = 2) |>
 #'   layer_distribution_lambda(standard_normal) |>
 #'   layer_autoregressive_transform(made)
-#' model$compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
+#' model |> compile("adam", loss = function(y, rv) -tfd_log_prob(rv, y))
 #' data <- array(1, c(32, 2))
-#' model$fit(data, data, verbose = 0L)
+#' model |> fit(data, data, verbose = 0)
 #' @export
 layer_autoregressive_transform <- function(
   object,
@@ -3099,9 +3079,8 @@ layer_autoregressive_transform <- function(
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' prior <- tfp$distributions$Independent(tfp$distributions$Normal(c(0, 0), 1), 1L)
+#' @examplesIf bayeslayers_available()
+#' prior <- tfd_independent(tfd_normal(c(0, 0), 1), 1)
 #' layer <- layer_independent_normal(
 #'   event_shape = 2,
 #'   activity_regularizer = layer_kl_divergence_regularizer(
@@ -3137,7 +3116,7 @@ layer_kl_divergence_regularizer <- function(
 #' If an argument is no such number.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' params_size_categorical_mixture_of_one_hot_categorical(4, 3)
 #' @export
 params_size_categorical_mixture_of_one_hot_categorical <- function(
@@ -3159,7 +3138,7 @@ params_size_categorical_mixture_of_one_hot_categorical <- function(
 #' If an argument is no such number.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' params_size_independent_bernoulli(c(2, 3))
 #' @export
 params_size_independent_bernoulli <- function(
@@ -3180,7 +3159,7 @@ params_size_independent_bernoulli <- function(
 #' If an argument is no such number.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' params_size_independent_logistic(2)
 #' @export
 params_size_independent_logistic <- function(
@@ -3201,7 +3180,7 @@ params_size_independent_logistic <- function(
 #' If an argument is no such number.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' params_size_independent_normal(2)
 #' @export
 params_size_independent_normal <- function(
@@ -3222,7 +3201,7 @@ params_size_independent_normal <- function(
 #' If an argument is no such number.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' params_size_independent_poisson(2)
 #' @export
 params_size_independent_poisson <- function(
@@ -3244,7 +3223,7 @@ params_size_independent_poisson <- function(
 #' If an argument is no such number.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' params_size_mixture_logistic(3, 2)
 #' @export
 params_size_mixture_logistic <- function(
@@ -3267,7 +3246,7 @@ params_size_mixture_logistic <- function(
 #' If an argument is no such number.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' params_size_mixture_normal(3, 2)
 #' @export
 params_size_mixture_normal <- function(
@@ -3290,7 +3269,7 @@ params_size_mixture_normal <- function(
 #' If an argument is no such number.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' params_size_mixture_same_family(3, 4)
 #' @export
 params_size_mixture_same_family <- function(
@@ -3312,7 +3291,7 @@ params_size_mixture_same_family <- function(
 #' If an argument is no such number.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' params_size_multivariate_normal_tri_l(3)
 #' @export
 params_size_multivariate_normal_tri_l <- function(
@@ -3333,7 +3312,7 @@ params_size_multivariate_normal_tri_l <- function(
 #' If an argument is no such number.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family layers
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' params_size_one_hot_categorical(3)
 #' @export
 params_size_one_hot_categorical <- function(

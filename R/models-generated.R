@@ -22,9 +22,10 @@
 #' If `model` is not sequential or functional, holds no layer that can be Bayesian, or holds one that is quantized; with MOPED, if a posterior function of your own does not take its mean from a variable `<name>_loc`; or if an argument breaks a rule that is stated here.
 #' @references Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence. <https://arxiv.org/abs/1906.05323>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' plain <- keras$Sequential(list(keras$Input(list(3L)), keras$layers$Dense(2L)))
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' plain <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(2)
 #' as_bayesian(plain, estimator = "flipout", moped = TRUE)
 #' @export
 as_bayesian <- function(
@@ -54,10 +55,10 @@ as_bayesian <- function(
 #' If `model` is not sequential or functional, or holds no built layer with a posterior; or if a posterior would remain, in a layer that another one makes by itself.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 2, input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 2)
 #' as_deterministic(model)
 #' @export
 as_deterministic <- function(
@@ -83,15 +84,15 @@ as_deterministic <- function(
 #' If `epochs` or `cycles` is not a positive whole number, or `schedule` not one of the three.
 #' @references Fu, H., Li, C., Liu, X., Gao, J., Celikyilmaz, A., and Carin, L. (2019). Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing. North American Chapter of the Association for Computational Linguistics. <https://arxiv.org/abs/1903.10145>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, input_shape = 3) |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1) |>
 #'   scale_kl(num_examples = 64)
-#' model$compile("adam", loss = "mse")
-#' history <- model$fit(
+#' model |> compile("adam", loss = "mse")
+#' history <- model |> fit(
 #'   array(1, c(64, 3)), array(1, c(64, 1)),
-#'   epochs = 6L, verbose = 0L, callbacks = list(callback_kl_annealing(epochs = 4))
+#'   epochs = 6, verbose = 0, callbacks = list(callback_kl_annealing(epochs = 4))
 #' )
 #' @export
 callback_kl_annealing <- function(
@@ -122,17 +123,17 @@ callback_kl_annealing <- function(
 #' If `warn_above` is not a positive number; in `fit()`, if the model has no layer with a posterior, and none that adds to the losses by `add_loss()`.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, input_shape = 3) |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1) |>
 #'   scale_kl(num_examples = 64)
-#' model$compile("adam", loss = "mse")
-#' history <- model$fit(
+#' model |> compile("adam", loss = "mse")
+#' history <- model |> fit(
 #'   array(1, c(64, 3)), array(1, c(64, 1)),
-#'   verbose = 0L, callbacks = list(callback_kl_history())
+#'   verbose = 0, callbacks = list(callback_kl_history())
 #' )
-#' history$history
+#' history$metrics
 #' @export
 callback_kl_history <- function(
   warn_above = 10
@@ -158,10 +159,10 @@ callback_kl_history <- function(
 #' If `model` is no Keras 3 model, or has no layer with a posterior that is built, or if `draws` or `seed` breaks its rule.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 4, input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 4)
 #' kl_divergence(model)
 #' kl_divergence(model)$table
 #' @export
@@ -196,12 +197,12 @@ kl_divergence <- function(
 #' @returns An array of shape (draws, n).
 #' @section Errors:
 #' If the model ends in a tensor of values, which leave no likelihood, or an argument breaks a rule that is stated here.
-#' @references Vehtari, A., Gelman, A., and Gabry, J. (2017). Practical Bayesian Model Evaluation Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432. <https://doi.org/10.1007/s11222-016-9696-4>
+#' @references Vehtari, A., Gelman, A., and Gabry, J. (2017). Practical Bayesian Model Evaluation Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432. \doi{10.1007/s11222-016-9696-4}
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, input_shape = 3) |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1) |>
 #'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
 #' x <- array(1, c(8, 3))
 #' y <- array(1, c(8, 1))
@@ -235,10 +236,10 @@ log_likelihood <- function(
 #' If an argument breaks a rule that is stated here.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 2, name = "out", input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 2, name = "out")
 #' lapply(posterior_draws(model, draws = 10), dim)
 #' @export
 posterior_draws <- function(
@@ -261,10 +262,10 @@ posterior_draws <- function(
 #' If `model` is no Keras 3 model, or has no layer with a posterior that is built.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 2, name = "out", input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 2, name = "out")
 #' posterior_summary(model)
 #' @export
 posterior_summary <- function(
@@ -299,10 +300,10 @@ posterior_summary <- function(
 #' If an argument breaks a rule that is stated here.
 #' @references Wilson, A. G., and Izmailov, P. (2020). Bayesian Deep Learning and a Probabilistic Perspective of Generalization. Advances in Neural Information Processing Systems 33. <https://arxiv.org/abs/2002.08791>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 2, input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 2)
 #' dim(predict_draws(model, array(1, c(5, 3)), draws = 10, verbose = 0))
 #' @export
 predict_draws <- function(
@@ -356,12 +357,12 @@ predict_draws <- function(
 #' @returns A data frame.
 #' @section Errors:
 #' If the model ends in a tensor of values, which say nothing of their noise; if `draws` is 1 and the outputs are values, as the CRPS needs two; if `y` holds what can't come from the model; or if an argument breaks a rule that is stated here.
-#' @references Gneiting, T., and Raftery, A. E. (2007). Strictly Proper Scoring Rules, Prediction, and Estimation. Journal of the American Statistical Association 102(477), 359-378. <https://doi.org/10.1198/016214506000001437> Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1706.04599>
+#' @references Gneiting, T., and Raftery, A. E. (2007). Strictly Proper Scoring Rules, Prediction, and Estimation. Journal of the American Statistical Association 102(477), 359-378. \doi{10.1198/016214506000001437} Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1706.04599>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, input_shape = 3) |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1) |>
 #'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
 #' x <- array(1, c(8, 3))
 #' y <- array(1, c(8, 1))
@@ -416,10 +417,10 @@ predictive_scores <- function(
 #' If an argument breaks a rule that is stated here, the model has several outputs of which `output` names none, or it ends in several classes for each example, or in numbers that are not the probabilities that `outputs` says they are.
 #' @references Depeweg, S., Hernandez-Lobato, J. M., Doshi-Velez, F., and Udluft, S. (2018). Decomposition of Uncertainty in Bayesian Deep Learning for Efficient and Risk-sensitive Learning. International Conference on Machine Learning. <https://arxiv.org/abs/1710.07283>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1)
 #' predictive_summary(model, array(1, c(5, 3)), draws = 10, verbose = 0)
 #' @export
 predictive_summary <- function(
@@ -453,10 +454,10 @@ predictive_summary <- function(
 #' If not just one of `snr` and `share` is given, or breaks its rule; if a posterior is not the default; or if `model` is not sequential or functional.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 4, input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 4)
 #' pruned <- prune(model, share = 0.5)
 #' pruned$layers[[1]]$kernel_posterior
 #' @export
@@ -487,10 +488,10 @@ prune <- function(
 #' If an argument breaks a rule that is stated here; see also `prune()`.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 4, input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 4)
 #' pruning_curve(
 #'   model, array(1, c(8, 3)), array(1, c(8, 4)),
 #'   metric = "mean_squared_error", shares = c(0, 0.5)
@@ -538,10 +539,10 @@ pruning_curve <- function(
 #' In the same cases as `predictive_scores()`.
 #' @references Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1706.04599>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, input_shape = 3) |>
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1) |>
 #'   layer_distribution_lambda(function(t) tfd_normal(t, 0.5))
 #' x <- array(1, c(8, 3))
 #' y <- array(1, c(8, 1))
@@ -578,12 +579,12 @@ reliability_curve <- function(
 #' @returns The model, with new streams.
 #' @section Errors:
 #' If `seed` breaks its rule, or `model` is no Keras 3 model or has no layer that draws.
-#' @references Salmon, J. K., Moraes, M. A., Dror, R. O., and Shaw, D. E. (2011). Parallel Random Numbers: As Easy as 1, 2, 3. SC11. <https://doi.org/10.1145/2063384.2063405>
+#' @references Salmon, J. K., Moraes, M. A., Dror, R. O., and Shaw, D. E. (2011). Parallel Random Numbers: As Easy as 1, 2, 3. SC11. \doi{10.1145/2063384.2063405}
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 1, input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1)
 #' model |> reseed(seed = 1)
 #' model(array(1, c(2, 3)))
 #' @export
@@ -609,10 +610,10 @@ reseed <- function(
 #' If `num_examples` is missing or not a positive number, or `model` has no layer with a posterior.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
-#' keras <- reticulate::import("keras")
-#' model <- keras$Sequential() |>
-#'   layer_dense_flipout(units = 4, input_shape = 3)
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 4)
 #' model |> scale_kl(num_examples = 1000)
 #' kl_divergence(model)
 #' @export
@@ -635,7 +636,7 @@ scale_kl <- function(
 #' If `history` is not what `fit()` returned.
 #' @references Chollet, F. and others (2015). Keras. <https://keras.io>
 #' @family functions of models
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2)))
 #' @export
 training_history <- function(
