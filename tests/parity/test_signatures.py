@@ -26,6 +26,7 @@ FUNCTIONS_IN_R = {
     "bias_posterior_tensor_fn": "function(d) d %>% tfd_sample()",
     "bias_divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",
     "convert_to_tensor_fn": "tfp$distributions$Distribution$sample",
+    "test_points_fn": "tf$convert_to_tensor",
 }
 VALUES_IN_R = {
     "(0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)": "c(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)",
@@ -166,6 +167,8 @@ def test_arguments_are_those_of_tfprobability(r, name):
     expected = [
         [argument, OWN_DEFAULTS.get(default, default)] for argument, default in TFPROBABILITY[name]
     ]
+    # It takes what every layer takes, too.
+    expected += [["...", ""]] if name == "layer_variational_gaussian_process" else []
     assert r_formals(r, name) == expected
 
 
