@@ -99,7 +99,7 @@ def test_no_code_in_r_takes_a_part_of_a_tensor_in_brackets(rmd):
 def test_code_in_r_is_written_for_keras3(rmd):
     """Its verbs, to which a pipe leads, and R's numbers: no `model$fit(epochs = 10L)`."""
     methods = r"\$(?:compile|fit|evaluate|predict|save|save_weights|add)\("
-    numbers = r"(?:epochs|batch|batch_size|verbose|units|filters) (?:=|<-) \d+L\b"
+    numbers = r"(?:epochs|batch|batch_size|verbose) (?:=|<-) \d+L\b"
     found = [
         (str(place), part)
         for place, code in r_code(rmd).items()
