@@ -193,6 +193,19 @@ def test_a_draw_of_another_shape_is_refused(argument, shape, draw, received, inp
     assert received in caught.value.received[argument]
 
 
+def test_functions_of_a_users_own_leave_the_seeds_of_later_layers_as_they_are(inputs):
+    def next_seed(**functions):
+        keras.utils.set_random_seed(3)
+        conv(**functions).build(inputs.shape)
+        return keras.random.SeedGenerator().get_config()["seed"]
+
+    functions = {
+        "kernel_divergence_fn": lambda q, p, _: tfd_kl_divergence(q, p) / 2,
+        "kernel_posterior_tensor_fn": lambda posterior: posterior.sample(),
+    }
+    assert next_seed(**functions) == next_seed()
+
+
 def test_functions_may_be_objects_with_a_call_method(inputs):
     class Zero:
         def __call__(self, q, p, sample):

@@ -27,7 +27,7 @@ from bayeslayers.distributions.fixed_priors import default_multivariate_normal_f
 from bayeslayers.distributions.makers import MeanFieldNormal, default_mean_field_normal_fn
 from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
-from bayeslayers.distributions.streams import FoldedStream
+from bayeslayers.distributions.streams import FoldedStream, keeping_default_seeds
 
 # Stands for the mean size of a weight's numbers where all are zero: new posteriors start at it.
 _SIZE_OF_ALL_ZEROS = 0.1
@@ -213,7 +213,8 @@ class RandomWeight:
             # A function of the caller's may compare distributions of any shapes.
             if self.has_exact_divergence and not self._prior_maker.is_standard_normal:
                 shape_of_draw(f"{self.role}_prior_fn", draw_shape(self.prior), shape)
-        self._check_functions()
+        with keeping_default_seeds():
+            self._check_functions()
 
     def _check_functions(self) -> None:
         """Refuse functions of the caller's that read variables which no layer would train."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -25,6 +28,20 @@ class FoldedStream:
         """Return the next seed, a tensor of two int32."""
         self._count += 1
         return fold_in(self._seed, self._count)
+
+
+@contextmanager
+def keeping_default_seeds() -> Iterator[None]:
+    """Return a context that takes nothing from the generator of Keras's default seeds.
+
+    Functions of posteriors make initializers whenever they are called, and each takes a seed: what
+    looks at them once more must not change the seeds of what is made afterwards.
+    """
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def start_anew(generator: keras.random.SeedGenerator, seed: int, place: int) -> None:
