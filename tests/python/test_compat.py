@@ -3,6 +3,7 @@
 Where a test whose name ends in `is_still_needed` fails, the function of `compat` can go.
 """
 
+import inspect
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from frameworks import BACKEND, on
 from keras import ops
 
-from bayeslayers import ArgumentError, compat
+from bayeslayers import ArgumentError, compat, tfb_pad
 
 if BACKEND == "tensorflow":
     import tensorflow as tf
@@ -378,3 +379,17 @@ def test_the_tensor_behind_a_distribution_is_made_once():
 def test_the_coercible_distribution_is_still_needed():
     names = ["TensorCoercible", "DistributionTensorCoercible", "as_tensor_coercible"]
     assert not has_public(names, tfp, tfp.distributions, tfp.util, tfp.experimental)
+
+
+@on("tensorflow", "jax")
+def test_the_bijector_of_padding_is_mended_for_the_present_numpy():
+    padded = tfb_pad([[0, 1]]).forward(np.array([1.0], "float32"))
+    np.testing.assert_array_equal(ops.convert_to_numpy(padded), [1.0, 0.0])
+
+
+@on("tensorflow")
+def test_mending_the_bijector_of_padding_is_still_needed():
+    """TensorFlow Probability calls NumPy by an argument that NumPy 2.4 has dropped."""
+    from tensorflow_probability.python.bijectors import pad
+
+    assert "newshape=" in inspect.getsource(pad)

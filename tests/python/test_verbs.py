@@ -1,16 +1,26 @@
 """The verbs of distributions, against SciPy's distributions."""
 
+import numpy as np
 import pytest
-from frameworks import assert_allclose, distributions
+from frameworks import BACKEND, assert_allclose, distributions, on
+from keras import ops
 from scipy import stats
 
 import bayeslayers
+from bayeslayers import ArgumentError
 
 PAIRS = {
     "normal": (lambda tfd: tfd.Normal([1.0, -0.5], 2.0), stats.norm([1.0, -0.5], 2.0)),
     "gamma": (lambda tfd: tfd.Gamma([2.0, 5.0], 3.0), stats.gamma([2.0, 5.0], scale=1 / 3)),
 }
-AT_VALUE = {"log_prob": "logpdf", "prob": "pdf", "cdf": "cdf"}
+AT_VALUE = {
+    "log_prob": "logpdf",
+    "prob": "pdf",
+    "cdf": "cdf",
+    "log_cdf": "logcdf",
+    "survival_function": "sf",
+    "log_survival_function": "logsf",
+}
 OF_DISTRIBUTION = {"mean": "mean", "variance": "var", "stddev": "std", "entropy": "entropy"}
 
 
@@ -45,6 +55,49 @@ def test_quantile_and_mode():
     # The mode of a gamma distribution is (shape - 1) / rate.
     gamma = distributions.Gamma([2.0, 5.0], 3.0)
     assert_allclose(bayeslayers.tfd_mode(gamma), [1 / 3, 4 / 3], rtol=1e-6)
+
+
+def normal_of(factor):
+    """Return the normal of a factor of its covariance."""
+    if BACKEND == "torch":
+        loc, factor = ops.zeros(len(factor)), ops.convert_to_tensor(factor)
+        return distributions.MultivariateNormal(loc, scale_tril=factor)
+    return bayeslayers.tfd_multivariate_normal_tri_l(scale_tril=factor)
+
+
+def test_covariance_and_cross_entropy():
+    factor = np.array([[1.0, 0.0], [0.5, 2.0]], "float32")
+    assert_allclose(bayeslayers.tfd_covariance(normal_of(factor)), factor @ factor.T, rtol=1e-5)
+    q, p = distributions.Normal(1.0, 2.0), distributions.Normal(0.0, 3.0)
+    # -E[log p(x)] of normals: the variance and the squared bias of q enter.
+    expected = np.log(3 * np.sqrt(2 * np.pi)) + (2**2 + 1**2) / (2 * 3**2)
+    assert_allclose(bayeslayers.tfd_cross_entropy(q, p), expected, rtol=1e-5)
+
+
+@on("tensorflow", "jax")
+def test_the_verbs_of_bijectors():
+    values = np.array([0.5, 2.0], "float32")
+    exponential = bayeslayers.tfb_exp()
+    assert_allclose(bayeslayers.tfb_forward(exponential, values), np.exp(values), rtol=1e-6)
+    assert_allclose(bayeslayers.tfb_inverse(exponential, values), np.log(values), rtol=1e-6)
+    for ndims, forward, inverse in (
+        (0, values, -np.log(values)),
+        (1.0, values.sum(), -np.log(values).sum()),
+    ):
+        found = bayeslayers.tfb_forward_log_det_jacobian(exponential, values, ndims)
+        assert_allclose(found, forward, rtol=1e-6)
+        found = bayeslayers.tfb_inverse_log_det_jacobian(exponential, values, ndims)
+        assert_allclose(found, inverse, rtol=1e-6, atol=1e-7)
+    with pytest.raises(ArgumentError, match="`bijector` must be a bijector"):
+        bayeslayers.tfb_forward(distributions.Normal(0.0, 1.0), 1.0)
+    with pytest.raises(ArgumentError, match="`event_ndims` must be a whole number"):
+        bayeslayers.tfb_forward_log_det_jacobian(exponential, values, 0.5)
+
+
+@on("torch")
+def test_the_verbs_of_bijectors_say_what_there_is_on_torch():
+    with pytest.raises(NotImplementedError, match="does not run on PyTorch"):
+        bayeslayers.tfb_forward(None, 1.0)
 
 
 def test_what_has_no_closed_form_is_refused():
