@@ -22,7 +22,7 @@ KERAS3_READY := .Rlib-keras3/.ready
 TORCH ?= torch==2.13.0
 retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 
-R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst python tools/keras3 \
+R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst tools/keras3 \
 	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
 
 .PHONY: help setup demo test test-python test-jax test-torch test-r test-keras3 test-oldest test-parity soak audit check lint bench generate docs clean FORCE
@@ -83,7 +83,7 @@ docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a ref
 
 clean: ## remove everything that make has made
 	rm -rf .venv .venv-oldest .venv-oldest-jax .venv-jax .venv-torch .venv-bench .venv-audit .Rlib .Rlib-keras3 .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
-	find python tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find inst tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh
 	@tools/setup-python.sh

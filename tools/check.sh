@@ -13,7 +13,7 @@ fi
 rm -rf .check
 mkdir -p .check/bayeslayers
 # R CMD build copies all of its folder before it looks into .Rbuildignore, which with .venv would
-# be gigabytes. Links stay links: inst/python points to ../python.
+# be gigabytes.
 tar -cf - --exclude='./.venv*' --exclude='./.Rlib*' --exclude=./.check --exclude=./site --exclude=./.git . |
   tar -xf - -C .check/bayeslayers
 

@@ -46,7 +46,7 @@ run_pinned() { # PACKAGE FIELD FUNCTION
 }
 
 roxygen_is_current() {
-  cp -R DESCRIPTION NAMESPACE R man inst python "$temp" # links stay links
+  cp -R DESCRIPTION NAMESPACE R man inst "$temp"
   (cd "$temp" && Rscript -e 'roxygen2::roxygenise()' >roxygen.log 2>&1) || {
     cat "$temp/roxygen.log"
     return 1

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = Path("python/bayeslayers")
+PACKAGE = Path("inst/python/bayeslayers")
 
 tomllib = pytest.importorskip("tomllib", reason="reads TOML from Python 3.11 on")
 
@@ -60,6 +60,17 @@ def test_both_languages_name_the_same_addresses():
     assert fields["URL"] == urls["Homepage"]
     assert fields["BugReports"] == urls["Issues"]
     assert all(url.startswith(urls["Homepage"]) for url in urls.values())
+
+
+def test_the_r_package_carries_the_core_where_git_makes_no_links():
+    """On Windows, a link is a text file that holds its target."""
+    assert not any((ROOT / each).is_symlink() for each in [PACKAGE, *PACKAGE.parents[:-1]])
+    entries = run("git", "ls-files", "--stage").splitlines()
+    links = [Path(line.split("\t")[1]) for line in entries if line.startswith("120000")]
+    ignored = (ROOT / ".Rbuildignore").read_text(encoding="utf-8").split()
+    for link in links:
+        folders = [each.as_posix() for each in (link, *link.parents)]
+        assert any(re.search(pattern, each) for pattern in ignored for each in folders), link
 
 
 def test_both_languages_have_the_same_version_and_licence():
