@@ -25,8 +25,7 @@ def check_layer(
 
     Every rule is checked that is about layers of this kind: those about draws for a layer with a
     seed, and those about divergences for one with posteriors. The checks call and train layers, for
-    some seconds. Their random numbers do not depend on a seed that was set: a layer that passes
-    once passes always, but for rounding.
+    some seconds. A layer that takes a seed gets one, so that it passes always or never.
 
     Args:
         layer_class: The class of the layer: a subclass of one of `bayeslayers.layers`.

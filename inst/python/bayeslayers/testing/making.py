@@ -22,7 +22,7 @@ def check_arguments_make_it(subject: Subject) -> None:
     """The layer is a subclass of a layer of bayeslayers, and its arguments make it."""
     is_ours = issubclass(subject.layer_class, BaseLayer)
     require(is_ours, "It is a subclass of none of them.")
-    first, second = subject.layer(), subject.layer()
+    first, second = (subject.layer_class(**subject.arguments) for _ in range(2))
     require(first.name != second.name, f"Two layers have the same name, {first.name!r}.")
     named = subject.layer(name="of_this_name")
     require(named.name == "of_this_name", f"`name='of_this_name'` gave {named.name!r}.")

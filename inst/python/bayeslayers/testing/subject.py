@@ -10,6 +10,10 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from bayeslayers.base_layers.stochastic_layer import StochasticLayer
+
+_SEED = 5
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -26,8 +30,12 @@ class Subject:
     inputs: np.ndarray
 
     def layer(self, **further: Any) -> Any:
-        """Make a layer, with further arguments or others in the place of its own."""
-        return self.layer_class(**{**self.arguments, **further})
+        """Make a layer, with further arguments or others in the place of its own.
+
+        Where it takes a seed it gets one, so that a check has the same outcome whenever it is run.
+        """
+        seed = {"seed": _SEED} if issubclass(self.layer_class, StochasticLayer) else {}
+        return self.layer_class(**{**seed, **self.arguments, **further})
 
     def built(self, **further: Any) -> Any:
         """Make a layer that has its variables."""
@@ -42,8 +50,8 @@ class Subject:
         return keras.Model(inputs, outputs[0] if calls == 1 else outputs)
 
     def twins(self, **further: Any) -> tuple[Any, Any]:
-        """Return two layers with the same variables, which draw from the same seed."""
-        first, second = (self.built(**{"seed": 5, **further}) for _ in range(2))
+        """Return two layers with the same variables, which draw from the same seed if they draw."""
+        first, second = (self.built(**further) for _ in range(2))
         second.set_weights(first.get_weights())
         return first, second
 
