@@ -85,7 +85,7 @@
 #'
 #' Carvalho, C. M., Polson, N. G., and Scott, J. G. (2010). The horseshoe estimator for sparse signals. Biometrika 97(2), 465-480. \doi{10.1093/biomet/asq017}
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfd_normal(loc = 0, scale = 1)
 #' tfd_log_prob(made, 0.5)
 #' tfd_student_t(df = 4, loc = 0, scale = 1)
@@ -370,7 +370,7 @@ tfd_truncated_cauchy <- function(
 #'
 #' Fader, P. S., and Hardie, B. G. S. (2013). The Gamma-Gamma Model of Monetary Value. http://www.brucehardie.com/notes/025/
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfd_exponential(rate = 1.5)
 #' tfd_log_prob(made, 0.5)
 #' tfd_gamma(concentration = 2, rate = 1.5)
@@ -623,7 +623,7 @@ tfd_generalized_pareto <- function(
 #'
 #' Maddison, C. J., Mnih, A., and Teh, Y. W. (2017). The Concrete Distribution. <https://arxiv.org/abs/1611.00712>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfd_uniform(low = -1, high = 2)
 #' tfd_log_prob(made, 0.5)
 #' tfd_beta(concentration1 = 2, concentration0 = 3)
@@ -852,7 +852,7 @@ tfd_relaxed_bernoulli <- function(
 #'
 #' Johnson, N. L., Kemp, A. W., and Kotz, S. (2005). Univariate Discrete Distributions. Wiley.
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfd_bernoulli(probs = 0.3)
 #' tfd_log_prob(made, 1)
 #' tfd_probit_bernoulli(probits = 0.3)
@@ -1127,7 +1127,7 @@ tfd_deterministic <- function(
 #'
 #' De Cao, N., and Aziz, W. (2020). The Power Spherical distribution. <https://arxiv.org/abs/2006.04437>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfd_one_hot_categorical(probs = c(0.2, 0.3, 0.5))
 #' tfd_sample(made, 2)
 #' tfd_relaxed_one_hot_categorical(temperature = 0.5, probs = c(0.2, 0.3, 0.5))
@@ -1326,7 +1326,7 @@ tfd_spherical_uniform <- function(
 #' @references
 #' Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfd_multivariate_normal_diag(loc = c(0, 1), scale_diag = c(1, 2))
 #' tfd_sample(made, 2)
 #' tfd_multivariate_normal_tri_l(loc = c(0, 1), scale_tril = rbind(c(1, 0), c(0.5, 2)))
@@ -1462,7 +1462,7 @@ tfd_multivariate_student_t_linear_operator <- function(
 #'
 #' Lewandowski, D., Kurowicka, D., and Joe, H. (2009). Generating random correlation matrices based on vines and extended onion method. Journal of Multivariate Analysis 100(9), 1989-2001. \doi{10.1016/j.jmva.2009.04.008}
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfd_wishart_tri_l(df = 4, scale_tril = rbind(c(1, 0), c(0.5, 2)))
 #' tfd_sample(made)
 #' tfd_wishart(df = 4, scale = rbind(c(1, 0.5), c(0.5, 2)))
@@ -1620,7 +1620,7 @@ tfd_cholesky_lkj <- function(
 #'
 #' Piponi, D., Moore, D., and Dillon, J. V. (2020). Joint Distributions for TensorFlow Probability. <https://arxiv.org/abs/2001.11819>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfd_independent(distribution = tfd_normal(c(0, 1), 1), reinterpreted_batch_ndims = 1)
 #' tfd_log_prob(made, c(0, 0.5))
 #' tfd_sample_distribution(distribution = tfd_normal(0, 1), sample_shape = c(2, 3))
@@ -1898,7 +1898,7 @@ tfd_joint_distribution_named_auto_batched <- function(
 #'
 #' Salimans, T., Karpathy, A., Chen, X., and Kingma, D. P. (2017). PixelCNN++. <https://arxiv.org/abs/1701.05517>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfd_gaussian_process(
 #'   kernel = tfp$math$psd_kernels$ExponentiatedQuadratic(),
 #'   index_points = rbind(c(0), c(0.5), c(1)),
@@ -2306,7 +2306,7 @@ tfd_vector_sinh_arcsinh_diag <- function(
 #'
 #' Goerg, G. M. (2015). The Lambert Way to Gaussianize Heavy-Tailed Data. \doi{10.1155/2015/909231}
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfb_exp()
 #' tfb_forward(made, 0.5)
 #' tfb_expm1()
@@ -2653,7 +2653,7 @@ tfb_weibull_cdf <- function(
 #'
 #' Stan Development Team. Stan Reference Manual, chapter on constraint transforms. <https://mc-stan.org/docs/reference-manual/transforms.html>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfb_ascending()
 #' tfb_forward(made, c(0.5, 1))
 #' tfb_cumsum()
@@ -2822,7 +2822,7 @@ tfb_matrix_inverse_tri_l <- function(
 #' @references
 #' Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfb_scale_matvec_diag(scale_diag = c(1, 2))
 #' tfb_forward(made, c(0.5, 1))
 #' tfb_scale_matvec_tri_l(scale_tril = rbind(c(1, 0), c(0.5, 2)))
@@ -2930,7 +2930,7 @@ tfb_matvec_lu <- function(
 #' @references
 #' Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfb_permute(permutation = c(1, 0, 2))
 #' tfb_forward(made, c(0.5, 1, 2))
 #' tfb_reshape(event_shape_out = c(2, 2), event_shape_in = 4)
@@ -3042,7 +3042,7 @@ tfb_split <- function(
 #' @references
 #' Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfb_chain(bijectors = list(tfb_shift(1), tfb_exp()))
 #' tfb_forward(made, c(0.5, 1))
 #' tfb_invert(bijector = tfb_exp())
@@ -3195,7 +3195,7 @@ tfb_inline <- function(
 #'
 #' Grathwohl, W., Chen, R. T. Q., Bettencourt, J., Sutskever, I., and Duvenaud, D. (2019). FFJORD: Free-form Continuous Dynamics for Scalable Reversible Generative Models. <https://arxiv.org/abs/1810.01367>
 #' @family distribution functions
-#' @examplesIf reticulate::py_module_available("keras")
+#' @examplesIf bayeslayers_available()
 #' made <- tfb_masked_autoregressive_flow(
 #'   shift_and_log_scale_fn = layer_autoregressive(params = 2, event_shape = 2)
 #' )

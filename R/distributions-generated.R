@@ -2,9 +2,9 @@
 
 #' What a bijector maps a value to
 #'
-#' \preformatted{y = f(x)}
-#'
 #' In a transformed distribution, draws of the base become draws of the whole.
+#'
+#' \preformatted{y = f(x)}
 #'
 #' @param bijector A TensorFlow Probability bijector.
 #' @param x A tensor, an array or a number: what is mapped.
@@ -27,9 +27,9 @@ tfb_forward <- function(
 
 #' Logarithm of a bijector's derivative
 #'
-#' \preformatted{log |det df(x) / dx|}
-#'
 #' Summed over the last `event_ndims` dimensions of `x`.
+#'
+#' \preformatted{log |det df(x) / dx|}
 #'
 #' @param bijector A TensorFlow Probability bijector.
 #' @param x A tensor, an array or a number: what is mapped.
@@ -54,9 +54,9 @@ tfb_forward_log_det_jacobian <- function(
 
 #' What a bijector maps to a value
 #'
-#' \preformatted{x = f^(-1)(y)}
-#'
 #' The inverse of `tfb_forward()`.
+#'
+#' \preformatted{x = f^(-1)(y)}
 #'
 #' @param bijector A TensorFlow Probability bijector.
 #' @param y A tensor, an array or a number: what is mapped back.
@@ -79,9 +79,9 @@ tfb_inverse <- function(
 
 #' Logarithm of the derivative of a bijector's inverse
 #'
-#' \preformatted{log |det df^(-1)(y) / dy|}
-#'
 #' Summed over the last `event_ndims` dimensions of `y`.
+#'
+#' \preformatted{log |det df^(-1)(y) / dy|}
 #'
 #' @param bijector A TensorFlow Probability bijector.
 #' @param y A tensor, an array or a number: what is mapped back.
@@ -106,9 +106,9 @@ tfb_inverse_log_det_jacobian <- function(
 
 #' Cumulative distribution function
 #'
-#' \preformatted{F(value) = P(x <= value),   x ~ p}
-#'
 #' The probability of a draw that is at most `value`.
+#'
+#' \preformatted{F(value) = P(x <= value),   x ~ p}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -134,9 +134,9 @@ tfd_cdf <- function(
 
 #' Covariance of a distribution
 #'
-#' \preformatted{Cov[x[i], x[j]] = E[(x[i] - E[x[i]]) (x[j] - E[x[j]])],   x ~ p}
-#'
 #' Of a distribution of vectors.
+#'
+#' \preformatted{Cov[x[i], x[j]] = E[(x[i] - E[x[i]]) (x[j] - E[x[j]])],   x ~ p}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -160,9 +160,9 @@ tfd_covariance <- function(
 
 #' Cross entropy of two distributions
 #'
-#' \preformatted{H(q, p) = -E[log p(x)],   x ~ q}
-#'
 #' The entropy of the first, and its divergence from the second. In closed form, where the distributions' library has one for the pair.
+#'
+#' \preformatted{H(q, p) = -E[log p(x)],   x ~ q}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -188,9 +188,9 @@ tfd_cross_entropy <- function(
 
 #' Entropy of a distribution
 #'
-#' \preformatted{H(p) = -E[log p(x)],   x ~ p}
-#'
 #' Shannon's entropy; the differential one for continuous distributions.
+#'
+#' \preformatted{H(p) = -E[log p(x)],   x ~ p}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -214,9 +214,9 @@ tfd_entropy <- function(
 
 #' Kullback-Leibler divergence of one distribution from another
 #'
-#' \preformatted{KL(q || p) = E[log q(x) - log p(x)],   x ~ q}
-#'
 #' The closed form, where the distributions' library has one for the pair.
+#'
+#' \preformatted{KL(q || p) = E[log q(x) - log p(x)],   x ~ q}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -242,9 +242,9 @@ tfd_kl_divergence <- function(
 
 #' Logarithm of the cumulative distribution function
 #'
-#' \preformatted{log F(value),   F(value) = P(x <= value),   x ~ p}
-#'
 #' It stays finite where the probability itself would be rounded to 0.
+#'
+#' \preformatted{log F(value),   F(value) = P(x <= value),   x ~ p}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -270,9 +270,9 @@ tfd_log_cdf <- function(
 
 #' Logarithm of a density or probability
 #'
-#' \preformatted{log p(value)}
-#'
 #' The density for continuous distributions, the probability for discrete ones.
+#'
+#' \preformatted{log p(value)}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -298,9 +298,9 @@ tfd_log_prob <- function(
 
 #' Logarithm of the survival function
 #'
-#' \preformatted{log S(value),   S(value) = P(x > value),   x ~ p}
-#'
 #' It stays finite where the probability itself would be rounded to 0.
+#'
+#' \preformatted{log S(value),   S(value) = P(x > value),   x ~ p}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -326,9 +326,9 @@ tfd_log_survival_function <- function(
 
 #' Mean of a distribution
 #'
-#' \preformatted{E[x],   x ~ p}
-#'
 #' The expectation, entry by entry.
+#'
+#' \preformatted{E[x],   x ~ p}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -352,9 +352,9 @@ tfd_mean <- function(
 
 #' Mode of a distribution
 #'
-#' \preformatted{the x that maximises p(x)}
-#'
 #' The most likely value.
+#'
+#' \preformatted{the x that maximises p(x)}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -378,9 +378,9 @@ tfd_mode <- function(
 
 #' Density or probability
 #'
-#' \preformatted{p(value)}
-#'
 #' The density for continuous distributions, the probability for discrete ones.
+#'
+#' \preformatted{p(value)}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -406,9 +406,9 @@ tfd_prob <- function(
 
 #' Quantile function
 #'
-#' \preformatted{the smallest x with F(x) >= value}
-#'
 #' The inverse of `tfd_cdf()`; `value` is a probability.
+#'
+#' \preformatted{the smallest x with F(x) >= value}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -434,9 +434,9 @@ tfd_quantile <- function(
 
 #' Draw from a distribution
 #'
-#' \preformatted{x ~ p}
-#'
 #' Without a seed the draw is new at every call.
+#'
+#' \preformatted{x ~ p}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -462,9 +462,9 @@ tfd_sample <- function(
 
 #' Standard deviation of a distribution
 #'
-#' \preformatted{sqrt(Var[x]),   x ~ p}
-#'
 #' Entry by entry.
+#'
+#' \preformatted{sqrt(Var[x]),   x ~ p}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -488,9 +488,9 @@ tfd_stddev <- function(
 
 #' Survival function
 #'
-#' \preformatted{S(value) = P(x > value) = 1 - F(value),   x ~ p}
-#'
 #' The probability of a draw beyond `value`.
+#'
+#' \preformatted{S(value) = P(x > value) = 1 - F(value),   x ~ p}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'
@@ -516,9 +516,9 @@ tfd_survival_function <- function(
 
 #' Variance of a distribution
 #'
-#' \preformatted{Var[x] = E[(x - E[x])^2],   x ~ p}
-#'
 #' Entry by entry: the diagonal of the covariance.
+#'
+#' \preformatted{Var[x] = E[(x - E[x])^2],   x ~ p}
 #'
 #' For the output of a layer that returns a distribution, while a model is put together in the functional API, it adds to the model a layer that gives the result at each call.
 #'

@@ -2,24 +2,26 @@
 
 #' 1-D convolution with the Flipout estimator
 #'
+#' 1-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
-#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
 #' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
@@ -31,7 +33,12 @@
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -72,16 +79,18 @@ layer_conv_1d_flipout <- function(
 
 #' 2-D convolution with the Flipout estimator
 #'
+#' 2-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -101,7 +110,12 @@ layer_conv_1d_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -142,16 +156,18 @@ layer_conv_2d_flipout <- function(
 
 #' 3-D convolution with the Flipout estimator
 #'
+#' 3-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -171,7 +187,12 @@ layer_conv_2d_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -212,24 +233,26 @@ layer_conv_3d_flipout <- function(
 
 #' 1-D convolution with the reparameterization estimator
 #'
+#' 1-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
-#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
 #' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
@@ -241,7 +264,12 @@ layer_conv_3d_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -282,16 +310,18 @@ layer_conv_1d_reparameterization <- function(
 
 #' 2-D convolution with the reparameterization estimator
 #'
+#' 2-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -311,7 +341,12 @@ layer_conv_1d_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -352,16 +387,18 @@ layer_conv_2d_reparameterization <- function(
 
 #' 3-D convolution with the reparameterization estimator
 #'
+#' 3-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -381,7 +418,12 @@ layer_conv_2d_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -422,24 +464,26 @@ layer_conv_3d_reparameterization <- function(
 
 #' 1-D convolution with the local reparameterization estimator
 #'
+#' 1-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it for the gradient with the least noise, where one draw of the weights for all positions of an input does not matter. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
 #'
-#' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, loc and scale are mean and standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
-#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
 #' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
@@ -451,7 +495,12 @@ layer_conv_3d_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -492,16 +541,18 @@ layer_conv_1d_local_reparameterization <- function(
 
 #' 2-D convolution with the local reparameterization estimator
 #'
+#' 2-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it for the gradient with the least noise, where one draw of the weights for all positions of an input does not matter. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
 #'
-#' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, loc and scale are mean and standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -521,7 +572,12 @@ layer_conv_1d_local_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -562,16 +618,18 @@ layer_conv_2d_local_reparameterization <- function(
 
 #' 3-D convolution with the local reparameterization estimator
 #'
+#' 3-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it for the gradient with the least noise, where one draw of the weights for all positions of an input does not matter. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
 #'
-#' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, loc and scale are mean and standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -591,7 +649,12 @@ layer_conv_2d_local_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -632,25 +695,27 @@ layer_conv_3d_local_reparameterization <- function(
 
 #' 1-D transposed convolution with the Flipout estimator
 #'
+#' 1-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
 #' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
-#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
-#' @param output_padding Whole number below `strides`, or a list of 1: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param output_padding Whole number below `strides`: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
 #' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
@@ -662,7 +727,11 @@ layer_conv_3d_local_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -704,16 +773,18 @@ layer_conv_1d_transpose_flipout <- function(
 
 #' 2-D transposed convolution with the Flipout estimator
 #'
+#' 2-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
 #' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -734,7 +805,11 @@ layer_conv_1d_transpose_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -776,16 +851,18 @@ layer_conv_2d_transpose_flipout <- function(
 
 #' 3-D transposed convolution with the Flipout estimator
 #'
+#' 3-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
 #' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -806,7 +883,11 @@ layer_conv_2d_transpose_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -848,25 +929,27 @@ layer_conv_3d_transpose_flipout <- function(
 
 #' 1-D transposed convolution with the reparameterization estimator
 #'
+#' 1-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
 #' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
-#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
-#' @param output_padding Whole number below `strides`, or a list of 1: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param output_padding Whole number below `strides`: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
 #' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
@@ -878,7 +961,11 @@ layer_conv_3d_transpose_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -920,16 +1007,18 @@ layer_conv_1d_transpose_reparameterization <- function(
 
 #' 2-D transposed convolution with the reparameterization estimator
 #'
+#' 2-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
 #' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -950,7 +1039,11 @@ layer_conv_1d_transpose_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -992,16 +1085,18 @@ layer_conv_2d_transpose_reparameterization <- function(
 
 #' 3-D transposed convolution with the reparameterization estimator
 #'
+#' 3-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
 #' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -1022,7 +1117,11 @@ layer_conv_2d_transpose_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1064,24 +1163,26 @@ layer_conv_3d_transpose_reparameterization <- function(
 
 #' 1-D depthwise convolution with the Flipout estimator
 #'
+#' 1-D depthwise convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
-#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param depth_multiplier Positive whole number: how many output channels each input channel has.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
 #' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
@@ -1093,7 +1194,11 @@ layer_conv_3d_transpose_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1134,16 +1239,18 @@ layer_depthwise_conv_1d_flipout <- function(
 
 #' 2-D depthwise convolution with the Flipout estimator
 #'
+#' 2-D depthwise convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
@@ -1163,7 +1270,11 @@ layer_depthwise_conv_1d_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1204,24 +1315,26 @@ layer_depthwise_conv_2d_flipout <- function(
 
 #' 1-D depthwise convolution with the reparameterization estimator
 #'
+#' 1-D depthwise convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
-#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param depth_multiplier Positive whole number: how many output channels each input channel has.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
 #' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
@@ -1233,7 +1346,11 @@ layer_depthwise_conv_2d_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1274,16 +1391,18 @@ layer_depthwise_conv_1d_reparameterization <- function(
 
 #' 2-D depthwise convolution with the reparameterization estimator
 #'
+#' 2-D depthwise convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
 #'
 #' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
@@ -1303,7 +1422,11 @@ layer_depthwise_conv_1d_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1344,6 +1467,8 @@ layer_depthwise_conv_2d_reparameterization <- function(
 
 #' 1-D separable convolution with the Flipout estimator
 #'
+#' 1-D separable convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k) = P(D(x, depthwise), pointwise),
 #' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
@@ -1351,19 +1476,19 @@ layer_depthwise_conv_2d_reparameterization <- function(
 #'
 #' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `depthwise_divergence_fn`).
+#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
-#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param depth_multiplier Positive whole number: how many output channels each input channel has.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
@@ -1380,7 +1505,11 @@ layer_depthwise_conv_2d_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1426,6 +1555,8 @@ layer_separable_conv_1d_flipout <- function(
 
 #' 2-D separable convolution with the Flipout estimator
 #'
+#' 2-D separable convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k) = P(D(x, depthwise), pointwise),
 #' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
@@ -1433,11 +1564,11 @@ layer_separable_conv_1d_flipout <- function(
 #'
 #' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `depthwise_divergence_fn`).
+#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -1462,7 +1593,11 @@ layer_separable_conv_1d_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1508,6 +1643,8 @@ layer_separable_conv_2d_flipout <- function(
 
 #' 1-D separable convolution with the reparameterization estimator
 #'
+#' 1-D separable convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k) = P(D(x, depthwise), pointwise),
 #' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
@@ -1515,19 +1652,19 @@ layer_separable_conv_2d_flipout <- function(
 #'
 #' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `depthwise_divergence_fn`).
+#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 1: how many positions the window has.
-#' @param strides Positive whole number, or a list of 1: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 1: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param depth_multiplier Positive whole number: how many output channels each input channel has.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
@@ -1544,7 +1681,11 @@ layer_separable_conv_2d_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1590,6 +1731,8 @@ layer_separable_conv_1d_reparameterization <- function(
 
 #' 2-D separable convolution with the reparameterization estimator
 #'
+#' 2-D separable convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k) = P(D(x, depthwise), pointwise),
 #' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
@@ -1597,11 +1740,11 @@ layer_separable_conv_1d_reparameterization <- function(
 #'
 #' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `depthwise_divergence_fn`).
+#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -1626,7 +1769,11 @@ layer_separable_conv_1d_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1672,16 +1819,18 @@ layer_separable_conv_2d_reparameterization <- function(
 
 #' Dense layer with the Flipout estimator
 #'
+#' Dense layer whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
 #'
 #' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights. Inputs of two dimensions may be a sparse tensor, such as TensorFlow's.
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
@@ -1697,7 +1846,10 @@ layer_separable_conv_2d_reparameterization <- function(
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
 #' @param seed Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' @param ... `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1734,16 +1886,18 @@ layer_dense_flipout <- function(
 
 #' Dense layer with the reparameterization estimator
 #'
+#' Dense layer whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
 #'
 #' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights. Inputs of two dimensions may be a sparse tensor, such as TensorFlow's.
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
@@ -1758,7 +1912,11 @@ layer_dense_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1794,16 +1952,18 @@ layer_dense_reparameterization <- function(
 
 #' Dense layer with the local reparameterization estimator
 #'
+#' Dense layer whose weights are random: training fits their posterior distribution, instead of one value for each. Take it for the gradient with the least noise, where one draw of the weights for all positions of an input does not matter. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
 #' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
 #'
 #' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights. Inputs of two dimensions may be a sparse tensor, such as TensorFlow's.
 #'
-#' Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, loc and scale are mean and standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
@@ -1818,7 +1978,11 @@ layer_dense_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1854,16 +2018,18 @@ layer_dense_local_reparameterization <- function(
 
 #' Embedding with the reparameterization estimator
 #'
+#' Embedding whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[..., o] = k[x[...], o]}
 #'
 #' Inputs are whole numbers from 0 to below `input_dim`, of shape (batch, ...), outputs of shape (batch, ..., output_dim).
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `embeddings_posterior` and `embeddings_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `embeddings_divergence_fn`).
+#' After the layer has been built, `embeddings_posterior` and `embeddings_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param input_dim Positive whole number: how many members the vocabulary has.
@@ -1875,7 +2041,11 @@ layer_dense_local_reparameterization <- function(
 #' @param embeddings_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param embeddings_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the embeddings, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
 #' @param embeddings_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole embeddings: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1908,6 +2078,8 @@ layer_embedding_reparameterization <- function(
 
 #' Long short-term memory with the Flipout estimator
 #'
+#' Long short-term memory whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' i, f, g, o = A(x[t], kernel) + A(h[t - 1], recurrent) + bias, in four parts,
 #' c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
@@ -1915,11 +2087,11 @@ layer_embedding_reparameterization <- function(
 #'
 #' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
@@ -1947,7 +2119,12 @@ layer_embedding_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -1996,6 +2173,8 @@ layer_lstm_flipout <- function(
 
 #' Long short-term memory with the reparameterization estimator
 #'
+#' Long short-term memory whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' i, f, g, o = A(x[t], kernel) + A(h[t - 1], recurrent) + bias, in four parts,
 #' c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
@@ -2003,11 +2182,11 @@ layer_lstm_flipout <- function(
 #'
 #' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
@@ -2035,7 +2214,12 @@ layer_lstm_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2084,6 +2268,8 @@ layer_lstm_reparameterization <- function(
 
 #' Gated recurrent unit with the Flipout estimator
 #'
+#' Gated recurrent unit whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
 #' z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
@@ -2091,11 +2277,11 @@ layer_lstm_reparameterization <- function(
 #'
 #' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
 #'
-#' The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one. The kernel's posterior must be Independent(Normal).
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
@@ -2123,7 +2309,12 @@ layer_lstm_reparameterization <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2172,6 +2363,8 @@ layer_gru_flipout <- function(
 
 #' Gated recurrent unit with the reparameterization estimator
 #'
+#' Gated recurrent unit whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#'
 #' \preformatted{y = A(x, w),   w ~ q
 #' z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
 #' z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
@@ -2179,11 +2372,11 @@ layer_gru_flipout <- function(
 #'
 #' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
 #'
-#' One kernel is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: call the model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, divide it by the number of training examples (see `kernel_divergence_fn`).
+#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
@@ -2211,7 +2404,12 @@ layer_gru_flipout <- function(
 #' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
 #' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param ... `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned. `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2260,6 +2458,8 @@ layer_gru_reparameterization <- function(
 
 #' Dense layer with a joint posterior of kernel and bias
 #'
+#' Take it where kernel and bias depend on each other in the posterior, or where the posterior is a function of the inputs; `layer_dense_flipout()` is faster, and simpler to write.
+#'
 #' \preformatted{y = A(x, k) + b,   w = (k, b) ~ q(w; x)
 #' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
 #'
@@ -2279,7 +2479,13 @@ layer_gru_reparameterization <- function(
 #' @param kl_use_exact `TRUE` or `FALSE`: whether the divergence is the closed form, which not every pair of distributions has, or estimated from the draw behind this call's outputs.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param use_bias `TRUE` or `FALSE`: whether the layer has a bias.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. A model or a layer that is the posterior draws from its own seed. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. A model or a layer that is the posterior draws from its own seed. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2323,6 +2529,8 @@ layer_dense_variational <- function(
 
 #' Trainable variable
 #'
+#' Take it for the parameters of a distribution that depends on no inputs: a posterior or prior for `layer_dense_variational()`, or a density that is fitted to data.
+#'
 #' \preformatted{y = f(v), whatever the inputs are}
 #'
 #' The layer returns its variable, of the same shape whatever the inputs are and however many: there is no batch dimension. It is where the parameters of a distribution come from that depends on nothing: followed by `layer_distribution_lambda()`, it is a trainable posterior or prior for `layer_dense_variational()`.
@@ -2336,7 +2544,11 @@ layer_dense_variational <- function(
 #' @param initializer Keras initializer of the variable, its name, or a function of a shape and a dtype.
 #' @param regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the variable, added to the losses. With `NULL` there is none.
 #' @param constraint Keras constraint, its name, or a function of one tensor, applied to the variable after each step of training. With `NULL` there is none.
-#' @param ... `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2362,6 +2574,8 @@ layer_variable <- function(
 
 #' Distribution as a layer's output
 #'
+#' Take it where a model is to end in a distribution that no layer has by name, or to have one inside; `layer_independent_normal()` and its like are saved without a function of your own.
+#'
 #' \preformatted{y ~ p(y; x), where p is made from the inputs x}
 #'
 #' The output is the distribution, with all its methods, and also a tensor to every Keras layer, loss and metric that it meets: by default a draw. The tensor is made when it is first needed, and stays the same for that output; the draw of the next call is a new one. The distribution is one of the library that goes with Keras's backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
@@ -2385,7 +2599,13 @@ layer_variable <- function(
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param make_distribution_fn Function of the layer's inputs that returns a distribution.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2437,9 +2657,9 @@ layer_distribution_lambda <- function(
 
 #' Independent normal distribution as a layer's output, with one learned scale for all inputs
 #'
-#' \preformatted{y[j] ~ Normal(inputs[j], softplus(v[j])), v a trainable variable}
-#'
 #' Take it for regression, before anything else: the standard deviation of the noise is one number for each output variable, which training finds. `layer_independent_normal()` has a standard deviation that depends on the inputs, and needs more data for it. The inputs are the means: the layer before has as many units as an outcome has numbers. The output is a distribution, and a tensor wherever one is needed: see `layer_distribution_lambda()`.
+#'
+#' \preformatted{y[j] ~ Normal(inputs[j], softplus(v[j])), v a trainable variable}
 #'
 #' import numpy as np >>> from bayeslayers import layer_homoscedastic_normal, tfd_log_prob >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]) >>> model = layer_homoscedastic_normal(model, event_shape=1, initial_scale=0.5) >>> model.compile("adam", loss=lambda y, rv: -tfd_log_prob(rv, y)) >>> history = model.fit(keras.ops.ones((32, 3)), keras.ops.ones((32, 1)), verbose=0) >>> model(keras.ops.ones((32, 3))).stddev().shape TensorShape([32, 1])
 #'
@@ -2448,7 +2668,13 @@ layer_distribution_lambda <- function(
 #' @param initial_scale Positive number: the standard deviation where training starts, in the unit of the outcome.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2476,9 +2702,9 @@ layer_homoscedastic_normal <- function(
 
 #' Independent normal distribution as a layer's output, whose scale depends on the inputs
 #'
-#' \preformatted{y[j] ~ Normal(m[j], softplus(r[j])), (m, r) = inputs}
-#'
 #' Take it for numbers whose noise differs from input to input; `layer_homoscedastic_normal()` has one noise for all inputs, which takes less data to learn. The first half of the inputs' last dimension are the means m, the second half r becomes the standard deviations: the layer before has `params_size_independent_normal(event_shape)` units. The output is a distribution, and a tensor wherever one is needed: see `layer_distribution_lambda()`.
+#'
+#' \preformatted{y[j] ~ Normal(m[j], softplus(r[j])), (m, r) = inputs}
 #'
 #' import numpy as np >>> from bayeslayers import layer_independent_normal, params_size_independent_normal >>> from bayeslayers import tfd_log_prob >>> units = params_size_independent_normal(2) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_normal(model, event_shape=2) >>> model.compile("adam", loss=lambda y, rv: -tfd_log_prob(rv, y)) >>> history = model.fit(keras.ops.ones((32, 3)), keras.ops.ones((32, 2)), verbose=0) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2])
 #'
@@ -2486,7 +2712,13 @@ layer_homoscedastic_normal <- function(
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2513,10 +2745,10 @@ layer_independent_normal <- function(
 
 #' Independent logistic distribution as a layer's output
 #'
+#' Take it for numbers with some outliers: its tails are heavier than those of the normal distribution. The first half of the inputs' last dimension are the means m, the second half r becomes the scales, of which the standard deviation is 1.81 times: the layer before has `params_size_independent_logistic(event_shape)` units. The output is a distribution, and a tensor wherever one is needed: see `layer_distribution_lambda()`.
+#'
 #' \preformatted{y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
 #' (m, r) = inputs}
-#'
-#' Take it for numbers with some outliers: its tails are heavier than those of the normal distribution. The first half of the inputs' last dimension are the means m, the second half r becomes the scales, of which the standard deviation is 1.81 times: the layer before has `params_size_independent_logistic(event_shape)` units. The output is a distribution, and a tensor wherever one is needed: see `layer_distribution_lambda()`.
 #'
 #' import numpy as np >>> from bayeslayers import layer_independent_logistic, params_size_independent_logistic >>> units = params_size_independent_logistic(2) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_logistic(model, event_shape=2) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2])
 #'
@@ -2524,7 +2756,13 @@ layer_independent_normal <- function(
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2550,9 +2788,9 @@ layer_independent_logistic <- function(
 
 #' Independent Bernoulli distribution as a layer's output
 #'
-#' \preformatted{P(y[j] = 1) = sigmoid(inputs[j]), P(y[j] = 0) = 1 - P(y[j] = 1)}
-#'
 #' Take it for outcomes of 0 and 1 of which several may be 1 at once: labels of a text, black and white pixels. The inputs are the logits: the layer before has `params_size_independent_bernoulli(event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
+#'
+#' \preformatted{P(y[j] = 1) = sigmoid(inputs[j]), P(y[j] = 0) = 1 - P(y[j] = 1)}
 #'
 #' import numpy as np >>> from bayeslayers import layer_independent_bernoulli, params_size_independent_bernoulli >>> units = params_size_independent_bernoulli((2, 2)) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_bernoulli(model, event_shape=(2, 2)) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2, 2])
 #'
@@ -2561,7 +2799,13 @@ layer_independent_logistic <- function(
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is that of the parameters.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2588,9 +2832,9 @@ layer_independent_bernoulli <- function(
 
 #' Independent Poisson distribution as a layer's output
 #'
-#' \preformatted{P(y[j] = k) = rate[j]^k exp(-rate[j]) / k!, rate = exp(inputs)}
-#'
 #' Take it for counts, whose variance is their mean. The inputs are the logarithms of the rates: the layer before has `params_size_independent_poisson(event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
+#' \preformatted{P(y[j] = k) = rate[j]^k exp(-rate[j]) / k!, rate = exp(inputs)}
 #'
 #' XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from it on TensorFlow: take "mean" as `convert_to_tensor_fn`, or compile the model with `jit_compile` off.
 #'
@@ -2600,7 +2844,13 @@ layer_independent_bernoulli <- function(
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2626,10 +2876,10 @@ layer_independent_poisson <- function(
 
 #' Multivariate normal distribution as a layer's output, with any covariance
 #'
+#' Take it for vectors whose numbers depend on each other given the inputs, such as the code of a variational autoencoder. The inputs are the d means, followed by the d (d + 1) / 2 numbers of the triangle in the order of TensorFlow Probability's `fill_triangular`: the layer before has `params_size_multivariate_normal_tri_l(event_size)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
 #' \preformatted{y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
 #' (m, r, and the rest of L) = inputs}
-#'
-#' Take it for vectors whose numbers depend on each other given the inputs, such as the code of a variational autoencoder. The inputs are the d means, followed by the d (d + 1) / 2 numbers of the triangle in the order of TensorFlow Probability's `fill_triangular`: the layer before has `params_size_multivariate_normal_tri_l(event_size)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
 #'
 #' In a variational autoencoder the encoder's output has an `activity_regularizer`, its divergence from the prior: see `layer_kl_divergence_regularizer()`.
 #'
@@ -2637,7 +2887,13 @@ layer_independent_poisson <- function(
 #' @param event_size Positive whole number: how many numbers one outcome has.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2664,16 +2920,22 @@ layer_multivariate_normal_tri_l <- function(
 
 #' Categorical distribution as a layer's output, whose outcomes are columns of 0 and 1
 #'
-#' \preformatted{P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1}
-#'
 #' Take it for classes, where targets have a column for each class. The inputs are the logits: the layer before has `params_size_one_hot_categorical(event_size)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
+#'
+#' \preformatted{P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1}
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param event_size Positive whole number: how many classes there are.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is that of the parameters.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2700,9 +2962,9 @@ layer_one_hot_categorical <- function(
 
 #' Mixture of distributions of one family as a layer's output
 #'
-#' \preformatted{p(y) = sum over k of softmax(l)[k] p(y; t[k]), (l, t[1], ..., t[K]) = inputs}
-#'
 #' Take it where an outcome may be in one of several places, and no layer has the mixture by name: `layer_mixture_normal()` and `layer_mixture_logistic()` are shorter. The first inputs are the logits l of the K components, the others their parameters: the layer before has `params_size_mixture_same_family(num_components, component_params_size)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
+#' \preformatted{p(y) = sum over k of softmax(l)[k] p(y; t[k]), (l, t[1], ..., t[K]) = inputs}
 #'
 #' Draws pass no gradient on to the parameters.
 #'
@@ -2711,7 +2973,13 @@ layer_one_hot_categorical <- function(
 #' @param component_layer Layer whose output is a distribution, or a function that returns one: the distribution of a component, of its parameters in the last dimension.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2738,10 +3006,10 @@ layer_mixture_same_family <- function(
 
 #' Mixture of normal distributions as a layer's output
 #'
+#' Take it where an outcome may be in one of several places, such as the angle that reaches a point. The numbers of one component are independent; those of the mixture are not. The layer before has `params_size_mixture_normal(num_components, event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
 #' \preformatted{p(y) = sum over k of softmax(l)[k] prod over j of Normal(y[j]; m[k, j], s[k, j]),
 #' s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs}
-#'
-#' Take it where an outcome may be in one of several places, such as the angle that reaches a point. The numbers of one component are independent; those of the mixture are not. The layer before has `params_size_mixture_normal(num_components, event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
 #'
 #' Draws pass no gradient on to the parameters.
 #'
@@ -2750,7 +3018,13 @@ layer_mixture_same_family <- function(
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2778,10 +3052,10 @@ layer_mixture_normal <- function(
 
 #' Mixture of logistic distributions as a layer's output
 #'
+#' Take it where an outcome may be in one of several places, and some are far from all of them: its tails are heavier than those of `layer_mixture_normal()`. The numbers of one component are independent; those of the mixture are not. The layer before has `params_size_mixture_logistic(num_components, event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
 #' \preformatted{p(y) = sum over k of softmax(l)[k] prod over j of Logistic(y[j]; m[k, j], s[k, j]),
 #' s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs}
-#'
-#' Take it where an outcome may be in one of several places, and some are far from all of them: its tails are heavier than those of `layer_mixture_normal()`. The numbers of one component are independent; those of the mixture are not. The layer before has `params_size_mixture_logistic(num_components, event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
 #'
 #' Draws pass no gradient on to the parameters.
 #'
@@ -2790,7 +3064,13 @@ layer_mixture_normal <- function(
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2817,9 +3097,9 @@ layer_mixture_logistic <- function(
 
 #' Mixture of categorical distributions as a layer's output
 #'
-#' \preformatted{P(y[j] = 1) = sum over k of softmax(l)[k] softmax(t[k])[j], (l, t[1], ..., t[K]) = inputs}
-#'
 #' Take it for classes whose probabilities one softmax is too narrow for, as with many classes and few inputs. Outcomes have a column for each class. The layer before has `params_size_categorical_mixture_of_one_hot_categorical(event_size, num_components)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
+#'
+#' \preformatted{P(y[j] = 1) = sum over k of softmax(l)[k] softmax(t[k])[j], (l, t[1], ..., t[K]) = inputs}
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param event_size Positive whole number: how many classes there are.
@@ -2827,7 +3107,13 @@ layer_mixture_logistic <- function(
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
 #' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is that of the parameters.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2855,11 +3141,11 @@ layer_categorical_mixture_of_one_hot_categorical <- function(
 
 #' Sparse Gaussian process as a layer's output
 #'
+#' Take it as the last layer of a regression whose doubt is to grow away from the data. The process is known by its values f(z) at `num_inducing_points` points z, so that a step of training takes time in the cube of their number, and not of that of the data.
+#'
 #' \preformatted{y = f(inputs) + noise, f ~ GP(mean_fn, kernel), noise ~ Normal(0, sqrt(softplus(v))),
 #' f(z) ~ Normal(m, S S'), z, m, S and v trainable variables
 #' variational_loss(y) = -E[log p(y | f)] + kl_weight KL(f(z) || p(f(z)))}
-#'
-#' Take it as the last layer of a regression whose doubt is to grow away from the data. The process is known by its values f(z) at `num_inducing_points` points z, so that a step of training takes time in the cube of their number, and not of that of the data.
 #'
 #' The output is the joint distribution of all rows of a batch, of shape (rows, event_shape). Its method `variational_loss()` of the targets is the loss to train with: the sum over the rows of a batch, with the rows of a batch over those of the training set as `kl_weight`.
 #'
@@ -2876,7 +3162,13 @@ layer_categorical_mixture_of_one_hot_categorical <- function(
 #' @param mean_fn Function of the inputs that returns the mean of the process there. With `NULL` the mean is one number for all inputs, which is trained.
 #' @param jitter Positive number that is added to the diagonals of covariances, so that they can be factorized.
 #' @param name Name of the layer, without "/". With `NULL` Keras makes one.
-#' @param ... `convert_to_tensor_fn`: Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers. `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `convert_to_tensor_fn`: Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2914,11 +3206,11 @@ layer_variational_gaussian_process <- function(
 
 #' Divergence of the distribution that comes in from a prior, added to the loss
 #'
+#' Take it behind a layer whose output is a distribution, such as the code of a variational autoencoder; `layer_kl_divergence_regularizer()` is the same in that layer itself. The distribution is passed on as it is. Keras adds the sum to the loss as it is, and the loss of the targets is a mean over the rows of a batch: so with `use_exact_kl`, or with `test_points_reduce_axis` of no axes, take a `weight` of 1 over the size of a batch. With the defaults, the mean over all rows is added, which needs no weight.
+#'
 #' \preformatted{loss = loss + sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q,
 #' with use_exact_kl: loss = loss + sum over outcomes of weight KL(q || p),
 #' q = inputs, p = prior}
-#'
-#' Take it behind a layer whose output is a distribution, such as the code of a variational autoencoder; `layer_kl_divergence_regularizer()` is the same in that layer itself. The distribution is passed on as it is. Keras adds the sum to the loss as it is, and the loss of the targets is a mean over the rows of a batch: so with `use_exact_kl`, or with `test_points_reduce_axis` of no axes, take a `weight` of 1 over the size of a batch. With the defaults, the mean over all rows is added, which needs no weight.
 #'
 #' `callback_kl_history()` shows what it adds to the loss.
 #'
@@ -2930,7 +3222,12 @@ layer_variational_gaussian_process <- function(
 #' @param test_points_reduce_axis Whole numbers: the axes that the estimate is averaged over, before all that is left is summed. With `NULL` it is all axes; an empty list averages over none.
 #' @param test_points_fn Function of the distribution that returns the points at which the divergence is estimated. The default is the tensor that it stands for, which is a draw.
 #' @param weight Number from 0 that the divergence is multiplied by. With `NULL` it is 1.
-#' @param ... `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -2960,6 +3257,8 @@ layer_kl_divergence_add_loss <- function(
 
 #' Masked autoregressive network
 #'
+#' Take it to model the joint density of several numbers, each given those before it.
+#'
 #' \preformatted{h[k] = f((K[k] * M[k])' h[k - 1] + V[k]' conditional_input + b[k]), h[0] = inputs}
 #'
 #' Inputs of shape (..., n) give outputs of shape (..., n, params). With the variables in the order that `input_order` gives them, the outputs of a variable depend only on the variables before it: they can be the parameters of its distribution given those. With two parameters, a shift and the logarithm of a scale, the layer is the `shift_and_log_scale_fn` of TensorFlow Probability's `MaskedAutoregressiveFlow`; in its `Autoregressive` distribution it makes the distribution of every next variable. TensorFlow Probability's objects do not list the variables of a Keras 3 layer: train the layer's own `trainable_variables`, or put the layer into `layer_autoregressive_transform()`, which trains with `fit()`.
@@ -2982,7 +3281,21 @@ layer_kl_divergence_add_loss <- function(
 #' @param use_bias `TRUE` or `FALSE`: whether the layer has a bias.
 #' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
 #' @param validate_args `TRUE` or `FALSE`. Changes nothing: the arguments are checked in any case.
-#' @param ... `conditional`: `TRUE` or `FALSE`: whether the layer is called with a `conditional_input`. `conditional_event_shape`: Positive whole number, alone or as the only size of a shape: the size of `conditional_input`. Must be given where `conditional` is `TRUE`. `conditional_input_layers`: One of "all_layers" (every layer sees `conditional_input`) and "first_layer" (the others see it through the first; where no hidden unit has degree 0, the first variable in the order then does not depend on it). `bias_initializer`: Keras initializer of the biases, its name, or a function of a shape and a dtype. `kernel_regularizer`: Keras regularizer of the kernels, its name, or a function of one tensor. `bias_regularizer`: Keras regularizer of the biases, its name, or a function of one tensor. `kernel_constraint`: Keras constraint on the kernels, its name, or a function of one tensor. `bias_constraint`: Keras constraint on the biases, its name, or a function of one tensor. `seed`: Whole number from which the layer draws its initial variables, and the order and the degrees that are random. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `conditional`: `TRUE` or `FALSE`: whether the layer is called with a `conditional_input`.
+#' * `conditional_event_shape`: Positive whole number, alone or as the only size of a shape: the size of `conditional_input`. Must be given where `conditional` is `TRUE`.
+#' * `conditional_input_layers`: One of "all_layers" (every layer sees `conditional_input`) and "first_layer" (the others see it through the first; where no hidden unit has degree 0, the first variable in the order then does not depend on it).
+#' * `bias_initializer`: Keras initializer of the biases, its name, or a function of a shape and a dtype.
+#' * `kernel_regularizer`: Keras regularizer of the kernels, its name, or a function of one tensor.
+#' * `bias_regularizer`: Keras regularizer of the biases, its name, or a function of one tensor.
+#' * `kernel_constraint`: Keras constraint on the kernels, its name, or a function of one tensor.
+#' * `bias_constraint`: Keras constraint on the biases, its name, or a function of one tensor.
+#' * `seed`: Whole number from which the layer draws its initial variables, and the order and the degrees that are random. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -3014,6 +3327,8 @@ layer_autoregressive <- function(
 
 #' Distribution transformed by a masked autoregressive flow
 #'
+#' Take it for a density of vectors that no named distribution fits.
+#'
 #' \preformatted{y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,
 #' (shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made}
 #'
@@ -3029,7 +3344,13 @@ layer_autoregressive <- function(
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param made Layer of `layer_autoregressive()` with `params` of 2: the shift and the logarithm of the scale of each variable, given those before it.
-#' @param ... `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`. `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained. `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none. `name`: Name of the layer, unique in its model. With `NULL` one is made up. `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed. `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
@@ -3058,10 +3379,10 @@ layer_autoregressive_transform <- function(
 
 #' Divergence of a layer's distribution from a prior, as an activity regularizer
 #'
+#' Take it as the `activity_regularizer` of a layer whose output is a distribution, such as the code of a variational autoencoder: `layer_multivariate_normal_tri_l()`. Keras divides what it returns by the number of rows. So with `use_exact_kl`, and with `test_points_reduce_axis` of no axes, the mean divergence of an example is added to the loss, which is then the negative evidence lower bound. With the defaults the mean is taken over all rows at once, as in tfprobability, and then divided by the number of rows a second time: set one of the two.
+#'
 #' \preformatted{loss = sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q, q = outputs, p = prior
 #' with use_exact_kl: loss = sum over outcomes of weight KL(q || p)}
-#'
-#' Take it as the `activity_regularizer` of a layer whose output is a distribution, such as the code of a variational autoencoder: `layer_multivariate_normal_tri_l()`. Keras divides what it returns by the number of rows. So with `use_exact_kl`, and with `test_points_reduce_axis` of no axes, the mean divergence of an example is added to the loss, which is then the negative evidence lower bound. With the defaults the mean is taken over all rows at once, as in tfprobability, and then divided by the number of rows a second time: set one of the two.
 #'
 #' `callback_kl_history()` shows what it adds to the loss.
 #'
@@ -3105,9 +3426,9 @@ layer_kl_divergence_regularizer <- function(
 
 #' Number of parameters of `layer_categorical_mixture_of_one_hot_categorical()`
 #'
-#' \preformatted{n = num_components (1 + event_size)}
-#'
 #' It is the size that the layer before must have.
+#'
+#' \preformatted{n = num_components (1 + event_size)}
 #'
 #' @param event_size Positive whole number: how many numbers one outcome has.
 #' @param num_components Positive whole number: how many components the mixture has.
@@ -3128,9 +3449,9 @@ params_size_categorical_mixture_of_one_hot_categorical <- function(
 
 #' Number of parameters of `layer_independent_bernoulli()`
 #'
-#' \preformatted{n = prod(event_size)}
-#'
 #' It is the size that the layer before must have.
+#'
+#' \preformatted{n = prod(event_size)}
 #'
 #' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @returns A whole number.
@@ -3149,9 +3470,9 @@ params_size_independent_bernoulli <- function(
 
 #' Number of parameters of `layer_independent_logistic()`
 #'
-#' \preformatted{n = 2 prod(event_size)}
-#'
 #' It is the size that the layer before must have.
+#'
+#' \preformatted{n = 2 prod(event_size)}
 #'
 #' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @returns A whole number.
@@ -3170,9 +3491,9 @@ params_size_independent_logistic <- function(
 
 #' Number of parameters of `layer_independent_normal()`
 #'
-#' \preformatted{n = 2 prod(event_size)}
-#'
 #' It is the size that the layer before must have.
+#'
+#' \preformatted{n = 2 prod(event_size)}
 #'
 #' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @returns A whole number.
@@ -3191,9 +3512,9 @@ params_size_independent_normal <- function(
 
 #' Number of parameters of `layer_independent_poisson()`
 #'
-#' \preformatted{n = prod(event_size)}
-#'
 #' It is the size that the layer before must have.
+#'
+#' \preformatted{n = prod(event_size)}
 #'
 #' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @returns A whole number.
@@ -3212,9 +3533,9 @@ params_size_independent_poisson <- function(
 
 #' Number of parameters of `layer_mixture_logistic()`
 #'
-#' \preformatted{n = num_components (1 + 2 prod(event_shape))}
-#'
 #' It is the size that the layer before must have.
+#'
+#' \preformatted{n = num_components (1 + 2 prod(event_shape))}
 #'
 #' @param num_components Positive whole number: how many components the mixture has.
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
@@ -3235,9 +3556,9 @@ params_size_mixture_logistic <- function(
 
 #' Number of parameters of `layer_mixture_normal()`
 #'
-#' \preformatted{n = num_components (1 + 2 prod(event_shape))}
-#'
 #' It is the size that the layer before must have.
+#'
+#' \preformatted{n = num_components (1 + 2 prod(event_shape))}
 #'
 #' @param num_components Positive whole number: how many components the mixture has.
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
@@ -3258,9 +3579,9 @@ params_size_mixture_normal <- function(
 
 #' Number of parameters of `layer_mixture_same_family()`
 #'
-#' \preformatted{n = num_components (1 + component_params_size)}
-#'
 #' It is the size that the layer before must have.
+#'
+#' \preformatted{n = num_components (1 + component_params_size)}
 #'
 #' @param num_components Positive whole number: how many components the mixture has.
 #' @param component_params_size Positive whole number: how many parameters one component has.
@@ -3281,9 +3602,9 @@ params_size_mixture_same_family <- function(
 
 #' Number of parameters of `layer_multivariate_normal_tri_l()`
 #'
-#' \preformatted{n = event_size + event_size (event_size + 1) / 2}
-#'
 #' It is the size that the layer before must have.
+#'
+#' \preformatted{n = event_size + event_size (event_size + 1) / 2}
 #'
 #' @param event_size Positive whole number: how many numbers one outcome has.
 #' @returns A whole number.
@@ -3302,9 +3623,9 @@ params_size_multivariate_normal_tri_l <- function(
 
 #' Number of parameters of `layer_one_hot_categorical()`
 #'
-#' \preformatted{n = event_size}
-#'
 #' It is the size that the layer before must have.
+#'
+#' \preformatted{n = event_size}
 #'
 #' @param event_size Positive whole number: how many numbers one outcome has.
 #' @returns A whole number.

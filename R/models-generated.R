@@ -2,6 +2,8 @@
 
 #' Bayesian model of a plain Keras one
 #'
+#' Take it for a network that is there already: one call makes it Bayesian, and keeps what it has learnt, if you want.
+#'
 #' \preformatted{w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)}
 #'
 #' The same architecture with this package's layers in the place of Keras's dense, convolution, recurrent and embedding layers, under the same names and wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. Layers that do not have the estimator get the reparameterization estimator. The model that is passed stays as it is.
@@ -40,6 +42,8 @@ as_bayesian <- function(
 
 #' Plain Keras model of a Bayesian one
 #'
+#' Take it to deploy a Bayesian model where only Keras is, or to see what its mean does.
+#'
 #' \preformatted{w = E_q[w]   or   w ~ q}
 #'
 #' The same architecture with Keras's own layers in the place of this package's, whose weights are the means of the posteriors ("mean") or one draw of them all ("sample"): for a file that needs nothing but Keras, for TensorFlow Lite, or for speed. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. The model that is passed stays as it is.
@@ -69,6 +73,8 @@ as_deterministic <- function(
 }
 
 #' Let the KL divergence into the loss slowly
+#'
+#' Take it where training gets stuck at the prior: few data, or many weights.
 #'
 #' \preformatted{loss = negative log likelihood + a(epoch) KL}
 #'
@@ -104,6 +110,8 @@ callback_kl_annealing <- function(
 }
 
 #' Show likelihood and KL divergence apart in training
+#'
+#' Take it in every training: it shows at once whether the divergence drowns the likelihood.
 #'
 #' \preformatted{loss = negative_log_likelihood + kl_divergence}
 #'
@@ -143,6 +151,8 @@ callback_kl_history <- function(
 
 #' Kullback-Leibler divergence of a model
 #'
+#' Take it to see how far each posterior has moved from its prior, in nats.
+#'
 #' \preformatted{KL = sum over weights of KL(q(w) || p(w))}
 #'
 #' The divergence at the variables' current values, of each weight that has a posterior, a prior and a divergence function. A divergence without a closed form is estimated: it is the mean over `draws` draws of the weight, and `mcse` is the Monte Carlo standard error of that mean (the standard deviation over draws, divided by the square root of their number; not defined for a single draw). `mcse` is 0 where no draw matters: for closed forms, which are computed once, and for functions of the caller's that give the same number for two draws.
@@ -177,9 +187,9 @@ kl_divergence <- function(
 
 #' Log-likelihood of observations under each draw of the weights
 #'
-#' \preformatted{log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws}
-#'
 #' Cross-validation and information criteria (WAIC, PSIS-LOO) are computed from it, and so is the log score. The model ends in a distribution, or in the probabilities or logits of classes, which `outputs` then has to name; `y` holds classes counted from 0, as `fit()` takes them, or 0 and 1 in a column for each class.
+#'
+#' \preformatted{log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws}
 #'
 #' The same `seed` stands for the same draws of the weights as in `predict_draws()`.
 #'
@@ -224,6 +234,8 @@ log_likelihood <- function(
 
 #' Draws of a model's weights
 #'
+#' Take it for anything that is a function of the weights.
+#'
 #' \preformatted{w_d ~ q,   d = 1, ..., draws}
 #'
 #' Weights are named after their layer: `out.kernel`. The same `seed` gives the weights that `predict_draws()` has under it, draw by draw, so that predictions can be compared with the weights behind them.
@@ -252,6 +264,8 @@ posterior_draws <- function(
 
 #' Summary of the posterior of a model's weights
 #'
+#' Take it to see which weights the data have pinned down.
+#'
 #' \preformatted{snr = |mean| / sd}
 #'
 #' A row for each number in a weight: `layer`, `weight`, `variable` (`kernel[0,1]`, counted from 0 in Python and from 1 in R), `mean` and `sd` of its posterior, and `snr`, their ratio, by which `prune()` removes weights. Where a posterior does not know its standard deviation, `sd` and `snr` are not numbers. A bias is as a rule one number without a spread: its `sd` is 0, its `snr` infinite.
@@ -276,6 +290,8 @@ posterior_summary <- function(
 }
 
 #' Draw from a model's predictive distribution
+#'
+#' Take it for predictions with their doubt, to plot them or to compute anything else from them; `predictive_summary()` is a table of them.
 #'
 #' \preformatted{f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws}
 #'
@@ -321,6 +337,8 @@ predict_draws <- function(
 }
 
 #' Scores of a model's predictive distribution
+#'
+#' Take it to see on data that the model has not seen whether its doubt is right, and to compare models.
 #'
 #' \preformatted{log_score = log E_w[p(y | x, w)]
 #' crps = E|Y - y| - E|Y - Y'| / 2
@@ -389,6 +407,8 @@ predictive_scores <- function(
 
 #' Summary of a model's predictive distribution
 #'
+#' Take it for predictions as a table, with the two sources of doubt apart: the noise of the outcome (aleatoric), and what the weights do not know (epistemic).
+#'
 #' \preformatted{Var[y | x] = E_w[Var(y | x, w)] + Var_w[E(y | x, w)]
 #'                 aleatoric          epistemic
 #' H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)}
@@ -440,6 +460,8 @@ predictive_summary <- function(
 
 #' Prune a Bayesian model by signal-to-noise ratio
 #'
+#' Take it for a smaller model: weights that are as likely positive as negative can go.
+#'
 #' \preformatted{w[i] = 0   where   |loc[i]| / scale[i] < snr}
 #'
 #' A copy of the model in which the weights that the posterior is least sure of are zero: their mean is zero, and their scale the smallest there is, 1e-7 in single precision. Give either the ratio `snr`, or the `share` of all random weights to remove. Biases and the model that is passed stay as they are. Functions need not be registered, as no file is written.
@@ -470,6 +492,8 @@ prune <- function(
 }
 
 #' What pruning costs: a metric against the share of weights removed
+#'
+#' Take it before `prune()`, to see how much can go.
 #'
 #' \preformatted{metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))}
 #'
@@ -510,6 +534,8 @@ pruning_curve <- function(
 }
 
 #' Reliability curve: what a model says against what comes true
+#'
+#' Take it to see whether a model's intervals, or its probabilities of classes, come true as often as they say.
 #'
 #' \preformatted{values:   coverage(level) = share of outcomes in the central interval of this level
 #' classes:  accuracy(bin) against confidence(bin) = mean probability of the class chosen}
@@ -566,6 +592,8 @@ reliability_curve <- function(
 
 #' Give a model new streams of random numbers
 #'
+#' Take it where one model runs in several workers, or was loaded twice, and the noise must differ.
+#'
 #' \preformatted{stream of layer i = hash(seed, i)}
 #'
 #' Each layer that draws has a stream of random numbers. A file keeps how far it has come, so that training goes on from the file as it would have gone on without. The price is that a model that is loaded twice, or in several workers, makes the same noise in each. `reseed()` starts the streams of all layers anew: with another seed in each worker, the noise of the workers is independent, and with the same seed it is the same.
@@ -597,9 +625,9 @@ reseed <- function(
 
 #' Scale the divergence of a model for a loss that is a mean over examples
 #'
-#' \preformatted{loss = mean over examples of -log p(y | x, w) + KL / num_examples}
-#'
 #' Every divergence that the model's layers add to its losses is divided by `num_examples`. Keras's losses are means over examples, and the divergence is one number for the whole training set: without the scale it drowns the likelihood.
+#'
+#' \preformatted{loss = mean over examples of -log p(y | x, w) + KL / num_examples}
 #'
 #' The scale belongs to the layers: it is saved with the model and cloned with it, holds under a loss that has been compiled already, and is set anew by another call. 1 is where it starts. A loss that is a sum over a batch of b examples needs `num_examples` / b.
 #'
@@ -625,6 +653,8 @@ scale_kl <- function(
 }
 
 #' The history of a training as a table
+#'
+#' Take it to plot a training, or to compare several.
 #'
 #' \preformatted{loss = negative_log_likelihood + kl_divergence}
 #'

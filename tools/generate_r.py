@@ -85,14 +85,15 @@ def roxygen(page: Page) -> Iterator[str]:
     """Yield the lines of a function's documentation, without their comment signs."""
     yield f"{page.title}"
     yield ""
+    yield page.summary
+    yield ""
     yield f"\\preformatted{{{page.formula}}}"
     yield ""
-    for paragraph in (*page.details, *page.r_details):
+    for paragraph in (*page.details[1:], *page.r_details):
         yield from (paragraph, "")
     for name in pages.named(page.signature):
         yield f"@param {name} {page.arguments[name].prose}"
-    if page.others:
-        yield f"@param ... {page.others}"
+    yield from param_of_others(page)
     yield f"@returns {page.returns}"
     yield "@section Errors:"
     yield " ".join(page.raises.values())
@@ -102,6 +103,15 @@ def roxygen(page: Page) -> Iterator[str]:
     yield f"@examplesIf bayeslayers_available(){needs}"
     yield from page.r_example.split("\n")
     yield "@export"
+
+
+def param_of_others(page: Page) -> Iterator[str]:
+    """Yield what comes through `...`: one thing, or a list of named arguments."""
+    if len(page.others) == 1:
+        yield f"@param ... {page.others[0]}"
+    elif page.others:
+        yield "@param ... Further arguments, by name:"
+        yield from (f"* {each}" for each in page.others)
 
 
 def family(page: Page) -> str:
@@ -183,7 +193,7 @@ def roxygen_of_group(kin: Kin, members: list[Page]) -> Iterator[str]:
         for name in pages.named(page.signature):
             arguments.setdefault(name, page.arguments[name].prose)
         if page.others:
-            arguments.setdefault("...", page.others)
+            arguments.setdefault("...", " ".join(page.others))
     # As in each usage: what all have comes last.
     last = [
         name for name in ("validate_args", "allow_nan_stats", "name", "...") if name in arguments
@@ -201,7 +211,7 @@ def roxygen_of_group(kin: Kin, members: list[Page]) -> Iterator[str]:
     yield "@family distribution functions"
     examples = list(examples_of(kin))
     if examples:
-        yield '@examplesIf reticulate::py_module_available("keras")'
+        yield "@examplesIf bayeslayers_available()"
         yield from examples
 
 

@@ -12,7 +12,6 @@ import ast
 import functools
 import importlib
 import inspect
-import re
 import subprocess
 import sys
 import types
@@ -185,12 +184,10 @@ def indented(text: str) -> str:
 
 
 def short_doc(target: Any) -> str:
-    """Return the first line of the documentation, and the formula below it if there is one."""
-    title, _, rest = inspect.cleandoc(target.__doc__).partition("\n\n")
-    formula = re.match(r"(?: {4}.*\n?)+", rest)
-    if not formula:
-        return f'"""{title}"""'
-    return f'"""{title}\n\n{formula[0].rstrip()}\n"""'
+    """Return the title of the documentation, and the formula if there is one."""
+    title, *parts = inspect.cleandoc(target.__doc__).partition("\nArgs:")[0].split("\n\n")
+    formula = next((part.rstrip() for part in parts if part.startswith("    ")), None)
+    return f'"""{title}"""' if formula is None else f'"""{title}\n\n{formula}\n"""'
 
 
 def keyword_only(parameters: Parameters) -> Parameters:

@@ -83,8 +83,8 @@ def of_runtime(parameters):
 
 
 def title_and_formula(docstring):
-    title, _, rest = inspect.cleandoc(docstring).partition("\n\n")
-    formula = rest.split("\n\n")[0] if rest.startswith("    ") else ""
+    title, *parts = inspect.cleandoc(docstring).partition("\nArgs:")[0].split("\n\n")
+    formula = next((part for part in parts if part.startswith("    ")), "")
     return " ".join(f"{title} {formula}".split())
 
 

@@ -67,7 +67,8 @@ class Page:
         title: One line.
         formula: What is computed; empty where there is nothing to write down.
         details: Paragraphs.
-        others: The arguments that come through `**kwargs`; empty where there are none.
+        others: The arguments that come through `**kwargs`, a sentence for each, or one for all;
+            empty where there are none.
         returns: What comes back.
         raises: When an error is raised, by its class in Python.
         python_example: Lines of a Python session, with their output.
@@ -84,7 +85,7 @@ class Page:
     title: str = ""
     formula: str = ""
     details: tuple[str, ...] = ()
-    others: str = ""
+    others: tuple[str, ...] = ()
     returns: str = ""
     raises: Mapping[str, str] = field(default_factory=dict)
     python_example: str = ""
@@ -93,6 +94,11 @@ class Page:
     reference: str = ""
     r_result: str = ""
     group: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The paragraph that comes first: what it is, and when to take it."""
+        return next(iter(self.details), "")
 
     @property
     def is_in_r(self) -> bool:
@@ -114,7 +120,7 @@ def layer_page(layer_class: type[LayerClass], parts: Mapping[str, Any]) -> Page:
     }
     arguments = {
         argument: Argument(
-            own_prose.get(argument, spec.prose).replace("{rank}", rank),
+            _of_rank(own_prose.get(argument, spec.prose), rank),
             spec.coercion,
             spec.r_default,
         )
@@ -128,13 +134,20 @@ def layer_page(layer_class: type[LayerClass], parts: Mapping[str, Any]) -> Page:
         "name": layer_class.function_name,
         "signature": signature,
         "arguments": arguments,
-        "others": " ".join(f"`{name}`: {arguments[name].prose}" for name in unnamed) or _NO_OTHERS,
+        "others": tuple(f"`{name}`: {arguments[name].prose}" for name in unnamed) or (_NO_OTHERS,),
         "returns": _LAYER_RETURNS,
         "raises": {"ArgumentError": _LAYER_RAISES},
         "python_example": _PYTHON_EXAMPLE.format(**example),
         "r_example": _R_EXAMPLE.format(**example).replace("=", " = "),
     }
     return Page(**{**page, **parts})
+
+
+def _of_rank(prose: str, rank: str) -> str:
+    """Return the prose of an argument of a layer of so many dimensions: one number is no list."""
+    return (
+        prose.replace(", or a list of {rank}", "") if rank == "1" else prose.replace("{rank}", rank)
+    )
 
 
 def function_page(
@@ -173,7 +186,7 @@ def function_page(
     for each, spelt in (r_defaults or {}).items():
         if each in arguments:
             arguments[each] = replace(arguments[each], r_default=spelt)
-    others = arguments.pop("**kwargs").prose if _stars(signature) else ""
+    others = (arguments.pop("**kwargs").prose,) if _stars(signature) else ()
     parts = {part: value for part, value in vars(written).items() if part != "arguments"}
     return Page(
         name=name,
@@ -204,11 +217,12 @@ def docstring(page: Page) -> str | None:
         return None
     arguments = [f"{name}: {page.arguments[name].prose}" for name in named(page.signature)]
     if page.others:
-        arguments.append(f"**kwargs: {page.others}")
+        arguments.append("**kwargs: " + " ".join(page.others))
     parts = [
         f"{page.title}.",
+        _wrap(page.summary),
         textwrap.indent(page.formula, _INDENT),
-        *(_wrap(paragraph) for paragraph in page.details),
+        *(_wrap(paragraph) for paragraph in page.details[1:]),
         _section("Args", *arguments),
         f"Returns:\n{_wrap(page.returns, _INDENT, _INDENT)}",
         _section("Raises", *(f"{error}: {when}" for error, when in page.raises.items())),

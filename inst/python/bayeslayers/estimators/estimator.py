@@ -71,8 +71,10 @@ class Estimator(ABC):
     formula: ClassVar[str]
     """The draw, in terms of A."""
 
+    occasion: ClassVar[str]
+    """When to take it, as a sentence."""
     explanation: ClassVar[str]
-    """What the formula means, and what it costs."""
+    """What the formula means, with its symbols named, and what it costs."""
 
     reference: ClassVar[str]
     """Authors, year, title and where it appeared."""

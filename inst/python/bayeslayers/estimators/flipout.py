@@ -14,13 +14,17 @@ class Flipout(Estimator):
     name = "Flipout"
     needs_normal = True
     formula = "y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc"
+    occasion = (
+        "Take it first: each example of a batch has a draw of its own. The posterior of the kernel "
+        "must be `Independent(Normal)`, as by default."
+    )
     explanation = (
-        "The signs s (one per example and input channel) and r (one per example and "
-        "output channel) "
-        "are +1 or -1 with equal probability and the same at all positions. Each example sees an "
-        "exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance "
-        "of the gradient falls with the batch size. It takes two linear maps where a deterministic "
-        "layer takes one. The kernel's posterior must be Independent(Normal)"
+        "A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its "
+        "mean. The signs s (one per example and input channel) and r (one per example and "
+        "output channel) are +1 or -1 with equal probability and the same at all positions. "
+        "Each example sees an exact draw of the kernel, and the draws of two examples are "
+        "uncorrelated, so the variance of the gradient falls with the batch size. It takes two "
+        "linear maps where a deterministic layer takes one"
     )
     reference = (
         "Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient "

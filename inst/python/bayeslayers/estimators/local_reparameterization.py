@@ -16,13 +16,19 @@ class LocalReparameterization(Estimator):
     name = "local reparameterization"
     needs_normal = True
     formula = "y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)"
+    occasion = (
+        "Take it for the gradient with the least noise, where one draw of the weights for all "
+        "positions of an input does not matter. The posterior of the kernel must be "
+        "`Independent(Normal)`, as by default."
+    )
     explanation = (
-        "Each output is drawn from the normal distribution that the posterior implies "
-        "for it, on its "
-        "own: the variance of the gradient falls with the batch size. Where a kernel is shared "
-        "between positions, as in a convolution, each output's distribution is exact, and the "
-        "correlation between positions is left out. It takes two linear maps where a deterministic "
-        "layer takes one. The kernel's posterior must be Independent(Normal)"
+        "A is the linear map, x are the inputs, loc and scale are mean and standard deviation "
+        "of the kernel's posterior, and e is noise of the shape of the outputs. Each output is "
+        "drawn from the normal distribution that the posterior implies for it, on its own: the "
+        "variance of the gradient falls with the batch size. Where a kernel is shared between "
+        "positions, as in a convolution, each output's distribution is exact, and the "
+        "correlation between positions is left out. It takes two linear maps where a "
+        "deterministic layer takes one"
     )
     reference = (
         "Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local "

@@ -52,6 +52,8 @@ class AutoregressiveNetwork(BaseLayer):
 
         h[k] = f((K[k] * M[k])' h[k - 1] + V[k]' conditional_input + b[k]), h[0] = inputs
 
+    Take it to model the joint density of several numbers, each given those before it.
+
     Inputs of shape (..., n) give outputs of shape (..., n, params). With the variables in the order
     that `input_order` gives them, the outputs of a variable depend only on the variables before it:
     they can be the parameters of its distribution given those. With two parameters, a shift and the

@@ -44,6 +44,8 @@ class AutoregressiveTransform(StochasticLayer):
         y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,
         (shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made
 
+    Take it for a density of vectors that no named distribution fits.
+
     The input is a distribution over vectors, such as the output of `layer_distribution_lambda()`;
     the output is the distribution of its transformed draws, a `TransformedDistribution` of
     TensorFlow Probability, and also a tensor to every Keras layer, loss and metric that it meets: a

@@ -45,6 +45,9 @@ class DenseVariational(BayesianLayer):
         y = A(x, k) + b,   w = (k, b) ~ q(w; x)
         A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]
 
+    Take it where kernel and bias depend on each other in the posterior, or where the posterior is a
+    function of the inputs; `layer_dense_flipout()` is faster, and simpler to write.
+
     Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions
     in between are positions, which share the weights. Inputs of two dimensions may be a sparse
     tensor, such as TensorFlow's.

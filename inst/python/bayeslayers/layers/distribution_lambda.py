@@ -22,6 +22,9 @@ class DistributionLambda(DistributionLayer):
 
         y ~ p(y; x), where p is made from the inputs x
 
+    Take it where a model is to end in a distribution that no layer has by name, or to have one
+    inside; `layer_independent_normal()` and its like are saved without a function of your own.
+
     The output is the distribution, with all its methods, and also a tensor to every Keras layer,
     loss and metric that it meets: by default a draw. The tensor is made when it is first needed,
     and stays the same for that output; the draw of the next call is a new one. The distribution is

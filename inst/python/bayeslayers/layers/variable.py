@@ -22,6 +22,9 @@ class VariableLayer(BaseLayer):
 
         y = f(v), whatever the inputs are
 
+    Take it for the parameters of a distribution that depends on no inputs: a posterior or prior for
+    `layer_dense_variational()`, or a density that is fitted to data.
+
     The layer returns its variable, of the same shape whatever the inputs are and however many:
     there is no batch dimension. It is where the parameters of a distribution come from that depends
     on nothing: followed by `layer_distribution_lambda()`, it is a trainable posterior or prior for

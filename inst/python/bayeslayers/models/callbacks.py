@@ -14,6 +14,8 @@ def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
 
         loss = negative_log_likelihood + kl_divergence
 
+    Take it in every training: it shows at once whether the divergence drowns the likelihood.
+
     A callback for `fit()`. Progress bar and history gain two figures, `negative_log_likelihood` and
     `kl_divergence`, and `val_` of each: means over the epoch, as the loss is, so that both are per
     example where the loss is.
@@ -75,6 +77,8 @@ def callback_kl_annealing(epochs: int, schedule: str = "linear", cycles: int = 4
     """Let the KL divergence into the loss slowly.
 
         loss = negative log likelihood + a(epoch) KL
+
+    Take it where training gets stuck at the prior: few data, or many weights.
 
     A callback for `fit()`, which multiplies the divergences of this package's layers by a factor a
     that goes from 0 to 1 while the first `epochs` pass, and stays there. With t the part of these

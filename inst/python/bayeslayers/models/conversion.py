@@ -27,6 +27,8 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
 
         w = E_q[w]   or   w ~ q
 
+    Take it to deploy a Bayesian model where only Keras is, or to see what its mean does.
+
     The same architecture with Keras's own layers in the place of this package's, whose weights are
     the means of the posteriors ("mean") or one draw of them all ("sample"): for a file that needs
     nothing but Keras, for TensorFlow Lite, or for speed. Layers are replaced wherever they are: in
@@ -97,6 +99,9 @@ def as_bayesian(
     """Bayesian model of a plain Keras one.
 
         w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)
+
+    Take it for a network that is there already: one call makes it Bayesian, and keeps what it has
+    learnt, if you want.
 
     The same architecture with this package's layers in the place of Keras's dense, convolution,
     recurrent and embedding layers, under the same names and wherever they are: in nested models, in

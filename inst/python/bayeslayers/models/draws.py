@@ -32,6 +32,9 @@ def predict_draws(
 
         f_d(x) = model(x; w_d),   w_d ~ q,   d = 1, ..., draws
 
+    Take it for predictions with their doubt, to plot them or to compute anything else from them;
+    `predictive_summary()` is a table of them.
+
     Each draw is one function: one sample of every weight, the same for all inputs. So draws can be
     plotted as curves, and what is computed from a draw is a draw of what is computed. Whatever
     their estimator, layers take the sampled kernel once, which costs one linear map. Layers other

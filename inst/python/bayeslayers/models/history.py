@@ -20,6 +20,8 @@ def training_history(history: Any) -> pd.DataFrame:
 
         loss = negative_log_likelihood + kl_divergence
 
+    Take it to plot a training, or to compare several.
+
     A row for each epoch and figure: `epoch`, counted from 1; `data`, which is `training` or
     `validation`; `figure`, its name, without `val_`; and `value`. With `callback_kl_history()`,
     likelihood and divergence are among the figures.

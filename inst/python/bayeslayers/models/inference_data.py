@@ -40,6 +40,8 @@ def as_inference_data(
 
         posterior: w_d ~ q;   posterior_predictive: y_d ~ p(y | x, w_d);   d = 1, ..., draws
 
+    Take it to go on with ArviZ: its plots, its diagnostics, its comparison of models.
+
     There is one chain, whose draws are independent. The same draw of the weights stands behind a
     number in each of the groups: `posterior`, with the weights, named after their layer
     (`dense.kernel`); with `x`, `posterior_predictive`, in which the outcome is `y`, and for an

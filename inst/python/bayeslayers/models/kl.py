@@ -51,6 +51,8 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
 
         KL = sum over weights of KL(q(w) || p(w))
 
+    Take it to see how far each posterior has moved from its prior, in nats.
+
     The divergence at the variables' current values, of each weight that has a posterior, a prior
     and a divergence function. A divergence without a closed form is estimated: it is the mean over
     `draws` draws of the weight, and `mcse` is the Monte Carlo standard error of that mean (the

@@ -24,6 +24,8 @@ def posterior_draws(
 
         w_d ~ q,   d = 1, ..., draws
 
+    Take it for anything that is a function of the weights.
+
     Weights are named after their layer: `out.kernel`. The same `seed` gives the weights that
     `predict_draws()` has under it, draw by draw, so that predictions can be compared with the
     weights behind them.
@@ -70,6 +72,8 @@ def posterior_summary(model: keras.Model) -> pd.DataFrame:
     """Summary of the posterior of a model's weights.
 
         snr = |mean| / sd
+
+    Take it to see which weights the data have pinned down.
 
     A row for each number in a weight: `layer`, `weight`, `variable` (`kernel[0,1]`, counted from 0
     in Python and from 1 in R), `mean` and `sd` of its posterior, and `snr`, their ratio, by which

@@ -34,6 +34,8 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
 
         w[i] = 0   where   |loc[i]| / scale[i] < snr
 
+    Take it for a smaller model: weights that are as likely positive as negative can go.
+
     A copy of the model in which the weights that the posterior is least sure of are zero: their
     mean is zero, and their scale the smallest there is, 1e-7 in single precision. Give either the
     ratio `snr`, or the `share` of all random weights to remove. Biases and the model that is passed
@@ -98,6 +100,8 @@ def pruning_curve(
     """What pruning costs: a metric against the share of weights removed.
 
         metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))
+
+    Take it before `prune()`, to see how much can go.
 
     For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors,
     as in Blundell et al. A distribution at the end of the model is evaluated by its mean, one over

@@ -148,6 +148,9 @@ def predictive_scores(
         covered = quantile((1 - level) / 2) <= y <= quantile((1 + level) / 2)
         brier = sum over classes k of (P(k) - [y = k])^2
 
+    Take it to see on data that the model has not seen whether its doubt is right, and to compare
+    models.
+
     Y and Y' are independent draws of the outcome: of the weights, and of the noise under them. E
     and P are means over the draws, and those over Y and Y' are over pairs of two different draws,
     so that `crps` is without bias for any number of draws from 2 on; of few draws, that of a single
@@ -229,6 +232,9 @@ def reliability_curve(
 
         values:   coverage(level) = share of outcomes in the central interval of this level
         classes:  accuracy(bin) against confidence(bin) = mean probability of the class chosen
+
+    Take it to see whether a model's intervals, or its probabilities of classes, come true as often
+    as they say.
 
     For values, a row for each of the levels 1 / `bins`, 2 / `bins`, ... below 1, with the columns
     `level`, `coverage` and `n`, how many outcomes there were.

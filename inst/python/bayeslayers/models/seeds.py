@@ -20,6 +20,8 @@ def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
 
         stream of layer i = hash(seed, i)
 
+    Take it where one model runs in several workers, or was loaded twice, and the noise must differ.
+
     Each layer that draws has a stream of random numbers. A file keeps how far it has come, so that
     training goes on from the file as it would have gone on without. The price is that a model that
     is loaded twice, or in several workers, makes the same noise in each. `reseed()` starts the

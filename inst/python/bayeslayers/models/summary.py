@@ -34,6 +34,9 @@ def predictive_summary(
                         aleatoric          epistemic
         H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)
 
+    Take it for predictions as a table, with the two sources of doubt apart: the noise of the outcome
+    (aleatoric), and what the weights do not know (epistemic).
+
     For outputs that are values, a row for each example and each output, with the columns that the R
     package posterior gives to a summary of draws: `variable`, `mean`, `median`, `sd`, `mad` and a
     quantile for each of `probs` (`q5`, `q95`); and with the two parts of the spread, `sd_epistemic`
