@@ -59,7 +59,7 @@ html_copy_source = False
 
 
 def lay_out(_app: Sphinx, _what: str, _name: str, _obj: Any, _: Any, lines: list[str]) -> None:
-    """Keep the formula below a docstring's first line and what it returns as they are written."""
+    """Keep a docstring's formula and what it returns as they are written."""
     if "Reference:" in lines:
         source = lines.index("Reference:") + 1
         lines[source:] = [f"    {line.strip()}".rstrip() for line in lines[source:]]
@@ -67,8 +67,12 @@ def lay_out(_app: Sphinx, _what: str, _name: str, _obj: Any, _: Any, lines: list
         # Napoleon takes for a type what stands in front of a colon.
         first = lines.index("Returns:") + 1
         lines[first] = f"    : {lines[first].strip()}"
-    if len(lines) > 2 and lines[2].startswith("    "):  # noqa: PLR2004
-        lines[1:1] = ["", "::"]
+    # The formula is the first block that is indented, in front of the first section.
+    sections = (place for place, line in enumerate(lines) if line in ("Args:", "Returns:"))
+    prose = lines[: next(sections, len(lines))]
+    formula = next((n for n, line in enumerate(prose) if line.startswith("    ")), None)
+    if formula is not None:
+        lines[formula:formula] = ["::", ""]
 
 
 def show_signature(
