@@ -29,6 +29,7 @@ from bayeslayers import (
     predict_draws,
     predictive_scores,
     predictive_summary,
+    tfd_kl_divergence,
     tfd_log_prob,
     tfd_mean,
     tfd_sample,
@@ -186,6 +187,26 @@ def test_the_divergence_of_a_code_is_the_closed_form():
     layer = encoder()
     rv = layer(np.concatenate([X, X[:, :2]], axis=1))
     assert_allclose(numpy_of(layer.losses[0]), closed_form(rv).mean(), rtol=1e-5)
+
+
+def test_normal_vectors_diverge_from_independent_normals_in_closed_form():
+    inputs = np.array([[0.5, -1.0, 0.2, 1.0, 0.3]], "float32")
+    vector = layer_multivariate_normal_tri_l(inputs, event_size=2)
+    independent = layer_independent_normal(np.array([[0.1, -0.2, 0.5, 1.0]], "float32"), 2)
+    mean, factor = np.array([0.5, -1.0]), np.array([[np.log1p(np.exp(0.3)), 0], [1.0, 0]])
+    factor[1, 1] = np.log1p(np.exp(0.2))
+    covariance = factor @ factor.T + 0.0
+    other, variances = np.array([0.1, -0.2]), np.log1p(np.exp([0.5, 1.0])) ** 2
+    expected = {
+        (0, 1): np.trace(covariance / variances) + ((mean - other) ** 2 / variances).sum(),
+        (1, 0): np.trace(np.linalg.solve(covariance, np.diag(variances)))
+        + (mean - other) @ np.linalg.solve(covariance, mean - other),
+    }
+    log_ratio = np.log(variances).sum() - np.linalg.slogdet(covariance)[1]
+    for (q, p), terms in expected.items():
+        pair = (vector, independent)[q], (vector, independent)[p]
+        found = numpy_of(tfd_kl_divergence(*pair))
+        assert_allclose(found, [(terms - 2 + (1 if q == 0 else -1) * log_ratio) / 2], rtol=1e-4)
 
 
 def autoencoder():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +149,15 @@ def method_of(distribution: Any, name: str) -> Callable[..., Any]:
     Raises:
         NotImplementedError: From the method, where the distribution has no such thing.
     """
+    if name == "kl_divergence":
+        return partial(divergence_from, inner_distribution(distribution))
     return getattr(distribution, name)
+
+
+def divergence_from(distribution: Any, other: Any, name: str = "kl_divergence") -> Any:
+    """Return the divergence of a distribution from another, as their method of this name does."""
+    del name
+    return kl_divergence(distribution, inner_distribution(other))
 
 
 def with_seeds(distribution: Any, seeds: Stream) -> Any:
