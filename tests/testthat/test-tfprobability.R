@@ -1,5 +1,6 @@
 # Scripts as tfprobability's users wrote them for its layers. What has changed is what keras3 asks
-# for: `layers = ` by name, and a distribution of a symbolic tensor as a layer's output.
+# for: `layers = ` by name, and a distribution of a symbolic tensor as a layer's output. `tf` is that
+# of the R package tensorflow, which is installed with keras3.
 
 local_tensorflow <- function(env = parent.frame()) {
   local_keras3(env)
@@ -210,4 +211,347 @@ test_that("layer_distribution_lambda() is a function of tensors", {
     layer() %>%
     tfd_sample(10)
   expect_equal(as.array(drawn), array(rep(c(1, 0), each = 10), c(10, 2)))
+})
+
+# Models whose last layer is a distribution's. -----------------------------------------------------
+
+# The parameters that come into the last layer, a row for each input.
+parameters_of <- function(model, x) {
+  count <- length(model$layers)
+  for (layer in model$layers[-count]) x <- layer(x)
+  as.matrix(x)
+}
+
+softplus <- function(x) log1p(exp(x))
+softmax <- function(x) exp(x) / rowSums(exp(x))
+
+expect_numbers <- function(tensor, expected, tolerance = 1e-5) {
+  expect_equal(as.vector(as.array(tensor)), as.vector(expected), tolerance = tolerance)
+}
+
+# The density of a mixture with one value an event; the parameters are logits, and then the mean and
+# the untransformed scale of each component.
+mixture_density <- function(parameters, count, values, density) {
+  weights <- softmax(parameters[, 1:count, drop = FALSE])
+  of_component <- function(k) {
+    at <- count + 2 * k - 1
+    weights[, k] * density(values, parameters[, at], softplus(parameters[, at + 1]))
+  }
+  log(rowSums(sapply(1:count, of_component)))
+}
+
+test_that("layer_multivariate_normal_tri_l learns a linear map and its noise", {
+  local_tensorflow()
+  tf <- tensorflow::tf
+  set_random_seed(1)
+  n <- as.integer(1e3)
+  scale_tril <- matrix(c(1.6180, 0, -2.7183, 3.1416), ncol = 2, byrow = TRUE) %>%
+    op_cast("float32")
+  x <- tfd_normal(loc = 0, scale = 1) %>% tfd_sample(c(n, 2L))
+  eps <- tfd_normal(loc = 0, scale = 0.01) %>% tfd_sample(c(n, 2L))
+  y <- tf$matmul(x, scale_tril) + eps
+  d <- y$shape[[2]]
+
+  model <- keras_model_sequential() %>%
+    layer_dense(units = params_size_multivariate_normal_tri_l(d)) %>%
+    layer_multivariate_normal_tri_l(event_size = d)
+  log_loss <- function(y, model) -(model %>% tfd_log_prob(y))
+  model %>% compile(optimizer = "adam", loss = log_loss)
+  model %>% fit(x, y, batch_size = 100, epochs = 1, steps_per_epoch = 10, verbose = 0)
+  before <- mean(as.array(model(x) %>% tfd_log_prob(y)))
+  model %>% compile(optimizer = optimizer_adam(0.1), loss = log_loss)
+  model %>% fit(x, y, batch_size = 100, epochs = 5, verbose = 0)
+  expect_gt(mean(as.array(model(x) %>% tfd_log_prob(y))), before)
+
+  # The density in closed form, from the numbers in the order mean, L[2, 2], L[2, 1], L[1, 1].
+  t <- parameters_of(model, x)[1:5, ]
+  l <- list(softplus(t[, 5]) + 1e-5, t[, 4], softplus(t[, 3]) + 1e-5)
+  residuals <- as.matrix(y)[1:5, ] - t[, 1:2]
+  first <- residuals[, 1] / l[[1]]
+  second <- (residuals[, 2] - l[[2]] * first) / l[[3]]
+  expected <- dnorm(first, log = TRUE) + dnorm(second, log = TRUE) - log(l[[1]] * l[[3]])
+  expect_numbers(model(x[1:5, ]) %>% tfd_log_prob(y[1:5, ]), expected, tolerance = 1e-3)
+})
+
+test_that("layer_kl_divergence_add_loss is the second half of an autoencoder's loss", {
+  local_tensorflow()
+  tf <- tensorflow::tf
+  set_random_seed(1)
+  encoded_size <- 2
+  input_shape <- c(2L, 2L, 1L)
+  train_size <- 100
+  x_train <- array(runif(train_size * Reduce(`*`, input_shape)), dim = c(train_size, input_shape))
+
+  encoder_model <- keras_model_sequential(input_shape = input_shape) %>%
+    layer_flatten() %>%
+    layer_dense(units = 10, activation = "relu") %>%
+    layer_dense(units = params_size_multivariate_normal_tri_l(encoded_size)) %>%
+    layer_multivariate_normal_tri_l(event_size = encoded_size) %>%
+    layer_kl_divergence_add_loss(
+      distribution = tfd_independent(
+        tfd_normal(loc = c(0, 0), scale = 1),
+        reinterpreted_batch_ndims = 1L
+      ),
+      weight = train_size
+    )
+  decoder_model <- keras_model_sequential(input_shape = encoded_size) %>%
+    layer_dense(units = 10, activation = "relu") %>%
+    layer_dense(params_size_independent_bernoulli(input_shape)) %>%
+    layer_independent_bernoulli(
+      event_shape = input_shape,
+      convert_to_tensor_fn = tfp$distributions$Bernoulli$logits
+    )
+  vae_model <- keras_model(
+    inputs = encoder_model$inputs,
+    outputs = decoder_model(encoder_model$outputs[[1]])
+  )
+  vae_loss <- function(x, rv_x) -(rv_x %>% tfd_log_prob(x))
+  vae_model %>% compile(optimizer = tf$keras$optimizers$Adam(), loss = vae_loss)
+  history <- vae_model %>% fit(x_train, x_train, batch_size = 25, epochs = 3, verbose = 0)
+  expect_lt(history$metrics$loss[[3]], history$metrics$loss[[1]])
+
+  # The estimate of the divergence is taken at the draw that the code stands for.
+  code <- encoder_model(x_train)
+  z <- op_convert_to_array(code)
+  log_prior <- rowSums(dnorm(z, log = TRUE))
+  estimate <- train_size * mean(as.vector(as.array(code %>% tfd_log_prob(z))) - log_prior)
+  expect_numbers(encoder_model$losses[[1]], estimate, tolerance = 1e-4)
+  # The tensor of the decoder is its logits.
+  decoded <- decoder_model(z)
+  expect_numbers(tfd_mean(decoded), plogis(op_convert_to_array(decoded)))
+})
+
+test_that("layer_independent_bernoulli has events of three dimensions", {
+  local_tensorflow()
+  tf <- tensorflow::tf
+  set_random_seed(1)
+  n <- as.integer(1e3)
+  scale_tril <- matrix(c(1.6180, 0., -2.7183, 3.1416), ncol = 2, byrow = TRUE) %>%
+    op_cast("float32")
+  x <- tfd_normal(loc = 0, scale = 1) %>% tfd_sample(c(n, 2L))
+  eps <- tfd_normal(loc = 0, scale = 0.01) %>% tfd_sample(c(1000L, 2L))
+  y <- tfd_bernoulli(
+    logits = tf$reshape(tf$matmul(x, scale_tril) + eps, shape = shape(n, 1L, 2L, 1L))
+  ) %>% tfd_sample()
+  event_shape <- dim(y)[2:4]
+
+  model <- keras_model_sequential(input_shape = dim(x)[2]) %>%
+    layer_dense(units = params_size_independent_bernoulli(event_shape)) %>%
+    layer_independent_bernoulli(event_shape = event_shape)
+  log_loss <- function(y, model) -(model %>% tfd_log_prob(y))
+  model %>% compile(optimizer = "adam", loss = log_loss)
+  history <- model %>%
+    fit(x, y, batch_size = 100, epochs = 1, steps_per_epoch = n / 100, verbose = 0)
+  expect_true(is.finite(history$metrics$loss))
+
+  logits <- parameters_of(model, x)
+  expect_numbers(model(x) %>% tfd_mean(), plogis(logits))
+  outcomes <- matrix(as.array(y), ncol = 2)
+  expected <- rowSums(dbinom(outcomes, 1, plogis(logits), log = TRUE))
+  expect_numbers(model(x) %>% tfd_log_prob(y), expected, tolerance = 1e-4)
+})
+
+test_that("layer_one_hot_categorical takes logits of which the first is fixed", {
+  local_tensorflow()
+  tf <- tensorflow::tf
+  d <- 3
+  n <- 7L
+  model <- keras_model_sequential(
+    input_shape = n,
+    layers = list(
+      layer_dense(units = params_size_one_hot_categorical(d) - 1),
+      layer_lambda(f = function(x) tf$pad(x, paddings = list(list(0L, 0L), list(1L, 0L)))),
+      layer_one_hot_categorical(event_size = d)
+    )
+  )
+  m <- matrix(1:14, ncol = n)
+  res <- model(m)
+  expect_equal(res$event_shape[[1]], d)
+  logits <- parameters_of(model, m)
+  expect_identical(logits[, 1], c(0, 0))
+  expect_numbers(tfd_mean(res), softmax(logits))
+})
+
+test_that("layer_categorical_mixture_of_one_hot_categorical averages probabilities", {
+  local_tensorflow()
+  k <- 3
+  d <- 5
+  n <- 7
+  model <- keras_model_sequential(
+    input_shape = n,
+    layers = list(
+      layer_dense(units = params_size_categorical_mixture_of_one_hot_categorical(d, k)),
+      layer_categorical_mixture_of_one_hot_categorical(event_size = d, num_components = k)
+    )
+  )
+  expect_equal(model$layers %>% length(), 2)
+  m <- matrix(sin(1:14), ncol = n)
+  t <- parameters_of(model, m)
+  weights <- softmax(t[, 1:k])
+  of_component <- function(j) weights[, j] * softmax(t[, k + d * (j - 1) + 1:d])
+  expect_numbers(tfd_mean(model(m)), Reduce(`+`, lapply(1:k, of_component)))
+})
+
+test_that("layer_independent_poisson takes logarithms of rates", {
+  local_tensorflow()
+  d <- 1
+  n <- 2
+  model <- keras_model_sequential(
+    input_shape = n,
+    layers = list(
+      layer_dense(units = params_size_independent_poisson(d)),
+      layer_independent_poisson(event_shape = d)
+    )
+  )
+  m <- matrix(1:14, ncol = n)
+  res <- model(m)
+  expect_equal(res$event_shape[[1]], d)
+  expect_numbers(tfd_mean(res), exp(parameters_of(model, m)))
+})
+
+test_that("layer_independent_logistic and layer_independent_normal take means and scales", {
+  local_tensorflow()
+  encoded_shape <- 2
+  # R's integers and doubles alike, as both were written.
+  logistic <- keras_model_sequential(input_shape = c(28L, 28L, 1L)) %>%
+    layer_flatten() %>%
+    layer_dense(units = 3) %>%
+    layer_dense(units = params_size_independent_logistic(encoded_shape)) %>%
+    layer_independent_logistic(event_shape = encoded_shape)
+  normal <- keras_model_sequential(input_shape = c(28, 28, 1)) %>%
+    layer_flatten() %>%
+    layer_dense(units = 2) %>%
+    layer_dense(units = params_size_independent_normal(encoded_shape)) %>%
+    layer_independent_normal(event_shape = encoded_shape)
+  a <- array(1 / 28, dim = c(1L, 28L, 28L, 1L))
+  # The standard deviation of a logistic distribution is pi / sqrt(3) times its scale.
+  deviations <- list(pi / sqrt(3), 1)
+  for (i in 1:2) {
+    model <- list(logistic, normal)[[i]]
+    res <- model(a)
+    expect_equal(res$event_shape[[1]], encoded_shape)
+    t <- parameters_of(model, a)
+    expect_numbers(tfd_mean(res), t[, 1:2])
+    expect_numbers(tfd_stddev(res), deviations[[i]] * softplus(t[, 3:4]))
+  }
+})
+
+test_that("mixtures of normals, by a layer of components or by name, and of logistics", {
+  local_tensorflow()
+  event_shape <- 1
+  num_components <- 5
+  component_params_size <- params_size_independent_normal(event_shape)
+  models <- list(
+    list(
+      params_size_mixture_same_family(
+        num_components,
+        component_params_size = component_params_size
+      ),
+      layer_mixture_same_family(
+        num_components = num_components,
+        component_layer = layer_independent_normal(event_shape = event_shape)
+      ),
+      dnorm
+    ),
+    list(
+      params_size_mixture_normal(num_components, event_shape),
+      layer_mixture_normal(num_components = num_components, event_shape = event_shape),
+      dnorm
+    ),
+    list(
+      params_size_mixture_logistic(num_components, event_shape),
+      layer_mixture_logistic(num_components = num_components, event_shape = event_shape),
+      dlogis
+    )
+  )
+  m <- matrix(1:4, ncol = 2)
+  for (parts in models) {
+    model <- keras_model_sequential(
+      input_shape = list(2),
+      layers = list(
+        layer_dense(units = 12, activation = "relu"),
+        layer_dense(units = parts[[1]]),
+        parts[[2]]
+      )
+    )
+    res <- model(m)
+    expect_equal(res$event_shape[[1]], event_shape)
+    values <- c(0.5, -0.5)
+    expected <- mixture_density(parameters_of(model, m), num_components, values, parts[[3]])
+    expect_numbers(tfd_log_prob(res, matrix(values)), expected)
+  }
+})
+
+# Keras reads the names of the arguments of a class's `__init__`, and those that `reticulate::PyClass`
+# makes have none: the variable is made after the layer, or the class is one of keras3's `Layer()`.
+# Keras has `add_weight()` where there was `add_variable()`.
+kernel_providers <- function() {
+  bt <- reticulate::import_builtins()
+  tf <- tensorflow::tf
+  of_reticulate <- function() {
+    KernelFn <- reticulate::PyClass( # nolint: object_name.
+      "KernelFn",
+      inherit = tf$keras$layers$Layer,
+      list(
+        call = function(self, x, ...) x,
+        kernel = bt$property(
+          reticulate::py_func(function(self) {
+            tfp$math$psd_kernels$ExponentiatedQuadratic(
+              amplitude = tf$nn$softplus(self$`_amplitude`)
+            )
+          })
+        )
+      )
+    )
+    KernelFn$`__module__` <- "KernelFn"
+    provider <- KernelFn()
+    provider$`_amplitude` <- provider$add_weight(
+      initializer = tf$initializers$constant(.54), dtype = "float32", name = "amplitude"
+    )
+    provider
+  }
+  of_keras3 <- function() {
+    KernelFn <- Layer( # nolint: object_name.
+      "KernelFn",
+      initialize = function(...) {
+        super$initialize(...)
+        self$`_amplitude` <- self$add_weight(
+          initializer = tf$initializers$constant(.54), dtype = "float32", name = "amplitude"
+        )
+      },
+      call = function(x, ...) x,
+      kernel = active_property(function() {
+        tfp$math$psd_kernels$ExponentiatedQuadratic(amplitude = tf$nn$softplus(self$`_amplitude`))
+      })
+    )
+    KernelFn()
+  }
+  list(of_reticulate, of_keras3)
+}
+
+test_that("layer_variational_gaussian_process trains a kernel of one's own", {
+  local_tensorflow()
+  tf <- tensorflow::tf
+  set_random_seed(1)
+  set.seed(1)
+  x <- runif(200, 0, 60)
+  y <- 5 + sin(2 * x) + 0.04 * x
+  for (kernel_provider in kernel_providers()) {
+    provider <- kernel_provider()
+    model <- keras_model_sequential() %>%
+      layer_dense(units = 10) %>%
+      layer_variational_gaussian_process(num_inducing_points = 30, kernel_provider = provider)
+    batch_size <- 64
+    kl_weight <- batch_size / length(x)
+    loss <- function(y, d) d$variational_loss(y, kl_weight = kl_weight)
+    model %>% compile(optimizer = "adam", loss = loss)
+    inputs <- tf$expand_dims(tf$constant(x, tf$float32), -1L)
+    outputs <- tf$expand_dims(tf$constant(y, tf$float32), -1L)
+    history <- model %>%
+      fit(x = inputs, y = outputs, batch_size = batch_size, epochs = 3, verbose = 0L)
+    expect_lt(history$metrics$loss[[3]], history$metrics$loss[[1]])
+    # Kernel and bias of the dense layer, five of the process, and the kernel's amplitude.
+    expect_length(model$trainable_variables, 8)
+    expect_false(isTRUE(all.equal(as.numeric(provider$`_amplitude`), 0.54, tolerance = 1e-6)))
+  }
 })
