@@ -80,7 +80,6 @@ class IndependentNormal(IndependentLayer, ParametricLayer):
 
     Example:
         >>> import keras
-    import numpy as np
         >>> from bayeslayers import layer_independent_normal, params_size_independent_normal
         >>> from bayeslayers import tfd_log_prob
         >>> units = params_size_independent_normal(2)
@@ -134,7 +133,6 @@ class IndependentLogistic(IndependentLayer, ParametricLayer):
 
     Example:
         >>> import keras
-    import numpy as np
         >>> from bayeslayers import layer_independent_logistic, params_size_independent_logistic
         >>> units = params_size_independent_logistic(2)
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)])
@@ -183,7 +181,6 @@ class IndependentBernoulli(IndependentLayer, ParametricLayerOfDraws):
 
     Example:
         >>> import keras
-    import numpy as np
         >>> from bayeslayers import layer_independent_bernoulli, params_size_independent_bernoulli
         >>> units = params_size_independent_bernoulli((2, 2))
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)])
@@ -232,7 +229,6 @@ class IndependentPoisson(IndependentLayer, ParametricLayer):
 
     Example:
         >>> import keras
-    import numpy as np
         >>> from bayeslayers import layer_independent_poisson, params_size_independent_poisson
         >>> units = params_size_independent_poisson(2)
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)])
@@ -279,7 +275,6 @@ class HomoscedasticNormal(IndependentLayer, ParametricLayer):
 
     Example:
         >>> import keras
-    import numpy as np
         >>> from bayeslayers import layer_homoscedastic_normal, tfd_log_prob
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
         >>> model = layer_homoscedastic_normal(model, event_shape=1, initial_scale=0.5)
