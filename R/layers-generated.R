@@ -2661,8 +2661,6 @@ layer_distribution_lambda <- function(
 #'
 #' \preformatted{y[j] ~ Normal(inputs[j], softplus(v[j])), v a trainable variable}
 #'
-#' import numpy as np >>> from bayeslayers import layer_homoscedastic_normal, tfd_log_prob >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]) >>> model = layer_homoscedastic_normal(model, event_shape=1, initial_scale=0.5) >>> model.compile("adam", loss=lambda y, rv: -tfd_log_prob(rv, y)) >>> history = model.fit(keras.ops.ones((32, 3)), keras.ops.ones((32, 1)), verbose=0) >>> model(keras.ops.ones((32, 3))).stddev().shape TensorShape([32, 1])
-#'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @param initial_scale Positive number: the standard deviation where training starts, in the unit of the outcome.
@@ -2706,8 +2704,6 @@ layer_homoscedastic_normal <- function(
 #'
 #' \preformatted{y[j] ~ Normal(m[j], softplus(r[j])), (m, r) = inputs}
 #'
-#' import numpy as np >>> from bayeslayers import layer_independent_normal, params_size_independent_normal >>> from bayeslayers import tfd_log_prob >>> units = params_size_independent_normal(2) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_normal(model, event_shape=2) >>> model.compile("adam", loss=lambda y, rv: -tfd_log_prob(rv, y)) >>> history = model.fit(keras.ops.ones((32, 3)), keras.ops.ones((32, 2)), verbose=0) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2])
-#'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
@@ -2750,8 +2746,6 @@ layer_independent_normal <- function(
 #' \preformatted{y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
 #' (m, r) = inputs}
 #'
-#' import numpy as np >>> from bayeslayers import layer_independent_logistic, params_size_independent_logistic >>> units = params_size_independent_logistic(2) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_logistic(model, event_shape=2) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2])
-#'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
 #' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
@@ -2791,8 +2785,6 @@ layer_independent_logistic <- function(
 #' Take it for outcomes of 0 and 1 of which several may be 1 at once: labels of a text, black and white pixels. The inputs are the logits: the layer before has `params_size_independent_bernoulli(event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
 #'
 #' \preformatted{P(y[j] = 1) = sigmoid(inputs[j]), P(y[j] = 0) = 1 - P(y[j] = 1)}
-#'
-#' import numpy as np >>> from bayeslayers import layer_independent_bernoulli, params_size_independent_bernoulli >>> units = params_size_independent_bernoulli((2, 2)) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_bernoulli(model, event_shape=(2, 2)) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2, 2])
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
@@ -2837,8 +2829,6 @@ layer_independent_bernoulli <- function(
 #' \preformatted{P(y[j] = k) = rate[j]^k exp(-rate[j]) / k!, rate = exp(inputs)}
 #'
 #' XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from it on TensorFlow: take "mean" as `convert_to_tensor_fn`, or compile the model with `jit_compile` off.
-#'
-#' import numpy as np >>> from bayeslayers import layer_independent_poisson, params_size_independent_poisson >>> units = params_size_independent_poisson(2) >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)]) >>> model = layer_independent_poisson(model, event_shape=2) >>> model(keras.ops.ones((32, 3))).shape TensorShape([32, 2])
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.

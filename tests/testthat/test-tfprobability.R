@@ -1,6 +1,6 @@
 # Scripts as tfprobability's users wrote them for its layers. What has changed is what keras3 asks
-# for: `layers = ` by name, and a distribution of a symbolic tensor as a layer's output. `tf` is that
-# of the R package tensorflow, which is installed with keras3.
+# for: `layers = ` by name, and a distribution of a symbolic tensor as a layer's output. `tf` is
+# that of the R package tensorflow, which is installed with keras3.
 
 local_tensorflow <- function(env = parent.frame()) {
   local_keras3(env)
@@ -482,8 +482,8 @@ test_that("mixtures of normals, by a layer of components or by name, and of logi
   }
 })
 
-# Keras reads the names of the arguments of a class's `__init__`, and those that `reticulate::PyClass`
-# makes have none: the variable is made after the layer, or the class is one of keras3's `Layer()`.
+# Keras reads the names of the arguments of a class's `__init__`, and those that
+# `reticulate::PyClass` makes have none: the variable is made after the layer, or the class is one of keras3's `Layer()`.
 # Keras has `add_weight()` where there was `add_variable()`.
 kernel_providers <- function() {
   bt <- reticulate::import_builtins()
@@ -503,7 +503,7 @@ kernel_providers <- function() {
         )
       )
     )
-    KernelFn$`__module__` <- "KernelFn"
+    KernelFn$`__module__` <- "KernelFn" # nolint: object_name.
     provider <- KernelFn()
     provider$`_amplitude` <- provider$add_weight(
       initializer = tf$initializers$constant(.54), dtype = "float32", name = "amplitude"

@@ -69,7 +69,7 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
         ... )
         >>> code = layer(keras.ops.zeros((32, 4)))
         >>> round(float(layer.losses[0]), 4)
-        0.2539
+        0.2135
 
     R example:
         prior <- tfd_independent(tfd_normal(c(0, 0), 1), 1)
