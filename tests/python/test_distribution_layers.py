@@ -20,6 +20,7 @@ from bayeslayers import (
     layer_independent_bernoulli,
     layer_independent_logistic,
     layer_independent_normal,
+    layer_independent_poisson,
     layer_kl_divergence_add_loss,
     layer_kl_divergence_regularizer,
     layer_mixture_normal,
@@ -54,6 +55,17 @@ def model_of(units, layer, **arguments):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units), layer])
     model.compile(**{"optimizer": "adam", "loss": negative_log_likelihood, **arguments})
     return model
+
+
+def test_counts_have_a_likelihood_where_their_rate_is_too_small_for_a_number():
+    log_rates, counts = np.array([[-200.0], [-200.0], [1.0]], "f4"), np.array([[0], [3], [2]], "f4")
+    layer = layer_independent_poisson(event_shape=1)
+    # log p(k) = k log(rate) - rate - log(k!), whose derivative in log(rate) is k - rate.
+    expected = [0.0, -600.0 - np.log(6.0), 2.0 - np.exp(1.0) - np.log(2.0)]
+    assert_allclose(tfd_log_prob(layer(log_rates), counts), expected, rtol=1e-5)
+    variable = keras.Variable(log_rates)
+    found = gradients(lambda: ops.sum(tfd_log_prob(layer(variable), counts)), [variable])
+    assert_allclose(found[0], [[0.0], [3.0], [2.0 - np.exp(1.0)]], rtol=1e-5)
 
 
 def test_a_learned_scale_is_one_number_for_all_inputs():

@@ -48,6 +48,26 @@ class _OneHotCategorical(_InDtype, distributions.OneHotCategorical):
     pass
 
 
+class _Poisson(distributions.Poisson):
+    """Poisson distribution of a log-rate, of which the rate may be too small for a number."""
+
+    def __init__(self, log_rate: Any, validate_args: bool | None = None) -> None:
+        self.log_rate = log_rate
+        super().__init__(torch.exp(log_rate), validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> _Poisson:
+        """Return the distribution over a larger batch."""
+        return _Poisson(self.log_rate.expand(batch_shape), validate_args=False)
+
+    def log_prob(self, value: Any) -> Any:
+        """Return the logarithm of the probability."""
+        if self._validate_args:
+            self._validate_sample(value)
+        # No count of 0 times the logarithm of 0.
+        counted = torch.where(value == 0, 0.0, value * self.log_rate)
+        return counted - self.rate - torch.lgamma(value + 1)
+
+
 def _independent(
     distribution: Any, reinterpreted_batch_ndims: int, validate_args: bool = False
 ) -> Any:
@@ -67,10 +87,6 @@ def _with_dtype(plain: type, in_dtype: type[_InDtype]) -> Callable[..., Any]:
     return make
 
 
-def _poisson(log_rate: Any, **parameters: Any) -> Any:
-    return distributions.Poisson(torch.exp(log_rate), **parameters)
-
-
 def _mixture(mixture_distribution: Any, components_distribution: Any, **parameters: Any) -> Any:
     return distributions.MixtureSameFamily(
         mixture_distribution, inner_distribution(components_distribution), **parameters
@@ -86,5 +102,5 @@ _FAMILIES: dict[str, Callable[..., Any]] = {
     "MultivariateNormalTriL": distributions.MultivariateNormal,
     "Normal": distributions.Normal,
     "OneHotCategorical": _with_dtype(distributions.OneHotCategorical, _OneHotCategorical),
-    "Poisson": _poisson,
+    "Poisson": _Poisson,
 }
