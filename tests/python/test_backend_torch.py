@@ -294,6 +294,11 @@ def test_what_the_library_lacks_is_said():
         method_of(_WithoutMode(1.0), "mode")()
     with pytest.raises(NotImplementedError, match="`cdf` of the distribution StudentT"):
         method_of(tfd.StudentT(3.0), "cdf")(0.0)
+    # It has it in single precision.
+    scale = torch.eye(2, dtype=torch.float16)
+    half = tfd.MultivariateNormal(torch.zeros(2).half(), scale_tril=scale, validate_args=False)
+    with pytest.raises(NotImplementedError, match="`log_prob` .* in float16: take parameters in s"):
+        method_of(half, "log_prob")(torch.zeros(2))
 
 
 class _WithoutMode(tfd.Exponential):

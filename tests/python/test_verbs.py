@@ -7,7 +7,7 @@ from keras import ops
 from scipy import stats
 
 import bayeslayers
-from bayeslayers import ArgumentError
+from bayeslayers import ArgumentError, backend, layer_independent_logistic
 
 PAIRS = {
     "normal": (lambda tfd: tfd.Normal([1.0, -0.5], 2.0), stats.norm([1.0, -0.5], 2.0)),
@@ -30,6 +30,12 @@ def pair(request):
     return make(distributions), reference
 
 
+def distribution_of_each(rv):
+    """Return the distribution of the numbers that an output of independent ones consists of."""
+    inner = backend.inner_distribution(rv)
+    return inner.base_dist if BACKEND == "torch" else inner.distribution
+
+
 def verb(name):
     return getattr(bayeslayers, f"tfd_{name}")
 
@@ -40,6 +46,21 @@ def test_evaluated_at_a_value(pair, name, method):
     for value in (0.3, 1.7):
         expected = getattr(reference, method)(value)
         assert_allclose(verb(name)(ours, value), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["cdf", "log_cdf", "survival_function", "log_survival_function"])
+def test_the_tails_have_the_precision_of_the_dtype(name):
+    logistic = layer_independent_logistic(event_shape=())(np.array([[0.5, -1.0]], "float32"))
+    of_inputs = distribution_of_each(logistic)
+    pairs = (
+        (distributions.Normal(1.0, 2.0), stats.norm(1.0, 2.0)),
+        (of_inputs, stats.logistic(0.5, np.log1p(np.exp(-1.0)))),
+    )
+    for ours, reference in pairs:
+        # Out to where the probability is 1e-23, which is a number in single precision.
+        values = np.array([-19.0, -3.0, 1.0, 5.0, 20.0], "float32")
+        expected = getattr(reference, AT_VALUE[name])(values.astype("float64"))
+        assert_allclose(verb(name)(ours, values), expected, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize(("name", "method"), OF_DISTRIBUTION.items())

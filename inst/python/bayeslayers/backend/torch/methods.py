@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from keras import ops
+from torch import distributions
 from torch.distributions import Distribution
+from torch.nn import functional
 
 from bayeslayers.backend.torch.distributions import draw, inner_distribution, kl_divergence
+from bayeslayers.backend.torch.logistic import Logistic
 
 _Method = Callable[..., Any]
 
@@ -34,8 +37,12 @@ def method_of(distribution: Any, name: str) -> _Method:
         try:
             return method(distribution, *args, **kwargs)
         except NotImplementedError as error:
-            message = f"PyTorch has no `{name}` of the distribution {type(distribution).__name__}."
-            raise NotImplementedError(message) from error
+            message = f"PyTorch has no `{name}` of the distribution {type(distribution).__name__}"
+            dtype = _parameter_dtype(distribution)
+            if dtype in (torch.float16, torch.bfloat16):
+                precision = str(dtype).removeprefix("torch.")
+                message += f" in {precision}: take parameters in single precision"
+            raise NotImplementedError(f"{message}.") from error
 
     return call
 
@@ -90,21 +97,46 @@ def _prob(self: Any, value: Any, name: str = "prob") -> Any:
     return torch.exp(_log_prob(self, value, name))
 
 
+# P(x <= t) and its logarithm, of the standard members of families that are symmetric.
+_OF_STANDARD: dict[type, tuple[_Method, _Method]] = {
+    # `ndtr` is of the error function, which is -1 in the lower tail.
+    distributions.Normal: (lambda z: torch.erfc(-z * 0.5**0.5) / 2, torch.special.log_ndtr),
+    Logistic: (torch.sigmoid, functional.logsigmoid),
+}
+
+
+def _beside(self: Any, value: Any, *, above: bool = False, log: bool = False) -> Any:
+    """Return the probability of what is no more than a value, or above it, or its logarithm."""
+    value = as_values(self, value)
+    for family, (cdf, log_cdf) in _OF_STANDARD.items():
+        if isinstance(self, family):
+            # Of the tail itself: 1 less the other one is 0 where it is small.
+            z = (value - self.loc) / self.scale
+            return (log_cdf if log else cdf)(-z if above else z)
+    below = self.cdf(value)
+    if above:
+        return torch.log1p(-below) if log else 1.0 - below
+    return torch.log(below) if log else below
+
+
 def _cdf(self: Any, value: Any, name: str = "cdf") -> Any:
     del name
-    return self.cdf(as_values(self, value))
+    return _beside(self, value)
 
 
 def _log_cdf(self: Any, value: Any, name: str = "log_cdf") -> Any:
-    return torch.log(_cdf(self, value, name))
+    del name
+    return _beside(self, value, log=True)
 
 
 def _survival(self: Any, value: Any, name: str = "survival_function") -> Any:
-    return 1.0 - _cdf(self, value, name)
+    del name
+    return _beside(self, value, above=True)
 
 
 def _log_survival(self: Any, value: Any, name: str = "log_survival_function") -> Any:
-    return torch.log1p(-_cdf(self, value, name))
+    del name
+    return _beside(self, value, above=True, log=True)
 
 
 def _quantile(self: Any, value: Any, name: str = "quantile") -> Any:
