@@ -123,6 +123,27 @@ def test_the_log_score_is_exact_however_unlikely_the_class(name):
         close(whole["log_score"], in_digits(Decimal.ln, of_label).mean())
 
 
+@pytest.mark.parametrize("outcome", ["columns", "numbers"])
+def test_a_mixture_of_distributions_over_classes_is_one(outcome):
+    weights = np.array([0.25, 0.75], "float32")
+    of_each = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]], "float32")
+    kind = tfd.OneHotCategorical if outcome == "columns" else tfd.Categorical
+
+    def make(t):
+        ones = 1 + 0 * keras.ops.expand_dims(t, -1)
+        given = keras.ops.convert_to_tensor(of_each) * ones
+        mixture = tfd.Categorical(probs=keras.ops.convert_to_tensor(weights) * ones[..., 0])
+        return tfd.MixtureSameFamily(mixture, kind(probs=given))
+
+    model = keras.Sequential([keras.Input((1,)), DistributionLambda(make)])
+    expected, labels = weights @ of_each, np.array([0, 1, 2, 0, 1, 2])
+    table = predictive_scores(model, X, labels, by="example", **DRAWS)
+    assert_allclose(table["probability"], expected[labels], rtol=1e-5)
+    assert_allclose(table["log_score"], np.log(expected[labels]), rtol=1e-5)
+    brier = ((expected - np.eye(3)[labels]) ** 2).sum(axis=-1)
+    assert_allclose(table["brier"], brier, rtol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize(
     "name", ["bernoulli", "categorical of two", "a column of logits", "logits"]

@@ -40,3 +40,27 @@ class ClassDistribution:
     def count(self) -> int | None:
         """How many classes there are; `None` where a graph does not know it."""
         return 2 if self.outcome == "binary" else self.given.shape[-1]
+
+
+def mixture_over_classes(
+    logits: Any, components: ClassDistribution, batch_shape: Any
+) -> ClassDistribution:
+    """Return the distribution over classes that a mixture of such distributions is.
+
+    Args:
+        logits: Those of the components, of shape (..., components).
+        components: The components, which say classes by numbers or by columns: what they are
+            given is of shape (..., components, classes).
+        batch_shape: The shape of the batch of the mixture.
+    """
+    parameter = components.parameter()
+    of_classes = ops.log_softmax(parameter) if components.is_logits else ops.log(parameter)
+    of_components = ops.expand_dims(ops.log_softmax(logits), -1)
+    mixed = ops.logsumexp(of_components + of_classes, axis=-2)
+    return ClassDistribution(
+        outcome=components.outcome,
+        given=mixed,
+        is_logits=True,
+        probabilities=lambda: ops.exp(mixed),
+        batch_shape=batch_shape,
+    )

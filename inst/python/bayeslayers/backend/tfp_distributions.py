@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from bayeslayers.backend.classes import ClassDistribution
+from bayeslayers.backend.classes import ClassDistribution, mixture_over_classes
 
 
 class _NumPyWithNewshape:
@@ -79,6 +79,14 @@ def class_distribution(tfd: Any, distribution: Any) -> ClassDistribution | None:
                 probabilities=distribution.probs_parameter,
                 batch_shape=distribution.batch_shape,
             )
+    if isinstance(distribution, tfd.MixtureSameFamily):
+        components = distribution.components_distribution
+        # Of several outcomes at once, a mixture is not that of each alone.
+        if isinstance(components, (tfd.Categorical, tfd.OneHotCategorical)):
+            over_classes = class_distribution(tfd, components)
+            assert over_classes is not None
+            logits = distribution.mixture_distribution.logits_parameter()
+            return mixture_over_classes(logits, over_classes, distribution.batch_shape)
     return None
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.distributions import Bernoulli, Categorical, Independent, OneHotCategorical
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Independent,
+    MixtureSameFamily,
+    OneHotCategorical,
+)
 
-from bayeslayers.backend.classes import ClassDistribution
+from bayeslayers.backend.classes import ClassDistribution, mixture_over_classes
 from bayeslayers.backend.torch.compat import given_parameter
 from bayeslayers.backend.torch.distributions import draw, draw_shape, inner_distribution
 from bayeslayers.backend.torch.methods import as_values
@@ -46,6 +52,14 @@ def class_distribution(distribution: Any) -> ClassDistribution | None:
     while isinstance(distribution, Independent):
         distribution = distribution.base_dist
     outcome = next((o for kind, o in _OUTCOMES.items() if isinstance(distribution, kind)), None)
+    if isinstance(distribution, MixtureSameFamily):
+        components = distribution.component_distribution
+        # Of several outcomes at once, a mixture is not that of each alone.
+        if isinstance(components, (Categorical, OneHotCategorical)):
+            over_classes = class_distribution(components)
+            assert over_classes is not None
+            logits = distribution.mixture_distribution.logits
+            return mixture_over_classes(logits, over_classes, distribution.batch_shape)
     if outcome is None:
         return None
     given = given_parameter(distribution)
