@@ -139,6 +139,25 @@ def test_the_inputs_must_have_as_many_numbers_as_there_are_parameters():
             layer(X)
 
 
+def test_a_mixture_of_a_function_needs_the_same_number_of_parameters_for_each_component():
+    layer = layer_mixture_same_family(num_components=2, component_layer=lambda t: t)
+    for size in (2, 5):
+        with pytest.raises(ArgumentError, match="`inputs` must have 2 logits and as many"):
+            layer(np.ones((4, size), "float32"))
+
+
+def test_a_divergence_needs_a_prior_and_a_closed_form():
+    code = layer_independent_normal(np.ones((4, 4), "float32"), event_shape=2)
+    tensor = keras.Sequential([VariableLayer(2)])
+    layer = layer_kl_divergence_add_loss(distribution_b=tensor)
+    with pytest.raises(ArgumentError, match="`distribution_b` must return a distribution"):
+        layer(code)
+    mixture = layer_mixture_normal(np.ones((4, 10), "float32"), num_components=2, event_shape=2)
+    layer = layer_kl_divergence_add_loss(distribution_b=standard_normal, use_exact_kl=True)
+    with pytest.raises(ArgumentError, match="`use_exact_kl` must be left out where"):
+        layer(mixture)
+
+
 def test_a_component_must_be_a_distribution():
     layer = layer_mixture_same_family(num_components=3, component_layer=lambda t: t)
     with pytest.raises(ArgumentError, match="`component_layer` must return a distribution"):

@@ -116,6 +116,7 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
         """Return the divergence of a distribution from the prior, summed over all outcomes."""
         distribution_checks.is_distribution("inputs", distribution)
         prior = inner_distribution(self.prior())
+        distribution_checks.distribution("distribution_b", prior)
         divergence = self._divergence(distribution, prior)
         weight = 1.0 if self.weight is None else self.weight
         return ops.sum(ops.multiply(divergence, ops.cast(weight, divergence.dtype)))
@@ -151,13 +152,22 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
 
     def _divergence(self, distribution: Any, prior: Any) -> Any:
         if self.use_exact_kl:
-            return ops.convert_to_tensor(kl_divergence(inner_distribution(distribution), prior))
+            return self._exact(inner_distribution(distribution), prior)
         points = ops.convert_to_tensor(self.test_points_fn(distribution))
         log_q = method_of(distribution, "log_prob")(points)
         log_p = method_of(prior, "log_prob")(points)
         if self.test_points_reduce_axis == ():
             return log_q - log_p
         return ops.mean(log_q - log_p, axis=self.test_points_reduce_axis)
+
+    def _exact(self, distribution: Any, prior: Any) -> Any:
+        try:
+            return ops.convert_to_tensor(kl_divergence(distribution, prior))
+        except NotImplementedError as error:
+            rule = "must be left out where the divergence has no closed form"
+            names = distribution_checks.class_names(distribution)
+            pair = Described(f"{names} and {distribution_checks.class_names(prior)}")
+            raise ArgumentError("use_exact_kl", rule, {"outputs and prior": pair}) from error
 
     def _refuse_variables(self) -> None:
         prior, foreign = foreign_variables(self.prior, ())

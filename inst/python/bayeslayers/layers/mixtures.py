@@ -17,6 +17,7 @@ from bayeslayers.base_layers.distribution_layer import (
 )
 from bayeslayers.base_layers.publishing import public_layer
 from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import layer_function
 from bayeslayers.distributions import checks as distribution_checks
 from bayeslayers.layers.independent import IndependentLogistic, IndependentNormal
@@ -37,7 +38,10 @@ class MixtureLayer(ParametricLayer):
         count = self.num_components
         sizes = (*ops.shape(parameters)[:-1], count)
         last = parameters.shape[-1]
-        of_each = -1 if last is None else (last - count) // count
+        if last is not None and (last <= count or last % count):
+            rule = f"must have {count} logits and as many parameters for each component"
+            raise ArgumentError("inputs", rule, {"shape": tuple(parameters.shape)})
+        of_each = -1 if last is None else last // count - 1
         of_components = ops.reshape(parameters[..., count:], (*sizes, of_each))
         logits = parameters[..., :count]
         return new_distribution(
