@@ -30,6 +30,8 @@ WHATEVER_THE_BACKEND = (
 OF_SOME_BACKENDS = {
     "test_replicas": ("tensorflow",),
     "test_sparse": ("tensorflow", "jax"),
+    # PyTorch has another library; `test_constructors_on_torch` has what is said there.
+    "test_constructors_of_the_library": ("tensorflow", "jax"),
     "test_backend_jax": ("jax",),
     "test_backend_torch": ("torch",),
 }

@@ -98,7 +98,7 @@ def _prob(self: Any, value: Any, name: str = "prob") -> Any:
 
 
 # P(x <= t) and its logarithm, of the standard members of families that are symmetric.
-_OF_STANDARD: dict[type, tuple[_Method, _Method]] = {
+_OF_STANDARD: dict[Any, tuple[_Method, _Method]] = {
     # `ndtr` is of the error function, which is -1 in the lower tail.
     distributions.Normal: (lambda z: torch.erfc(-z * 0.5**0.5) / 2, torch.special.log_ndtr),
     Logistic: (torch.sigmoid, functional.logsigmoid),
