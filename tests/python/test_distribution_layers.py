@@ -343,10 +343,31 @@ def test_a_prior_on_variables_that_nobody_trains_is_refused():
 
 def test_what_is_no_distribution_is_refused():
     layer = layer_kl_divergence_add_loss(distribution_b=standard_normal)
-    with pytest.raises(ArgumentError, match="`inputs` must be a distribution"):
+    with pytest.raises(ArgumentError, match=r"`inputs` must be a distribution.* The layer before"):
         layer(X)
+    with pytest.raises(ArgumentError, match="`distribution_b` must be or return a distribution"):
+        layer_kl_divergence_regularizer(distribution_b=3)
     with pytest.raises(ArgumentError, match="`object` must be left out"):
         layer_kl_divergence_regularizer(keras.Sequential(), standard_normal)
+
+
+@on("tensorflow", "jax")
+def test_a_layer_whose_kernel_is_a_matrix_provides_no_kernel():
+    with pytest.raises(ArgumentError, match=r"`kernel_provider` must be .* It failed: You must"):
+        bayeslayers.layer_variational_gaussian_process(X, 3, keras.layers.Dense(2))
+
+
+def test_a_prior_without_a_name_is_kept_in_a_copy_and_refused_when_it_is_saved(tmp_path):
+    prior = tfd.Independent(tfd.Normal(ops.zeros(2), 1.0), 1)
+    regularizer = layer_kl_divergence_regularizer(distribution_b=prior)
+    code = layer_independent_normal(event_shape=2, activity_regularizer=regularizer)
+    after = layer_kl_divergence_add_loss(distribution_b=prior, weight=2)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), code, after])
+    copy = bayeslayers.as_bayesian(model)
+    assert copy.layers[-1].distribution_b is prior
+    assert copy.layers[-1].regularizer.weight == 2
+    with pytest.raises(ArgumentError, match=r"`distribution_b` must be a Keras model.*has no name"):
+        model.save(tmp_path / "m.keras")
 
 
 def test_gradients_reach_the_code():

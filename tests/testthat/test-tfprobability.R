@@ -482,8 +482,8 @@ test_that("mixtures of normals, by a layer of components or by name, and of logi
   }
 })
 
-# Keras reads the names of the arguments of a class's `__init__`, and those that
-# `reticulate::PyClass` makes have none: the variable is made after the layer, or the class is one of keras3's `Layer()`.
+# Keras reads the names of the arguments of a class's `__init__`, and there are none in one that
+# `reticulate::PyClass` makes: the variable is made after the layer, or the class by `Layer()`.
 # Keras has `add_weight()` where there was `add_variable()`.
 kernel_providers <- function() {
   bt <- reticulate::import_builtins()

@@ -182,10 +182,12 @@ def _like(value: list | tuple, items: list[Any]) -> list | tuple:
 
 
 def _is_kept(value: Any) -> bool:
-    """Whether a value stands for itself: a function, or what is called like one.
+    """Whether a value stands for itself: a function, what is called like one, a distribution.
 
     Keras's objects, and others that it can make anew from their configuration, are left to it.
     """
+    if hasattr(value, "log_prob") and not isinstance(value, type):
+        return True
     if not callable(value) or isinstance(value, type):
         return False
     kind = type(value)

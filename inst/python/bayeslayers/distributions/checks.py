@@ -81,9 +81,9 @@ def sample_dtype(argument: str, value: Any) -> str | None:
         raise ArgumentError(argument, rule, {argument: value}) from error
 
 
-def distribution(argument: str, value: Any) -> None:
-    """What a function returned that makes distributions."""
-    rule = f"must return a distribution of {name_of_library()}"
+def distribution(argument: str, value: Any, verb: str = "return") -> None:
+    """What a function returned that makes distributions; or, by another verb, what was given."""
+    rule = f"must {verb} a distribution of {name_of_library()}"
     if not all(hasattr(value, name) for name in ("sample", "batch_shape", "event_shape")):
         raise ArgumentError(argument, rule, {argument: value})
     if is_of_other_library(value):
@@ -92,13 +92,15 @@ def distribution(argument: str, value: Any) -> None:
         raise ArgumentError(argument, rule, {argument: received})
 
 
-def is_distribution(argument: str, value: Any) -> None:
+_OF_A_LOSS = (
+    "Keras hands a loss the tensor alone where it had to change its shape: targets in the "
+    "shape of the model's outputs leave the distribution as it is."
+)
+
+
+def is_distribution(argument: str, value: Any, hint: str = _OF_A_LOSS) -> None:
     """What a method of distributions is asked of."""
     if not hasattr(value, "log_prob"):
-        hint = (
-            "Keras hands a loss the tensor alone where it had to change its shape: targets in the "
-            "shape of the model's outputs leave the distribution as it is."
-        )
         raise ArgumentError(argument, "must be a distribution", {argument: value}, hint)
 
 

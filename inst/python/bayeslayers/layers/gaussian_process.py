@@ -138,7 +138,7 @@ class VariationalGaussianProcess(DistributionLayer):
     def build(self, input_shape: tuple[int, ...]) -> None:
         """Make the variables: mean, noise, inducing points, and the posterior at them."""
         count, sizes = self.num_inducing_points, self.event_shape
-        rank = self.kernel_provider.kernel.feature_ndims
+        rank = _features_of(self.kernel_provider)
         features = tuple(input_shape[len(input_shape) - rank :])
         self._mean = None if self.mean_fn else self._weight("mean", (), "zeros")
         self._noise = self._weight(
@@ -190,10 +190,23 @@ class VariationalGaussianProcess(DistributionLayer):
         ]
 
 
+_PROVIDER = "must be a Keras layer with a property `kernel`, a kernel of TensorFlow Probability"
+
+
 def _check_provider(value: Any) -> None:
     if not isinstance(value, keras.Layer) or not hasattr(type(value), "kernel"):
-        rule = "must be a Keras layer with a property `kernel`, a kernel of TensorFlow Probability"
-        raise ArgumentError("kernel_provider", rule, {"kernel_provider": value})
+        raise ArgumentError("kernel_provider", _PROVIDER, {"kernel_provider": value})
+
+
+def _features_of(provider: Any) -> int:
+    """Return how many dimensions of the inputs are features, which its kernel knows."""
+    try:
+        return int(provider.kernel.feature_ndims)
+    except AttributeError as error:
+        # A layer such as `Dense` has a property of that name, too.
+        hint = f"It failed: {str(error).rstrip('.')}."
+        received = {"kernel_provider": provider}
+        raise ArgumentError("kernel_provider", _PROVIDER, received, hint) from error
 
 
 def _small_identity(shape: tuple[int, ...], dtype: Any = None) -> Any:

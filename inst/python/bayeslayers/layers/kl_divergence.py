@@ -101,7 +101,7 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
         weight: float | None = None,
     ) -> None:
         if not callable(distribution_b):
-            distribution_checks.distribution("distribution_b", distribution_b)
+            distribution_checks.distribution("distribution_b", distribution_b, verb="be or return")
         self.distribution_b = distribution_b
         self.use_exact_kl = checks.boolean("use_exact_kl", use_exact_kl)
         self.test_points_reduce_axis = checks.axes(
@@ -114,7 +114,8 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
 
     def __call__(self, distribution: Any) -> Any:
         """Return the divergence of a distribution from the prior, summed over all outcomes."""
-        distribution_checks.is_distribution("inputs", distribution)
+        hint = "The layer before it must be one whose output is a distribution."
+        distribution_checks.is_distribution("inputs", distribution, hint)
         prior = inner_distribution(self.prior())
         distribution_checks.distribution("distribution_b", prior)
         divergence = self._divergence(distribution, prior)
@@ -135,6 +136,15 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
         Raises:
             ArgumentError: If the prior or the function is not registered.
         """
+        if not callable(self.distribution_b):
+            rule = "must be a Keras model, or a registered function, to be saved or cloned"
+            hint = (
+                "A distribution itself has no name to be found by. A prior that is not "
+                "trained is a `Sequential` model of `layer_variable()`, with `trainable` off, and "
+                "a layer whose output is a distribution; or save the weights alone."
+            )
+            received = {"distribution_b": self.distribution_b}
+            raise ArgumentError("distribution_b", rule, received, hint)
         return {
             "distribution_b": serialization.serialize("distribution_b", self.distribution_b),
             "use_exact_kl": self.use_exact_kl,
@@ -245,6 +255,8 @@ class KLDivergenceAddLoss(BaseLayer):
         # Keras follows the variables of a layer that another one has.
         self.distribution_b = distribution_b
         self.test_points_fn = regularizer.test_points_fn
+        names = ("use_exact_kl", "test_points_reduce_axis", "weight")
+        self._numbers = {name: getattr(regularizer, name) for name in names}
 
     def build(self, input_shape: Any) -> None:
         """Do nothing: the layer has no variables but those of a prior."""
@@ -262,7 +274,8 @@ class KLDivergenceAddLoss(BaseLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments; see `BaseLayer.get_config`."""
-        return {**super().get_config(), **self.regularizer.get_config()}
+        # The prior and the function are among the functions: in a copy they stand for themselves.
+        return {**super().get_config(), **self._numbers}
 
     @classmethod
     def _function_arguments(cls) -> list[str]:
