@@ -297,9 +297,7 @@ def test_what_the_library_lacks_is_said():
     # It has it in single precision.
     scale = torch.eye(2, dtype=torch.float16)
     half = tfd.MultivariateNormal(torch.zeros(2).half(), scale_tril=scale, validate_args=False)
-    with pytest.raises(
-        NotImplementedError, match="in float16: take parameters in s"
-    ):
+    with pytest.raises(NotImplementedError, match="in float16: take parameters in s"):
         method_of(half, "log_prob")(torch.zeros(2))
 
 
