@@ -3141,6 +3141,8 @@ layer_categorical_mixture_of_one_hot_categorical <- function(
 #'
 #' `kernel_provider` is a Keras layer with a property `kernel`: a kernel of TensorFlow Probability, made of the layer's variables whenever it is asked for. Its variables are trained and saved with this layer.
 #'
+#' In single precision, draws can come out as no numbers where inputs lie close together for the kernel: raise `jitter` to 1e-4, or take "float64" as the dtype of the kernel's layer, which this layer follows.
+#'
 #' The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it is an error that says so.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.

@@ -27,6 +27,7 @@ from bayeslayers import (
     layer_mixture_same_family,
     layer_multivariate_normal_tri_l,
     layer_one_hot_categorical,
+    layer_variational_gaussian_process,
     predict_draws,
     predictive_scores,
     predictive_summary,
@@ -191,6 +192,34 @@ def test_parameters_keep_their_precision(dtype):
     rv = layer(np.ones((4, 5), "float64" if dtype == "float64" else "float16"))
     expected = "float64" if dtype == "float64" else "float32"
     assert keras.backend.standardize_dtype(ops.convert_to_tensor(tfd_mean(rv)).dtype) == expected
+
+
+@keras.saving.register_keras_serializable("test_distribution_layers")
+class Kernel(keras.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.amplitude = self.add_weight(name="amplitude", initializer="ones")
+
+    @property
+    def kernel(self):
+        return bayeslayers.tfp.math.psd_kernels.ExponentiatedQuadratic(0.0 + self.amplitude)
+
+
+@on("tensorflow", "jax")
+@pytest.mark.doubles
+@pytest.mark.parametrize(
+    ("dtype", "arguments"),
+    [("float64", {}), ("float32", {"jitter": 1e-4})],
+    ids=["double", "single"],
+)
+def test_draws_of_a_process_are_numbers_in_the_ways_that_its_page_names(dtype, arguments):
+    inputs = np.linspace(-2, 2, 100).reshape(-1, 1).astype(dtype)
+    layer = layer_variational_gaussian_process(
+        num_inducing_points=10, kernel_provider=Kernel(dtype=dtype), **arguments
+    )
+    rv = layer(inputs)
+    assert {variable.dtype for variable in layer.trainable_variables} == {dtype}
+    assert np.isfinite(numpy_of(tfd_sample(rv, 3, seed=1))).all()
 
 
 # The divergence of the output from a prior.

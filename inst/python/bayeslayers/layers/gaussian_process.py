@@ -44,6 +44,10 @@ class VariationalGaussianProcess(DistributionLayer):
     made of the layer's variables whenever it is asked for. Its variables are trained and saved with
     this layer.
 
+    In single precision, draws can come out as no numbers where inputs lie close together for the
+    kernel: raise `jitter` to 1e-4, or take "float64" as the dtype of the kernel's layer, which this
+    layer follows.
+
     The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it is an
     error that says so.
 
@@ -124,7 +128,8 @@ class VariationalGaussianProcess(DistributionLayer):
         }
         mean = checks.function("mean_fn", mean_fn, optional=True)
         small = checks.positive_number("jitter", jitter)
-        kwargs = {"dtype": kernel_provider.dtype_policy, **kwargs}
+        # The library computes the two together.
+        kwargs["dtype"] = kwargs.get("dtype") or kernel_provider.dtype_policy
         super().__init__(name=name, **kwargs)
         self.num_inducing_points = points
         # Keras follows its variables.
