@@ -49,3 +49,7 @@ names.bayeslayers_tfp <- function(x) {
   }
   grep(pattern, names(x), value = TRUE)
 }
+
+# The default of an argument names TensorFlow's module, as tfprobability has it. It is read and
+# never evaluated: an argument that is not supplied is not sent.
+utils::globalVariables("tf")
