@@ -197,13 +197,16 @@ def test_functions_of_a_users_own_leave_the_seeds_of_later_layers_as_they_are(in
     def next_seed(**functions):
         keras.utils.set_random_seed(3)
         conv(**functions).build(inputs.shape)
-        return keras.random.SeedGenerator().get_config()["seed"]
+        return keras.initializers.RandomNormal().seed
 
     functions = {
         "kernel_divergence_fn": lambda q, p, _: tfd_kl_divergence(q, p) / 2,
         "kernel_posterior_tensor_fn": lambda posterior: posterior.sample(),
     }
     assert next_seed(**functions) == next_seed()
+    # A prior with variables makes initializers, too; without a divergence nothing looks at it.
+    prior = {"kernel_prior_fn": default_mean_field_normal_fn()}
+    assert next_seed(**prior) == next_seed(**prior, kernel_divergence_fn=None)
 
 
 def test_functions_may_be_objects_with_a_call_method(inputs):

@@ -210,16 +210,23 @@ class RandomWeight:
             shape_of_draw(f"{self.role}_posterior_fn", draw_shape(self.posterior), shape)
         if self._prior_maker:
             self._prior_maker.build(layer, shape, seed)
-            # A function of the caller's may compare distributions of any shapes.
-            if self.has_exact_divergence and not self._prior_maker.is_standard_normal:
-                shape_of_draw(f"{self.role}_prior_fn", draw_shape(self.prior), shape)
         with keeping_default_seeds():
+            self._check_prior(shape)
             self._check_functions()
+
+    def _check_prior(self, shape: tuple[int, ...]) -> None:
+        """Refuse a prior of another shape, which only a function of the caller's could compare."""
+        is_ours = self._prior_maker is None or self._prior_maker.is_standard_normal
+        if self.has_exact_divergence and not is_ours:
+            shape_of_draw(f"{self.role}_prior_fn", draw_shape(self.prior), shape)
 
     def _check_functions(self) -> None:
         """Refuse functions of the caller's that read variables which no layer would train."""
+        draws_its_own_way = self.posterior_tensor_fn is not sample_posterior
+        if not draws_its_own_way and not self.has_own_divergence:
+            return
         posterior = self.posterior_for_call(FoldedStream(ops.zeros(2, "int32")))
-        if self.posterior_tensor_fn is not sample_posterior:
+        if draws_its_own_way:
             self._check_variables("posterior_tensor_fn", posterior.sample)
         if self.has_own_divergence:
             sample = posterior.sample_later()
