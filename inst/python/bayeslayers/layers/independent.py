@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -15,7 +14,6 @@ from keras import ops
 from bayeslayers.backend import new_distribution, softplus
 from bayeslayers.base_layers.distribution_layer import (
     EVENT_SHAPE,
-    DistributionLayer,
     ParametricLayer,
     ParametricLayerOfDraws,
 )
@@ -25,21 +23,23 @@ from bayeslayers.contract.functions import layer_function
 from bayeslayers.distributions.mean_field import scale_of, untransformed_of
 
 
-class IndependentLayer(DistributionLayer):
+class IndependentLayer(ParametricLayer):
     """A layer of independent numbers, which are an event of a shape."""
 
     family_arguments: ClassVar[tuple[str, ...]] = ("event_shape",)
     argument_prose = MappingProxyType({"event_shape": EVENT_SHAPE})
+    parameters_of_each: ClassVar[int] = 1
+    """How many parameters each number has."""
 
     def __init__(self, event_shape: int | Sequence[int], **kwargs: Any) -> None:
         sizes = checks.shape("event_shape", event_shape)
         super().__init__(**kwargs)
         self.event_shape = sizes
 
-    @staticmethod
-    @abstractmethod
-    def params_size(event_shape: int | Sequence[int]) -> int:
+    @classmethod
+    def params_size(cls, event_shape: int | Sequence[int]) -> int:
         """Return how many parameters the distribution of an event of this shape has."""
+        return cls.parameters_of_each * math.prod(checks.shape("event_shape", event_shape))
 
     @property
     def count(self) -> int:
@@ -50,24 +50,32 @@ class IndependentLayer(DistributionLayer):
         """Return values of shape (..., n) in the shape (..., *event_shape)."""
         return ops.reshape(values, (*ops.shape(values)[:-1], *self.event_shape))
 
-    def _independent(self, family: str, validate_args: bool, **parameters: Any) -> Any:
+    def _independent(self, family: str, **parameters: Any) -> Any:
         """Return the distribution of independent numbers of a family with these parameters."""
-        numbers = new_distribution(family, validate_args=validate_args, **parameters)
+        numbers = new_distribution(family, validate_args=self.validate_args, **parameters)
         return new_distribution(
             "Independent",
             distribution=numbers,
             reinterpreted_batch_ndims=len(self.event_shape),
-            validate_args=validate_args,
+            validate_args=self.validate_args,
         )
 
 
-def _of_each(event_shape: int | Sequence[int]) -> int:
-    """Return how many numbers an event of this shape has."""
-    return math.prod(checks.shape("event_shape", event_shape))
+class LocationScaleLayer(IndependentLayer):
+    """A layer of independent numbers, each with a location and a scale that come in."""
+
+    parameters_of_each = 2
+    family: ClassVar[str]
+    """The name of the family."""
+
+    def make_of_parameters(self, parameters: Any) -> Any:
+        """See `ParametricLayer.make_of_parameters`."""
+        loc, untransformed = map(self._as_events, ops.split(parameters, 2, axis=-1))
+        return self._independent(self.family, loc=loc, scale=softplus(untransformed))
 
 
 @public_layer
-class IndependentNormal(IndependentLayer, ParametricLayer):
+class IndependentNormal(LocationScaleLayer):
     """Independent normal distribution as a layer's output, whose scale depends on the inputs.
 
         y[j] ~ Normal(m[j], softplus(r[j])), (m, r) = inputs
@@ -104,22 +112,11 @@ class IndependentNormal(IndependentLayer, ParametricLayer):
     """
 
     function_name = "layer_independent_normal"
-
-    @staticmethod
-    def params_size(event_shape: int | Sequence[int]) -> int:
-        """See `IndependentLayer.params_size`."""
-        return 2 * _of_each(event_shape)
-
-    def make_of_parameters(self, parameters: Any) -> Any:
-        """See `ParametricLayer.make_of_parameters`."""
-        loc, untransformed = map(self._as_events, ops.split(parameters, 2, axis=-1))
-        return self._independent(
-            "Normal", self.validate_args, loc=loc, scale=softplus(untransformed)
-        )
+    family = "Normal"
 
 
 @public_layer
-class IndependentLogistic(IndependentLayer, ParametricLayer):
+class IndependentLogistic(LocationScaleLayer):
     """Independent logistic distribution as a layer's output.
 
         y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
@@ -153,18 +150,7 @@ class IndependentLogistic(IndependentLayer, ParametricLayer):
     """
 
     function_name = "layer_independent_logistic"
-
-    @staticmethod
-    def params_size(event_shape: int | Sequence[int]) -> int:
-        """See `IndependentLayer.params_size`."""
-        return 2 * _of_each(event_shape)
-
-    def make_of_parameters(self, parameters: Any) -> Any:
-        """See `ParametricLayer.make_of_parameters`."""
-        loc, untransformed = map(self._as_events, ops.split(parameters, 2, axis=-1))
-        return self._independent(
-            "Logistic", self.validate_args, loc=loc, scale=softplus(untransformed)
-        )
+    family = "Logistic"
 
 
 @public_layer
@@ -202,19 +188,14 @@ class IndependentBernoulli(IndependentLayer, ParametricLayerOfDraws):
 
     function_name = "layer_independent_bernoulli"
 
-    @staticmethod
-    def params_size(event_shape: int | Sequence[int]) -> int:
-        """See `IndependentLayer.params_size`."""
-        return _of_each(event_shape)
-
     def make_of_parameters(self, parameters: Any) -> Any:
         """See `ParametricLayer.make_of_parameters`."""
         logits, dtype = self._as_events(parameters), self.dtype_of_draws
-        return self._independent("Bernoulli", self.validate_args, logits=logits, dtype=dtype)
+        return self._independent("Bernoulli", logits=logits, dtype=dtype)
 
 
 @public_layer
-class IndependentPoisson(IndependentLayer, ParametricLayer):
+class IndependentPoisson(IndependentLayer):
     """Independent Poisson distribution as a layer's output.
 
         P(y[j] = k) = rate[j]^k exp(-rate[j]) / k!, rate = exp(inputs)
@@ -250,19 +231,14 @@ class IndependentPoisson(IndependentLayer, ParametricLayer):
 
     function_name = "layer_independent_poisson"
 
-    @staticmethod
-    def params_size(event_shape: int | Sequence[int]) -> int:
-        """See `IndependentLayer.params_size`."""
-        return _of_each(event_shape)
-
     def make_of_parameters(self, parameters: Any) -> Any:
         """See `ParametricLayer.make_of_parameters`."""
         log_rate = self._as_events(parameters)
-        return self._independent("Poisson", self.validate_args, log_rate=log_rate)
+        return self._independent("Poisson", log_rate=log_rate)
 
 
 @public_layer
-class HomoscedasticNormal(IndependentLayer, ParametricLayer):
+class HomoscedasticNormal(IndependentLayer):
     """Independent normal distribution as a layer's output, with one learned scale for all inputs.
 
         y[j] ~ Normal(inputs[j], softplus(v[j])), v a trainable variable
@@ -308,11 +284,6 @@ class HomoscedasticNormal(IndependentLayer, ParametricLayer):
         super().__init__(event_shape=event_shape, **kwargs)
         self.initial_scale = scale
 
-    @staticmethod
-    def params_size(event_shape: int | Sequence[int]) -> int:
-        """See `IndependentLayer.params_size`."""
-        return _of_each(event_shape)
-
     def build(self, input_shape: Any) -> None:
         """Make the variable of the scale."""
         start = float(untransformed_of(np.array(self.initial_scale), self.variable_dtype))
@@ -328,9 +299,7 @@ class HomoscedasticNormal(IndependentLayer, ParametricLayer):
         """See `ParametricLayer.make_of_parameters`."""
         loc = self._as_events(parameters)
         scale = scale_of(ops.convert_to_tensor(self.untransformed_scale))
-        return self._independent(
-            "Normal", self.validate_args, loc=loc, scale=ops.broadcast_to(scale, ops.shape(loc))
-        )
+        return self._independent("Normal", loc=loc, scale=ops.broadcast_to(scale, ops.shape(loc)))
 
 
 layer_independent_normal = layer_function(IndependentNormal)

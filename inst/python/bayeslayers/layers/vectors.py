@@ -8,7 +8,6 @@ from keras import ops
 
 from bayeslayers.backend import new_distribution, softplus
 from bayeslayers.base_layers.distribution_layer import (
-    DistributionLayer,
     ParametricLayer,
     ParametricLayerOfDraws,
 )
@@ -20,7 +19,7 @@ from bayeslayers.contract.functions import layer_function
 _DIAGONAL_SHIFT = 1e-5
 
 
-class VectorLayer(DistributionLayer):
+class VectorLayer(ParametricLayer):
     """A layer of a vector, which is an event of so many numbers."""
 
     family_arguments = ("event_size",)
@@ -32,7 +31,7 @@ class VectorLayer(DistributionLayer):
 
 
 @public_layer
-class MultivariateNormalTriL(VectorLayer, ParametricLayer):
+class MultivariateNormalTriL(VectorLayer):
     """Multivariate normal distribution as a layer's output, with any covariance.
 
         y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
