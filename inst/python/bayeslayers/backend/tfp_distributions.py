@@ -148,6 +148,12 @@ def kl_divergence(tfd: Any, q: Any, p: Any) -> Any:
         return tfd.kl_divergence(*vectors)
 
 
+def divergence_from(tfd: Any, distribution: Any, other: Any, name: str = "kl_divergence") -> Any:
+    """Return the divergence of a distribution from another, as its method of this name does."""
+    del name
+    return kl_divergence(tfd, distribution, getattr(other, "tensor_distribution", other))
+
+
 def _as_vector(tfd: Any, distribution: Any) -> Any:
     """Return independent normal numbers as a vector that is normal, and all else as it is."""
     normal = _normal_inside(tfd, distribution)

@@ -123,7 +123,7 @@ def method_of(distribution: Any, name: str) -> Callable[..., Any]:
     """
     distribution = getattr(distribution, "tensor_distribution", distribution)
     if name == "kl_divergence":
-        return functools.partial(divergence_from, distribution)
+        return functools.partial(tfp_distributions.divergence_from, _tfd(), distribution)
     method = getattr(distribution, name)
     # One that takes its seeds from a stream has a `sample` of its own.
     if name != "sample" or name in vars(distribution):
@@ -134,12 +134,6 @@ def method_of(distribution: Any, name: str) -> Callable[..., Any]:
         return method(sample_shape, seed=_key_of(seed), **kwargs)
 
     return sample
-
-
-def divergence_from(distribution: Any, other: Any, name: str = "kl_divergence") -> Any:
-    """Return the divergence of a distribution from another, as their method of this name does."""
-    del name
-    return kl_divergence(distribution, getattr(other, "tensor_distribution", other))
 
 
 def _key_of(seed: Any) -> Any:

@@ -150,14 +150,10 @@ def method_of(distribution: Any, name: str) -> Callable[..., Any]:
         NotImplementedError: From the method, where the distribution has no such thing.
     """
     if name == "kl_divergence":
-        return partial(divergence_from, inner_distribution(distribution))
+        from tensorflow_probability import distributions as tfd
+
+        return partial(tfp_distributions.divergence_from, tfd, inner_distribution(distribution))
     return getattr(distribution, name)
-
-
-def divergence_from(distribution: Any, other: Any, name: str = "kl_divergence") -> Any:
-    """Return the divergence of a distribution from another, as their method of this name does."""
-    del name
-    return kl_divergence(distribution, inner_distribution(other))
 
 
 def with_seeds(distribution: Any, seeds: Stream) -> Any:
