@@ -112,7 +112,7 @@ def test_scale_acts_on_a_step_that_is_compiled(rng):
 
 @pytest.mark.parametrize("way", ["keras", "weights", "clone", "config"])
 def test_scale_is_kept(way, tmp_path):
-    model = scale_kl(network(), N)
+    model = scale_kl(network(), N, temperature=0.5)
     if way == "keras":
         model.save(tmp_path / "m.keras")
         again = keras.models.load_model(tmp_path / "m.keras")
@@ -124,7 +124,33 @@ def test_scale_is_kept(way, tmp_path):
         again = keras.models.clone_model(model)
     else:
         again = keras.Sequential.from_config(model.get_config())
-    assert_allclose(kl_divergence(again).table["scale"], 1 / N, rtol=1e-6)
+    table = kl_divergence(again).table
+    assert_allclose(table["scale"], 0.5 / N, rtol=1e-6)
+    assert (table["temperature"] == 0.5).all()
+
+
+def test_files_without_a_temperature_have_one_of_1(tmp_path):
+    """Files of version 0.1.0, too, which are those of a temperature of 1."""
+    scale_kl(network(), N).save_weights(tmp_path / "m.weights.h5")
+    again = scale_kl(network(), N, temperature=0.5)
+    again.load_weights(tmp_path / "m.weights.h5")
+    table = kl_divergence(again).table
+    assert (table["temperature"] == 1.0).all()
+    assert_allclose(table["scale"], 1 / N, rtol=1e-6)
+
+
+def test_the_loss_is_that_of_the_temperature(rng):
+    """The divergence of the closed form, times what the caller says."""
+    model = scale_kl(network(), N, temperature=0.3)
+    expected = 0.3 * kl_divergence(model).total / N
+    model(rng.normal(size=(4, 10, 3)).astype("float32"))
+    assert_allclose(sum(map(float, model.losses)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), "cold", True, None])
+def test_the_temperature_is_checked(bad):
+    with pytest.raises(ArgumentError, match="`temperature` must be a positive number"):
+        scale_kl(network(), N, temperature=bad)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "bfloat16"])
@@ -406,9 +432,9 @@ def test_every_verb_says_which_argument_is_missing_or_unknown(name):
             assert caught.value.argument == parameter.name
             given[parameter.name] = None
     if len(named) < len(parameters):
-        # Further arguments are those of layers, which say it themselves.
+        # Further arguments are those of layers or of Keras's verbs, and are checked there.
         given["model"] = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        return assert_unknown(verb, given, "is not an argument of this layer")
+        return assert_unknown(verb, given, "is not an argument of this (layer|function)")
     return assert_unknown(verb, given, "is not an argument of this function")
 
 
@@ -420,8 +446,8 @@ def assert_unknown(verb, given, rule):
 def test_a_name_that_is_nearly_right_is_told():
     with pytest.raises(ArgumentError, match=r"Did you mean `num_examples`\?"):
         scale_kl(network(), num_example=3)
-    with pytest.raises(TypeError, match=r"scale_kl\(\) takes 2 positional arguments"):
-        scale_kl(network(), 3, 4)
+    with pytest.raises(TypeError, match=r"scale_kl\(\) takes from 2 to 3 positional"):
+        scale_kl(network(), 3, 4, 5)
 
 
 def test_a_joint_posterior_of_a_model_of_series_has_its_divergence():

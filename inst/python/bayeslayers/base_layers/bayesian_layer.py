@@ -23,7 +23,7 @@ from bayeslayers.compat import loss_ids
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Geometry
 
-_SCALE = "divergence_scale"
+_SCALE, _TEMPERATURE = "divergence_scale", "divergence_temperature"
 
 _annealing: contextvars.ContextVar[float] = contextvars.ContextVar("annealing", default=1.0)
 
@@ -112,6 +112,9 @@ class BayesianLayer(StochasticLayer):
     of training: it is 1 wherever no callback says otherwise.
     """
 
+    temperature: float = 1.0
+    """What part of the scale is a choice, not a mean over examples. No step reads it."""
+
     geometry: Geometry
     """What the layer computes."""
 
@@ -167,6 +170,11 @@ class BayesianLayer(StochasticLayer):
 
         Where a distribution does not know its standard deviation, that is `None`.
         """
+
+    def scale_divergences(self, num_examples: float, temperature: float) -> None:
+        """Let the losses hold the divergences times a temperature, for a mean over examples."""
+        self.divergence_scale.assign(temperature / num_examples)
+        self.temperature = temperature
 
     @property
     def own_scale(self) -> float:
@@ -225,23 +233,33 @@ class BayesianLayer(StochasticLayer):
         """Save the variables, and the scale of the divergences."""
         super().save_own_variables(store)
         store[_SCALE] = self._saved_scale()
+        if self.temperature != 1.0:
+            store[_TEMPERATURE] = np.float64(self.temperature)
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the variables, and the scale of the divergences."""
-        super().load_own_variables(serialization.without(store, _SCALE))
-        self.divergence_scale.assign(serialization.saved_numbers(self, store, _SCALE, ()))
+        own = serialization.without(serialization.without(store, _SCALE), _TEMPERATURE)
+        super().load_own_variables(own)
+        self._load_scale(store)
+
+    def _load_scale(self, saved: Mapping[str, Any]) -> None:
+        self.divergence_scale.assign(serialization.saved_numbers(self, saved, _SCALE, ()))
+        # Files have none where it is 1, and those of version 0.1.0 where it is another.
+        held = _TEMPERATURE in set(saved.keys())
+        self.temperature = (
+            float(serialization.saved_numbers(self, saved, _TEMPERATURE, ())) if held else 1.0
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, and the scale of the divergences where there is one."""
-        scale = float(self._saved_scale())
-        return {**super().get_config(), **({} if scale == 1.0 else {_SCALE: scale})}
+        saved = {_SCALE: float(self._saved_scale()), _TEMPERATURE: self.temperature}
+        return {**super().get_config(), **{k: v for k, v in saved.items() if v != 1.0}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> BayesianLayer:
         """Make the layer that `get_config` described."""
         config = dict(config)
-        scale = config.pop(_SCALE, 1.0)
+        saved = {name: config.pop(name, 1.0) for name in (_SCALE, _TEMPERATURE)}
         layer = super().from_config(config)
-        saved = serialization.saved_numbers(layer, {_SCALE: scale}, _SCALE, ())
-        layer.divergence_scale.assign(saved)
+        layer._load_scale(saved)
         return layer

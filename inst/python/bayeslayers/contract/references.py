@@ -13,6 +13,11 @@ REFERENCES = {
         "Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. "
         "https://arxiv.org/abs/1711.10604"
     ),
+    "Fu et al. (2019)": (
+        "Fu, H., Li, C., Liu, X., Gao, J., Celikyilmaz, A., and Carin, L. (2019). Cyclical "
+        "Annealing Schedule: A Simple Approach to Mitigating KL Vanishing. North American Chapter "
+        "of the Association for Computational Linguistics. https://arxiv.org/abs/1903.10145"
+    ),
     "Gneiting and Raftery (2007)": (
         "Gneiting, T., and Raftery, A. E. (2007). Strictly Proper Scoring Rules, Prediction, and "
         "Estimation. Journal of the American Statistical Association 102(477), 359-378. "
@@ -22,6 +27,12 @@ REFERENCES = {
         "Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern "
         "Neural Networks. International Conference on Machine Learning. "
         "https://arxiv.org/abs/1706.04599"
+    ),
+    "Wenzel et al. (2020)": (
+        "Wenzel, F., Roth, K., Veeling, B. S., Swiatkowski, J., Tran, L., Mandt, S., Snoek, J., "
+        "Salimans, T., Jenatton, R., and Nowozin, S. (2020). How Good is the Bayes Posterior in "
+        "Deep Neural Networks Really? International Conference on Machine Learning. "
+        "https://arxiv.org/abs/2002.02405"
     ),
 }
 

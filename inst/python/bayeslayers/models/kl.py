@@ -19,7 +19,16 @@ from bayeslayers.base_layers.model_draw import ModelDraw, drawing
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import public_function
 
-_COLUMNS = ["layer", "weight", "parameters", "divergence", "mcse", "scale", "loss"]
+_COLUMNS = [
+    "layer",
+    "weight",
+    "parameters",
+    "divergence",
+    "mcse",
+    "temperature",
+    "scale",
+    "loss",
+]
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class KLDivergence:
         loss: What it adds to the loss: each divergence times its scale.
         table: A data frame of one row for each weight: `layer`, `weight`, `parameters` (how many
             numbers it has), `divergence`, `mcse` (the Monte Carlo standard error of the
-            divergence), `scale`, and `loss`, the product of divergence and scale.
+            divergence), `temperature`, `scale`, and `loss`, the product of divergence and scale.
     """
 
     total: float
@@ -60,9 +69,10 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
     single draw). `mcse` is 0 where no draw matters: for closed forms, which are computed once, and
     for functions of the caller's that give the same number for two draws.
 
-    `scale` is the factor under which the loss holds it: the one that `scale_kl()` set, times the
-    layer's own `kl_weight`, times the factor of `callback_kl_annealing()` inside a step of that
-    training. A divergence function of the caller's is taken as it is.
+    `scale` is the factor under which the loss holds it: `temperature` divided by the number of
+    examples, as `scale_kl()` set them, times the layer's own `kl_weight`, times the factor of
+    `callback_kl_annealing()` inside a step of that training. A divergence function of the caller's
+    is taken as it is.
 
     The draws are not those of training, which goes on as if nothing had been drawn.
 
@@ -81,7 +91,7 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
         >>> model = layer_dense_flipout(model, units=4)
         >>> kl = kl_divergence(model)
         >>> list(kl.table.columns)
-        ['layer', 'weight', 'parameters', 'divergence', 'mcse', 'scale', 'loss']
+        ['layer', 'weight', 'parameters', 'divergence', 'mcse', 'temperature', 'scale', 'loss']
         >>> kl.total == float(kl.table["divergence"].sum())
         True
 
@@ -108,7 +118,7 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
         for weight, divergence in divergences.items():
             value, mcse = _mean_over_draws(divergence, fresh, draws)
             names = (layer.name, weight, layer.size_of(weight))
-            rows.append((*names, value, mcse, scale, scale * value))
+            rows.append((*names, value, mcse, layer.temperature, scale, scale * value))
     table = pd.DataFrame(rows, columns=_COLUMNS)
     return KLDivergence(float(table["divergence"].sum()), float(table["loss"].sum()), table)
 
@@ -145,47 +155,56 @@ def _mean_over_draws(
 
 
 @public_function()
-def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
+def scale_kl(model: keras.Model, num_examples: float, temperature: float = 1.0) -> keras.Model:
     """Scale the divergence of a model for a loss that is a mean over examples.
 
-        loss = mean over examples of -log p(y | x, w) + KL / num_examples
+        loss = mean over examples of -log p(y | x, w) + temperature KL / num_examples
 
-    Every divergence that the model's layers add to its losses is divided by `num_examples`. Keras's
-    losses are means over examples, and the divergence is one number for the whole training set:
-    without the scale it drowns the likelihood.
+    Take it before every training: without it, the divergence drowns the likelihood.
 
-    The scale belongs to the layers: it is saved with the model and cloned with it, holds under a
-    loss that has been compiled already, and is set anew by another call. 1 is where it starts. A
-    loss that is a sum over a batch of b examples needs `num_examples` / b.
+    Every divergence that the model's layers add to its losses is multiplied by `temperature` and
+    divided by `num_examples`. Keras's losses are means over examples, and the divergence is one
+    number for the whole training set.
+
+    At a `temperature` of 1 the loss is the negative evidence lower bound per example, and the
+    posterior is that of Bayes' theorem under the stated prior, as well as q can tell. Below 1 the
+    posterior is narrower ("cold"): predictions of networks often score better, and the loss bounds
+    the evidence no longer, so that losses at different temperatures can't be compared. Choose it by
+    the log score on validation data, as `fit_bayesian(temperature = "auto")` does, and report it.
+
+    Both belong to the layers: they are saved with the model and cloned with it, hold under a loss
+    that has been compiled already, and are set anew by another call. 1 is where each starts. A loss
+    that is a sum over a batch of b examples needs `num_examples` / b.
 
     Returns:
         The model, with its layers scaled.
 
     Raises:
-        ArgumentError: If `num_examples` is missing or not a positive number, or `model` has no
-            layer with a posterior.
+        ArgumentError: If `num_examples` is missing, `num_examples` or `temperature` is not a
+            positive number, or `model` has no layer with a posterior.
 
     Example:
         >>> import keras
         >>> from bayeslayers import layer_dense_flipout, kl_divergence, scale_kl
         >>> model = keras.Sequential([keras.Input((3,))])
         >>> model = layer_dense_flipout(model, units=4)
-        >>> model = scale_kl(model, num_examples=1000)
+        >>> model = scale_kl(model, num_examples=1000, temperature=0.5)
         >>> kl = kl_divergence(model)
-        >>> abs(kl.loss - kl.total / 1000) < 1e-6
+        >>> abs(kl.loss - 0.5 * kl.total / 1000) < 1e-6
         True
 
     R example:
         library(keras3)
         model <- keras_model_sequential(input_shape = 3) |>
           layer_dense_flipout(units = 4)
-        model |> scale_kl(num_examples = 1000)
+        model |> scale_kl(num_examples = 1000, temperature = 0.5)
         kl_divergence(model)
 
     Reference:
-        Blundell et al. (2015).
+        Blundell et al. (2015). Wenzel et al. (2020).
     """
     num_examples = checks.positive_number("num_examples", num_examples)
+    temperature = checks.positive_number("temperature", temperature)
     layers = bayesian_layers(model)
     own = [layer.name for layer in layers if layer.may_be_scaled_already()]
     if own:
@@ -196,5 +215,5 @@ def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
             stacklevel=3,
         )
     for layer in layers:
-        layer.divergence_scale.assign(1.0 / num_examples)
+        layer.scale_divergences(num_examples, temperature)
     return model
