@@ -33,6 +33,18 @@ as_training_history <- function(result) {
   with_class(as_data_frame(result), "bayeslayers_history")
 }
 
+# As `fit()` of keras3 returns it, so that its methods show it; with what was chosen beside it.
+as_fit_history <- function(result) {
+  temperatures <- result$temperatures
+  parts <- list(
+    params = result$params,
+    metrics = result$history,
+    temperature = result$temperature,
+    temperatures = if (!is.null(temperatures)) as_data_frame(temperatures)
+  )
+  structure(parts, class = "keras_training_history")
+}
+
 as_scores <- function(result) {
   one_based(as_data_frame(result))
 }

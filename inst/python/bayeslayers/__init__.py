@@ -112,6 +112,8 @@ from bayeslayers.models import (
     as_inference_data,
     callback_kl_annealing,
     callback_kl_history,
+    callback_log_score,
+    fit_bayesian,
     kl_divergence,
     log_likelihood,
     posterior_draws,

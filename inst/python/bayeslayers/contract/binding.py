@@ -64,7 +64,7 @@ def bind(
         ArgumentError: If a name is unknown or a required argument is missing.
     """
     parameters = signature.parameters
-    _refuse_unknown([*parameters, "object"], kwargs, of="layer")
+    refuse_unknown([*parameters, "object"], kwargs, of="layer")
     bound = signature.bind_partial(*args, **kwargs)
     _refuse_missing(signature, bound.arguments)
     bound.apply_defaults()
@@ -81,7 +81,7 @@ def check(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str
     kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
     names = [name for name, kind in kinds.items() if kind is not _VAR_KEYWORD]
     if _VAR_KEYWORD not in kinds.values():
-        _refuse_unknown(names, kwargs, of="function")
+        refuse_unknown(names, kwargs, of="function")
     _refuse_missing(signature, {*names[: len(args)], *kwargs})
 
 
@@ -93,7 +93,7 @@ def given(
     Raises:
         ArgumentError: If a name is unknown.
     """
-    _refuse_unknown(list(signature.parameters), kwargs, of="distribution")
+    refuse_unknown(list(signature.parameters), kwargs, of="distribution")
     return dict(signature.bind_partial(*args, **kwargs).arguments)
 
 
@@ -104,7 +104,12 @@ def _refuse_missing(signature: inspect.Signature, given: Container[str]) -> None
             raise ArgumentError(name, "must be given", {})
 
 
-def _refuse_unknown(known: Sequence[str], kwargs: Mapping[str, Any], *, of: str) -> None:
+def refuse_unknown(known: Sequence[str], kwargs: Mapping[str, Any], *, of: str) -> None:
+    """Check that each name is known.
+
+    Raises:
+        ArgumentError: If one is not, with the known name that is nearest to it.
+    """
     for name, value in kwargs.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)

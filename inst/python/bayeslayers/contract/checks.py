@@ -213,6 +213,13 @@ def probabilities(argument: str, value: Any) -> tuple[float, ...]:
     return tuple(map(float, listed))
 
 
+def share(argument: str, value: Any) -> float:
+    """A number from 0 to 1."""
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise ArgumentError(argument, "must be a number from 0 to 1", {argument: value})
+    return float(value)
+
+
 def is_categorical(values: Any) -> bool:
     """Whether values are a pandas categorical, alone, in a series or in a column of a frame."""
     dtypes: Any = getattr(values, "dtypes", None)

@@ -9,6 +9,50 @@ MODEL_ARGUMENTS = {
     "num_examples": Argument(
         "Positive number: how many examples there are in the training set.", Coercion.WHOLE
     ),
+    "temperature": Argument(
+        "Positive number: what the divergence is multiplied by. 1 is Bayes' theorem, below 1 the "
+        "posterior is narrower."
+    ),
+    "validation_data": Argument(
+        "Inputs and targets to validate on, a pair or batches, as `fit()` takes them, or `None`.",
+        Coercion.DATA,
+    ),
+    "validation_split": Argument(
+        "Number from 0 to 1: the last part of the examples, which is kept for validation."
+    ),
+    "samples": Argument(
+        "Positive whole number: how often a step repeats its examples, each under other noise.",
+        Coercion.WHOLE,
+    ),
+    "annealing": Argument(
+        "Number from 0 to 1: the part of the epochs in which the divergence is let in. 0 for none."
+    ),
+    "optimizer": Argument(
+        "Name of one of Keras's optimizers, or an optimizer, which is taken with its own "
+        "learning rate and clipping."
+    ),
+    "learning_rate": Argument("Positive number, or a schedule of Keras: the learning rate."),
+    "decay": Argument(
+        "`True` or `False`: whether the learning rate falls to 0 along a cosine. A schedule stays "
+        "as it is."
+    ),
+    "clipnorm": Argument(
+        "Positive number: the norm to which the gradient of each weight is clipped, or `None`."
+    ),
+    "patience": Argument(
+        "Positive whole number: after how many epochs without a better log score on the validation "
+        "data training stops, or `None`. Without validation data it does not matter.",
+        Coercion.WHOLE,
+    ),
+    "loss": Argument(
+        "Keras loss, a function of targets and outputs, or one for each output. With `None` it is "
+        "the negative log-likelihood of the distributions that the model ends in, or the loss that "
+        "the model was compiled with.",
+        Coercion.CLOSURES,
+    ),
+    "metrics": Argument("Keras metrics, as `compile()` takes them, or `None`."),
+    "callbacks": Argument("A Keras callback, or a list of them."),
+    "**kwargs": Argument("Further arguments of Keras's `compile()` and `fit()`."),
     "warn_above": Argument(
         "Positive number: how many times the likelihood the divergence may be before a warning."
     ),

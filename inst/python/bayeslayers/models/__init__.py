@@ -1,8 +1,13 @@
 """Verbs on whole models: divergence, predictive distribution, scores, posterior, plain twins."""
 
-from bayeslayers.models.callbacks import callback_kl_annealing, callback_kl_history
+from bayeslayers.models.callbacks import (
+    callback_kl_annealing,
+    callback_kl_history,
+    callback_log_score,
+)
 from bayeslayers.models.conversion import as_bayesian, as_deterministic
 from bayeslayers.models.draws import predict_draws
+from bayeslayers.models.fitting import fit_bayesian
 from bayeslayers.models.history import training_history
 from bayeslayers.models.inference_data import as_inference_data
 from bayeslayers.models.kl import kl_divergence, scale_kl
@@ -18,6 +23,8 @@ __all__ = [
     "as_inference_data",
     "callback_kl_annealing",
     "callback_kl_history",
+    "callback_log_score",
+    "fit_bayesian",
     "kl_divergence",
     "log_likelihood",
     "posterior_draws",

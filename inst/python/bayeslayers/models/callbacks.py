@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from numpy.typing import ArrayLike
+
 from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import public_function
+from bayeslayers.predictive.inputs import ModelInputs, described
+from bayeslayers.predictive.kinds import OUTPUTS
 from bayeslayers.training.kl_annealing import SCHEDULES, KLAnnealing
 from bayeslayers.training.kl_history import KLHistory
+from bayeslayers.training.log_score import LogScore
+from bayeslayers.training.recipe import comes_once
 
 
 @public_function()
@@ -31,7 +38,7 @@ def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
     `negative_log_likelihood`: a warning says once which is missing.
 
     Where the divergence outweighs the likelihood by far after an epoch, it warns once, and names
-    the remedy, `scale_kl()`.
+    the remedy, `scale_kl()`. A likelihood of less than one nat per example counts as one.
 
     It acts inside the steps of `fit()` alone. A training that is interrupted, by the user or by an
     error, leaves the model as it was before.
@@ -124,10 +131,66 @@ def callback_kl_annealing(epochs: int, schedule: str = "linear", cycles: int = 4
         )
 
     Reference:
-        Fu, H., Li, C., Liu, X., Gao, J., Celikyilmaz, A., and Carin, L. (2019). Cyclical Annealing
-            Schedule: A Simple Approach to Mitigating KL Vanishing. North American Chapter of the
-            Association for Computational Linguistics. https://arxiv.org/abs/1903.10145
+        Fu et al. (2019).
     """
     epochs = checks.positive_integer("epochs", epochs)
     cycles = checks.positive_integer("cycles", cycles)
     return KLAnnealing(epochs, checks.choice("schedule", schedule, tuple(SCHEDULES)), cycles)
+
+
+@public_function()
+def callback_log_score(
+    x: ModelInputs, y: ArrayLike | None = None, draws: int = 20, outputs: str = "auto"
+) -> LogScore:
+    """Score the predictive distribution on validation data after each epoch.
+
+        val_log_score = mean over examples of log (mean over draws of p(y | x, w_d)),   w_d ~ q
+
+    Take it to stop training, or to choose among models, by how good the predictive distribution is:
+    the loss of a single draw of the weights says less.
+
+    A callback for `fit()`. Progress bar and history gain `val_log_score`, by which Keras's
+    `EarlyStopping` can stop if it comes after: with `monitor = "val_log_score"` and `mode = "max"`.
+    The draws are the same after each epoch, so that epochs compare, and they do not change those of
+    training. Of a model with several outputs, the log-likelihoods are added up. Higher is better.
+
+    Returns:
+        A Keras callback.
+
+    Raises:
+        ArgumentError: If an argument breaks a rule that is stated here; in `fit()`, if the model
+            ends in a tensor of values, which leave no likelihood.
+
+    Example:
+        >>> import keras
+        >>> from bayeslayers import callback_log_score, fit_bayesian
+        >>> from bayeslayers import layer_dense_flipout, layer_homoscedastic_normal
+        >>> model = layer_dense_flipout(keras.Sequential([keras.Input((3,))]), units=1)
+        >>> model = layer_homoscedastic_normal(model, event_shape=1)
+        >>> x, y = keras.ops.ones((64, 3)), keras.ops.ones((64, 1))
+        >>> score = callback_log_score(x, y)
+        >>> history = fit_bayesian(model, x, y, epochs=2, verbose=0, callbacks=[score])
+        >>> len(history.history["val_log_score"])
+        2
+
+    R example:
+        library(keras3)
+        model <- keras_model_sequential(input_shape = 3) |>
+          layer_dense_flipout(units = 1) |>
+          layer_homoscedastic_normal(event_shape = 1)
+        x <- array(1, c(64, 3))
+        y <- array(1, c(64, 1))
+        history <- model |> fit_bayesian(
+          x, y,
+          epochs = 2, verbose = 0, callbacks = list(callback_log_score(x, y))
+        )
+        history$metrics$val_log_score
+
+    Reference:
+        Gneiting and Raftery (2007).
+    """
+    if comes_once(x):
+        rule = "must be data that can be gone through more than once"
+        raise ArgumentError("x", rule, {"x": described(x)})
+    draws = checks.positive_integer("draws", draws)
+    return LogScore(x, y, draws, checks.choice("outputs", outputs, OUTPUTS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,15 +15,13 @@ from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import public_function
 from bayeslayers.predictive.class_scores import (
     mean_probabilities,
-    reduce_classes,
     reliability,
     scores_of_classes,
 )
-from bayeslayers.predictive.classes import check_labels, likelihood_of_classes
-from bayeslayers.predictive.evaluation import Block, Evaluation
+from bayeslayers.predictive.evaluation import Evaluation
 from bayeslayers.predictive.inputs import ModelInputs
-from bayeslayers.predictive.kinds import check_noise, kind_of_output
-from bayeslayers.predictive.results import Results
+from bayeslayers.predictive.kinds import kind_of_output
+from bayeslayers.predictive.likelihood import log_likelihoods
 from bayeslayers.predictive.value_scores import score_outcomes, scores_of_values
 
 LEVELS = (0.5, 0.9)
@@ -106,23 +103,7 @@ def log_likelihood(
             Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432.
             https://doi.org/10.1007/s11222-016-9696-4
     """
-    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
-    selected = evaluation.outputs.select(output)
-    kind = kind_of_output(selected, outputs)
-    results = Results(evaluation.draws, evaluation.inputs.count)
-
-    def add_likelihood(block: Block, log_p: np.ndarray) -> None:
-        likelihood = likelihood_of_classes(log_p, block.observed)
-        results.add(Block(block.start, block.size, [likelihood], None))
-
-    if kind == "values":
-        check_noise(selected, model)
-        wanted = [(selected.place, "log_prob")]
-        targets = evaluation.targets(y, selected, functools.partial(check_labels, selected))
-        evaluation.reduce(wanted, results.add, targets, in_pieces=False)
-    else:
-        reduce_classes(evaluation, selected, kind, y, add_likelihood)
-    return results.values()[0]
+    return log_likelihoods(model, x, y, draws, outputs, batch_size, seed, verbose, output)
 
 
 @public_function(notes=(_INTERVAL, _LOGITS, _MEMORY), r_result="as_scores")

@@ -64,7 +64,8 @@ class KLHistory(StepCallback):
                 f"The KL term of the loss is {divergence}: mean or scale of a posterior are beyond "
                 "what it can be computed for. `kl_divergence(model)` tells which."
             )
-        if likelihood is None or divergence <= self.warn_above * abs(likelihood):
+        # The log of a density may be 0, where any divergence would outweigh it.
+        if likelihood is None or divergence <= self.warn_above * max(abs(likelihood), 1.0):
             return None
         return (
             f"The KL term of the loss ({divergence:.4g} per example) outweighs the likelihood "

@@ -1,0 +1,150 @@
+"""The recipe by which Bayesian networks are trained, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from numpy.typing import ArrayLike
+
+from bayeslayers.architecture.walk import check_model
+from bayeslayers.contract.functions import public_function
+from bayeslayers.models.kl import scale_kl
+from bayeslayers.predictive.inputs import ModelInputs
+from bayeslayers.training.optimizers import Schedule
+from bayeslayers.training.settings import Settings, temperatures_of
+from bayeslayers.training.training import Training, noted
+
+
+@public_function(r_result="as_fit_history")
+def fit_bayesian(
+    model: keras.Model,
+    x: ModelInputs,
+    y: ArrayLike | None = None,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    temperature: float | str | Sequence[float] = 1.0,
+    samples: int = 1,
+    annealing: float = 0.8,
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    learning_rate: float | Schedule = 0.01,
+    decay: bool = True,
+    clipnorm: float | None = 1.0,
+    patience: int | None = 20,
+    num_examples: float | None = None,
+    loss: Any = None,
+    metrics: Any = None,
+    callbacks: Any = None,
+    verbose: str | int = "auto",
+    **kwargs: Any,
+) -> keras.callbacks.History:
+    """Train a Bayesian network by a recipe that holds.
+
+        loss(epoch) = mean over examples of -log p(y | x, w)
+                      + a(epoch) temperature KL(q || p) / n,   w ~ q
+
+    Take it in the place of `compile()` and `fit()`, unless you do one of its parts in another way.
+
+    n is the number of examples, and a rises from 0 to 1 over the first part of the epochs. At a
+    constant learning rate, and with all of the divergence from the start, weights fall to the prior
+    before they have learnt, and many stay there. Each part of the recipe exists by itself, too.
+    `scale_kl()` divides the divergence by `num_examples`, and multiplies it by `temperature`.
+    `callback_kl_annealing()` lets it in over the part `annealing` of the epochs. Keras's
+    `CosineDecay` takes the learning rate from `learning_rate` to 0, and its `clipnorm` keeps one
+    step from taking the network away. `callback_kl_history()` shows likelihood and divergence
+    apart.
+
+    With validation data, `callback_log_score()` scores the model after each epoch. Once all of the
+    divergence is in, Keras's `EarlyStopping` ends the training after `patience` epochs without a
+    better score, and the weights of the best of these epochs come back. Where the loss leaves no
+    likelihood, the score is the `negative_log_likelihood` of `callback_kl_history()`.
+
+    The loss is the negative log-likelihood where the model ends in distributions, summed over the
+    outputs of an example. Where it ends in a tensor, give `loss`, such as a crossentropy, or
+    compile the model with one before.
+
+    `temperature = "auto"`, or several temperatures, trains the model anew with each, from the same
+    weights, and keeps the one with the best log score on the validation data. The history holds a
+    table of the scores as `temperatures`, and the choice as `temperature`.
+
+    With `samples` above 1, each step repeats the examples of its batch so many times. Layers with
+    the Flipout and the local reparameterization estimators give each copy noise of its own, so that
+    the gradient's variance falls. Layers with the reparameterization estimator draw once per step,
+    and gain nothing. A step takes up to `samples` times as long.
+
+    The model stays compiled as it was trained.
+
+    Args:
+        epochs: Positive whole number: how many times the examples are gone through.
+        batch_size: Positive whole number: how many examples there are in a step. With `None` 32, or
+            those of a batch where `x` comes in batches.
+        callbacks: A Keras callback, or a list of them. They act after those of the recipe.
+        verbose: Whether Keras shows progress: 0, 1, 2 (a line for each epoch), or "auto".
+        temperature: Positive number; several of them; or "auto", for 1, 0.5, 0.2 and 0.1: what the
+            divergence is multiplied by.
+        x: Inputs, or batches of inputs and targets, in any form that `fit()` takes.
+        num_examples: Positive number: how many examples there are to learn from. With `None` they
+            are counted. Copies of an example are no new examples.
+
+    Returns:
+        Keras's history, with `temperature` and `temperatures` beside the figures.
+
+    Raises:
+        ArgumentError: If an argument breaks a rule that is stated here; if `model` has no layer
+            with a posterior; or if there are several temperatures, and no validation data or a loss
+            without a likelihood.
+
+    Example:
+        >>> import keras
+        >>> import numpy as np
+        >>> from bayeslayers import fit_bayesian, layer_dense_flipout, layer_homoscedastic_normal
+        >>> rng = np.random.default_rng(1)
+        >>> x = rng.normal(size=(64, 1)).astype("float32")
+        >>> y = 2 * x + 0.1 * rng.normal(size=(64, 1)).astype("float32")
+        >>> model = layer_dense_flipout(keras.Sequential([keras.Input((1,))]), units=1)
+        >>> model = layer_homoscedastic_normal(model, event_shape=1)
+        >>> history = fit_bayesian(model, x, y, epochs=5, verbose=0)
+        >>> sorted(history.history)
+        ['kl_divergence', 'loss', 'negative_log_likelihood']
+
+    R example:
+        library(keras3)
+        x <- matrix(rnorm(64))
+        y <- 2 * x + rnorm(64, sd = 0.1)
+        model <- keras_model_sequential(input_shape = 1) |>
+          layer_dense_flipout(units = 1) |>
+          layer_homoscedastic_normal(event_shape = 1)
+        history <- model |> fit_bayesian(x, y, epochs = 5, verbose = 0)
+        names(history$metrics)
+
+    Reference:
+        Blundell et al. (2015). Fu et al. (2019). Wenzel et al. (2020).
+    """
+    settings = Settings(
+        epochs,
+        batch_size,
+        validation_split,
+        samples,
+        annealing,
+        learning_rate,
+        decay,
+        clipnorm,
+        patience,
+        num_examples,
+    )
+    temperatures = temperatures_of(temperature)
+    training = Training(check_model(model), x, y, validation_data, settings, loss, kwargs)
+    new_optimizer = training.optimizer(optimizer)
+
+    def train(temperature: float) -> keras.callbacks.History:
+        scale_kl(model, training.num_examples, temperature)
+        return training.run(new_optimizer, metrics, callbacks, verbose)
+
+    if len(temperatures) == 1:
+        return noted(train(temperatures[0]), temperatures[0])
+    chosen, history = training.best_of(temperatures, train)
+    scale_kl(model, training.num_examples, chosen)
+    return history

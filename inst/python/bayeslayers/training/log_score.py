@@ -1,0 +1,53 @@
+"""The callback that scores the predictive distribution after each epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from bayeslayers.predictive.likelihood import log_likelihoods
+from bayeslayers.predictive.statistics import log_mean_exp
+
+FIGURE = "val_log_score"
+
+
+def log_score(
+    model: keras.Model, x: Any, y: Any, draws: int, outputs: str, seed: int, count: int
+) -> float:
+    """Return the mean over examples of the log of the mean likelihood over draws.
+
+    Args:
+        model: The model.
+        x: The inputs, which can be gone through more than once.
+        y: The targets.
+        draws: The number of draws.
+        outputs: What the outputs are, as in `log_likelihood()`.
+        seed: What the draws follow from.
+        count: How many outputs there are; given the weights, they are independent of each other.
+    """
+    found = [
+        log_likelihoods(model, x, y, draws, outputs, seed=seed, verbose=0, output=place)
+        for place in range(count)
+    ]
+    return float(log_mean_exp(np.sum(found, axis=0, dtype="float64")).mean())
+
+
+class LogScore(keras.callbacks.Callback):
+    """Add the log score on validation data to the figures; see `callback_log_score()`."""
+
+    def __init__(self, x: Any, y: Any, draws: int, outputs: str) -> None:
+        super().__init__()
+        self.x, self.y, self.draws, self.outputs = x, y, draws, outputs
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Score the model; the draws are the same after each epoch, so that scores compare."""
+        if logs is not None:
+            logs[FIGURE] = self.score(self.draws)
+
+    def score(self, draws: int) -> float:
+        """Return the log score of the model as it is."""
+        model = self.model
+        count = len(model.outputs) if hasattr(model, "outputs") and model.outputs else 1
+        return log_score(model, self.x, self.y, draws, self.outputs, 0, count)

@@ -1,0 +1,135 @@
+"""One training by the recipe of `fit_bayesian()`, or several, of which the best is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import pandas as pd
+
+from bayeslayers.contract import checks
+from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.predictive.targets import class_numbers
+from bayeslayers.training import recipe
+from bayeslayers.training.optimizers import optimizer_for
+from bayeslayers.training.repeated_batches import repeated_batches
+from bayeslayers.training.settings import Settings
+
+# To choose among trained models takes less noise than to watch one.
+_DRAWS_TO_CHOOSE = 100
+_BATCH_SIZE = 32
+
+
+class Training:
+    """What is learnt from, and how.
+
+    Args:
+        model: The model.
+        x: Inputs, or batches of inputs and targets.
+        y: The targets, or `None` where they come with the inputs.
+        validation: What the model is validated on, or `None`.
+        settings: How it is trained.
+        loss: The caller's loss, or `None`.
+        further: Further arguments of Keras's `compile()` and `fit()`.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        x: Any,
+        y: Any,
+        validation: Any,
+        settings: Settings,
+        loss: Any,
+        further: Mapping[str, Any],
+    ) -> None:
+        self._model, self._settings = model, settings
+        self._compiling, self._fitting = recipe.arguments_of(model, further)
+        split = settings.validation_split
+        if split and validation is not None:
+            rule = "must be 0 where `validation_data` is given"
+            raise ArgumentError("validation_split", rule, {"validation_split": split})
+        self.num_examples, self._steps = recipe.size_of_epoch(
+            x,
+            settings.batch_size or _BATCH_SIZE,
+            split,
+            settings.num_examples,
+            self._fitting.get("steps_per_epoch"),
+        )
+        kinds = recipe.kinds_of_outputs(model, x, settings.samples)
+        if checks.is_categorical(y):
+            y = class_numbers(y, kinds[0].width)
+        self._x, self._y = x, y
+        self._loss = recipe.loss_for(model, loss, kinds)
+        self._validation = recipe.last_part(x, y, split) if split else validation
+        outputs = recipe.likelihood_of(self._loss, kinds)
+        self._score = recipe.scorer(self._validation, outputs)
+
+    def optimizer(self, optimizer: Any) -> Callable[[], keras.optimizers.Optimizer]:
+        """Return a function that makes the optimizer of a training."""
+        settings = self._settings
+        rate, steps = settings.learning_rate, settings.epochs * self._steps
+        return lambda: optimizer_for(optimizer, rate, settings.decay, settings.clipnorm, steps)
+
+    def run(
+        self,
+        optimizer: Callable[[], keras.optimizers.Optimizer],
+        metrics: Any,
+        callbacks: Any,
+        verbose: Any,
+    ) -> keras.callbacks.History:
+        """Compile the model and train it."""
+        settings, model = self._settings, self._model
+        given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+        is_validated = self._validation is not None
+        model.compile(optimizer(), loss=self._loss, metrics=metrics, **self._compiling)
+        with repeated_batches(model, settings.samples):
+            return model.fit(
+                self._x,
+                self._y,
+                batch_size=settings.batch_size,
+                epochs=settings.epochs,
+                verbose=verbose,
+                callbacks=recipe.callbacks_for(
+                    [callback for callback in given if callback is not None],
+                    settings.epochs,
+                    settings.annealing,
+                    settings.patience if is_validated else None,
+                    self._score,
+                ),
+                validation_split=settings.validation_split,
+                validation_data=None if settings.validation_split else self._validation,
+                **self._fitting,
+            )
+
+    def best_of(
+        self, temperatures: Sequence[float], train: Callable[[float], keras.callbacks.History]
+    ) -> tuple[float, keras.callbacks.History]:
+        """Train from the same weights at each temperature; return the best, and its history."""
+        if self._score is None:
+            rule = (
+                "must be one number without validation data, or for a loss that leaves no "
+                "likelihood, as several are chosen among by the log score"
+            )
+            raise ArgumentError("temperature", rule, {"temperature": list(temperatures)})
+        start = self._model.get_weights()
+        scores: list[float] = []
+        for temperature in temperatures:
+            self._model.set_weights(start)
+            history = train(temperature)
+            scores.append(self._score.score(_DRAWS_TO_CHOOSE))
+            if scores[-1] == max(scores):
+                best = temperature, history, self._model.get_weights()
+        chosen, history, weights = best
+        self._model.set_weights(weights)
+        table = pd.DataFrame({"temperature": list(temperatures), "val_log_score": scores})
+        return chosen, noted(history, chosen, table)
+
+
+def noted(
+    history: keras.callbacks.History, temperature: float, table: pd.DataFrame | None = None
+) -> keras.callbacks.History:
+    """Return a history that says of which temperature it is, and what others scored."""
+    vars(history).update(temperature=temperature, temperatures=table)
+    return history
