@@ -1,4 +1,4 @@
-"""What the layers share whose output is a distribution."""
+"""The base class of the layers whose output is a distribution."""
 
 from __future__ import annotations
 
@@ -22,29 +22,34 @@ from bayeslayers.distributions.symbolic import SymbolicDistribution
 EVENT_SHAPE = (
     "Positive whole number, or a list of them, which may be empty: the shape of one outcome."
 )
-"""What the argument `event_shape` is, where it is no number of variables."""
+"""The argument `event_shape` of a layer whose output is a distribution."""
 
 
 class DistributionLayer(StochasticLayer):
     """A layer whose output is a distribution, and a tensor wherever one is needed.
 
-    A subclass makes the distribution of the inputs, and names its arguments that are no functions.
+    A subclass makes the distribution of the inputs, and names those of its arguments that are not
+    functions.
     """
 
     family_arguments: ClassVar[tuple[str, ...]] = ()
-    """The names of its own arguments that are no functions: the attributes of these names."""
+    """The names of its own arguments that are not functions, which are also its attributes."""
     argument_prose = MappingProxyType(
         {
             "seed": (
                 "Whole number from which the layer draws all its samples. With `None` it is drawn "
-                "from the generator that `keras.utils.set_random_seed()` sets. A file keeps how "
-                "far the samples have come, so that a model that is loaded twice makes the same "
-                "noise in both: see `reseed()`."
+                "from the generator that `keras.utils.set_random_seed()` sets. A file keeps the "
+                "state of the layer's stream, so two models loaded from one file draw the same "
+                "samples: see `reseed()`."
             ),
             "activity_regularizer": (
                 "Keras regularizer, its name, or a function of the distribution that returns a "
                 "number: a penalty, which Keras divides by the number of rows and adds to the "
                 "losses. With `None` there is none."
+            ),
+            "dtype": (
+                'Keras dtype or dtype policy, such as "float32". Under a mixed policy the '
+                "parameters of the distribution keep the higher precision."
             ),
         }
     )
@@ -59,7 +64,7 @@ class DistributionLayer(StochasticLayer):
         convert = distribution_checks.conversion("convert_to_tensor_fn", convert_to_tensor_fn)
         super().__init__(**kwargs)
         self.convert_to_tensor_fn = convert
-        # Keras follows the variables of a layer in a layer, and not of one in a regularizer.
+        # Keras tracks the variables of a layer inside a layer, but not of one inside a regularizer.
         prior = getattr(self.activity_regularizer, "distribution_b", None)
         self._prior = prior if isinstance(prior, keras.Layer) else None
         # Parameters of a distribution keep their precision under mixed precision.
@@ -104,7 +109,7 @@ class DistributionLayer(StochasticLayer):
 
 
 class ParametricLayer(DistributionLayer):
-    """A layer that makes the distribution of one family from the parameters that come in.
+    """A layer that makes a distribution of one family from its inputs, which are the parameters.
 
     A subclass says how many parameters it takes, and makes the distribution.
     """
@@ -117,6 +122,11 @@ class ParametricLayer(DistributionLayer):
             ),
         }
     )
+    page_notes: ClassVar[tuple[str, ...]] = (
+        "The output is a distribution, and a tensor wherever one is needed, by default a draw: see "
+        "`layer_distribution_lambda()`.",
+    )
+    """Paragraphs at the end of the page of each such layer."""
 
     def __init__(
         self,
@@ -154,6 +164,8 @@ class ParametricLayer(DistributionLayer):
 
 class ParametricLayerOfDraws(ParametricLayer):
     """A layer that makes the distribution of a family whose draws may be of any dtype."""
+
+    page_notes = ('With "mean" as `convert_to_tensor_fn` the tensor holds the probabilities.',)
 
     def __init__(
         self,

@@ -44,8 +44,11 @@ def public_layer(layer_class: type[_Layer]) -> type[_Layer]:
     arguments = binding.join(*map(binding.parameters_of, _constructors(layer_class.__mro__)))
     parts = docstrings.parse(layer_class.__doc__).parts()
     prose: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
     for each in reversed(layer_class.__mro__):
         prose |= vars(each).get("argument_prose", {})
+        notes = (*notes, *vars(each).get("page_notes", ()))
+    parts["details"] = (*parts.get("details", ()), *notes)
     return _publish(layer_class, arguments, {**parts, "own_prose": prose | parts["own_prose"]})
 
 

@@ -65,6 +65,7 @@ def public_function(
     table: Mapping[str, Argument] = MODEL_ARGUMENTS,
     *,
     notes: Sequence[str] = (),
+    group: pages.Group | None = None,
     r_result: str = "",
     checks_names: bool = True,
 ) -> Callable[[_Function], _Function]:
@@ -73,6 +74,7 @@ def public_function(
     Args:
         table: The prose of the arguments that the docstring leaves out.
         notes: Paragraphs that several functions share, to follow those of the docstring.
+        group: The functions that share a page with this one in R.
         r_result: The R function that the result goes through.
         checks_names: Whether a missing or unknown argument raises `ArgumentError`, as in layers;
             otherwise it raises Python's `TypeError`.
@@ -85,7 +87,11 @@ def public_function(
         if function.__doc__ is not None:
             written = parse(function.__doc__)
             whole = replace(written, details=(*written.details, *notes))
-            documented(pages.function_page(whole, name, signature, table, r_result), decorated)
+            name_of_group = ""
+            if group is not None:
+                whole, name_of_group = group.complete(whole), group.name
+            page = pages.function_page(whole, name, signature, table, r_result, name_of_group)
+            documented(page, decorated)
         PUBLIC[name] = decorated
         return decorated
 

@@ -16,9 +16,8 @@ _POSTERIOR = (
     "is called again whenever the posterior is used, with the same variables."
 )
 _TENSOR = (
-    "Function of a distribution that returns a tensor drawn from it. A sample that it "
-    "takes without "
-    "a seed comes from the layer's own stream of random numbers."
+    "Function of a distribution that returns a tensor drawn from it. Samples that it takes "
+    "without a seed come from the layer's own stream of random numbers."
 )
 _PRIOR = (
     "Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the "
@@ -27,17 +26,17 @@ _PRIOR = (
 )
 _DIVERGENCE = (
     "Function of `(posterior, prior, sample)` that returns a single number, which is added to the "
-    "layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The "
-    "default is the exact Kullback-Leibler divergence of the whole {weight}: where the loss is a "
-    "mean over examples, divide it by the number of training examples. With `None` nothing is "
-    "added."
+    "layer's `losses` once per forward pass. `sample` is the draw with which this call computes. "
+    "The default is the exact Kullback-Leibler divergence of the whole {weight}. Where the loss is "
+    "a mean over examples, divide it by the number of training examples: see `scale_kl()`. With "
+    "`None` nothing is added."
 )
 
 _MAKER = (
     "Function of `(kernel_size, bias_size, dtype)`, the numbers of weights in the kernel and in "
-    "the bias, that returns the {what}: a Keras model, a layer, or a function with variables, "
-    "which is called on the layer's inputs and returns a distribution over vectors of all "
-    "`kernel_size + bias_size` weights, the kernel's first, row by row."
+    "the bias, that returns the {what}: a Keras model, a layer, or a function with variables. What "
+    "it returns is called on the layer's inputs, and returns a distribution over vectors of all "
+    "`kernel_size + bias_size` weights: those of the kernel row by row, and then the bias."
 )
 
 
@@ -114,8 +113,8 @@ LAYER_ARGUMENTS = {
         "Positive whole number: how many output channels there are.", Coercion.WHOLE
     ),
     "mask_zero": Argument(
-        "`True` or `False`: whether an input of 0 stands for nothing, which later layers are told "
-        "by a mask."
+        "`True` or `False`: whether an input of 0 is padding, which a mask tells later layers to "
+        "ignore."
     ),
     "recurrent_activation": Argument(
         "Name of a Keras activation, or a function of one tensor, applied to the gates. With "
@@ -125,33 +124,34 @@ LAYER_ARGUMENTS = {
     "unit_forget_bias": Argument(
         "`True` or `False`: whether the bias of the forget gate starts higher by 1, where there is "
         "a bias: the mean of its posterior starts at its initializer plus 1. Posterior and prior "
-        "are those of the bias as it is used. A `bias_posterior_fn` of your own starts so where it "
-        "makes a variable of the shape of the bias with the name `name` followed by `_loc`; any "
-        "other starts where it says itself."
+        "are those of the bias as it is used. With a `bias_posterior_fn` of your own this holds "
+        "for a variable of the shape of the bias whose name is `name` followed by `_loc`; any "
+        "other variable starts at its own initializer."
     ),
     "reset_after": Argument(
-        "`True` or `False`: whether the reset gate multiplies the map of the state, or the state "
-        "before it is mapped."
+        "`True` or `False`: whether the reset gate multiplies the product of the recurrent kernel "
+        "and the state, or the state itself before that product."
     ),
     "dropout": Argument(
-        "Number from 0 to below 1: the share of the input channels that is left out in training, "
-        "the same at all steps."
+        "Number from 0 to below 1: the share of the input channels that is left out in training. "
+        "They are the same at all steps."
     ),
     "recurrent_dropout": Argument(
         "Number from 0 to below 1: the share of the state's units that is left out in training "
-        "where the state is mapped, the same at all steps."
+        "where the recurrent kernel multiplies the state. They are the same at all steps."
     ),
     "return_sequences": Argument(
         "`True` or `False`: whether the outputs of all steps are returned, or that of the last."
     ),
     "return_state": Argument(
-        "`True` or `False`: whether the last state is returned, too: a list of outputs and states."
+        "`True` or `False`: whether the last state is returned as well, in a list of outputs and "
+        "states."
     ),
     "go_backwards": Argument(
         "`True` or `False`: whether the steps are taken from the last to the first."
     ),
     "stateful": Argument(
-        "`True` or `False`: whether a call begins with the state that the call before left. Needs "
+        "`True` or `False`: whether a call begins with the last state of the call before. It needs "
         "a fixed batch size; `reset_state()` sets the state to zero."
     ),
     "unroll": Argument(
@@ -185,9 +185,7 @@ LAYER_ARGUMENTS = {
         "With `None` there is none.",
         Coercion.FUNCTION,
     ),
-    "trainable": Argument(
-        "`True` or `False`: whether the variables of posteriors and priors are trained."
-    ),
+    "trainable": Argument("`True` or `False`: whether the layer's variables are trained."),
     **_of_kernel("kernel", "kernel"),
     **_of_kernel("depthwise", "depthwise kernel"),
     **_of_kernel("pointwise", "pointwise kernel"),
@@ -209,13 +207,12 @@ LAYER_ARGUMENTS = {
     ),
     "bias_divergence_fn": Argument(_of_bias(_DIVERGENCE), Coercion.FUNCTION, _KL),
     "params": Argument(
-        "Positive whole number, alone or as the only one of a list: how many parameters each "
-        "variable gets.",
+        "Positive whole number, which may stand in a list: how many parameters each variable has.",
         Coercion.WHOLE,
     ),
     "event_shape": Argument(
-        "Positive whole number, alone or as the only size of a shape: how many variables there "
-        "are. With `None` the inputs say so.",
+        "Positive whole number, which may stand in a list: how many variables there are. With "
+        "`None` it is the size of the inputs' last dimension.",
         Coercion.WHOLE,
     ),
     "hidden_units": Argument(
@@ -225,31 +222,31 @@ LAYER_ARGUMENTS = {
     ),
     "input_order": Argument(
         'One of "left-to-right", "right-to-left" and "random", or the place of each variable in '
-        "the order, from 1: with (2, 1, 3) the second variable is the first.",
+        "the order, from 1: with 2, 1, 3 the second variable comes first.",
         Coercion.WHOLE,
     ),
     "hidden_degrees": Argument(
-        'One of "equal" (spread evenly over the places) and "random", or a list that holds the '
-        "degree of each unit for each hidden layer: whole numbers from 0, which sees no variable, "
-        "to below the number of variables.",
+        'One of "equal" (spread evenly over the places) and "random", or a list with the degrees '
+        "of the units of each hidden layer: whole numbers from 0 to below the number of variables. "
+        "A unit of degree 0 sees no variable.",
         Coercion.WHOLE,
     ),
     "use_bias": Argument("`True` or `False`: whether the layer has a bias."),
     "validate_args": Argument(
-        "`True` or `False`. Changes nothing: the arguments are checked in any case."
+        "`True` or `False`. It has no effect: the arguments are always checked."
     ),
     "conditional": Argument(
         "`True` or `False`: whether the layer is called with a `conditional_input`."
     ),
     "conditional_event_shape": Argument(
-        "Positive whole number, alone or as the only size of a shape: the size of "
-        "`conditional_input`. Must be given where `conditional` is `True`.",
+        "Positive whole number, which may stand in a list: the size of `conditional_input`. Must "
+        "be given where `conditional` is `True`.",
         Coercion.WHOLE,
     ),
     "conditional_input_layers": Argument(
         'One of "all_layers" (every layer sees `conditional_input`) and "first_layer" (the others '
-        "see it through the first; where no hidden unit has degree 0, the first variable in the "
-        "order then does not depend on it)."
+        "see it through the first layer; where no hidden unit has degree 0, the first variable in "
+        "the order then does not depend on it)."
     ),
     "kernel_initializer": Argument(
         "Keras initializer of the kernels, its name, or a function of a shape and a dtype.",
@@ -297,10 +294,10 @@ LAYER_ARGUMENTS = {
         Coercion.FUNCTION,
     ),
     "convert_to_tensor_fn": Argument(
-        "Function of a distribution that returns the tensor it stands for, or the name of a method "
-        'of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution '
-        'over classes also "logits" or "probs". A sample that it takes without a seed comes from '
-        "the layer's own stream of random numbers.",
+        "Function of a distribution that returns its tensor, or the name of a method of "
+        'distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over '
+        'classes also "logits" or "probs". Samples that it takes without a seed come from the '
+        "layer's own stream of random numbers.",
         Coercion.FUNCTION,
         "tfp$distributions$Distribution$sample",
     ),
@@ -313,12 +310,12 @@ LAYER_ARGUMENTS = {
         Coercion.FUNCTION,
     ),
     "kl_weight": Argument(
-        "Number from 0 by which the divergence is multiplied: where the loss is a mean over "
-        "examples, one over the number of training examples. `None` is 1."
+        "Factor of the divergence: a number from 0. Where the loss is a mean over examples, it "
+        "should be one over the number of training examples. With `None` it is 1."
     ),
     "kl_use_exact": Argument(
-        "`True` or `False`: whether the divergence is the closed form, which not every pair of "
-        "distributions has, or estimated from the draw behind this call's outputs."
+        "`True` or `False`: whether the divergence is computed in closed form, which not every "
+        "pair of distributions has. Otherwise it is estimated from the draw of this call."
     ),
     "made": Argument(
         "Layer of `layer_autoregressive()` with `params` of 2: the shift and the logarithm of the "
@@ -327,20 +324,20 @@ LAYER_ARGUMENTS = {
     "seed": Argument(
         "Whole number from which the layer draws its initial variables and all its samples. With "
         "`None` it is drawn from the generator that `keras.utils.set_random_seed()` sets. A file "
-        "keeps how far the samples have come, so that a model that is loaded twice makes the same "
-        "noise in both: see `reseed()`.",
+        "keeps the state of the layer's stream, so two models loaded from one file draw the same "
+        "samples: see `reseed()`.",
         Coercion.WHOLE,
     ),
-    "name": Argument("Name of the layer, unique in its model. With `None` one is made up."),
+    "name": Argument("Name of the layer, unique in its model. With `None` Keras makes one."),
     "dtype": Argument(
         'Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy '
         "the linear maps are computed in the lower precision; the variables, the distributions and "
-        "the divergences keep the higher one. What the layer adds to the losses is cast to "
-        "`keras.config.floatx()`, the dtype of Keras's own losses, when it has been computed."
+        "the divergences keep the higher one. The loss of the layer is cast to "
+        "`keras.config.floatx()`, the dtype of Keras's own losses."
     ),
     "input_shape": Argument(
         "Shape of one example, without the batch, for the first layer of a `Sequential` model: "
-        "sizes, or a `tf.TensorShape`.",
+        "its sizes, or a `tf.TensorShape`.",
         Coercion.SHAPE,
     ),
     **DISTRIBUTION_LAYER_ARGUMENTS,

@@ -38,7 +38,7 @@ _PYTHON_EXAMPLE = """\
 {losses}"""
 _R_EXAMPLE = """\
 library(keras3)
-model <- keras_model_sequential(input_shape=c({shape})) |>
+model <- keras_model_sequential(input_shape={r_shape}) |>
   {name}(
     {arguments}
   )
@@ -106,17 +106,51 @@ class Page:
         return bool(self.r_example or self.group)
 
 
+@dataclass(frozen=True)
+class Group:
+    """Functions that share a page in R, and what their docstrings share in Python.
+
+    Args:
+        name: The name of the page in R.
+        title: Its title.
+        about: Paragraphs on all of the functions, which follow those of each docstring.
+        returns: What comes back, where a docstring does not say it.
+        raises: When an error is raised, where a docstring does not say it.
+        reference: The source, where a docstring does not name one.
+    """
+
+    name: str
+    title: str
+    about: tuple[str, ...]
+    returns: str
+    raises: Mapping[str, str]
+    reference: str
+
+    def complete(self, written: Docstring) -> Docstring:
+        """Return the docstring of a member with what it leaves to the group."""
+        return replace(
+            written,
+            details=(*written.details, *self.about),
+            returns=written.returns or self.returns,
+            raises=written.raises or dict(self.raises),
+            reference=written.reference or self.reference,
+        )
+
+
 def layer_page(layer_class: type[LayerClass], parts: Mapping[str, Any]) -> Page:
     """Put together the page of a layer's class; `parts` are the page's own."""
     signature, parts = inspect.signature(layer_class), dict(parts)
     rank = str(parts.pop("rank", ""))
     own_prose = parts.pop("own_prose", {})
+    sizes = parts.pop("example_shape", ())
+    shape = ", ".join(map(str, sizes))
     example = {
         "name": layer_class.function_name,
         "losses": parts.pop("example_losses", 1),
         "arguments": parts.pop("example_arguments", ""),
-        "shape": ", ".join(map(str, parts.get("example_shape", ()))),
-        "comma": "," if len(parts.pop("example_shape", ())) == 1 else "",
+        "shape": shape,
+        "comma": "," if len(sizes) == 1 else "",
+        "r_shape": shape if len(sizes) == 1 else f"c({shape})",
     }
     arguments = {
         argument: Argument(

@@ -54,29 +54,36 @@ class AutoregressiveNetwork(BaseLayer):
 
     Take it to model the joint density of several numbers, each given those before it.
 
-    Inputs of shape (..., n) give outputs of shape (..., n, params). With the variables in the order
-    that `input_order` gives them, the outputs of a variable depend only on the variables before it:
-    they can be the parameters of its distribution given those. With two parameters, a shift and the
-    logarithm of a scale, the layer is the `shift_and_log_scale_fn` of TensorFlow Probability's
-    `MaskedAutoregressiveFlow`; in its `Autoregressive` distribution it makes the distribution of
-    every next variable. TensorFlow Probability's objects do not list the variables of a Keras 3
-    layer: train the layer's own `trainable_variables`, or put the layer into
-    `layer_autoregressive_transform()`, which trains with `fit()`.
+    `h[k]` are the units of layer k, f is the activation, `K[k]` the kernel, `M[k]` its mask of
+    zeros and ones, `b[k]` the bias, and `V[k]` the kernel of `conditional_input`, where there is
+    one.
 
-    The masks M come from degrees: an input's is its place in the order, and a hidden unit's is the
-    last place that it may see. They multiply the kernels at every call, so that nothing that
-    changes a kernel can let a later variable through. Once the layer has been built, `degrees`
-    holds those of the inputs and of each hidden layer.
+    Inputs of shape (..., n) give outputs of shape (..., n, params). `input_order` puts the
+    variables in an order, and the outputs of a variable depend only on the variables before it:
+    they can be the parameters of its distribution given these.
 
-    A layer that was made with `conditional` is called with a second tensor, `conditional_input`, of
-    shape `(..., *conditional_event_shape)`, on which all outputs may depend. Its leading dimensions
-    broadcast with those of the inputs.
+    With two parameters, a shift and the logarithm of a scale, the layer is the
+    `shift_and_log_scale_fn` of TensorFlow Probability's `MaskedAutoregressiveFlow`. In its
+    `Autoregressive` distribution, the layer makes the distribution of every next variable.
+    TensorFlow Probability's objects do not list the variables of a Keras 3 layer: train the layer's
+    own `trainable_variables`, or put the layer into `layer_autoregressive_transform()`, which
+    trains with `fit()`.
+
+    The masks M come from degrees. The degree of an input is its place in the order; the degree of a
+    hidden unit is the last place that it may see. The masks multiply the kernels at every call, so
+    a changed kernel can't let a later variable through. Once the layer has been built, `degrees`
+    holds the degrees of the inputs and of each hidden layer.
+
+    A layer with `conditional` is called with a second tensor, `conditional_input`, of shape `(...,
+    *conditional_event_shape)`. All outputs may depend on it. Its leading dimensions broadcast with
+    those of the inputs.
 
     Under a mixed dtype policy the outputs are in the higher precision, as the parameters of
     distributions are.
 
-    On JAX, a bijector calls the network in a function that is being compiled, where no variables
-    can be made: call its `build()` before. `layer_autoregressive_transform()` does so itself.
+    On JAX, a bijector calls the network inside a function that is being compiled, where variables
+    can't be made: call `build()` of the layer first. `layer_autoregressive_transform()` does so
+    itself.
 
     Args:
         activation: Name of a Keras activation, or a function of one tensor, applied to the outputs

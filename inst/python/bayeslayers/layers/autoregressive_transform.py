@@ -1,4 +1,4 @@
-"""A layer that bends a distribution by a masked autoregressive flow."""
+"""A layer that transforms a distribution by a masked autoregressive flow."""
 
 from __future__ import annotations
 
@@ -41,34 +41,37 @@ def _check_distribution(distribution: Any) -> None:
 class AutoregressiveTransform(StochasticLayer):
     """Distribution transformed by a masked autoregressive flow.
 
-        y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,
-        (shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made
+        y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs
+        (shift[i], log_scale[i]) = made(y)[i]
 
     Take it for a density of vectors that no named distribution fits.
 
-    The input is a distribution over vectors, such as the output of `layer_distribution_lambda()`;
-    the output is the distribution of its transformed draws, a `TransformedDistribution` of
-    TensorFlow Probability, and also a tensor to every Keras layer, loss and metric that it meets: a
-    draw. The Jacobian of the transformation is triangular, so the density is exact, and takes one
-    pass through `made`; a draw takes one for each variable.
+    x is a draw from the distribution that comes in, and y the transformed draw. The network `made`
+    gives the shift and the logarithm of the scale of each `y[i]` from the variables before it, in
+    the order of `made`.
 
-    Several of these layers in a row, each with a network and an order of its own, make a more
-    flexible distribution. Each adds some seconds to the first step of training, in which the step
-    is compiled.
+    The input is a distribution over vectors, such as the output of `layer_distribution_lambda()`.
+    The output is the distribution of y, a `TransformedDistribution` of TensorFlow Probability, and
+    also a tensor for every Keras layer, loss and metric: a draw. The Jacobian of the transformation
+    is triangular, so the density is exact. It takes one pass through `made`; a draw takes one pass
+    for each variable.
 
-    A density that depends on nothing is trained on inputs of any value, as many rows as there are
-    targets; called on one such row, the model returns the distribution.
+    Several of these layers in a row, each with its own network and order, make a more flexible
+    distribution. Each adds some seconds to the first step of training, while the step is compiled.
 
-    The variables of `made` are the layer's, and are trained and saved with it.
+    A density that does not depend on inputs is trained on inputs of any value, with as many rows as
+    there are targets. Called on one such row, the model returns the distribution.
 
-    The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it is an
-    error that says so.
+    The variables of `made` belong to the layer, and are trained and saved with it.
+
+    The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it
+    raises an error that says so.
 
     Args:
         seed: Whole number from which the layer draws all its samples. With `None` it is drawn from
-            the generator that `keras.utils.set_random_seed()` sets. A file keeps how far the
-            samples have come, so that a model that is loaded twice makes the same noise in both:
-            see `reseed()`.
+            the generator that `keras.utils.set_random_seed()` sets. A file keeps the state of the
+            layer's stream, so two models loaded from one file draw the same samples: see
+            `reseed()`.
 
     Example:
         >>> import keras
@@ -110,10 +113,10 @@ class AutoregressiveTransform(StochasticLayer):
 
     def __init__(self, made: AutoregressiveNetwork, **kwargs: Any) -> None:
         _check_network(made)
-        # Where there is no such library, it says so before a model is put together.
+        # Where there is no such library, this raises an error before a model is put together.
         distribution_library()
         super().__init__(**kwargs)
-        # A cast would draw from the distribution that comes in.
+        # A cast would turn the distribution that comes in into a draw.
         self.autocast = False
         self.made = made
 

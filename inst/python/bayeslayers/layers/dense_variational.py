@@ -45,27 +45,29 @@ class DenseVariational(BayesianLayer):
         y = A(x, k) + b,   w = (k, b) ~ q(w; x)
         A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]
 
-    Take it where kernel and bias depend on each other in the posterior, or where the posterior is a
-    function of the inputs; `layer_dense_flipout()` is faster, and simpler to write.
+    Take it where the weights depend on each other in the posterior, or where the posterior is a
+    function of the inputs. `layer_dense_flipout()` is faster and simpler to write.
+
+    k is the kernel, b the bias, and q their joint posterior, which may depend on the inputs x. o
+    counts the output channels, c the input channels.
 
     Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions
     in between are positions, which share the weights. Inputs of two dimensions may be a sparse
     tensor, such as TensorFlow's.
 
-    One draw of the weights serves all examples of a call, in training and in prediction alike: call
-    the model many times for the predictive distribution. Kernel and bias have one posterior
-    together, so that it can hold correlations between any of the weights.
+    One draw of the weights serves all examples of a call, in training and in prediction alike. Call
+    the model many times for the predictive distribution: `predict_draws()` does so. Kernel and bias
+    have one joint posterior, so any of the weights may be correlated.
 
-    The posterior and the prior are made once, when the layer is built, and are then its attributes
-    `posterior` and `prior`; their variables are the layer's, and are trained and saved with it. The
-    classic posterior is a `Sequential` model of `layer_variable()` and
-    `layer_distribution_lambda()`. Let it start narrow, at a scale of a tenth of the prior's or
-    less: draws as wide as the prior drown the data, and training may learn nothing. A prior with
-    variables is fitted to the data too (empirical Bayes).
+    The posterior and the prior are made once, when the layer is built. They are then its attributes
+    `posterior` and `prior`, and their variables are trained and saved with the layer. The usual
+    posterior is a `Sequential` model of `layer_variable()` and `layer_distribution_lambda()`. Let
+    it start narrow, at a scale of a tenth of the prior's or less: draws as wide as the prior hide
+    what the data say, and training may learn nothing. A prior with variables is fitted to the data
+    too (empirical Bayes).
 
-    `losses` holds one number, once per forward pass: the divergence of the posterior from the prior
-    times `kl_weight`. Estimated from the draw, it is log q(w) - log p(w), whose mean is the exact
-    divergence.
+    `losses` holds one number: the divergence of the posterior from the prior, times `kl_weight`.
+    Estimated from the draw w, it is log q(w) - log p(w), whose mean is the exact divergence.
 
     Args:
         seed: Whole number from which the layer draws all its samples. A model or a layer that is

@@ -20,53 +20,55 @@ from bayeslayers.distributions.defaults import sample_posterior
 class DistributionLambda(DistributionLayer):
     """Distribution as a layer's output.
 
-        y ~ p(y; x), where p is made from the inputs x
+        y ~ p(y; x), x = inputs
 
-    Take it where a model is to end in a distribution that no layer has by name, or to have one
-    inside; `layer_independent_normal()` and its like are saved without a function of your own.
+    Take it where a model is to end in a distribution for which there is no layer, or to have such a
+    distribution inside. Where there is a layer, such as `layer_independent_normal()`, take that
+    one: it is saved without a function of your own.
 
-    The output is the distribution, with all its methods, and also a tensor to every Keras layer,
-    loss and metric that it meets: by default a draw. The tensor is made when it is first needed,
-    and stays the same for that output; the draw of the next call is a new one. The distribution is
-    one of the library that goes with Keras's backend: TensorFlow Probability on TensorFlow and on
-    JAX, `torch.distributions` on PyTorch.
+    `make_distribution_fn` returns the distribution p(y; x) of the inputs x. The output is this
+    distribution, with all its methods, and also a tensor for every Keras layer, loss and metric: by
+    default a draw. The tensor is made when it is first needed, and stays the same for that output;
+    the next call makes a new draw. The distribution comes from the library that belongs to Keras's
+    backend: TensorFlow Probability on TensorFlow and JAX, `torch.distributions` on PyTorch.
 
-    The methods of the output are the distribution's: `mean()` is its mean, and on PyTorch `mean`,
-    which is a property there. The functions `tfd_mean()`, `tfd_log_prob()` and their like are the
-    same on every backend. Operators, indices, layers and other libraries see the tensor, as in
-    TensorFlow Probability. But `==` compares objects on TensorFlow, and numbers on JAX and PyTorch;
+    The output has the methods of the distribution, such as `mean()`, which is a property on
+    PyTorch. The functions `tfd_mean()`, `tfd_log_prob()` and so on are the same on every backend.
+    Operators, indices, layers and other libraries see the tensor, as in TensorFlow Probability. One
+    operator differs: `==` compares objects on TensorFlow, and numbers on JAX and PyTorch.
     `keras.ops.equal()` compares numbers on all three.
 
-    While a model is put together in the functional API, the output has the methods of the
-    distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and `log_prob()`:
-    each adds to the model a layer that calls it. For the output of a model within a model, use the
-    functions: `tfd_mean()` and its like.
+    In the functional API, while the model is being put together, the output has those methods of
+    the distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and
+    `log_prob()`. Each call adds a layer to the model. For the output of a model inside a model, use
+    the functions, such as `tfd_mean()`.
 
-    An `activity_regularizer` receives the distribution, too: in a variational autoencoder the
-    divergence of the encoder's output from the prior. Keras divides what it returns by the number
-    of rows: return the sum over them, or one number for each, and the mean divergence of an example
-    is added to the loss, which is then the negative evidence lower bound. Keras's own regularizers,
-    such as "l2", penalise the tensor.
+    An `activity_regularizer` receives the distribution, too. In a variational autoencoder it
+    computes the divergence of the encoder's output from the prior. Keras divides its result by the
+    number of rows. So return the sum of the divergences over the rows, or one number for each row:
+    the mean divergence of an example is then added to the loss, which becomes the negative evidence
+    lower bound. Keras's own regularizers, such as "l2", penalise the tensor.
 
     A model that ends in this layer is trained with a loss function of the targets and the
-    distribution, such as its negative log density: a function that is passed to `compile()`
-    receives the distribution itself. `predict()` returns the tensors; for the distribution, call
-    the model, or let `predict()` of a model without this layer return the parameters. Where shapes
-    differ by a last axis of one, Keras makes targets and distribution agree; on JAX, outputs of one
-    dimension need targets of one dimension.
+    distribution, such as the negative log density: a function that is passed to `compile()`
+    receives the distribution itself. `predict()` returns the tensors. For the distribution, call
+    the model, or let `predict()` of a model without this layer return the parameters. Where the
+    shapes of targets and distribution differ by a last axis of one, Keras makes them agree; on JAX,
+    outputs of one dimension need targets of one dimension.
 
-    On PyTorch, Keras calls a loss once with a plain tensor, to infer shapes: write it with
-    `tfd_log_prob(rv, y)`, which takes such a tensor too; the distribution's own method `log_prob`
-    does not exist there. On JAX, a layer that hands its inputs to JAX's own operations, such as a
-    convolution, a pooling or the activation "sigmoid", takes an array alone: an operation before
-    it makes one, such as `code + 0.0`.
+    On PyTorch, Keras calls a loss once with a plain tensor, to infer shapes. Write the loss with
+    `tfd_log_prob(rv, y)`, which takes such a tensor too; a plain tensor has no method `log_prob`.
+    On JAX, layers that hand their inputs to JAX's own operations, such as a convolution, a pooling
+    or the activation "sigmoid", take arrays alone. An operation before such a layer makes an array,
+    such as `code + 0.0`.
 
-    `make_distribution_fn` is called at every use, on the outputs of the layers before: it must take
-    its parameters from them, or from constants, and has no trainable variables of its own.
+    `make_distribution_fn` is called at every use, on the outputs of the layers before. It takes the
+    parameters of the distribution from these, or from constants: it can't have trainable variables
+    of its own.
 
-    XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from some
-    distributions, such as gamma and Poisson: take "mean" as their `convert_to_tensor_fn`, or
-    compile the model with `jit_compile` off.
+    XLA can't draw from some distributions, such as gamma and Poisson, and `fit()` and `predict()`
+    use XLA by default on some devices. Give "mean" as `convert_to_tensor_fn` there, or compile the
+    model with `jit_compile` off.
 
     Example:
         >>> import keras

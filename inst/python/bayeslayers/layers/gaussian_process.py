@@ -18,8 +18,8 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import layer_function
 
-# Where the training starts, as in TensorFlow Probability: a variance of noise of softplus(-10), and
-# a posterior that is all but a point.
+# The values before training, as in TensorFlow Probability: the variance of the noise is
+# softplus(-10), and the posterior is almost a point.
 _UNCONSTRAINED_NOISE = -10.0
 _POSTERIOR_SCALE = 1e-5
 
@@ -29,27 +29,29 @@ class VariationalGaussianProcess(DistributionLayer):
     """Sparse Gaussian process as a layer's output.
 
         y = f(inputs) + noise, f ~ GP(mean_fn, kernel), noise ~ Normal(0, sqrt(softplus(v))),
-        f(z) ~ Normal(m, S S'), z, m, S and v trainable variables
+        f(z) ~ Normal(m, S S')
         variational_loss(y) = -E[log p(y | f)] + kl_weight KL(f(z) || p(f(z)))
 
-    Take it as the last layer of a regression whose doubt is to grow away from the data. The process
-    is known by its values f(z) at `num_inducing_points` points z, so that a step of training takes
-    time in the cube of their number, and not of that of the data.
+    Take it as the last layer of a regression whose uncertainty is to grow away from the data.
 
-    The output is the joint distribution of all rows of a batch, of shape (rows, event_shape). Its
-    method `variational_loss()` of the targets is the loss to train with: the sum over the rows of a
-    batch, with the rows of a batch over those of the training set as `kl_weight`.
+    The process f has the mean `mean_fn` and the covariance `kernel`. It is described by its values
+    f(z) at `num_inducing_points` inducing points z, whose normal posterior has the mean m and the
+    covariance S S'. So the time of a training step grows with the cube of the number of inducing
+    points, and not with that of the training data. z, m, S and v are trainable variables.
 
-    `kernel_provider` is a Keras layer with a property `kernel`: a kernel of TensorFlow Probability,
-    made of the layer's variables whenever it is asked for. Its variables are trained and saved with
+    The output is the joint distribution of all rows of a batch, of shape (rows, event_shape). Train
+    with its method `variational_loss()` of the targets: the sum over the rows of a batch. Set
+    `kl_weight` to the number of rows in a batch over the number of rows in the training set.
+
+    `kernel_provider` is a Keras layer with a property `kernel`, which returns a kernel of
+    TensorFlow Probability made of the layer's variables. These variables are trained and saved with
     this layer.
 
-    In single precision, draws can come out as no numbers where inputs lie close together for the
-    kernel: raise `jitter` to 1e-4, or take "float64" as the dtype of the kernel's layer, which this
-    layer follows.
+    In single precision, draws can be NaN where inputs lie close together for the kernel: raise
+    `jitter` to 1e-4, or give the kernel's layer the dtype "float64", which this layer follows.
 
-    The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it is an
-    error that says so.
+    The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it
+    raises an error that says so.
 
     Args:
         name: Name of the layer, without "/". With `None` Keras makes one.
@@ -111,7 +113,7 @@ class VariationalGaussianProcess(DistributionLayer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        # Where there is no such library, it says so before a model is put together.
+        # Where there is no such library, this raises an error before a model is put together.
         distribution_library()
         points = checks.positive_integer("num_inducing_points", num_inducing_points)
         _check_provider(kernel_provider)
@@ -132,7 +134,7 @@ class VariationalGaussianProcess(DistributionLayer):
         kwargs["dtype"] = kwargs.get("dtype") or kernel_provider.dtype_policy
         super().__init__(name=name, **kwargs)
         self.num_inducing_points = points
-        # Keras follows its variables.
+        # As an attribute, it has its variables tracked by Keras.
         self.kernel_provider = kernel_provider
         self.event_shape = sizes
         for argument, initializer in initializers.items():
@@ -204,7 +206,7 @@ def _check_provider(value: Any) -> None:
 
 
 def _features_of(provider: Any) -> int:
-    """Return how many dimensions of the inputs are features, which its kernel knows."""
+    """Return how many dimensions of the inputs are features: the kernel knows it."""
     try:
         return int(provider.kernel.feature_ndims)
     except AttributeError as error:
@@ -222,7 +224,7 @@ def _small_identity(shape: tuple[int, ...], dtype: Any = None) -> Any:
 
 @functools.cache
 def _process_class() -> type:
-    """Return the class of the layer's outputs, whose base takes seconds to import."""
+    """Return the class of the layer's outputs; its base class takes seconds to import."""
     tfp: Any = distribution_library()
     tfd, tfb = tfp.distributions, tfp.bijectors
     base: Any = tfd.TransformedDistribution
@@ -233,7 +235,7 @@ def _process_class() -> type:
         Args:
             kernel: The kernel.
             index_points: The points.
-            inducing_index_points: The points that the process is known by.
+            inducing_index_points: The inducing points.
             loc: The mean of its values there.
             scale: A factor of their covariance.
             noise: The variance of the noise.
@@ -269,7 +271,7 @@ def _process_class() -> type:
                 tfd.Independent(self._process, 1),
                 tfb.Transpose(rightmost_transposed_ndims=2),
             )
-            # Which TensorFlow Probability makes the distribution anew of.
+            # TensorFlow Probability makes copies of the distribution from these.
             self._parameters = parameters
 
         @classmethod
@@ -278,7 +280,7 @@ def _process_class() -> type:
             return {}
 
         def variational_loss(self, observations: Any, kl_weight: Any = 1.0) -> Any:
-            """Return what training makes small: the negative evidence lower bound.
+            """Return the loss to train with: the negative evidence lower bound.
 
             Args:
                 observations: Targets of shape (points, *event_shape).

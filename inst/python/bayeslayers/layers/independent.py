@@ -1,4 +1,4 @@
-"""Layers whose output is as many independent numbers of one family as an event has."""
+"""Layers whose output is a distribution of independent numbers, all of one family."""
 
 from __future__ import annotations
 
@@ -80,11 +80,12 @@ class IndependentNormal(LocationScaleLayer):
 
         y[j] ~ Normal(m[j], softplus(r[j])), (m, r) = inputs
 
-    Take it for numbers whose noise differs from input to input; `layer_homoscedastic_normal()` has
-    one noise for all inputs, which takes less data to learn. The first half of the inputs' last
-    dimension are the means m, the second half r becomes the standard deviations: the layer before
-    has `params_size_independent_normal(event_shape)` units. The output is a distribution, and a
-    tensor wherever one is needed: see `layer_distribution_lambda()`.
+    Take it for numbers whose noise differs from input to input. `layer_homoscedastic_normal()` has
+    the same noise for all inputs, which takes less data to learn.
+
+    The first half of the inputs' last dimension holds the means m. The second half is r, of which
+    softplus makes the standard deviations. The layer before it has
+    `params_size_independent_normal(event_shape)` units.
 
     Example:
         >>> import keras
@@ -119,14 +120,15 @@ class IndependentNormal(LocationScaleLayer):
 class IndependentLogistic(LocationScaleLayer):
     """Independent logistic distribution as a layer's output.
 
-        y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
-        (m, r) = inputs
+        y[j] ~ Logistic(m[j], softplus(r[j])), (m, r) = inputs
+        P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j]))
 
     Take it for numbers with some outliers: its tails are heavier than those of the normal
-    distribution. The first half of the inputs' last dimension are the means m, the second half r
-    becomes the scales, of which the standard deviation is 1.81 times: the layer before has
-    `params_size_independent_logistic(event_shape)` units. The output is a distribution, and a
-    tensor wherever one is needed: see `layer_distribution_lambda()`.
+    distribution.
+
+    The first half of the inputs' last dimension holds the means m. The second half is r, of which
+    softplus makes the scales; a standard deviation is 1.81 times its scale. The layer before it has
+    `params_size_independent_logistic(event_shape)` units.
 
     Example:
         >>> import keras
@@ -159,11 +161,11 @@ class IndependentBernoulli(IndependentLayer, ParametricLayerOfDraws):
 
         P(y[j] = 1) = sigmoid(inputs[j]), P(y[j] = 0) = 1 - P(y[j] = 1)
 
-    Take it for outcomes of 0 and 1 of which several may be 1 at once: labels of a text, black and
-    white pixels. The inputs are the logits: the layer before has
-    `params_size_independent_bernoulli(event_shape)` units. The output is a distribution, and a
-    tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With
-    "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
+    Take it for outcomes of 0 and 1 of which several may be 1 at once, such as the labels of a text,
+    or black and white pixels.
+
+    The inputs are the logits. The layer before it has
+    `params_size_independent_bernoulli(event_shape)` units.
 
     Example:
         >>> import keras
@@ -200,13 +202,14 @@ class IndependentPoisson(IndependentLayer):
 
         P(y[j] = k) = rate[j]^k exp(-rate[j]) / k!, rate = exp(inputs)
 
-    Take it for counts, whose variance is their mean. The inputs are the logarithms of the rates:
-    the layer before has `params_size_independent_poisson(event_shape)` units. The output is a
-    distribution, and a tensor wherever one is needed, by default a draw: see
-    `layer_distribution_lambda()`.
+    Take it for counts whose variance is about equal to their mean.
 
-    XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from it on
-    TensorFlow: take "mean" as `convert_to_tensor_fn`, or compile the model with `jit_compile` off.
+    The inputs are the logarithms of the rates. The layer before it has
+    `params_size_independent_poisson(event_shape)` units.
+
+    On TensorFlow, XLA can't draw from a Poisson distribution, and `fit()` and `predict()` use XLA
+    by default on some devices. Give "mean" as `convert_to_tensor_fn` there, or compile the model
+    with `jit_compile` off.
 
     Example:
         >>> import keras
@@ -243,11 +246,11 @@ class HomoscedasticNormal(IndependentLayer):
 
         y[j] ~ Normal(inputs[j], softplus(v[j])), v a trainable variable
 
-    Take it for regression, before anything else: the standard deviation of the noise is one number
-    for each output variable, which training finds. `layer_independent_normal()` has a standard
-    deviation that depends on the inputs, and needs more data for it. The inputs are the means: the
-    layer before has as many units as an outcome has numbers. The output is a distribution, and a
-    tensor wherever one is needed: see `layer_distribution_lambda()`.
+    Take it as the first choice for regression: the standard deviation of the noise is one number
+    for each output variable, and training finds it. `layer_independent_normal()` has a standard
+    deviation that depends on the inputs, and needs more data.
+
+    The inputs are the means. The layer before it has as many units as one outcome has numbers.
 
     Example:
         >>> import keras

@@ -37,22 +37,29 @@ def convert_to_tensor(distribution: Any) -> Any:
 class KLDivergenceRegularizer(keras.regularizers.Regularizer):
     """Divergence of a layer's distribution from a prior, as an activity regularizer.
 
-        loss = sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q, q = outputs, p = prior
-        with use_exact_kl: loss = sum over outcomes of weight KL(q || p)
+        loss = weight sum(mean(log q(z) - log p(z))), z ~ q
+        loss = weight sum(KL(q || p)) with use_exact_kl
 
-    Take it as the `activity_regularizer` of a layer whose output is a distribution, such as the
-    code of a variational autoencoder: `layer_multivariate_normal_tri_l()`. Keras divides what it
-    returns by the number of rows. So with `use_exact_kl`, and with `test_points_reduce_axis` of no
-    axes, the mean divergence of an example is added to the loss, which is then the negative
-    evidence lower bound. With the defaults the mean is taken over all rows at once, as in
-    tfprobability, and then divided by the number of rows a second time: set one of the two.
+    Take it as the `activity_regularizer` of a layer whose output is a distribution, such as
+    `layer_multivariate_normal_tri_l()` for the code of a variational autoencoder.
 
-    `callback_kl_history()` shows what it adds to the loss.
+    q is the distribution that the layer puts out, one for each row of a batch; p is the prior
+    `distribution_b`; z are the points that `test_points_fn` returns, by default one draw. Without
+    `use_exact_kl` the mean is taken over `test_points_reduce_axis`; with it, KL(q || p) is the
+    closed form.
+
+    Keras divides the result by the number of rows. With `use_exact_kl`, or with an empty
+    `test_points_reduce_axis`, the mean divergence of an example is therefore added to the loss,
+    which becomes the negative evidence lower bound. With the defaults the mean is taken over all
+    rows, as in tfprobability, and then divided by the number of rows a second time: set one of the
+    two arguments.
+
+    `callback_kl_history()` shows what is added to the loss.
 
     The prior is a distribution, a function without arguments that returns one, or a Keras model
-    that does, such as `layer_variable()` followed by `layer_distribution_lambda()`: its variables
-    are trained and saved with the layer. A file holds a function by its registered name; a
-    distribution itself can't be saved.
+    whose output is one, such as `layer_variable()` followed by `layer_distribution_lambda()`. The
+    variables of a model are trained and saved with the layer. A function is saved by its registered
+    name; a distribution itself can't be saved.
 
     Returns:
         The regularizer.
@@ -126,7 +133,7 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
         """Return the prior at the present values of its variables."""
         prior = self.distribution_b
         if isinstance(prior, keras.Layer):
-            # It depends on nothing: as in TensorFlow Probability, it is called on one zero.
+            # It ignores its inputs: as in TensorFlow Probability, it is called on one zero.
             return prior(ops.zeros((1, 1)))
         return prior() if callable(prior) else prior
 
@@ -192,21 +199,22 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
 class KLDivergenceAddLoss(BaseLayer):
     """Divergence of the distribution that comes in from a prior, added to the loss.
 
-        loss = loss + sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q,
-        with use_exact_kl: loss = loss + sum over outcomes of weight KL(q || p),
-        q = inputs, p = prior
+        loss = loss + weight sum(mean(log q(z) - log p(z))), z ~ q, q = inputs, p = prior
+        loss = loss + weight sum(KL(q || p)) with use_exact_kl
 
     Take it behind a layer whose output is a distribution, such as the code of a variational
-    autoencoder; `layer_kl_divergence_regularizer()` is the same in that layer itself. The
-    distribution is passed on as it is. Keras adds the sum to the loss as it is, and the loss of the
-    targets is a mean over the rows of a batch: so with `use_exact_kl`, or with
-    `test_points_reduce_axis` of no axes, take a `weight` of 1 over the size of a batch. With the
-    defaults, the mean over all rows is added, which needs no weight.
+    autoencoder. It passes the distribution on unchanged. `layer_kl_divergence_regularizer()` does
+    the same inside the layer itself, and names the symbols of the formula.
 
-    `callback_kl_history()` shows what it adds to the loss.
+    Keras adds the sum to the loss as it is, while the loss of the targets is a mean over the rows
+    of a batch. So with `use_exact_kl`, or with an empty `test_points_reduce_axis`, give a `weight`
+    of 1 over the batch size. With the defaults, the mean over all rows is added, which needs no
+    weight.
 
-    The prior is a distribution, a function without arguments that returns one, or a Keras model
-    that does: see `layer_kl_divergence_regularizer()`.
+    `callback_kl_history()` shows what is added to the loss.
+
+    The prior p is a distribution, a function without arguments that returns one, or a Keras model
+    whose output is one: see `layer_kl_divergence_regularizer()`.
 
     Example:
         >>> import keras
@@ -252,7 +260,7 @@ class KLDivergenceAddLoss(BaseLayer):
         # A cast would make a tensor of the distribution.
         self.autocast = False
         self.regularizer = regularizer
-        # Keras follows the variables of a layer that another one has.
+        # Keras tracks the variables of a layer that is an attribute of another one.
         self.distribution_b = distribution_b
         self.test_points_fn = regularizer.test_points_fn
         names = ("use_exact_kl", "test_points_reduce_axis", "weight")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -25,9 +25,10 @@ from bayeslayers.layers.vectors import OneHotCategorical
 
 
 class MixtureLayer(ParametricLayer):
-    """A layer of a mixture, whose parameters are its logits, followed by those of components."""
+    """A layer of a mixture. Its parameters are its logits, followed by those of its components."""
 
     num_components: int
+    page_notes: ClassVar[tuple[str, ...]] = ("Draws pass no gradient on to the parameters.",)
 
     @abstractmethod
     def components(self, parameters: Any) -> Any:
@@ -92,14 +93,12 @@ class MixtureSameFamily(MixtureLayer):
 
         p(y) = sum over k of softmax(l)[k] p(y; t[k]), (l, t[1], ..., t[K]) = inputs
 
-    Take it where an outcome may be in one of several places, and no layer has the mixture by name:
-    `layer_mixture_normal()` and `layer_mixture_logistic()` are shorter. The first inputs are the
-    logits l of the K components, the others their parameters: the layer before has
-    `params_size_mixture_same_family(num_components, component_params_size)` units. The output is a
-    distribution, and a tensor wherever one is needed, by default a draw: see
-    `layer_distribution_lambda()`.
+    Take it where an outcome may be in one of several places, and no layer has the mixture by name.
+    `layer_mixture_normal()` and `layer_mixture_logistic()` are shorter to write.
 
-    Draws pass no gradient on to the parameters.
+    The first inputs are the logits l of the K = num_components components. The parameters `t[k]` of
+    each component k follow. The layer before it has
+    `params_size_mixture_same_family(num_components, component_params_size)` units.
 
     Args:
         num_components: Positive whole number: how many components there are.
@@ -171,13 +170,13 @@ class MixtureNormal(MixtureOfEvents):
         p(y) = sum over k of softmax(l)[k] prod over j of Normal(y[j]; m[k, j], s[k, j]),
         s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs
 
-    Take it where an outcome may be in one of several places, such as the angle that reaches a
-    point. The numbers of one component are independent; those of the mixture are not. The layer
-    before has `params_size_mixture_normal(num_components, event_shape)` units. The output is a
-    distribution, and a tensor wherever one is needed, by default a draw: see
-    `layer_distribution_lambda()`.
+    Take it where an outcome may be in one of several places, such as the angle of a joint with
+    which an arm reaches a point. The numbers `y[j]` are independent within a component, but not in
+    the mixture.
 
-    Draws pass no gradient on to the parameters.
+    The first inputs are the logits l of the K = num_components components. The means m and then the
+    numbers r of each component follow. The layer before it has
+    `params_size_mixture_normal(num_components, event_shape)` units.
 
     Args:
         num_components: Positive whole number: how many components there are.
@@ -218,13 +217,13 @@ class MixtureLogistic(MixtureOfEvents):
         p(y) = sum over k of softmax(l)[k] prod over j of Logistic(y[j]; m[k, j], s[k, j]),
         s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs
 
-    Take it where an outcome may be in one of several places, and some are far from all of them: its
-    tails are heavier than those of `layer_mixture_normal()`. The numbers of one component are
-    independent; those of the mixture are not. The layer before has
-    `params_size_mixture_logistic(num_components, event_shape)` units. The output is a distribution,
-    and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+    Take it where an outcome may be in one of several places, and some outcomes are far from all of
+    them: its tails are heavier than those of `layer_mixture_normal()`. The numbers `y[j]` are
+    independent within a component, but not in the mixture.
 
-    Draws pass no gradient on to the parameters.
+    The first inputs are the logits l of the K = num_components components. The means m and then the
+    numbers r of each component follow. The layer before it has
+    `params_size_mixture_logistic(num_components, event_shape)` units.
 
     Args:
         num_components: Positive whole number: how many components there are.
@@ -262,12 +261,12 @@ class CategoricalMixtureOfOneHotCategorical(MixtureLayer, ParametricLayerOfDraws
 
         P(y[j] = 1) = sum over k of softmax(l)[k] softmax(t[k])[j], (l, t[1], ..., t[K]) = inputs
 
-    Take it for classes whose probabilities one softmax is too narrow for, as with many classes and
-    few inputs. Outcomes have a column for each class. The layer before has
-    `params_size_categorical_mixture_of_one_hot_categorical(event_size, num_components)` units. The
-    output is a distribution, and a tensor wherever one is needed, by default a draw: see
-    `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the
-    probabilities.
+    Take it for classes where a single softmax can't represent the probabilities, as with many
+    classes and few inputs. Outcomes have a column for each class.
+
+    The first inputs are the logits l of the K = num_components components. The logits `t[k]` of the
+    classes follow for each component k. The layer before it has
+    `params_size_categorical_mixture_of_one_hot_categorical(event_size, num_components)` units.
 
     Args:
         event_size: Positive whole number: how many classes there are.
@@ -320,7 +319,7 @@ class CategoricalMixtureOfOneHotCategorical(MixtureLayer, ParametricLayerOfDraws
 
     def components(self, parameters: Any) -> Any:
         """See `MixtureLayer.components`."""
-        # Without checks: a mean of columns is no outcome, and has a density all the same.
+        # Without checks: a mean of columns is not an outcome, but must have a density.
         return new_distribution(
             "OneHotCategorical", logits=parameters, dtype=self.dtype_of_draws, validate_args=False
         )

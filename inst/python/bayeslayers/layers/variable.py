@@ -18,19 +18,18 @@ _FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
 
 @public_layer
 class VariableLayer(BaseLayer):
-    """Trainable variable.
+    """Trainable variable as a layer's output.
 
-        y = f(v), whatever the inputs are
+        y = f(v)
 
-    Take it for the parameters of a distribution that depends on no inputs: a posterior or prior for
-    `layer_dense_variational()`, or a density that is fitted to data.
+    Take it for the parameters of a distribution that does not depend on inputs: a posterior or
+    prior for `layer_dense_variational()`, or a density that is fitted to data.
+    `layer_distribution_lambda()` makes the distribution of them.
 
-    The layer returns its variable, of the same shape whatever the inputs are and however many:
-    there is no batch dimension. It is where the parameters of a distribution come from that depends
-    on nothing: followed by `layer_distribution_lambda()`, it is a trainable posterior or prior for
-    `layer_dense_variational()`.
+    The output f(v) is the variable v after the activation f. It has the shape of the variable,
+    without a batch dimension, whatever the inputs are.
 
-    The variable is there as soon as the layer is. Under a mixed dtype policy it is returned in the
+    The variable exists as soon as the layer does. Under a mixed dtype policy it is returned in the
     higher precision, as the parameters of distributions are.
 
     Args:

@@ -20,7 +20,7 @@ _DIAGONAL_SHIFT = 1e-5
 
 
 class VectorLayer(ParametricLayer):
-    """A layer of a vector, which is an event of so many numbers."""
+    """A layer whose output is a distribution of vectors of `event_size` numbers."""
 
     family_arguments = ("event_size",)
 
@@ -34,17 +34,19 @@ class VectorLayer(ParametricLayer):
 class MultivariateNormalTriL(VectorLayer):
     """Multivariate normal distribution as a layer's output, with any covariance.
 
-        y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
-        (m, r, and the rest of L) = inputs
+        y ~ Normal(m, L L'), (m, r, L[i, j] for j < i) = inputs
+        L[i, i] = softplus(r[i]) + 1e-5, L[i, j] = 0 for j > i
 
-    Take it for vectors whose numbers depend on each other given the inputs, such as the code of a
-    variational autoencoder. The inputs are the d means, followed by the d (d + 1) / 2 numbers of
-    the triangle in the order of TensorFlow Probability's `fill_triangular`: the layer before has
-    `params_size_multivariate_normal_tri_l(event_size)` units. The output is a distribution, and a
-    tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+    Take it for vectors whose numbers depend on each other, such as the code in a variational
+    autoencoder.
 
-    In a variational autoencoder the encoder's output has an `activity_regularizer`, its divergence
-    from the prior: see `layer_kl_divergence_regularizer()`.
+    The inputs are the d = event_size means m, followed by the d (d + 1) / 2 numbers of the triangle
+    L, with r in the place of its diagonal, in the order of TensorFlow Probability's
+    `fill_triangular`. The layer before it has `params_size_multivariate_normal_tri_l(event_size)`
+    units.
+
+    In a variational autoencoder, this layer ends the encoder, and its `activity_regularizer` adds
+    the divergence from the prior to the loss: see `layer_kl_divergence_regularizer()`.
 
     Example:
         >>> import keras
@@ -105,15 +107,14 @@ class MultivariateNormalTriL(VectorLayer):
 
 @public_layer
 class OneHotCategorical(VectorLayer, ParametricLayerOfDraws):
-    """Categorical distribution as a layer's output, whose outcomes are columns of 0 and 1.
+    """Categorical distribution as a layer's output, with outcomes of 0 and 1 in columns.
 
-        P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1
+        P(y[j] = 1) = softmax(inputs)[j], exactly one y[j] is 1
 
-    Take it for classes, where targets have a column for each class. The inputs are the logits: the
-    layer before has `params_size_one_hot_categorical(event_size)` units. The output is a
-    distribution, and a tensor wherever one is needed, by default a draw: see
-    `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the
-    probabilities.
+    Take it for classes whose targets have a column for each class.
+
+    The inputs are the logits. The layer before it has `params_size_one_hot_categorical(event_size)`
+    units.
 
     Args:
         event_size: Positive whole number: how many classes there are.
