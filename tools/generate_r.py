@@ -224,9 +224,9 @@ def roxygen_of_kin(kin: Kin, members: list[Page]) -> Iterator[str]:
     yield kin.about
     yield ""
     yield (
-        "R's numbers may be whole or not, and vectors and matrices are tensors of Keras's "
-        "`floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where "
-        "TensorFlow Probability does not run, the functions say what to use instead."
+        "Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. "
+        "An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability "
+        "does not run on PyTorch: there the functions raise an error that says what to use instead."
     )
     yield ""
     yield "@details"

@@ -27,15 +27,14 @@ _EstimatorLayer = TypeVar("_EstimatorLayer", bound=VariationalLayer)
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _DISTRIBUTIONS = ("posterior", "prior")
 _DETAILS = (
-    "The layer draws its weights anew at every call, in training and in prediction alike: "
-    "`predict_draws()` calls a model many times for the predictive distribution.",
-    "After the layer has been built, {distributions} are distributions that follow the layer's "
-    "variables: those of TensorFlow Probability on TensorFlow and on JAX, and of "
-    "`torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the "
-    "divergence of the posterior from it, which Keras adds to the loss. The sum over a model is "
-    "the KL term of the evidence lower bound, for the whole training set: with a loss that is a "
-    "mean over examples, it must be divided by the number of training "
-    "examples: see `scale_kl()`.",
+    "The layer draws its weights anew at every call, in training and in prediction. "
+    "`predict_draws()` calls a model many times to give its predictive distribution.",
+    "After the layer has been built, its attributes {distributions} are distributions that follow "
+    "its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from "
+    "`torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of "
+    "the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL "
+    "term of the evidence lower bound for the whole training set. With a loss that is a mean over "
+    "examples, this sum must be divided by the number of training examples: see `scale_kl()`.",
 )
 
 
@@ -159,8 +158,8 @@ def _documentation(layer_class: type[VariationalLayer]) -> dict[str, Any]:
         "title": f"{geometry.title} with the {estimator.name} estimator",
         "formula": f"{estimator.formula}\n{geometry.formula}",
         "details": (
-            f"{geometry.title} whose weights are random: training fits their posterior "
-            f"distribution, instead of one value for each. {estimator.occasion}",
+            f"{geometry.title} whose weights are random: training fits the posterior distribution "
+            f"of each weight instead of a single value. {estimator.occasion}",
             f"{geometry.shapes}.",
             f"{estimator.explanation}.",
             *(text.format(**open_text) for text in _DETAILS),

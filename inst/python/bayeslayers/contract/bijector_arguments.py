@@ -1,4 +1,4 @@
-"""The arguments of the functions of bijectors, but for those that distributions have, too."""
+"""The arguments that only functions of bijectors have."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from bayeslayers.contract.arguments import Argument, Coercion
 
 BIJECTOR_ARGUMENTS = {
     "bijector": Argument("A TensorFlow Probability bijector."),
-    "x": Argument("A tensor, an array or a number: what is mapped."),
-    "y": Argument("A tensor, an array or a number: what is mapped back."),
+    "x": Argument("A tensor, an array or a number: the value that is mapped."),
+    "y": Argument("A tensor, an array or a number: the value that is mapped back."),
     "event_ndims": Argument("Whole number: how many dimensions an event has.", Coercion.WHOLE),
     "bijectors": Argument("List of bijectors."),
-    "shift": Argument("What is added: number, array or tensor."),
+    "shift": Argument("Number, array or tensor that is added."),
     "adjoint": Argument("`True` or `False`: whether the matrix is transposed."),
     "hinge_softness": Argument("Number: the greater, the softer the bend. `None` is 1."),
     "bin_widths": Argument("Positive widths of the bins, which sum to the width of the range."),
     "bin_heights": Argument("Positive heights of the bins, which sum to the width of the range."),
     "knot_slopes": Argument("Positive slopes at the inner knots, one fewer than there are bins."),
-    "range_min": Argument("Where the range begins."),
+    "range_min": Argument("Lower end of the range."),
     "axis": Argument("Whole number: the dimension.", Coercion.WHOLE),
     "dct_type": Argument("2 or 3: the type of the transform.", Coercion.WHOLE),
     "upper": Argument("`True` or `False`: whether the matrix is upper triangular."),
@@ -37,7 +37,7 @@ BIJECTOR_ARGUMENTS = {
         Coercion.WHOLE,
     ),
     "paddings": Argument(
-        "For each dimension two whole numbers: how many numbers come before, and behind.",
+        "Two whole numbers for each dimension: how many numbers are added before and after.",
         Coercion.WHOLE,
     ),
     "mode": Argument('`"CONSTANT"`, `"REFLECT"` or `"SYMMETRIC"`.'),
@@ -58,14 +58,14 @@ BIJECTOR_ARGUMENTS = {
         Coercion.FUNCTION,
     ),
     "inverse_log_det_jacobian_fn": Argument(
-        "The same of the inverse, a function of y.", Coercion.FUNCTION
+        "Function of y that returns the same for the inverse.", Coercion.FUNCTION
     ),
     "forward_event_shape_fn": Argument(
-        "Function of the shape of x that returns that of y.", Coercion.FUNCTION
+        "Function of the shape of x that returns the shape of y.", Coercion.FUNCTION
     ),
     "forward_event_shape_tensor_fn": Argument("The same for a tensor of sizes.", Coercion.FUNCTION),
     "inverse_event_shape_fn": Argument(
-        "Function of the shape of y that returns that of x.", Coercion.FUNCTION
+        "Function of the shape of y that returns the shape of x.", Coercion.FUNCTION
     ),
     "inverse_event_shape_tensor_fn": Argument("The same for a tensor of sizes.", Coercion.FUNCTION),
     "forward_min_event_ndims": Argument(
@@ -76,12 +76,12 @@ BIJECTOR_ARGUMENTS = {
         Coercion.WHOLE,
     ),
     "shift_and_log_scale_fn": Argument(
-        "Function of a tensor that returns shift and logarithm of the scale of each entry, from "
-        "the entries before it; such as the layer of `layer_autoregressive()`.",
+        "Function of a tensor that returns the shift and the logarithm of the scale of each entry "
+        "from the entries before it, such as a layer of `layer_autoregressive()`.",
         Coercion.FUNCTION,
     ),
     "is_constant_jacobian": Argument(
-        "`True` or `False`: whether the Jacobian is the same everywhere, as without a log scale."
+        "`True` or `False`: whether the Jacobian is constant, as it is without a log scale."
     ),
     "unroll_loop": Argument("`True` or `False`: whether the loop over entries is unrolled."),
     "num_masked": Argument(
@@ -97,7 +97,7 @@ BIJECTOR_ARGUMENTS = {
         Coercion.FUNCTION,
     ),
     "trace_augmentation_fn": Argument(
-        "Function that adds the trace of the Jacobian to the equation; without one Hutchinson's "
+        "Function that adds the trace of the Jacobian to the equation. `None` is Hutchinson's "
         "estimator.",
         Coercion.FUNCTION,
     ),
@@ -112,15 +112,17 @@ BIJECTOR_ARGUMENTS = {
         Coercion.FUNCTION,
     ),
     "exit_bijector_fn": Argument(
-        "Function of a shape and the shape of what leaves a block that returns such a function, or "
-        "`None`.",
+        "Function of two shapes, that of a block and that of the channels that leave it, that "
+        "returns a function as `coupling_bijector_fn` does; or `None`.",
         Coercion.FUNCTION,
     ),
     "grab_after_block": Argument(
         "Shares of the channels that leave after each block. `None` is half of them."
     ),
     "use_actnorm": Argument("`True` or `False`: whether activations are normalized."),
-    "seed": Argument("Whole number, or several, from which draws follow.", Coercion.WHOLE),
+    "seed": Argument(
+        "Whole number, or several: the same seed gives the same draws.", Coercion.WHOLE
+    ),
     "batchnorm_layer": Argument("Layer of `tf_keras`. `None` is a new one."),
     "training": Argument("`True` or `False`: whether the batch's own moments are used."),
     "hidden_layers": Argument("Whole numbers: units of the hidden layers.", Coercion.SHAPE),
@@ -132,7 +134,7 @@ BIJECTOR_ARGUMENTS = {
         "`True` or `False`: whether the gradient is 0 where the logarithm of the scale is cut off."
     ),
     "inputs": Argument("Tensor of the inputs."),
-    "units": Argument("Whole number: outputs.", Coercion.WHOLE),
+    "units": Argument("Whole number: how many outputs there are.", Coercion.WHOLE),
     "num_blocks": Argument("Whole number: blocks of inputs.", Coercion.WHOLE),
     "exclusive": Argument("`True` or `False`: whether the block itself is left out."),
     "kernel_initializer": Argument(

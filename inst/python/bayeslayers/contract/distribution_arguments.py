@@ -1,4 +1,4 @@
-"""The arguments of the functions of distributions; those of bijectors alone stand beside it."""
+"""The arguments of the functions of distributions."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from bayeslayers.contract.bijector_arguments import BIJECTOR_ARGUMENTS
 
 DISTRIBUTION_ARGUMENTS = {
     "distribution": Argument(
-        "A distribution of the library that goes with the backend: TensorFlow Probability on "
+        "A distribution of the library that belongs to the backend: TensorFlow Probability on "
         "TensorFlow and on JAX, `torch.distributions` on PyTorch."
     ),
     "sample_shape": Argument(
-        "Whole number, or several: the shape of the sample, in front of the "
-        "distribution's own shape.",
+        "Whole number, or several: the shape of the sample, to which the distribution's own shape "
+        "is appended.",
         Coercion.SHAPE,
     ),
     "**kwargs": Argument(
@@ -20,7 +20,7 @@ DISTRIBUTION_ARGUMENTS = {
     ),
     "value": Argument("A tensor, an array or a number: where to evaluate the distribution."),
     "other": Argument("The distribution to compare with."),
-    # What most constructors have.
+    # Most constructors have these.
     "loc": Argument("Location: number, array or tensor."),
     "scale": Argument("Positive scale: number, array or tensor."),
     "df": Argument("Positive degrees of freedom: number, array or tensor."),
@@ -41,23 +41,29 @@ DISTRIBUTION_ARGUMENTS = {
         "Positive rate: number, array or tensor. Give this or `log_rate`, where there is one."
     ),
     "log_rate": Argument("Logarithm of the rate."),
-    "log_scale": Argument("Logarithm of the scale; or give `scale`."),
-    "rate1": Argument("Positive rate of what is added; or give `log_rate1`."),
-    "rate2": Argument("Positive rate of what is subtracted; or give `log_rate2`."),
+    "log_scale": Argument("Logarithm of the scale. Give either this or `scale`."),
+    "rate1": Argument(
+        "Positive rate of the first Poisson variable. Give either this or `log_rate1`."
+    ),
+    "rate2": Argument(
+        "Positive rate of the second Poisson variable. Give either this or `log_rate2`."
+    ),
     "log_rate1": Argument("Logarithm of `rate1`."),
     "log_rate2": Argument("Logarithm of `rate2`."),
     # Counts and classes.
     "probs": Argument("Probabilities. Give either these or `logits`."),
     "logits": Argument(
-        "Logarithms of odds, or of probabilities up to a constant; or give `probs`."
+        "Logarithms of odds, or of probabilities up to a constant. Give either these or `probs`."
     ),
-    "probits": Argument("Quantiles of the normal distribution at `probs`; or give those."),
+    "probits": Argument(
+        "Quantiles of the normal distribution at `probs`. Give either these or `probs`."
+    ),
     "total_count": Argument("Number of trials: number, array or tensor."),
     "outcomes": Argument("The numbers that may be drawn, in increasing order."),
     "samples": Argument("The samples, over their last dimension."),
     "scores": Argument("Positive scores of the items, one each."),
-    "atol": Argument("How far from a value still counts as it. `None` is 0."),
-    "rtol": Argument("The same, relative to the value. `None` is 0."),
+    "atol": Argument("Absolute tolerance: numbers within it count as equal. `None` is 0."),
+    "rtol": Argument("Relative tolerance: numbers within it count as equal. `None` is 0."),
     "interpolate_nondiscrete": Argument(
         "`True` or `False`: whether the formula is evaluated for numbers that are not whole, or "
         "their probability is 0."
@@ -97,7 +103,7 @@ DISTRIBUTION_ARGUMENTS = {
     "mix_loc": Argument("Location of the weights of the mixture."),
     # What distributions are made of.
     "distributions": Argument("List of distributions of numbers or vectors."),
-    "dtype_override": Argument("Dtype of the whole, where those of the parts differ."),
+    "dtype_override": Argument("Dtype of the joint distribution, where those of the parts differ."),
     "reinterpreted_batch_ndims": Argument(
         "How many of the last dimensions of the batch become one event. `None` is all but the "
         "first.",
@@ -119,8 +125,8 @@ DISTRIBUTION_ARGUMENTS = {
     ),
     "reparameterize": Argument("`True` or `False`: whether gradients pass through samples."),
     "kwargs_split_fn": Argument(
-        "Function that splits further arguments between distribution and bijector. With `None` "
-        "TensorFlow Probability's own.",
+        "Function that splits further arguments between distribution and bijector. With `None` it "
+        "is TensorFlow Probability's own.",
         Coercion.FUNCTION,
     ),
     "distribution_fn": Argument(
@@ -129,9 +135,8 @@ DISTRIBUTION_ARGUMENTS = {
     ),
     "sample0": Argument("First input of `distribution_fn`. `None` is 0."),
     "model": Argument(
-        "List, or named list, of distributions, and of functions of the draws of others "
-        "that return "
-        "distributions.",
+        "List, or named list, of distributions, and of functions that return a distribution from "
+        "the draws of others.",
         Coercion.CLOSURES,
     ),
     "batch_ndims": Argument(
@@ -143,13 +148,13 @@ DISTRIBUTION_ARGUMENTS = {
     ),
     # Processes.
     "kernel": Argument("Kernel of TensorFlow Probability, of its module `tfp.math.psd_kernels`."),
-    "index_points": Argument("Points, one in each row: where the process is looked at."),
+    "index_points": Argument("Points at which the process is evaluated, one in each row."),
     "mean_fn": Argument(
         "Function of points that returns a number for each. `None` is 0.", Coercion.FUNCTION
     ),
-    "observation_noise_variance": Argument("Variance of the noise of what is observed."),
+    "observation_noise_variance": Argument("Variance of the noise of the observations."),
     "predictive_noise_variance": Argument(
-        "Variance of the noise of what is predicted. `None` is `observation_noise_variance`."
+        "Variance of the noise of the predictions. `None` is `observation_noise_variance`."
     ),
     "jitter": Argument("Small number that is added to the diagonal of a covariance."),
     "observation_index_points": Argument("Points of the observations, one in each row."),
@@ -180,31 +185,31 @@ DISTRIBUTION_ARGUMENTS = {
     "transition_distribution": Argument(
         "Categorical distributions of the next state, one for each state."
     ),
-    "observation_distribution": Argument("Distributions of what is seen, one for each state."),
+    "observation_distribution": Argument("Distributions of the observations, one for each state."),
     "num_steps": Argument("Whole number: how many steps there are.", Coercion.WHOLE),
     # Images.
     "image_shape": Argument("Height, width and channels.", Coercion.SHAPE),
     "conditional_shape": Argument(
-        "Shape of what the images depend on. `None` where they depend on nothing.", Coercion.SHAPE
+        "Shape of the input on which the images depend. `None` for none.", Coercion.SHAPE
     ),
     "num_resnet": Argument("Whole number: layers in a block.", Coercion.WHOLE),
     "num_hierarchies": Argument("Whole number: blocks.", Coercion.WHOLE),
     "num_filters": Argument("Whole number: filters of a convolution.", Coercion.WHOLE),
     "num_logistic_mix": Argument("Whole number: components of the mixture.", Coercion.WHOLE),
     "receptive_field_dims": Argument("Height and width of the convolutions.", Coercion.SHAPE),
-    "dropout_p": Argument("Share of what is dropped in training."),
+    "dropout_p": Argument("Share of the units that are dropped in training."),
     "resnet_activation": Argument('`"concat_elu"`, `"elu"` or `"relu"`.'),
     "use_weight_norm": Argument("`True` or `False`: whether weights are normalized."),
     "use_data_init": Argument("`True` or `False`: whether the first batch sets the first weights."),
-    # What nearly all have.
+    # Nearly all have these.
     "dtype": Argument("Dtype of the samples."),
     "validate_args": Argument(
-        "`True` or `False`: whether arguments are checked at run time, which takes time."
+        "`True` or `False`: whether values are checked in each computation, which takes time."
     ),
     "allow_nan_stats": Argument(
-        "`True` or `False`: whether a statistic that is not defined is NaN, rather than an error."
+        "`True` or `False`: whether a statistic that is not defined is NaN or an error."
     ),
-    "parameters": Argument("Named list of the arguments that a subclass was made with, or `None`."),
+    "parameters": Argument("Named list of the arguments of a subclass, or `None`."),
     "name": Argument("Name in the graph, where the backend has one."),
     **BIJECTOR_ARGUMENTS,
 }

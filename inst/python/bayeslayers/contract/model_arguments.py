@@ -1,4 +1,4 @@
-"""The arguments of the verbs of models."""
+"""The arguments of the functions of models."""
 
 from __future__ import annotations
 
@@ -54,34 +54,34 @@ MODEL_ARGUMENTS = {
     "callbacks": Argument("A Keras callback, or a list of them."),
     "**kwargs": Argument("Further arguments of Keras's `compile()` and `fit()`."),
     "warn_above": Argument(
-        "Positive number: how many times the likelihood the divergence may be before a warning."
+        "Positive number: the ratio of divergence to likelihood above which there is a warning."
     ),
     "epochs": Argument("Positive whole number: how many epochs the warm-up takes.", Coercion.WHOLE),
     "schedule": Argument('"linear", "cyclical" or "sigmoid".'),
     "cycles": Argument(
-        "Positive whole number: how many cycles there are; for `cyclical` alone.", Coercion.WHOLE
+        "Positive whole number: how many cycles there are, for `cyclical` alone.", Coercion.WHOLE
     ),
     "x": Argument(
         "Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged "
         "one) or a data frame of numbers, where an array of n numbers stands for n examples; a "
         "list or dictionary of them for a model of several inputs; or batches of them: a "
-        "`tf.data.Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may "
-        "also hold targets, or targets and weights of examples; these weights are ignored.",
+        "`tf.data.Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also "
+        "hold targets, or targets and weights of examples; these weights are ignored.",
         Coercion.DATA,
     ),
-    "draws": Argument("Positive whole number: how many draws.", Coercion.WHOLE),
+    "draws": Argument("Positive whole number: how many draws there are.", Coercion.WHOLE),
     "kind": Argument('"mean" for means of the outcome, "sample" for draws of it.'),
     "probs": Argument(
         "Numbers from 0 to 1: the probabilities of the quantiles.", r_default="c(0.05, 0.95)"
     ),
     "outputs": Argument(
         'What the numbers in an output are, where it is a tensor: "values", or "probabilities" or '
-        '"logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to '
-        "be confused with `output`, which picks one of several outputs."
+        '"logits" of classes; "auto" means values. For a distribution, leave "auto". The argument '
+        "`output` is another one: it picks one of several outputs."
     ),
     "batch_size": Argument(
-        "Positive whole number: how many examples are computed at once, which bounds the memory. "
-        "With `None` at most 16384, and fewer where a layer has more than 256 outputs for an "
+        "Positive whole number: how many examples are computed at once, which limits the memory. "
+        "With `None` it is at most 16384, and less where a layer has more than 256 outputs for an "
         "example, or the model more than 4. Must be `None` where `x` comes in batches.",
         Coercion.WHOLE,
     ),
@@ -92,12 +92,12 @@ MODEL_ARGUMENTS = {
         Coercion.PLACE,
     ),
     "seed": Argument(
-        "Whole number that the draws follow from. With `None` it is drawn from the generator that "
-        "`keras.utils.set_random_seed()` sets.",
+        "Whole number: the same seed gives the same draws. With `None` it is drawn from the "
+        "generator that `keras.utils.set_random_seed()` sets.",
         Coercion.WHOLE,
     ),
     "verbose": Argument(
-        'Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.'
+        'Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).'
     ),
     "estimator": Argument('"flipout", "reparameterization" or "local_reparameterization".'),
     "moped": Argument(
@@ -108,8 +108,8 @@ MODEL_ARGUMENTS = {
         "weight's absolute value. A weight of exactly zero counts as one of the mean absolute "
         "value of its kernel, or of 0.1 where all are zero. No standard deviation is below the "
         "smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A "
-        "posterior function of your own keeps its spread, unless it makes it of a variable named "
-        "as the default's, `name` followed by `_untransformed_scale`."
+        "posterior function of your own keeps its standard deviation, unless it computes it from a "
+        "variable with the default's name, `name` followed by `_untransformed_scale`."
     ),
     "snr": Argument(
         "Positive number: the ratio of mean to scale below which a weight is removed, or `None`."
@@ -126,9 +126,9 @@ MODEL_ARGUMENTS = {
         "Numbers from 0 to 1: the probabilities of the central intervals.", r_default="c(0.5, 0.9)"
     ),
     "bins": Argument("Positive whole number: how many bins there are.", Coercion.WHOLE),
-    "by": Argument('"model" for one row, "example" for a row for each.'),
+    "by": Argument('"model" for one row in all, "example" for a row for each example.'),
     "history": Argument(
-        "What `fit()` returned, in Keras or in the R package keras3, or the figures by their names."
+        "What `fit()` returned, in Keras or in the R package keras3, or a dictionary of figures."
     ),
     "metric": Argument('Name of a Keras metric, such as "sparse_categorical_accuracy".'),
     "shares": Argument(
@@ -139,4 +139,4 @@ MODEL_ARGUMENTS = {
         '"mean" for the means of the posteriors, "sample" for one draw of all weights.'
     ),
 }
-"""The arguments of the verbs of models."""
+"""The arguments of the functions of models."""

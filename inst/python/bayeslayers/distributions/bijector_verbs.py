@@ -1,4 +1,4 @@
-"""The verbs of bijectors, under the names of the R package tfprobability."""
+"""The functions of bijectors, under the names of the R package tfprobability."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _bijector_function = public_function(DISTRIBUTION_ARGUMENTS)
 
 @_bijector_function
 def tfb_forward(bijector: Any, x: Any, name: str = "forward") -> Any:
-    """What a bijector maps a value to.
+    """Value of a bijector.
 
         y = f(x)
 
@@ -44,7 +44,7 @@ def tfb_forward(bijector: Any, x: Any, name: str = "forward") -> Any:
 
 @_bijector_function
 def tfb_inverse(bijector: Any, y: Any, name: str = "inverse") -> Any:
-    """What a bijector maps to a value.
+    """Inverse of a bijector.
 
         x = f^(-1)(y)
 
@@ -133,7 +133,7 @@ def tfb_inverse_log_det_jacobian(
 
 
 def _method(bijector: Any, name: str) -> Callable[..., Any]:
-    # On a backend where there are none, it says what there is.
+    # On a backend without bijectors, this raises an error that says what there is.
     distribution_library()
     method: Callable[..., Any] = getattr(values.standard("bijector", "bijector", bijector), name)
     return method

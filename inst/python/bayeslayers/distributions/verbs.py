@@ -1,4 +1,4 @@
-"""The verbs of distributions, under the names of the R package tfprobability."""
+"""The functions of distributions, under the names of the R package tfprobability."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bayeslayers.distributions import checks as checks_of_distributions
 from bayeslayers.distributions.symbolic import ask
 
 _IN_A_MODEL = (
-    "For the output of a layer that returns a distribution, while a model is put together in the "
-    "functional API, it adds to the model a layer that gives the result at each call."
+    "While a model is being put together in the functional API, a layer's output may stand for a "
+    "distribution. The function then adds a layer to the model, which computes the result."
 )
 _distribution_function = public_function(
     DISTRIBUTION_ARGUMENTS, notes=(_IN_A_MODEL,), checks_names=False
@@ -28,7 +28,7 @@ def tfd_sample(distribution: Any, sample_shape: Any = (), **kwargs: Any) -> Any:
 
         x ~ p
 
-    Without a seed the draw is new at every call.
+    Without a seed, every call makes a new draw.
 
     Returns:
         A tensor of shape `sample_shape`, followed by the distribution's own shape.
@@ -59,7 +59,7 @@ def tfd_kl_divergence(distribution: Any, other: Any, name: str = "kl_divergence"
 
         KL(q || p) = E[log q(x) - log p(x)],   x ~ q
 
-    The closed form, where the distributions' library has one for the pair.
+    It is computed in closed form, where the distributions' library has one for the pair.
 
     Returns:
         A tensor of the shape of the distributions' batch, in nats.
@@ -89,8 +89,8 @@ def tfd_cross_entropy(distribution: Any, other: Any, name: str = "cross_entropy"
 
         H(q, p) = -E[log p(x)],   x ~ q
 
-    The entropy of the first, and its divergence from the second. In closed form, where the
-    distributions' library has one for the pair.
+    It is the entropy of the first distribution plus its divergence from the second. It is computed
+    in closed form, where the distributions' library has one for the pair.
 
     Returns:
         A tensor of the shape of the distributions' batch, in nats.
@@ -120,7 +120,7 @@ def tfd_log_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
 
         log p(value)
 
-    The density for continuous distributions, the probability for discrete ones.
+    It is the density of a continuous distribution, and the probability of a discrete one.
 
     Returns:
         A tensor of the shape that `value` and the distribution's batch broadcast to.
@@ -150,7 +150,7 @@ def tfd_prob(distribution: Any, value: Any, **kwargs: Any) -> Any:
 
         p(value)
 
-    The density for continuous distributions, the probability for discrete ones.
+    It is the density of a continuous distribution, and the probability of a discrete one.
 
     Returns:
         A tensor of the shape that `value` and the distribution's batch broadcast to.
@@ -180,7 +180,7 @@ def tfd_cdf(distribution: Any, value: Any, **kwargs: Any) -> Any:
 
         F(value) = P(x <= value),   x ~ p
 
-    The probability of a draw that is at most `value`.
+    It is the probability that a draw x is at most `value`.
 
     Returns:
         A tensor of the shape that `value` and the distribution's batch broadcast to.

@@ -15,16 +15,17 @@ class Flipout(Estimator):
     needs_normal = True
     formula = "y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc"
     occasion = (
-        "Take it first: each example of a batch has a draw of its own. The posterior of the kernel "
-        "must be `Independent(Normal)`, as by default."
+        "Take it as the first choice: each example of a batch has its own draw. The posterior of "
+        "the kernel must be `Independent(Normal)`, which is the default."
     )
     explanation = (
         "A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its "
-        "mean. The signs s (one per example and input channel) and r (one per example and "
-        "output channel) are +1 or -1 with equal probability and the same at all positions. "
-        "Each example sees an exact draw of the kernel, and the draws of two examples are "
-        "uncorrelated, so the variance of the gradient falls with the batch size. It takes two "
-        "linear maps where a deterministic layer takes one"
+        "mean. delta is a draw of the difference from the mean. The signs s (one for each example "
+        "and input channel) and r (one for each example and output channel) are +1 or -1 with "
+        "equal probability, and are the same at all positions. Each example has an exact draw of "
+        "the kernel, and the draws of two examples are uncorrelated, so the variance of the "
+        "gradient falls with the batch size. The layer computes two linear maps where a "
+        "deterministic layer computes one"
     )
     reference = (
         "Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient "

@@ -17,18 +17,18 @@ class LocalReparameterization(Estimator):
     needs_normal = True
     formula = "y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)"
     occasion = (
-        "Take it for the gradient with the least noise, where one draw of the weights for all "
-        "positions of an input does not matter. The posterior of the kernel must be "
-        "`Independent(Normal)`, as by default."
+        "Take it for the gradient with the least noise, where the positions of an input need not "
+        "share one draw of the weights. The posterior of the kernel must be "
+        "`Independent(Normal)`, which is the default."
     )
     explanation = (
-        "A is the linear map, x are the inputs, loc and scale are mean and standard deviation "
-        "of the kernel's posterior, and e is noise of the shape of the outputs. Each output is "
-        "drawn from the normal distribution that the posterior implies for it, on its own: the "
-        "variance of the gradient falls with the batch size. Where a kernel is shared between "
-        "positions, as in a convolution, each output's distribution is exact, and the "
-        "correlation between positions is left out. It takes two linear maps where a "
-        "deterministic layer takes one"
+        "A is the linear map, x are the inputs, loc and scale are the mean and the standard "
+        "deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each "
+        "output is drawn separately from the normal distribution that the posterior implies for "
+        "it, so the variance of the gradient falls with the batch size. Where positions share a "
+        "kernel, as in a convolution, the distribution of each output is exact, but the outputs at "
+        "different positions are not correlated, as they would be with one kernel. The layer "
+        "computes two linear maps where a deterministic layer computes one"
     )
     reference = (
         "Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local "
@@ -40,8 +40,8 @@ class LocalReparameterization(Estimator):
         posterior = random_map.posterior
         loc, scale = posterior.moments()
         mean_kernel = random_map.cast(loc)
-        # The square of a very small or large scale is no number of its dtype; float16 has no room
-        # for squares at all.
+        # The square of a very small or large scale underflows or overflows; in float16 nearly all
+        # squares do.
         largest = _largest(scale)
         dtype = "float32" if random_map.dtype == "float16" else random_map.dtype
         variance_kernel = ops.cast((scale / largest) ** 2, dtype)
@@ -53,7 +53,7 @@ class LocalReparameterization(Estimator):
             stddev = largest * square_root(ops.cast(variance, largest.dtype))
             return random_map.cast(posterior.sample_outputs(mean, stddev))
 
-        # No kernel is drawn; a divergence that samples gets a draw of its own.
+        # No kernel is drawn here; a divergence that needs a sample draws its own.
         return MapDraw(apply, posterior.sample_later())
 
 

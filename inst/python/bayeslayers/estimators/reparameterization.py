@@ -11,15 +11,15 @@ class Reparameterization(Estimator):
     name = "reparameterization"
     formula = "y = A(x, w),   w ~ q"
     occasion = (
-        "Take it where the posterior is not normal, or where a step must not take longer than a "
-        "plain layer's."
+        "Take it where the posterior is not normal, or where a step should take no longer than "
+        "with a plain layer."
     )
     explanation = (
         "A is the linear map, x are the inputs, and q is the posterior of the kernel. One "
         "kernel w is drawn for a whole batch, and gradients pass through the draw to the "
-        "posterior's variables. It takes one linear map, like a deterministic layer, and any "
-        "posterior that can be sampled with gradients. As all examples share the draw, the "
-        "variance of the gradient does not fall with the batch size"
+        "posterior's variables. The layer computes one linear map, like a deterministic layer. It "
+        "works with any posterior whose samples pass gradients on. As all examples share the draw, "
+        "the variance of the gradient does not fall with the batch size"
     )
     reference = (
         "Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International "

@@ -20,9 +20,9 @@ class Dense(Chain, LinearMap):
     title = "Dense layer"
     formula = "A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]"
     shapes = (
-        "Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the "
-        "dimensions in between are positions, which share the weights. Inputs of two dimensions "
-        "may be a sparse tensor, such as TensorFlow's"
+        "Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units). The "
+        "dimensions in between are positions, which share the weights. o counts the output "
+        "channels, c the input channels. Inputs of two dimensions may be a sparse tensor"
     )
     example_shape = (10,)
     example_arguments = "units=8"

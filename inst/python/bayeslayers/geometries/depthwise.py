@@ -18,7 +18,8 @@ class DepthwiseConvolution(Window, LinearMap):
 
     formula = (
         "A(x, k)[t, c * depth_multiplier + m] = "
-        "sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]"
+        "sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],\n"
+        "m = 0, ..., depth_multiplier - 1"
     )
     example_arguments = "kernel_size=3"
 

@@ -19,8 +19,9 @@ class Embedding(Chain, LinearMap):
     title = "Embedding"
     formula = "A(x, k)[..., o] = k[x[...], o]"
     shapes = (
-        "Inputs are whole numbers from 0 to below `input_dim`, of shape (batch, ...), outputs of "
-        "shape (batch, ..., output_dim)"
+        "Inputs x are whole numbers from 0 to below `input_dim`, of shape (batch, ...). Outputs "
+        "are of shape (batch, ..., output_dim). The kernel k has a row for each member of the "
+        "vocabulary; o counts the output channels"
     )
     example_shape = (10,)
     example_arguments = "input_dim=100, output_dim=8"

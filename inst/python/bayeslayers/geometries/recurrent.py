@@ -21,7 +21,7 @@ _RANK = 3
 class Cell(Geometry):
     """A state that each step of a sequence changes.
 
-    The inputs of all steps go through one linear map, the state goes through another at every step.
+    One linear map applies to the inputs of all steps, another to the state at every step.
     """
 
     kernels = ("kernel", "recurrent")
@@ -34,15 +34,15 @@ class Cell(Geometry):
         "is none."
     }
     shapes = (
-        "Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with "
-        "`return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and "
-        "A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at "
-        "all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an "
-        "`initial_state` and `training`"
+        "Inputs x are of shape (batch, steps, channels), outputs of shape (batch, units) or, with "
+        "`return_sequences`, (batch, steps, units). t is the step, and h the output. The two "
+        "linear maps A(., kernel) and A(., recurrent) are drawn separately, once for each call: "
+        "kernels and signs are the same at all steps. Like Keras's layer, it is called with a "
+        "`mask` of shape (batch, steps), an `initial_state` and `training`, where these are needed"
     )
 
     gates: ClassVar[int]
-    """How many numbers each unit computes from inputs and state."""
+    """How many numbers each unit computes from the inputs and the state."""
     states: ClassVar[int]
     """How many tensors of shape (batch, units) the state has; the first is the output."""
     return_sequences: bool
@@ -91,7 +91,7 @@ class Cell(Geometry):
 
     @property
     def bias_start(self) -> np.ndarray | None:
-        """What the mean of the bias starts higher by than its initializer says."""
+        """What is added to the initial mean of the bias that its initializer gives."""
         return None
 
     def biases(self, bias: Any) -> tuple[Any, Any]:

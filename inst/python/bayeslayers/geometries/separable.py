@@ -22,8 +22,9 @@ class SeparableConvolution(Window):
     formula = (
         "A(x, k) = P(D(x, depthwise), pointwise),\n"
         "D(x, k)[t, c * depth_multiplier + m] = "
-        "sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],\n"
-        "P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own"
+        "sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   "
+        "m = 0, ..., depth_multiplier - 1,\n"
+        "P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately"
     )
     kernels = ("depthwise", "pointwise")
     depthwise: type[DepthwiseConvolution]

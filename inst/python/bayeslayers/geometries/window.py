@@ -18,8 +18,9 @@ def _shapes(*positions: str) -> str:
     after = ", ".join(f"new_{name}" for name in positions)
     return (
         f"Inputs are of shape (batch, {before}, channels), outputs of shape "
-        f'(batch, {after}, new_channels); with `data_format` "channels_first" '
-        f"(batch, channels, {before}) and (batch, new_channels, {after})"
+        f'(batch, {after}, new_channels). With `data_format` "channels_first" the shapes are '
+        f"(batch, channels, {before}) and (batch, new_channels, {after}). In the formula, t is a "
+        "position, i a place in the window, c an input channel and o an output channel"
     )
 
 

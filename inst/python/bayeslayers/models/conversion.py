@@ -27,20 +27,21 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
 
         w = E_q[w]   or   w ~ q
 
-    Take it to deploy a Bayesian model where only Keras is, or to see what its mean does.
+    Take it to use a Bayesian model where only Keras is installed, or to see what the model predicts
+    at the mean of its weights. q is the posterior of the weights w.
 
-    The same architecture with Keras's own layers in the place of this package's, whose weights are
-    the means of the posteriors ("mean") or one draw of them all ("sample"): for a file that needs
-    nothing but Keras, for TensorFlow Lite, or for speed. Layers are replaced wherever they are: in
-    nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments.
-    The model that is passed stays as it is.
+    The new model has the same architecture, with Keras's own layers in the place of this package's.
+    Their weights are the means of the posteriors ("mean"), or one draw of them all ("sample"). It
+    suits files that only Keras has to read, TensorFlow Lite, and fast prediction. Layers are
+    replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any
+    layer that has them as arguments. The model that is passed does not change.
 
-    Other layers are cloned with their weights and what they have learnt from data. Functions need
-    not be registered, as no file is written. A distribution at the end of the model stays there: a
-    file of such a model needs this package, and functions that are registered.
+    Other layers are cloned with their weights and with what they have learnt from data. Functions
+    need not be registered, as no file is written. A distribution at the end of the model stays
+    there: a file of such a model needs this package, and registered functions.
 
-    The outputs at the mean of the weights are not the mean of the outputs, and say nothing of what
-    is uncertain: see `predict_draws()`.
+    The outputs at the mean of the weights are not the mean of the outputs, and do not show how
+    uncertain they are: see `predict_draws()`.
 
     Args:
         model: A Keras 3 model, sequential or functional.
@@ -100,31 +101,31 @@ def as_bayesian(
 
         w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)
 
-    Take it for a network that is there already: one call makes it Bayesian, and keeps what it has
-    learnt, if you want.
+    Take it for a network that exists already: one call makes it Bayesian. With MOPED it also keeps
+    what it has learnt. w0 is a trained weight; q and p are its posterior and its prior.
 
-    The same architecture with this package's layers in the place of Keras's dense, convolution,
-    recurrent and embedding layers, under the same names and wherever they are: in nested models, in
-    wrappers such as `Bidirectional`, and in any layer that has them as arguments. Layers that do
-    not have the estimator get the reparameterization estimator. The model that is passed stays as
-    it is.
+    The new model has the same architecture, with this package's layers in the place of Keras's
+    dense, convolution, recurrent and embedding layers, under the same names. Layers are replaced
+    wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that
+    has them as arguments. Where there is no such layer with the given estimator, the new layer has
+    the reparameterization estimator. The model that is passed does not change.
 
-    Other layers are cloned with their weights and what they have learnt from data. A warning names
-    those with kernels that stay plain, and says why: layers that another layer makes by itself, as
-    `MultiHeadAttention` does, and layers without a Bayesian counterpart, such as the cells of
+    Other layers are cloned with their weights and with what they have learnt from data. A warning
+    names the layers with kernels that stay plain, and the reason: another layer makes them by
+    itself, as `MultiHeadAttention` does, or there is no Bayesian counterpart, as for the cells of
     `RNN`. Low-rank updates (LoRA) are added to the kernels first.
 
-    Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using a
-    deterministic network) posteriors and priors of the kernels are centred on the trained weights
-    w0, and biases start at theirs: training then finds out how sure each weight is, from where it
-    stands. A prior function of your own keeps the mean that it gives, unless it takes it from a
-    variable `<name>_loc`. The standard deviation is `delta |w0|` for each weight; a zero counts as
-    a weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard
+    Without MOPED all posteriors start anew. With MOPED (model priors with empirical Bayes using a
+    deterministic network), the posteriors and priors of the kernels are centred on the trained
+    weights w0, and the biases start at their trained values. Training then finds how certain each
+    weight is. A prior function of your own keeps its mean, unless it takes the mean from a variable
+    `<name>_loc`. The standard deviation is `delta |w0|` for each weight. A weight of zero counts as
+    one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard
     deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence
     by the number of examples with `scale_kl()`.
 
-    Regularizers and constraints of kernels and biases are left out, with a warning: the prior takes
-    their place.
+    Regularizers and constraints of kernels and biases are left out, with a warning, as the prior
+    takes their place.
 
     Args:
         model: A Keras 3 model, sequential or functional.

@@ -20,11 +20,11 @@ def training_history(history: Any) -> pd.DataFrame:
 
         loss = negative_log_likelihood + kl_divergence
 
-    Take it to plot a training, or to compare several.
+    Take it to plot a training, or to compare several trainings.
 
-    A row for each epoch and figure: `epoch`, counted from 1; `data`, which is `training` or
-    `validation`; `figure`, its name, without `val_`; and `value`. With `callback_kl_history()`,
-    likelihood and divergence are among the figures.
+    The table has a row for each epoch and figure, with the columns `epoch`, counted from 1; `data`,
+    which is `training` or `validation`; `figure`, the name of the figure without `val_`; and
+    `value`. With `callback_kl_history()`, the likelihood and the divergence are among the figures.
 
     Returns:
         A data frame.

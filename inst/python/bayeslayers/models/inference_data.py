@@ -40,12 +40,13 @@ def as_inference_data(
 
         posterior: w_d ~ q;   posterior_predictive: y_d ~ p(y | x, w_d);   d = 1, ..., draws
 
-    Take it to go on with ArviZ: its plots, its diagnostics, its comparison of models.
+    Take it to use ArviZ: its plots, its diagnostics and its comparison of models. w_d is draw d of
+    the weights, q their posterior, and y_d a draw of the outcome.
 
-    There is one chain, whose draws are independent. The same draw of the weights stands behind a
-    number in each of the groups: `posterior`, with the weights, named after their layer
-    (`dense.kernel`); with `x`, `posterior_predictive`, in which the outcome is `y`, and for an
-    array `constant_data`; with `y` as well, `log_likelihood` and `observed_data`.
+    There is one chain of independent draws. Draw d comes from the same weights in each of the
+    groups. The group `posterior` holds the weights, named after their layer (`dense.kernel`). With
+    `x` there is `posterior_predictive`, in which the outcome is `y`, and for an array
+    `constant_data`. With `y` as well there are `log_likelihood` and `observed_data`.
 
     Args:
         x: Inputs in any form that `predict()` takes, or `None`.

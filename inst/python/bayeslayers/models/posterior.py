@@ -24,11 +24,10 @@ def posterior_draws(
 
         w_d ~ q,   d = 1, ..., draws
 
-    Take it for anything that is a function of the weights.
+    Take it to compute functions of the weights. w_d is draw d of all weights, q their posterior.
 
-    Weights are named after their layer: `out.kernel`. The same `seed` gives the weights that
-    `predict_draws()` has under it, draw by draw, so that predictions can be compared with the
-    weights behind them.
+    Weights are named after their layer: `out.kernel`. With the same `seed`, `predict_draws()` uses
+    the same weights, draw by draw, so predictions can be compared with the weights behind them.
 
     Returns:
         A dictionary of arrays (draws, ...), one for each weight.
@@ -73,13 +72,13 @@ def posterior_summary(model: keras.Model) -> pd.DataFrame:
 
         snr = |mean| / sd
 
-    Take it to see which weights the data have pinned down.
+    Take it to see which weights the data determine. The signal-to-noise ratio snr is the ratio of a
+    weight's mean to its standard deviation sd; `prune()` removes weights by it.
 
-    A row for each number in a weight: `layer`, `weight`, `variable` (`kernel[0,1]`, counted from 0
-    in Python and from 1 in R), `mean` and `sd` of its posterior, and `snr`, their ratio, by which
-    `prune()` removes weights. Where a posterior does not know its standard deviation, `sd` and
-    `snr` are not numbers. A bias is as a rule one number without a spread: its `sd` is 0, its `snr`
-    infinite.
+    The table has a row for each number in a weight, with the columns `layer`, `weight`, `variable`
+    (`kernel[0,1]`, counted from 0 in Python and from 1 in R), `mean`, `sd` and `snr`. Where a
+    posterior has no method for its standard deviation, `sd` and `snr` are missing values. By
+    default a bias is a number without a spread: its `sd` is 0, and its `snr` infinite.
 
     Returns:
         A data frame.

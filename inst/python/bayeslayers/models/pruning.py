@@ -34,15 +34,17 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
 
         w[i] = 0   where   |loc[i]| / scale[i] < snr
 
-    Take it for a smaller model: weights that are as likely positive as negative can go.
+    Take it for a smaller model: weights that are as likely positive as negative can be removed.
+    `loc[i]` and `scale[i]` are the mean and the standard deviation of weight `w[i]`.
 
-    A copy of the model in which the weights that the posterior is least sure of are zero: their
-    mean is zero, and their scale the smallest there is, 1e-7 in single precision. Give either the
-    ratio `snr`, or the `share` of all random weights to remove. Biases and the model that is passed
-    stay as they are. Functions need not be registered, as no file is written.
+    It returns a copy of the model in which the weights that the posterior is least sure of are
+    zero: their mean is zero, and their standard deviation is the smallest possible, 1e-7 in single
+    precision. Give either the ratio `snr`, or the `share` of all random weights to remove. Biases,
+    and the model that is passed, do not change. Functions need not be registered, as no file is
+    written.
 
-    The copy is for prediction: the divergence of a weight that is all but certain is large, and
-    training would revive it.
+    The copy is for prediction. The divergence of a weight that is almost certain is large, and
+    training would make the weight uncertain again.
 
     Args:
         model: A Keras 3 model, sequential or functional.
@@ -97,18 +99,19 @@ def pruning_curve(
     shares: Sequence[float] = SHARES,
     output: str | int | None = None,
 ) -> pd.DataFrame:
-    """What pruning costs: a metric against the share of weights removed.
+    """A metric against the share of weights removed by pruning.
 
-        metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))
+        metric(y, f(x; w)),   w = E_q[w], and 0 where |loc| / scale is lowest
 
-    Take it before `prune()`, to see how much can go.
+    Take it before `prune()`, to see how many weights can be removed.
 
     For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors,
-    as in Blundell et al. A distribution at the end of the model is evaluated by its mean, one over
-    classes by the probabilities.
+    as in Blundell et al. (2015). A distribution at the end of the model is evaluated by its mean, a
+    distribution over classes by its probabilities. In the formula, f is the model, x and y are the
+    data, and q is the posterior.
 
     `y` may be `None` where the targets come with `x`. Inputs that come in batches are kept in
-    memory, as all shares go through the same.
+    memory, as they are used for every share.
 
     Args:
         model: A Keras 3 model, sequential or functional.

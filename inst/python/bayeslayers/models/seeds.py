@@ -16,25 +16,27 @@ from bayeslayers.distributions.streams import start_anew
 
 @public_function()
 def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
-    """Give a model new streams of random numbers.
+    """New streams of random numbers for a model.
 
         stream of layer i = hash(seed, i)
 
     Take it where one model runs in several workers, or was loaded twice, and the noise must differ.
+    The stream of random numbers of layer i follows from `seed` and i.
 
-    Each layer that draws has a stream of random numbers. A file keeps how far it has come, so that
-    training goes on from the file as it would have gone on without. The price is that a model that
-    is loaded twice, or in several workers, makes the same noise in each. `reseed()` starts the
-    streams of all layers anew: with another seed in each worker, the noise of the workers is
-    independent, and with the same seed it is the same.
+    Each layer that draws has a stream of random numbers. A file keeps the state of each stream, so
+    that training continues from the file as it would have without it. Therefore two models that are
+    loaded from one file draw the same noise. `reseed()` starts the streams of all layers anew. With
+    another seed in each worker the noise of the workers is independent; with the same seed it is
+    the same.
 
-    Layers are told apart by their place in the model, not by their names: a model and its clone
-    have the same noise under the same seed. The streams of layers, and of seeds next to each other,
-    have nothing in common. Layers within layers and the `keras.layers` that draw, such as
-    `Dropout`, are included. Weights stay as they are, and so does a layer's argument `seed`, from
+    Layers are identified by their place in the model, not by their names: a model and its clone
+    draw the same noise under the same seed. The streams of different layers, and of different
+    seeds, are independent. Layers inside layers, and those of `keras.layers` that draw, such as
+    `Dropout`, are included. Weights do not change, and neither does a layer's argument `seed`, from
     which its first weights came.
 
-    `predict_draws()` and the functions that use it have seeds of their own, and need none of this.
+    `predict_draws()` and the functions that use it have their own argument `seed`, and do not need
+    `reseed()`.
 
     Returns:
         The model, with new streams.

@@ -9,8 +9,8 @@ COMPOSED = Kin(
     name="tfd_composed",
     title="Distributions that are made from others",
     about=(
-        "Each takes distributions and makes another: independent ones, mixtures, joint and "
-        "transformed ones."
+        "Each function makes a distribution from others: of independent numbers, mixtures, joint "
+        "or transformed distributions."
     ),
     members={
         "tfd_independent": Spec(
@@ -83,7 +83,7 @@ COMPOSED = Kin(
             "p(x) = product over i of distribution_fn(x[:i])(x[i])",
             "distribution_fn=lambda x: tfd_independent(tfd_normal(0.5 * x, 1.0), 1.0), "
             "sample0=[0.0, 0.0], num_steps=2.0",
-            note="Entry i of what `distribution_fn` returns may depend on entries before i alone.",
+            note="Entry i of the distribution may depend only on entries before i.",
         ),
         "tfd_joint_distribution_sequential": Spec(
             "distributions.JointDistributionSequential",
@@ -91,7 +91,7 @@ COMPOSED = Kin(
             "Joint distribution of a list",
             "p(x) = product over i of model[i](x[i - 1], ..., x[0])(x[i])",
             "model=[tfd_normal(0.0, 1.0), lambda m: tfd_normal(m, 2.0)]",
-            note="A function takes the draws before it, the latest first.",
+            note="A function takes the draws of the distributions before it, the latest first.",
         ),
         "tfd_joint_distribution_named": Spec(
             "distributions.JointDistributionNamed",
@@ -106,7 +106,7 @@ COMPOSED = Kin(
             "Joint distribution of a list, of one draw at a time",
             "p(x) = product over i of model[i](x[i - 1], ..., x[0])(x[i])",
             "model=[tfd_normal(0.0, 1.0), lambda m: tfd_normal(m, 2.0)]",
-            note="The functions see one draw; batches of draws are made of it.",
+            note="The functions take a single draw; batches are made from them.",
         ),
         "tfd_joint_distribution_named_auto_batched": Spec(
             "distributions.JointDistributionNamedAutoBatched",
@@ -114,7 +114,7 @@ COMPOSED = Kin(
             "Joint distribution of a named list, of one draw at a time",
             "p(x) = product over names i of model[i](the draws that its arguments name)(x[i])",
             "model={'m': tfd_normal(0.0, 1.0), 'x': lambda m: tfd_normal(m, 2.0)}",
-            note="The functions see one draw; batches of draws are made of it.",
+            note="The functions take a single draw; batches are made from them.",
         ),
     },
     arguments={
@@ -124,8 +124,8 @@ COMPOSED = Kin(
             "Whole number, or several: how many distributions there are. For a transformed one, "
             "`distribution` must have no batch of its own."
         ),
-        "low": "Smallest value, to which all below are moved. `None` is no bound.",
-        "high": "Largest value, to which all above are moved. `None` is no bound.",
+        "low": "Smallest value: lower values are set to it. `None` is no bound.",
+        "high": "Largest value: higher values are set to it. `None` is no bound.",
     },
     references=(
         "Papamakarios, G., Nalisnick, E., Rezende, D. J., Mohamed, S., and Lakshminarayanan, B. "

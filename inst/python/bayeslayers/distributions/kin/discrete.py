@@ -9,8 +9,9 @@ DISCRETE = Kin(
     name="tfd_discrete",
     title="Distributions of counts, classes and single values",
     about=(
-        "Each makes a distribution of one whole number, or of one of a few numbers; or a batch of "
-        "them where its arguments are vectors or arrays. Classes are counted from 0."
+        "Each function makes a distribution of one whole number, or of one of a few numbers; or a "
+        "batch of distributions where its arguments are vectors or arrays. Classes are counted "
+        "from 0."
     ),
     members={
         "tfd_bernoulli": Spec(

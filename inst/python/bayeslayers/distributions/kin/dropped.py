@@ -15,9 +15,8 @@ DROPPED_DISTRIBUTIONS = Kin(
     name="tfd_dropped",
     title="Distributions that TensorFlow Probability has dropped",
     about=(
-        "Functions of tfprobability whose classes TensorFlow Probability no longer has. "
-        "Each raises "
-        "an error that says what to use instead."
+        "TensorFlow Probability no longer has the classes of these functions of tfprobability. "
+        "Each function raises an error that says what to use instead."
     ),
     members={
         "tfd_vector_diffeomixture": Dropped(

@@ -14,7 +14,10 @@ _REFERENCE = (
 ELEMENTWISE = Kin(
     name="tfb_elementwise",
     title="Bijectors that work number by number",
-    about="Each makes a map of numbers y = f(x), its inverse, and the logarithm of its derivative.",
+    about=(
+        "Each function makes a map y = f(x) of numbers, with its inverse and the logarithm of its "
+        "derivative."
+    ),
     common=OF_BIJECTOR,
     members={
         "tfb_exp": Spec("bijectors.Exp", "...", "Exponential", "y = exp(x)"),
@@ -38,7 +41,7 @@ ELEMENTWISE = Kin(
             "...",
             "Absolute value",
             "y = |x|",
-            note="Its inverse is two numbers, -y and y.",
+            note="Its inverse returns two numbers, -y and y.",
         ),
         "tfb_power_transform": Spec(
             "bijectors.PowerTransform",

@@ -7,7 +7,7 @@ from bayeslayers.distributions.kin.spec import OF_BIJECTOR, Kin, Spec
 MADE_FROM_OTHERS = Kin(
     name="tfb_composed",
     title="Bijectors that are made from others, or from functions",
-    about="Each takes bijectors or functions, and makes a bijector of them.",
+    about="Each function makes a bijector from bijectors or functions.",
     common=OF_BIJECTOR,
     members={
         "tfb_chain": Spec(
@@ -17,7 +17,7 @@ MADE_FROM_OTHERS = Kin(
             "One bijector after another",
             "y = bijectors[0](bijectors[1](... x))",
             "bijectors=[tfb_shift(1.0), tfb_exp()]",
-            note="The last of the list comes first.",
+            note="The last bijector of the list is applied first.",
         ),
         "tfb_invert": Spec(
             "bijectors.Invert",
@@ -54,9 +54,8 @@ FLOWS = Kin(
     name="tfb_flows",
     title="Bijectors that networks compute",
     about=(
-        "The maps of normalizing flows: a function, such as a network, gives their shift "
-        "and scale, "
-        "or their derivative in time."
+        "Each function makes a map of a normalizing flow. A function, such as a network, computes "
+        "its shift and scale, or its derivative in time."
     ),
     common=OF_BIJECTOR,
     members={
@@ -100,7 +99,7 @@ FLOWS = Kin(
             "coupling_bijector_fn=tfp.bijectors.GlowDefaultNetwork",
             everywhere=False,
             note=(
-                "On TensorFlow alone. Without `coupling_bijector_fn` it does not start: take "
+                "It works on TensorFlow alone. Its default of `coupling_bijector_fn` fails: take "
                 "`tfp.bijectors.GlowDefaultNetwork`."
             ),
         ),
@@ -110,7 +109,7 @@ FLOWS = Kin(
             "Batch normalization, inverted",
             "y = (x - beta) sqrt(variance + epsilon) / gamma + mean,   of a batch",
             everywhere=False,
-            note="On TensorFlow alone. Its layer is one of Keras 2, which needs `tf_keras`.",
+            note="It works on TensorFlow alone. Its layer is of Keras 2 and needs `tf_keras`.",
         ),
         "tfb_masked_autoregressive_default_template": Spec(
             "bijectors.masked_autoregressive_default_template",
@@ -120,7 +119,7 @@ FLOWS = Kin(
             "(shift[i], log_scale[i]) = a masked network of x[:i]",
             example="hidden_layers=[4.0, 4.0]",
             everywhere=False,
-            note="On TensorFlow alone, and old: `layer_autoregressive()` does the same.",
+            note="It works on TensorFlow alone. `layer_autoregressive()` replaces it.",
         ),
         "tfb_masked_dense": Spec(
             "bijectors.masked_dense",
@@ -130,7 +129,7 @@ FLOWS = Kin(
             "y[b] = a dense layer of the blocks x[:b], and of x[b] unless `exclusive`",
             example="inputs=tf.ones((1, 2)), units=4.0, num_blocks=2.0",
             everywhere=False,
-            note="On TensorFlow alone, and old: `layer_autoregressive()` is made of such layers.",
+            note="It works on TensorFlow alone. `layer_autoregressive()` replaces it.",
         ),
         "tfb_real_nvp_default_template": Spec(
             "bijectors.real_nvp_default_template",
@@ -139,7 +138,7 @@ FLOWS = Kin(
             "(shift, log_scale) = a dense network of x[:d]",
             example="hidden_layers=[4.0, 4.0]",
             everywhere=False,
-            note="On TensorFlow alone, and old: any network with two outputs does the same.",
+            note="It works on TensorFlow alone. Any network with two outputs replaces it.",
         ),
     },
     r_defaults={"trace_augmentation_fn": "tfp$bijectors$ffjord$trace_jacobian_hutchinson"},

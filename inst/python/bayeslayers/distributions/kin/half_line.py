@@ -8,10 +8,9 @@ HALF_LINE = Kin(
     name="tfd_half_line",
     title="Distributions of positive numbers",
     about=(
-        "Each makes a distribution of one number above 0 or above a bound, or a batch of "
-        "them where "
-        "its arguments are vectors or arrays. The densities are those for x inside of the range; "
-        "they are 0 outside."
+        "Each function makes a distribution of one number above 0 or above a bound, or a batch of "
+        "distributions where its arguments are vectors or arrays. The formulas hold for x inside "
+        "the range; outside of it the densities are 0."
     ),
     members={
         "tfd_exponential": Spec(

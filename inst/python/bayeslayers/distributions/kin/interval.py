@@ -8,9 +8,10 @@ INTERVAL = Kin(
     name="tfd_interval",
     title="Distributions of numbers in an interval",
     about=(
-        "Each makes a distribution of one number between two bounds, or a batch of them where its "
-        "arguments are vectors or arrays. The densities are those for x inside of the interval; "
-        "they are 0 outside. Z is what makes a density integrate to 1."
+        "Each function makes a distribution of one number between two bounds, or a batch of "
+        "distributions where its arguments are vectors or arrays. The formulas hold for x inside "
+        "the interval; outside of it the densities are 0. Z is the constant with which a density "
+        "integrates to 1."
     ),
     members={
         "tfd_uniform": Spec(
@@ -93,8 +94,10 @@ INTERVAL = Kin(
         "low": "Lower bound.",
         "high": "Upper bound.",
         "peak": "Most likely value.",
-        "temperature": "Positive number: how peaked, or how near to 0 and 1, draws are.",
-        "total_count": "Positive whole number: of how many draws the mean is taken.",
+        "temperature": (
+            "Positive number: how peaked the density is, or how near to 0 and 1 the draws are."
+        ),
+        "total_count": "Positive whole number: how many draws are averaged.",
         "loc": "Location: number, array or tensor; the mean direction of angles.",
         "concentration": "Positive concentration around `loc`.",
     },

@@ -9,9 +9,9 @@ MULTIVARIATE_NORMAL = Kin(
     name="tfd_multivariate_normal",
     title="Multivariate normal and t distributions",
     about=(
-        "Each makes a distribution of one vector, x = loc + S z with independent standard normal "
-        "numbers z; they differ in how S is given. The covariance is S S'. Further dimensions in "
-        "front of the arguments make a batch."
+        "Each function makes a distribution of one vector, x = loc + S z with independent standard "
+        "normal numbers z. The functions differ in how S is given. The covariance is S S'. Further "
+        "dimensions in front of the arguments make a batch."
     ),
     members={
         "tfd_multivariate_normal_diag": Spec(
@@ -78,9 +78,9 @@ MATRICES = Kin(
     name="tfd_matrices",
     title="Distributions of matrices: Wishart and LKJ",
     about=(
-        "Each makes a distribution of one matrix: of positive definite matrices, of correlation "
-        "matrices, or of their Cholesky factors, which are lower triangular. Z is what makes a "
-        "density integrate to 1."
+        "Each function makes a distribution of one matrix: of positive definite matrices, of "
+        "correlation matrices, or of their Cholesky factors, which are lower triangular. Z is the "
+        "constant with which a density integrates to 1."
     ),
     members={
         "tfd_wishart_tri_l": Spec(
@@ -135,10 +135,10 @@ MATRICES = Kin(
         ),
         "scale_tril": "Lower triangular matrix with a positive diagonal.",
         "dimension": "Whole number: how many rows a matrix has.",
-        "concentration": "Positive number: the greater, the nearer to the identity.",
+        "concentration": "Positive number: the greater, the nearer the draws are to the identity.",
         "input_output_cholesky": (
-            "`True` or `False`: whether draws, and what densities are asked for, are Cholesky "
-            "factors in place of matrices."
+            "`True` or `False`: whether draws and the arguments of densities are Cholesky factors "
+            "instead of matrices."
         ),
     },
     references=(

@@ -10,8 +10,8 @@ CONSTRAINED = Kin(
     name="tfb_constrained",
     title="Bijectors onto increasing vectors, shares and matrices",
     about=(
-        "Each makes a map of vectors or matrices y = f(x), its inverse, and the logarithm of the "
-        "determinant of its derivative."
+        "Each function makes a map y = f(x) of vectors or matrices, with its inverse and the "
+        "logarithm of the determinant of its derivative."
     ),
     common=OF_BIJECTOR,
     members={
@@ -29,7 +29,7 @@ CONSTRAINED = Kin(
             "...",
             "Shares by softmax",
             "y = softmax((x[0], ..., x[k - 1], 0))",
-            note="A vector of one number more than x.",
+            note="y has one number more than x.",
         ),
         "tfb_iterated_sigmoid_centered": Spec(
             "bijectors.IteratedSigmoidCentered",
@@ -37,7 +37,7 @@ CONSTRAINED = Kin(
             "Shares by breaking a stick",
             "y[i] = s[i] (1 - y[0] - ... - y[i - 1]),   s[i] = sigmoid(x[i] - log(k - i))",
             name="iterated_sigmoid",
-            note="A vector of k + 1 numbers that sum to 1, of a vector of k.",
+            note="x has k numbers; y has k + 1 numbers that sum to 1.",
         ),
         "tfb_discrete_cosine_transform": Spec(
             "bijectors.DiscreteCosineTransform",
@@ -45,7 +45,7 @@ CONSTRAINED = Kin(
             "Discrete cosine transform",
             "y[i] = c[i] sum over j of x[j] cos(pi i (2 j + 1) / (2 n)),   of type 2",
             everywhere=False,
-            note="On TensorFlow alone.",
+            note="It works on TensorFlow alone.",
         ),
         "tfb_fill_triangular": Spec(
             "bijectors.FillTriangular",
@@ -108,7 +108,10 @@ CONSTRAINED = Kin(
 LINEAR = Kin(
     name="tfb_linear",
     title="Bijectors that multiply a vector by a matrix",
-    about="Each makes a linear map of vectors, y = A x; they differ in how the matrix A is given.",
+    about=(
+        "Each function makes a linear map y = A x of vectors. They differ in how the matrix A is "
+        "given."
+    ),
     common=OF_BIJECTOR,
     members={
         "tfb_scale_matvec_diag": Spec(
@@ -161,7 +164,7 @@ LINEAR = Kin(
 SHAPES = Kin(
     name="tfb_shapes",
     title="Bijectors that move numbers around",
-    about="Each makes a map that changes the order of numbers, or their shape, and no number.",
+    about="Each function makes a map that changes the order or the shape of numbers alone.",
     common=OF_BIJECTOR,
     members={
         "tfb_permute": Spec(

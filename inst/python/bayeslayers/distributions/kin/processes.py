@@ -10,7 +10,8 @@ PROCESSES = Kin(
     name="tfd_processes",
     title="Gaussian processes, models of time, and images",
     about=(
-        "Distributions of functions at given points, of series in time, and of images. Below, "
+        "Each function makes a distribution of the values of a function at given points, of a "
+        "series in time, or of images. Below, "
         "m = mean_fn(index_points), K = kernel(index_points, index_points), and I is the identity."
     ),
     members={
@@ -97,7 +98,7 @@ PROCESSES = Kin(
             "num_filters=2.0, num_logistic_mix=1.0",
             everywhere=False,
             kinds={"low": "whole", "high": "whole"},
-            note="On TensorFlow alone. Its network is one of Keras 2, which needs `tf_keras`.",
+            note="It works on TensorFlow alone. Its network is of Keras 2 and needs `tf_keras`.",
         ),
     },
     arguments={

@@ -8,10 +8,9 @@ REAL_LINE = Kin(
     name="tfd_real_line",
     title="Distributions of numbers on the real line",
     about=(
-        "Each makes a distribution of one number, or a batch of them where its arguments are "
-        "vectors or arrays. Below, z = (x - loc) / scale, and Z is what makes the density "
-        "integrate "
-        "to 1."
+        "Each function makes a distribution of one number, or a batch of distributions where its "
+        "arguments are vectors or arrays. Below, z = (x - loc) / scale, and Z is the constant with "
+        "which the density integrates to 1."
     ),
     members={
         "tfd_normal": Spec(
@@ -95,7 +94,7 @@ REAL_LINE = Kin(
             "Horseshoe distribution",
             "x ~ Normal(0, scale s),   s ~ HalfCauchy(0, 1)",
             "scale=1.0",
-            note="Its density has no closed form: an approximation stands for it.",
+            note="Its density has no closed form, and is approximated.",
         ),
         "tfd_exp_gamma": Spec(
             "distributions.ExpGamma",

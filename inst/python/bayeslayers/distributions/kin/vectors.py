@@ -8,8 +8,9 @@ VECTORS = Kin(
     name="tfd_vectors",
     title="Distributions of vectors: classes, counts, shares and directions",
     about=(
-        "Each makes a distribution of one vector; or a batch of them where its arguments have "
-        "further dimensions in front. Z is what makes a density integrate to 1."
+        "Each function makes a distribution of one vector, or a batch of distributions where its "
+        "arguments have further dimensions in front. Z is the constant with which a density "
+        "integrates to 1."
     ),
     members={
         "tfd_one_hot_categorical": Spec(
@@ -96,10 +97,10 @@ VECTORS = Kin(
         "loc": "The vector.",
         "total_count": "Number of trials: number, array or tensor.",
         "concentration": (
-            "Positive concentration: of the shares a vector, of directions a number, around "
-            "`mean_direction`."
+            "Positive concentration: a vector for shares; for directions a number, which says how "
+            "close they are to `mean_direction`."
         ),
-        "temperature": "Positive number: how near to one-hot vectors draws are.",
+        "temperature": "Positive number: the lower, the nearer the draws are to one-hot vectors.",
         "dimension": "Whole number: how many numbers a vector has.",
         "batch_shape": "Whole number, or several: how many distributions there are.",
     },
