@@ -5,37 +5,38 @@
 #' weights:  snr = |mean| / sd
 #' training: loss = negative_log_likelihood + kl_divergence}
 #'
-#' `autoplot()` makes a ggplot of what [predictive_summary()], [reliability_curve()],
-#' [posterior_summary()] and [training_history()] return; `plot()` prints it.
+#' `autoplot()` makes a ggplot of the result of [predictive_summary()], [reliability_curve()],
+#' [posterior_summary()] or [training_history()]; `plot()` prints it.
 #'
-#' * A summary of values is drawn as bands: between its lowest and its highest quantile lies the
-#'   outcome, and the inner band, at the same level (z = 1.64 for 90 %), is what the weights leave
-#'   open of its mean. Where the model ends in a tensor, the noise is not known, and there is the
-#'   inner band alone. Several values an example have a panel each.
-#' * A summary of classes is drawn as the two parts of the entropy: the further up, the more of it
-#'   the weights leave open; the further right, the less sure is the model. On the dashed line all
-#'   of it is due to the weights.
-#' * A reliability curve is drawn with its diagonal, where a calibrated model would be. Of classes,
-#'   the area of a point is its number of examples.
-#' * Of the posterior, a histogram shows mean, standard deviation and signal-to-noise ratio, the
-#'   last as its logarithm, in a row for each weight. What has no spread is left out.
-#' * Of a training, each figure has a panel with its own axis.
+#' * A summary of values is drawn as bands. The outer band reaches from the lowest to the highest
+#'   quantile of the outcome. The inner band, at the same level (z = 1.64 for 90 %), shows the
+#'   uncertainty of the mean that is due to the weights. If the model ends in a tensor, the noise is
+#'   not known, and there is only the inner band. Each of several values has its own panel.
+#' * A summary of classes is drawn as the two parts of the entropy. Points further to the right are
+#'   examples of which the model is less sure; for points further up, more of this is due to the
+#'   weights. On the dashed line all of it is.
+#' * A reliability curve is drawn with the diagonal on which a calibrated model lies. For classes,
+#'   the area of a point shows its number of examples.
+#' * A summary of the posterior is drawn as histograms of mean, standard deviation and
+#'   signal-to-noise ratio (on a logarithmic axis), in a row for each weight. Weights without a
+#'   spread are left out.
+#' * The history of a training has a panel with its own axis for each figure.
 #'
-#' The package ggplot2 has to be installed. What comes back is changed with its functions, such as
-#' `+ ggplot2::labs(x = "time")`.
+#' The package ggplot2 has to be installed. Its functions change the picture, such as `+
+#' ggplot2::labs(x = "time")`.
 #'
-#' @param object,x What one of the four functions returned. In `autoplot()` of a summary of values,
-#'   `x` is what the examples are drawn over: a number or a date for each; with `NULL` the example's
-#'   number. `plot()` takes it by position: `plot(summary, time)`.
-#' @param y What was observed, as `fit()` takes it: a number for each example, or a matrix with a
-#'   column for each value; of classes, numbers from 0, or a factor with a level for each class. Or
+#' @param object,x The result of one of the four functions. In `autoplot()` of a summary of values,
+#'   `x` gives the horizontal axis: a number or a date for each example. With `NULL` it is the
+#'   number of the example. `plot()` takes it by position: `plot(summary, time)`.
+#' @param y Observations, as `fit()` takes them: a number for each example, or a matrix with a
+#'   column for each value; for classes, numbers from 0, or a factor with a level for each class; or
 #'   `NULL`.
-#' @param weight Which weights to draw, such as `"dense.kernel"`; with `NULL` all of them.
-#' @param ... Handed on by `plot()`; not used otherwise.
-#' @returns `autoplot()` returns a ggplot, `plot()` what it was given, invisibly.
+#' @param weight The weights to draw, such as `"dense.kernel"`; with `NULL` all of them.
+#' @param ... Passed on by `plot()`; otherwise not used.
+#' @returns `autoplot()` returns a ggplot. `plot()` returns its argument, invisibly.
 #' @section Errors:
-#' If columns are missing, `x` or `y` does not have a number for each example, there is no such
-#' weight, or ggplot2 is not installed.
+#' If columns are missing, if `x` or `y` does not have a number for each example, if there is no
+#' such weight, or if ggplot2 is not installed.
 #' @references Kendall, A., and Gal, Y. (2017). What Uncertainties Do We Need in Bayesian Deep
 #'   Learning for Computer Vision? Advances in Neural Information Processing Systems 30.
 #'   <https://arxiv.org/abs/1703.04977>
@@ -60,6 +61,13 @@
 #' curve <- reliability_curve(model, matrix(x), matrix(y), draws = 100, verbose = 0)
 #' autoplot(curve)
 #' autoplot(posterior_summary(model))
+#'
+#' classifier <- keras_model_sequential(input_shape = 1) |>
+#'   layer_dense_flipout(units = 3)
+#' autoplot(
+#'   predictive_summary(classifier, matrix(x), outputs = "logits", draws = 100, verbose = 0)
+#' )
+#'
 #' autoplot(training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2))))
 #' @name pictures
 NULL

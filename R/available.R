@@ -1,12 +1,12 @@
-#' Is everything there that the layers need?
+#' Are the Python packages for the layers available?
 #'
-#' Says whether the Python that is running, or that reticulate is told to use, holds Keras and the
-#' packages of the chosen backend. Examples, tests and pages ask this before they call a layer.
+#' Returns whether the Python that is running, or that reticulate is told to use, has Keras and the
+#' packages of the chosen backend. Examples, tests and vignettes call this before they use a layer.
 #'
 #' The function imports nothing, starts no Python in this session, and never downloads or installs
-#' anything. So the answer is `FALSE`, too, where reticulate would first make an environment of its
-#' own: the first call of a layer makes that one. See [install_bayeslayers()] for the ways to choose
-#' a Python.
+#' anything. So it also returns `FALSE` where reticulate would first have to make its own
+#' environment, which it does at the first use of a layer. See [install_bayeslayers()] for the ways
+#' to choose a Python.
 #'
 #' @returns `TRUE` or `FALSE`.
 #' @export

@@ -1,9 +1,9 @@
-#' Install what Python must hold
+#' Install the Python packages
 #'
-#' Installs Keras 3 and the packages of one of its backends into a virtual environment: TensorFlow,
-#' JAX or PyTorch. On TensorFlow and on JAX, TensorFlow Probability is among them. With a network
-#' this is not needed: reticulate makes an environment of its own when the package is first used.
-#' Restart R afterwards.
+#' Installs Keras 3 and the packages of one of its backends, TensorFlow, JAX or PyTorch, into a
+#' virtual environment. On TensorFlow and on JAX, these include TensorFlow Probability. With a
+#' connection to the internet this is not needed: reticulate makes its own environment when the
+#' package is first used. Restart R afterwards.
 #'
 #' @section The backend:
 #' Keras runs on TensorFlow unless another backend is chosen before its first use, by
@@ -14,14 +14,14 @@
 #' library(bayeslayers)
 #' ```
 #'
-#' What reticulate puts into an environment of its own follows this choice. It holds until R is
-#' restarted.
+#' The environment that reticulate makes has the packages of this backend. The choice holds until R
+#' is restarted.
 #'
-#' @param envname Name or path of the virtual environment, made if it is not there. `NULL` is the
-#'   environment of the Python that was chosen with `RETICULATE_PYTHON` or that is running;
-#'   otherwise `"r-bayeslayers"`, where reticulate looks for this package's Python.
+#' @param envname Name or path of the virtual environment, which is made if it does not exist.
+#'   `NULL` is the environment of the Python that was chosen with `RETICULATE_PYTHON` or that is
+#'   running; otherwise `"r-bayeslayers"`, where reticulate looks for this package's Python.
 #' @param backend The backend of Keras whose packages are installed: "tensorflow", "jax" or "torch".
-#'   Without it, the one that is chosen.
+#'   By default it is the chosen one.
 #' @param ... Passed on to [reticulate::py_install()], such as `pip_options`, which can name
 #'   the index of PyTorch's build for CPUs alone.
 #' @returns `NULL`, invisibly.

@@ -3,33 +3,32 @@
 #' \preformatted{elpd_loo = sum over i of log p(y_i | x_i, all data but i)
 #' elpd_waic = sum over i of log E_w[p(y_i | x_i, w)] - Var_w[log p(y_i | x_i, w)]}
 #'
-#' `loo()` estimates how well a model predicts data that it has not seen from those that it was
-#' trained on, without training it again: Pareto-smoothed importance sampling weighs the draws of
-#' the weights as if an example had been left out. Its diagnostic, Pareto k, says for which examples
-#' that fails. `waic()` is an older approximation of the same. Both are what the package loo
-#' computes from the log-likelihood that `rstantools::log_lik()` has under the same `seed`;
+#' `loo()` estimates how well a model predicts data that it has not seen, from its training data and
+#' without training it again: Pareto-smoothed importance sampling weights the draws of the weights w
+#' as if example i had been left out. Its diagnostic, Pareto k, shows for which examples this fails.
+#' `waic()` is an older approximation of the same. The package loo computes both from the
+#' log-likelihood, which is that of `rstantools::log_lik()` under the same `seed`.
 #' `loo::loo_compare()` compares models.
 #'
-#' `newdata` and `y` are the data of the training, as a Keras model keeps none. The draws come from
-#' the approximate posterior, and are taken as draws from the posterior itself; they are
-#' independent, so that their relative efficiency is 1. Where the model was trained on a divergence
-#' that is not scaled to the number of examples (see [scale_kl()]), its posterior differs, and
-#' so do the figures.
+#' `newdata` and `y` must be the training data, which a Keras model does not keep. The draws come
+#' from the approximate posterior, but are treated as draws from the exact one. They are
+#' independent, so their relative efficiency is 1. If the model was trained with a divergence that
+#' is not scaled to the number of examples (see [scale_kl()]), its posterior differs, and so do the
+#' figures.
 #'
 #' The package loo has to be installed.
 #'
 #' @param x A Keras 3 model, sequential, functional or subclassed.
 #' @inheritParams rstantools-methods
 #' @param save_psis `TRUE` or `FALSE`: whether the smoothed weights are kept in the result.
-#' @param cores Positive whole number: on how many cores the package loo computes.
+#' @param cores Positive whole number: how many cores the package loo uses.
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted
-#'   from 1. With `NULL` the model must have one output. Not to be confused with `outputs`, which
-#'   says what the numbers in it are.
+#'   from 1. With `NULL` the model must have one output. The argument `outputs` is another one: it
+#'   says what the numbers in an output are.
 #' @returns What `loo::loo()` and `loo::waic()` return for a matrix, draws x examples.
 #' @section Errors:
-#' If `newdata` is missing, or `y` where `newdata` does not hold the targets; if the model, or the
-#' output that is meant, is a tensor of values, which leave no likelihood; or if an argument breaks
-#' a rule that is stated here.
+#' If `newdata` is missing, or `y` where `newdata` does not hold the targets; if the output is a
+#' tensor of values, which has no likelihood; or if an argument breaks a rule that is stated here.
 #' @references Vehtari, A., Gelman, A., and Gabry, J. (2017). Practical Bayesian Model Evaluation
 #'   Using Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432.
 #'   \doi{10.1007/s11222-016-9696-4}

@@ -3,28 +3,29 @@
 #' \preformatted{model:           w_d ~ q,               variables layer.kernel[1,2]
 #' predict_draws(): f_d(x) = model(x; w_d), variables y[example] or y[example,value]}
 #'
-#' With these methods of `posterior::as_draws()` all that the package posterior makes of draws can
-#' be had of a model, of its weights, and of what [predict_draws()] returned: `summarise_draws()`,
-#' `as_draws_df()`, `as_draws_rvars()` and the others; and so do bayesplot and ggdist. The draws are
-#' independent: one chain, in no order.
+#' With these methods of `posterior::as_draws()`, the functions of the package posterior work with a
+#' model, whose draws are those of its weights, and with the result of [predict_draws()]:
+#' `summarise_draws()`, `as_draws_df()`, `as_draws_rvars()` and the others. So do bayesplot and
+#' ggdist. In the formulas, w_d is draw d of the weights and q their posterior. The draws are
+#' independent: there is one chain, in no order.
 #'
-#' A weight without a spread, as a bias is as a rule, is a variable that does not vary, whose
-#' diagnostics are `NA`; `posterior::subset_draws()` leaves it out. With the same `seed`, a model's
-#' draw of the weights and its draw of a prediction belong together.
+#' A weight without a spread, such as a bias by default, is a variable that does not vary. Its
+#' diagnostics are `NA`; `posterior::subset_draws()` leaves it out. With the same `seed`, draw d of
+#' the weights is the one behind draw d of the predictions.
 #'
 #' The package posterior has to be installed.
 #'
 #' @param x A Keras 3 model, sequential, functional or subclassed, with a layer of this package; or
 #'   the array that [predict_draws()] returned, or the list of them for several outputs.
-#' @param draws Positive whole number: how many draws.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's
-#'   generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's
-#'   own, which `set.seed()` sets, has no effect on it.
-#' @param variable Text: what predictions are called. Those of several outputs are called by the
-#'   names of the outputs, or `y1`, `y2` and so on where these have none.
+#' @param draws Positive whole number: how many draws there are.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from
+#'   Keras's generator, which `keras3::set_random_seed()` sets, or without keras3
+#'   `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param variable Text: the name of the variables of predictions. Several outputs have the names of
+#'   the outputs, or `y1`, `y2` and so on where these have none.
 #' @param ... `draws` and `seed`, in the functions that do not name them; nothing else.
-#' @returns `as_draws()` a `draws_matrix`, with a row for each draw and a column for each number;
-#'   the others the format that they are named after.
+#' @returns `as_draws()` returns a `draws_matrix`, with a row for each draw and a column for each
+#'   number. The others return the format that they are named after.
 #' @section Errors:
 #' If the model has no layer with a posterior, or an argument breaks a rule that is stated here.
 #' @references Buerkner, P.-C., Gabry, J., Kay, M., and Vehtari, A. (2023). posterior: Tools for

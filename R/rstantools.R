@@ -8,59 +8,62 @@
 #' posterior_interval:  the same quantiles of the weights w_d
 #' log_lik:             log p(y | x, w_d),     w_d ~ q,   d = 1, ..., draws}
 #'
-#' A Keras model is asked for its draws as a model of rstanarm or brms is. Unlike those, it does not
-#' keep the data that it was trained on: `newdata` has to be given.
+#' These generics work for a Keras model as they do for a model of rstanarm or brms. Unlike those, a
+#' Keras model does not keep its training data, so `newdata` has to be given. In the formulas, w_d
+#' is draw d of the weights, q their posterior, h(x) the input of the last layer, and A its linear
+#' map.
 #'
-#' A model that ends in a tensor has no model of the noise. `posterior_epred()` gives the draws of
-#' its outputs; `posterior_predict()`, `predictive_error()`, `predictive_interval()` and `log_lik()`
-#' need a distribution, such as [layer_distribution_lambda()] gives. `log_lik()` also takes a
-#' tensor of classes, if `outputs` says what its numbers are.
+#' A model that ends in a tensor does not describe the noise. `posterior_epred()` gives the draws of
+#' its outputs. `posterior_predict()`, `predictive_error()`, `predictive_interval()` and `log_lik()`
+#' need a distribution, such as that of [layer_distribution_lambda()]. `log_lik()` also takes a
+#' tensor for classes, if `outputs` says what its numbers are.
 #'
-#' An interval lies between two quantiles of the draws of the outcome, ends included: those of
-#' [predictive_summary()], and of the intervals whose coverage [predictive_scores()] counts.
+#' An interval lies between two quantiles of the draws of the outcome, both ends included. These
+#' quantiles are those of [predictive_summary()], and of the intervals whose coverage
+#' [predictive_scores()] counts.
 #'
-#' Where the model ends in a categorical distribution, `posterior_epred()` gives the probabilities
-#' of the classes, and there is no interval and no error. Classes are counted from 0, as `fit()`
-#' takes them, both in what `posterior_predict()` returns and in the `y` of `log_lik()`, which may
-#' also be a factor. After a Bernoulli distribution, outcomes are 0 and 1, and the probability is
-#' that of 1.
+#' If the model ends in a categorical distribution, `posterior_epred()` gives the probabilities of
+#' the classes; there are no intervals and no errors. Classes are counted from 0, as in `fit()`,
+#' both in the result of `posterior_predict()` and in the `y` of `log_lik()`, which may also be a
+#' factor. If the model ends in a Bernoulli distribution, outcomes are 0 and 1, and the probability
+#' is that of 1.
 #'
-#' The linear predictor is what the last dense layer or convolution of a model returns, before its
-#' activation, and before a distribution or an activation in a layer of its own: the logits of
-#' classes, the logarithm of a rate, or all parameters of a distribution as the network gives them.
-#' A model that ends otherwise, such as in a recurrent layer, and one that is neither sequential nor
-#' functional, has none. With `transform` it is the same as `posterior_epred()`.
+#' The linear predictor is the result of the last dense layer or convolution of a model, before an
+#' activation and before a distribution: the logits of classes, the logarithm of a rate, or all
+#' parameters of a distribution as the network computes them. A model that ends in another layer,
+#' such as a recurrent one, has no linear predictor; neither has one that is neither sequential nor
+#' functional. With `transform` the result is that of `posterior_epred()`.
 #'
-#' The generics are those of the package rstantools, which has to be installed.
+#' The package rstantools, which has the generics, has to be installed.
 #'
 #' @param object A Keras 3 model, sequential, functional or subclassed.
 #' @param newdata Inputs: an array, a tensor or a data frame of numbers, or a list or named list of
-#'   them for a model of several inputs. A vector of n numbers stands for n examples. Or batches of
-#'   inputs, or of inputs and targets: a `tf$data$Dataset`, a `PyDataset`, a generator with an end.
+#'   them for a model of several inputs. A vector of n numbers stands for n examples. It may also be
+#'   batches of inputs, or of inputs and targets: a `tf$data$Dataset`, a `PyDataset`, or a generator
+#'   that ends.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds
 #'   them for each output. Classes may also be a factor: its levels, as many as the model has
 #'   classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come
 #'   with `newdata`.
-#' @param draws Positive whole number: how many draws.
+#' @param draws Positive whole number: how many draws there are.
 #' @param prob Number above 0 and below 1: the probability of the central interval.
 #' @param transform `TRUE` or `FALSE`: whether the link function is undone. It comes before
 #'   `newdata`, as in rstanarm and brms, so `newdata` is best given by name.
 #' @param ... Not used.
-#' @param outputs What the outputs are, where they are a tensor: "values", or "probabilities" or
-#'   "logits" of classes; "auto" stands for values. For a distribution, leave "auto".
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the
-#'   memory. With `NULL` as many as [predict_draws()] takes. Must be `NULL` where `newdata` comes in
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or
+#'   "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto".
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the
+#'   memory. With `NULL` it is as in [predict_draws()]. Must be `NULL` where `newdata` comes in
 #'   batches.
-#' @param seed Whole number that the draws follow from. The same seed stands for the same draws of
-#'   the weights in all of these functions, in [predict_draws()] and in [posterior_draws()]. With
-#'   `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or
-#'   `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several
-#'   steps.
+#' @param seed Whole number: the same seed gives the same draws of the weights in all of these
+#'   functions, in [predict_draws()] and in [posterior_draws()]. With `NULL` it is drawn from
+#'   Keras's generator, which `keras3::set_random_seed()` sets, or without keras3
+#'   `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted
 #'   from 1. With `NULL`, `posterior_epred()`, `posterior_predict()` and `predictive_interval()`
-#'   return all of them; the others need a model of one output. Not to be confused with `outputs`,
-#'   which says what the numbers in it are.
+#'   return all of them; the others need a model of one output. The argument `outputs` is another
+#'   one: it says what the numbers in an output are.
 #' @returns For one value an example, `posterior_epred()`, `posterior_linpred()`,
 #'   `posterior_predict()` and `predictive_error()` return a matrix, draws x examples; otherwise an
 #'   array, draws x examples x values. `log_lik()` returns a matrix, draws x examples.

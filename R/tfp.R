@@ -1,12 +1,12 @@
 #' TensorFlow Probability, with this package's layers in it
 #'
-#' A handle on Python: `tfp$layers` holds the layers of this package and the makers of posteriors
-#' and priors in `tfp$layers$util`; `tfp$distributions`, `tfp$bijectors` and every other name are
-#' TensorFlow Probability's own, on JAX those of its build for JAX. On PyTorch there is none: there,
-#' `reticulate::import("torch")$distributions` takes its place. Python starts when a name is first
-#' asked for.
+#' A handle to a Python module. `tfp$layers` holds the layers of this package, and `tfp$layers$util`
+#' the makers of posteriors and priors. `tfp$distributions`, `tfp$bijectors` and every other name
+#' are TensorFlow Probability's own, on JAX those of its build for JAX. TensorFlow Probability does
+#' not run on PyTorch: use `reticulate::import("torch")$distributions` there. Python starts when a
+#' name is first used.
 #'
-#' @format A handle: take names out of it with `$`.
+#' @format A handle: `$` returns the object of a name.
 #' @export
 #' @examplesIf bayeslayers_available()
 #' tfp$distributions$Normal(loc = 0, scale = 1)

@@ -40,8 +40,8 @@ PHRASES = {
     "pandas categorical: its categories": "factor: its levels",
     "its place, counted from 0": "its place, counted from 1",
     "the generator that `keras.utils.set_random_seed()` sets": (
-        "Keras's generator, which `keras3::set_random_seed()` sets; `set.seed()` has no effect on "
-        "it"
+        "Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 "
+        "`keras.utils.set_random_seed(1L)`; `set.seed()` has no effect on it"
     ),
     "whole number, or a list of": "whole number, or a vector of",
     "below `strides`, or a list of": "below `strides`, or a vector of",

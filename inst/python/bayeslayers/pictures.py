@@ -19,10 +19,10 @@ try:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 except ImportError:
-    # Only to name the types of arguments: a picture says what is missing.
+    # Here only for the types of arguments: a picture raises the error that names matplotlib.
     Axes = Figure = Any  # type: ignore[misc, assignment]
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
+# Okabe and Ito's colours, which colour-blind readers can distinguish.
 BLUE, SKY, ORANGE, GREEN, PURPLE, BLACK = (
     "#0072B2",
     "#56B4E9",
@@ -48,15 +48,19 @@ def plot_bands(
     y: ArrayLike | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Bands of a predictive distribution, with what the weights leave open told apart.
+    """Bands of a predictive distribution.
 
-        outer band: [q_low, q_high];   inner band: mean +- z sd_epistemic,   z for the same level
+        outer band: [q_low, q_high];   inner band: mean +- z sd_epistemic
+
+    The outer band reaches from the lowest to the highest quantile of the outcome. The inner band
+    shows the uncertainty of the mean that is due to the weights: z is the quantile of the standard
+    normal distribution for the same level.
 
     Args:
-        summary: What `predictive_summary()` returned for a model of one value an example.
-        x: What the examples are drawn over, one number each; with `None` their number.
-        y: What was observed, one number each, or `None`.
-        ax: The axes to draw in; with `None` new ones.
+        summary: The result of `predictive_summary()` for a model of one value for each example.
+        x: Horizontal axis: one number for each example. With `None` it is the example's number.
+        y: Observations, one number for each example, or `None`.
+        ax: The axes to draw in. With `None` new ones are made.
 
     Returns:
         The axes.
@@ -102,13 +106,15 @@ def plot_bands(
 
 @public_function()
 def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Reliability diagram: what the model says against what comes true.
+    """Reliability diagram: the predicted probabilities against the observed frequencies.
 
-        values: coverage(level);   classes: accuracy(confidence);   calibrated: the diagonal
+        values: coverage(level);   classes: accuracy(confidence)
+
+    The line of a calibrated model is the diagonal, which is drawn as well.
 
     Args:
-        curve: What `reliability_curve()` returned.
-        ax: The axes to draw in; with `None` new ones.
+        curve: The result of `reliability_curve()`.
+        ax: The axes to draw in. With `None` new ones are made.
 
     Returns:
         The axes.
@@ -146,9 +152,12 @@ def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
 
         snr = |mean| / sd
 
+    snr is the signal-to-noise ratio, the ratio of mean to standard deviation sd.
+
     Args:
-        summary: What `posterior_summary()` returned. Weights without a spread are left out.
-        weight: The weight to draw, as "dense.kernel"; with `None` all of them, each in its colour.
+        summary: The result of `posterior_summary()`. Weights without a spread are left out.
+        weight: The weight to draw, such as "dense.kernel". With `None` all weights are drawn, each
+            in its own colour.
 
     Returns:
         The figure.
@@ -199,11 +208,13 @@ def plot_training(history: Any) -> Figure:
 
         loss = negative_log_likelihood + kl_divergence
 
+    `callback_kl_history()` puts the two parts of the loss into the history.
+
     Args:
-        history: What `fit()` or `training_history()` returned.
+        history: The result of `fit()` or of `training_history()`.
 
     Returns:
-        The figure, with a panel for each figure of the history.
+        The figure, with a panel for each metric of the history.
 
     Raises:
         ArgumentError: If `history` is neither.
@@ -218,7 +229,7 @@ def plot_training(history: Any) -> Figure:
     """
     table = history if hasattr(history, "columns") else training_history(history)
     _check_columns("history", table, ("epoch", "data", "figure", "value"), "training_history()")
-    # What the loss is made of behind it, and then other figures.
+    # The parts of the loss come after it, and then other figures.
     figures = sorted(table["figure"].unique(), key=_place)
     size = (_PANEL[0] * len(figures), _PANEL[1])
     figure, axes = _pyplot().subplots(
@@ -257,7 +268,7 @@ def _axes(ax: Axes | None) -> Axes:
 
 
 def _finished(ax: Axes, *, legend: bool = True) -> Axes:
-    """Take away what carries no information."""
+    """Remove lines that carry no information."""
     ax.spines[["top", "right"]].set_visible(False)
     if legend:
         ax.legend(frameon=False)

@@ -134,11 +134,12 @@ LAYER_ARGUMENTS = {
     ),
     "dropout": Argument(
         "Number from 0 to below 1: the share of the input channels that is left out in training. "
-        "They are the same at all steps."
+        "The same channels are left out at all steps."
     ),
     "recurrent_dropout": Argument(
         "Number from 0 to below 1: the share of the state's units that is left out in training "
-        "where the recurrent kernel multiplies the state. They are the same at all steps."
+        "where the recurrent kernel multiplies the state. The same units are left out at all "
+        "steps."
     ),
     "return_sequences": Argument(
         "`True` or `False`: whether the outputs of all steps are returned, or that of the last."

@@ -113,6 +113,10 @@ class LSTM(Cell):
     """Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000)."""
 
     title = "Long short-term memory"
+    shapes = (
+        f"{Cell.shapes}. i, f and o are the input, forget and output gates, g is the candidate, "
+        "and c the state of the cell"
+    )
     formula = (
         "i, f, g, o = A(x[t], kernel) + A(h[t - 1], recurrent) + bias, in four parts,\n"
         "c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),\n"
@@ -177,6 +181,11 @@ class GRU(Cell):
     """Cho et al. (2014), with the reset gate before or after the linear map of the state."""
 
     title = "Gated recurrent unit"
+    shapes = (
+        f"{Cell.shapes}. z and r are the update and reset gates, and g + r * w is the candidate. "
+        "Without `reset_after`, the third part of A(r * `h[t - 1]`, recurrent) takes the place of "
+        "r * w, and there is a single bias"
+    )
     formula = (
         "z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + "
         "bias',\n"

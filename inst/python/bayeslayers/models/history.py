@@ -16,7 +16,7 @@ _VALIDATION_PREFIX = "val_"
 
 @public_function(r_result="as_training_history")
 def training_history(history: Any) -> pd.DataFrame:
-    """The history of a training as a table.
+    """History of a training as a table.
 
         loss = negative_log_likelihood + kl_divergence
 
@@ -39,7 +39,9 @@ def training_history(history: Any) -> pd.DataFrame:
         ['training', 'training', 'validation', 'validation']
 
     R example:
-        training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2)))
+        history <- training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2)))
+        history
+        if (rlang::is_installed("ggplot2")) plot(history)
 
     Reference:
         Chollet, F. and others (2015). Keras. https://keras.io

@@ -102,7 +102,9 @@ def posterior_summary(model: keras.Model) -> pd.DataFrame:
         library(keras3)
         model <- keras_model_sequential(input_shape = 3) |>
           layer_dense_flipout(units = 2, name = "out")
-        posterior_summary(model)
+        summary <- posterior_summary(model)
+        summary
+        if (rlang::is_installed("ggplot2")) plot(summary)
 
     Reference:
         Blundell et al. (2015).
