@@ -132,7 +132,7 @@ from bayeslayers.pictures import plot_bands, plot_posterior, plot_reliability, p
 
 
 def __getattr__(name: str) -> object:
-    """Make `tfd_normal` and its like when first asked for: there are many of them."""
+    """Make functions such as `tfd_normal` when they are first used, as there are many."""
     if name not in _constructors.CONSTRUCTORS:
         raise AttributeError(f"module 'bayeslayers' has no attribute {name!r}")
     globals()[name] = _constructors.constructor(name)

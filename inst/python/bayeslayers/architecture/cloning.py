@@ -117,7 +117,7 @@ class _Cloning:
         self._replacement = replacement
         self._untried = untried
         self._configurations = Configurations()
-        # What has an id in this is kept alive by it, so that no other object gets the id.
+        # It keeps the objects alive, so that no other object gets their ids.
         self._clones: dict[int, tuple[Any, Any]] = {}
         self._replacements: dict[int, keras.Layer] = {}
         self._failures: dict[int, Exception] = {}
@@ -153,7 +153,7 @@ class _Cloning:
 
     def _clone_sequential(self, model: keras.Sequential) -> keras.Sequential:
         kind = _class_of(model, keras.Sequential)
-        # Unlike `model.layers`, with that of the inputs.
+        # Unlike `model.layers`, this includes the layer of the inputs.
         layers = [self.clone(layer) for layer in super(keras.Sequential, model).layers]
         return kind(layers, name=model.name, trainable=model.trainable)
 
@@ -177,7 +177,7 @@ class _Cloning:
         is_around = any(id(held) in self._replacements for held in all_layers(layer))
         if not is_around or not layer.built or layer is self._untried:
             return clone
-        # On clones of their own, as a call leaves its mark on a layer.
+        # On separate clones, as a call changes a layer.
         failure = _failure(layer, _Cloning(self._replacement, layer))
         if failure is None or _failure(layer, _Cloning(_no_replacement)) is not None:
             return clone
@@ -252,7 +252,7 @@ def _copy_state(layer: keras.Layer, copy: keras.Layer) -> None:
     if layer.built:
         store: dict[str, Any] = {}
         layer.save_own_variables(store)
-        # As numbers: on JAX, the copy would share the arrays, which a step of training deletes.
+        # As NumPy arrays: on JAX, the copy would share arrays that a step of training deletes.
         copy.load_own_variables({name: _numbers(value) for name, value in store.items()})
     if hasattr(layer, "save_assets"):
         with tempfile.TemporaryDirectory() as folder:

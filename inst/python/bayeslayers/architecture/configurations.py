@@ -72,7 +72,7 @@ class Configurations:
     _clone: Callable[[keras.Layer], keras.Layer]
 
     def __init__(self) -> None:
-        # What has an id in these is kept alive by them, so that no other object gets the id.
+        # They keep the objects alive, so that no other object gets their ids.
         self._kept: dict[int, Any] = {}
         self._lent: list[keras.Layer] = []
 
@@ -91,7 +91,7 @@ class Configurations:
             _current.reset(token)
             for layer in self._lent:
                 layer.__dict__.pop("get_config", None)
-            # Its owner holds this object, and is to go as soon as nobody needs it.
+            # A weak reference: the owner holds this object, and is freed when nobody needs it.
             del self._clone
 
     def layer_like(self, layer: keras.Layer) -> keras.Layer:
@@ -100,7 +100,7 @@ class Configurations:
         try:
             return type(layer).from_config(self._resolved(config))
         except (TypeError, ValueError):
-            # Some take functions only as they come out of a file.
+            # Some layers take functions only in the form that they have in a file.
             return type(layer).from_config(self._serialized(config))
 
     def configuration(self, layer: keras.Layer) -> dict[str, Any]:

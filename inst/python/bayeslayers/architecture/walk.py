@@ -75,10 +75,10 @@ def added_divergences(model: keras.Layer) -> list[Any] | None:
         if not isinstance(layer, BayesianLayer)
         and isinstance(layer.activity_regularizer, (KLDivergenceRegularizer, NoneType))
     ]
-    # A layer that is not called in this pass may still have what it added in an earlier one.
+    # A layer that is not called in this pass may still hold the losses of an earlier one.
     current = {id(loss) for loss in model.losses}
     added = [d for layer in ours for d in layer.added_divergences if id(d) in current]
     for layer in others:
-        # What Keras itself does with a loss that is no single number of its own dtype.
+        # Keras does the same with a loss that is not a single number of its dtype.
         added += [as_loss(keras.ops.sum(loss)) for loss in own_losses(layer, model)]
     return added if added or ours else None

@@ -1,4 +1,4 @@
-"""Which backend Keras is to run on: whether there is a package for it, and whether it is installed.
+"""Check that the backend on which Keras is to run is supported, and is installed.
 
 Keras makes the choice alone, by `KERAS_BACKEND` or its configuration file, and never takes another
 backend in place of one that is missing. So nothing is chosen here: what is missing is said, with
@@ -52,7 +52,7 @@ def require_supported() -> None:
         BackendError: If it is not supported.
         MissingBackendError: If it is not installed.
     """
-    # Asked for by name, another backend may not even be installed: say so before Keras fails on it.
+    # A backend that was chosen by name may not be installed: say so before Keras fails on it.
     named = os.environ.get("KERAS_BACKEND")
     if named and named not in SUPPORTED:
         raise BackendError(_RULE.format(received=f"KERAS_BACKEND={named!r}"))
@@ -60,7 +60,7 @@ def require_supported() -> None:
         import keras
     except ModuleNotFoundError as error:
         configured = None if named else _configured()
-        # What Keras fails to import need not be the backend's name: on NumPy it imports JAX.
+        # The module that Keras fails to import may not be the backend's: for NumPy it imports JAX.
         if configured and configured not in SUPPORTED:
             received = f"a Keras configuration file that asks for {configured!r}"
             raise BackendError(_RULE.format(received=received)) from error
@@ -128,5 +128,5 @@ def _install(backend: str) -> str:
 
 
 def _is_installed(module: str) -> bool:
-    # A module that was put there by hand has no specification to find.
+    # A module that was put into `sys.modules` by hand has no specification.
     return sys.modules.get(module) is not None or find_spec(module) is not None

@@ -33,7 +33,7 @@ class ClassDistribution:
         """Return the logits or the probabilities as given, as each loses some of the other."""
         if self.is_logits or self.outcome == "binary":
             return self.given
-        # Those of several classes need not add up to 1.
+        # Given probabilities of several classes need not add up to 1.
         return self.given / ops.sum(self.given, axis=-1, keepdims=True)
 
     @property

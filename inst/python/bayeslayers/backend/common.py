@@ -1,4 +1,4 @@
-"""What is the same under every framework."""
+"""Code that all frameworks share."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def in_single(values: Any) -> Any:
 
 def within_range(values: Any) -> Any:
     """Return float16 values with the largest number for infinite ones, others as they are."""
-    # The other dtypes reach as far as single precision.
+    # The other dtypes have the range of single precision.
     if _dtype_named(values.dtype) != "float16":
         return values
     return ops.clip(values, -_LARGEST_FLOAT16, _LARGEST_FLOAT16)

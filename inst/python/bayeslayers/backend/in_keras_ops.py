@@ -1,4 +1,4 @@
-"""What frameworks that compile a step have in `keras.ops` already: TensorFlow and JAX."""
+"""Operations that `keras.ops` has on the frameworks that compile steps: TensorFlow and JAX."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
         loc: Tensor of any shape.
         scale: Tensor of that shape and dtype.
     """
-    # One sum over all, which XLA makes one pass of.
+    # A single sum, which XLA computes in one pass.
     total = ops.sum(0.5 * (loc * loc + scale * scale - 1.0) - ops.log(scale))
 
-    # Frameworks differ in how they hand over what comes from above.
+    # Frameworks pass the upstream gradient by position or by name.
     def gradient(*above: Any, upstream: Any = None) -> tuple[Any, Any]:
         upstream = above[-1] if upstream is None else upstream
         return upstream * loc, upstream * (scale - 1.0 / scale)

@@ -11,10 +11,10 @@ _NAMES = {
     "jax": "TensorFlow Probability for JAX, which is `tfp` of bayeslayers",
     "torch": "`torch.distributions`",
 }
-"""What users call the library that goes with a backend."""
+"""The name that users know the backend's library by."""
 
 _PACKAGES = {
-    # The first one that a class comes from is its library.
+    # The first prefix that the module of a class has names its library.
     "tensorflow_probability.substrates.jax.": "jax",
     "tensorflow_probability.": "tensorflow",
     "torch.distributions.": "torch",

@@ -63,7 +63,7 @@ def class_distribution(tfd: Any, distribution: Any) -> ClassDistribution | None:
     """
     while isinstance(distribution, tfd.Independent):
         distribution = distribution.distribution
-    # Counts have a probability among their parameters, too.
+    # Distributions of counts have a probability among their parameters as well.
     outcomes = {
         tfd.Categorical: "numbers",
         tfd.OneHotCategorical: "columns",
@@ -81,7 +81,7 @@ def class_distribution(tfd: Any, distribution: Any) -> ClassDistribution | None:
             )
     if isinstance(distribution, tfd.MixtureSameFamily):
         components = distribution.components_distribution
-        # Of several outcomes at once, a mixture is not that of each alone.
+        # A mixture of joint distributions of several outcomes is not the mixture of each outcome.
         if isinstance(components, (tfd.Categorical, tfd.OneHotCategorical)):
             over_classes = class_distribution(tfd, components)
             assert over_classes is not None

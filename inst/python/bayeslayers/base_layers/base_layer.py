@@ -1,4 +1,4 @@
-"""What all layers share, whatever they compute: Keras's arguments, losses and configurations."""
+"""The base class of all layers: Keras's arguments, losses and configurations."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class BaseLayer(keras.Layer):
     page: ClassVar[Page]
     """The documentation of the class."""
     argument_prose: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    """What arguments are in this class and in those below it, where they are something else than in
-    all other layers."""
+    """The words on arguments that mean something else in this class and its subclasses than in
+    other layers."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class BaseLayer(keras.Layer):
     if not TYPE_CHECKING:  # for a checker, a layer would have every attribute
 
         def __getattr__(self, name: str) -> Any:
-            """Let a property say itself why it is not there yet.
+            """Let the error of a property reach the caller.
 
             Where layers are PyTorch's modules, theirs would look for the name elsewhere.
             """
@@ -94,7 +94,7 @@ class BaseLayer(keras.Layer):
         Raises:
             ArgumentError: If a function is not registered: a lambda, or an R function.
         """
-        # Before Keras's own configuration, which would take an activity regularizer's byte code.
+        # Before Keras's own configuration, which would save an activity regularizer as byte code.
         functions = {
             name: serialization.serialize(name, getattr(self, name))
             for name in self._function_arguments()

@@ -61,7 +61,7 @@ class Divergence:
 
 def _values_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterable[Any]:
     """Return the values in the nests of some arguments."""
-    # As a rule there is a single tensor. A nest takes long to be taken apart, compared to a call.
+    # Mostly this is a single tensor: flattening a nest takes long, compared to a call.
     values = (*args, *kwargs.values())
     is_flat = all(value is None or ops.is_tensor(value) for value in values)
     return values if is_flat else tree.flatten(values)
@@ -86,7 +86,7 @@ class _ForwardPass:
         return [loss for reference in self._added if (loss := reference()) is not None]
 
     def add(self, divergences: list[Any], ids: set[int]) -> None:
-        """Keep in mind what the layer adds.
+        """Remember the divergences that the layer adds.
 
         Args:
             divergences: What it adds.
@@ -100,7 +100,7 @@ class _ForwardPass:
 
 
 def _reference(divergence: Any, ids: set[int]) -> weakref.ref[Any]:
-    """Return a reference to a divergence, whose identity is struck off when it is gone."""
+    """Return a reference to a divergence that removes its identity when the divergence is gone."""
     identity = id(divergence)
     return weakref.ref(divergence, lambda _: ids.discard(identity))
 
@@ -178,7 +178,7 @@ class BayesianLayer(StochasticLayer):
 
     @property
     def own_scale(self) -> float:
-        """What the layer's own arguments scale its divergences by."""
+        """The factor by which the layer's own arguments scale its divergences."""
         return 1.0
 
     def scale_in_losses(self) -> float:

@@ -57,8 +57,8 @@ class DistributionMaker:
             start: What is added to the initial value of the location, of the weight's shape.
         """
         self._layer, self._shape, self._seed, self._start = layer, tuple(shape), seed, start
-        # Our own functions are not checked, as a check would import a library of distributions,
-        # which takes seconds and some 50 MB: a layer with all defaults does without it.
+        # Our own functions are not checked: a check would import a library of distributions, which
+        # takes seconds and some 50 MB, and a layer with all defaults does not need it.
         if self.is_mean_field:
             self.parameters()
         elif not self.is_standard_normal:
@@ -70,11 +70,12 @@ class DistributionMaker:
         return self._call(self.function)
 
     def parameters(self) -> tuple[Any, Any]:
-        """Return mean and untransformed scale, which our own function knows by themselves."""
+        """Return mean and untransformed scale, where the function is our own."""
         assert isinstance(self.function, MeanFieldNormal)
         if not self._built:
             return self._call(self.function.parameters)
-        # Without the function, which makes initializers: on PyTorch nothing compiles them away.
+        # Read without a call of the function, which would make initializers. Where steps are not
+        # compiled, as on PyTorch, that takes time.
         loc = native_variable(self._variables[self._location])
         scale = self._variables.get(self._untransformed_scale)
         return loc, None if scale is None else native_variable(scale)
@@ -103,7 +104,7 @@ class DistributionMaker:
     def _variable(self, parameter: str) -> keras.Variable | None:
         """Return the variable that is a parameter by its name and its shape, if there is one."""
         variable = self._variables.get(f"{self.name}_{parameter}")
-        # A mean that all numbers of a weight share has another shape.
+        # A mean that all entries of a weight share has another shape.
         has_shape = variable is not None and tuple(variable.shape) == self._shape
         return variable if has_shape else None
 
@@ -111,8 +112,8 @@ class DistributionMaker:
         dtype = native_dtype(self._layer.variable_dtype)
         self._unnamed = 0
         try:
-            # Always trainable: a layer that is not keeps all its variables still, until it is
-            # thawed.
+            # Always trainable: a layer that is not trainable freezes all its variables, until it is
+            # made trainable.
             return function(dtype, self._shape, self.name, True, self._add_variable)
         except TypeError as error:
             self._refuse_other_arguments(error)

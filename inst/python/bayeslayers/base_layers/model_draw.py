@@ -1,4 +1,4 @@
-"""One draw of all random weights of a model, the same for all inputs: a function to be plotted."""
+"""One draw of all random weights of a model, the same for all inputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ModelDraw:
     """
 
     def __init__(self, seed: Any, batch: Any, layers: Sequence[Any]) -> None:
-        # The two never meet: batches are counted from 1, and 0 stands for the weights.
+        # The two never coincide: batches are counted from 1, and 0 stands for the weights.
         self._seed_of_weights = fold_in(seed, 0)
         self._stream_of_examples = FoldedStream(fold_in(seed, batch + 1))
         self.stream: Stream = self._stream_of_examples
@@ -43,7 +43,7 @@ class ModelDraw:
         return self._values[key]
 
     def _stream_for(self, layer: Any, role: str) -> Stream:
-        # A layer that Keras does not know of comes behind those that it does.
+        # A layer that Keras does not track comes after those that it tracks.
         place = self._places.setdefault(id(layer), len(self._places))
         return FoldedStream(
             fold_in(fold_in(self._seed_of_weights, place), zlib.crc32(role.encode()) >> 1)

@@ -29,9 +29,9 @@ from bayeslayers.distributions.mean_field import smallest_scale, untransformed_o
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 from bayeslayers.distributions.streams import FoldedStream, keeping_default_seeds
 
-# Stands for the mean size of a weight's numbers where all are zero: new posteriors start at it.
+# Used for the mean absolute value of a weight where all entries are zero.
 _SIZE_OF_ALL_ZEROS = 0.1
-# softplus(-50) is negligible next to the smallest scale.
+# softplus(-50) is negligible compared with the smallest scale.
 _UNTRANSFORMED_ZERO = -50.0
 
 
@@ -51,7 +51,7 @@ class RandomWeight:
     """
 
     is_optional: ClassVar[bool]
-    """Whether a layer may do without this weight."""
+    """Whether a layer can be made without this weight."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class RandomWeight:
         for maker in (self._posterior_maker, self._prior_maker):
             if maker is not None:
                 maker.move(by)
-        # To half of the digits: the sums are not taken in the same order.
+        # Compared to half of the digits, as the sums are taken in another order.
         rounding = smallest_scale(self._dtype) ** 0.5
         return np.allclose(self._fixed_draw(), before + by, rtol=rounding, atol=rounding)
 
@@ -170,7 +170,7 @@ class RandomWeight:
         return ops.convert_to_numpy(ops.cast(drawn, "float64"))
 
     def keep_only(self, kept: Any) -> None:
-        """Put all mass of the other entries on zero, as nearly as the scale allows."""
+        """Put the mass of the other entries on zero, as closely as the scale allows."""
         loc, untransformed_scale = (
             ops.convert_to_numpy(value) for value in self._posterior_maker.parameters()
         )
@@ -215,7 +215,7 @@ class RandomWeight:
             self._check_functions()
 
     def _check_prior(self, shape: tuple[int, ...]) -> None:
-        """Refuse a prior of another shape, which only a function of the caller's could compare."""
+        """Refuse a prior of another shape, which only a caller's own divergence could compare."""
         is_ours = self._prior_maker is None or self._prior_maker.is_standard_normal
         if self.has_exact_divergence and not is_ours:
             shape_of_draw(f"{self.role}_prior_fn", draw_shape(self.prior), shape)

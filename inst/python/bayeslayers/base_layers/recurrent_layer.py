@@ -16,7 +16,7 @@ from bayeslayers.geometries import Cell
 
 
 class _LoopCell:
-    """What Keras's loop over a sequence needs to know of one step."""
+    """One step, in the form that Keras's loop over a sequence takes."""
 
     def __init__(self, call: Callable[..., Any], state_size: list[int], dtype: str) -> None:
         self.call = call
@@ -169,7 +169,7 @@ class RecurrentLayer(VariationalLayer):
     def _run(self, step: Callable[..., Any], projected: Any, states: list[Any], mask: Any) -> Any:
         """Run the step over a sequence; return what the arguments ask for."""
         cell = self.geometry
-        # Made for this call, so that calls in several threads do not share the draw in `step`.
+        # Made anew for each call, so that calls in several threads do not share the draw in `step`.
         loop = keras.layers.RNN(
             _LoopCell(step, [cell.units] * cell.states, self.compute_dtype),
             return_sequences=cell.return_sequences,

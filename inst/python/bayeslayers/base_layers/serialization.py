@@ -1,4 +1,4 @@
-"""Save and load the functions of a layer by name: never as byte code, never on a file's word.
+"""Save and load the functions of a layer by their registered names, never as byte code.
 
 Only what Keras has registered under a name can be saved and is looked up on loading. Keras itself
 would save a lambda as byte code, and would import whatever module a file names.

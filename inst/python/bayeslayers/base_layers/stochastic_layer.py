@@ -1,4 +1,4 @@
-"""Layers that draw: each has a stream of random numbers, which is saved with its variables."""
+"""Layers that draw from a stream of random numbers, which is saved with their variables."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class StochasticLayer(BaseLayer):
         try:
             return super().compute_output_spec(*args, **kwargs)
         except TypeError as error:
-            # Keras makes another error of the same class of its own sentence.
+            # Keras would raise an error of the same class with its own message.
             if isinstance(error.__context__, ArgumentError):
                 raise error.__context__ from None
             raise
@@ -62,12 +62,12 @@ class StochasticLayer(BaseLayer):
         return args[0]
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
-        """Save the variables, and how far the stream of random numbers has come."""
+        """Save the variables, and the state of the stream of random numbers."""
         super().save_own_variables(store)
         store[_STREAM] = self.seed_generator.saved_state()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Load the variables, and go on with the stream of random numbers where it stood."""
+        """Load the variables, and the state of the stream of random numbers."""
         super().load_own_variables(serialization.without(store, _STREAM))
         shape = self.seed_generator.saved_state().shape
         saved = serialization.saved_numbers(self, store, _STREAM, shape)

@@ -1,4 +1,4 @@
-"""What all layers with random weights share: their arguments, distributions and divergences."""
+"""The base class of layers with random weights: arguments, distributions and divergences."""
 
 from __future__ import annotations
 

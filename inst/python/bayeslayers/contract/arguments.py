@@ -12,7 +12,7 @@ from enum import Enum
 
 
 class Coercion(Enum):
-    """What R does to a value before it sends it to Python; the values name R's functions."""
+    """How R converts a value before it sends it to Python; the values name R's functions."""
 
     NONE = "as_is"
     WHOLE = "whole_number"
@@ -25,7 +25,7 @@ class Coercion(Enum):
 
 @dataclass(frozen=True)
 class Argument:
-    """What both languages need to know of an argument beyond its Python signature.
+    """The documentation of an argument in both languages, and its form in R.
 
     Args:
         prose: What the argument means, as sentences.

@@ -1,4 +1,4 @@
-"""What a layer does with `object`, the first argument of every `layer_*` function."""
+"""How a layer is composed with `object`, the first argument of every `layer_*` function."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ model$losses"""
 
 
 class LayerClass(Protocol):
-    """What pages and functions are made from: the class of a layer."""
+    """The class of a layer, from which pages and functions are made."""
 
     function_name: ClassVar[str]
     arguments: ClassVar[inspect.Signature]
@@ -246,7 +246,7 @@ def _stars(signature: inspect.Signature) -> list[str]:
 
 def docstring(page: Page) -> str | None:
     """Write a page as a Python docstring."""
-    # `python -OO` leaves out the docstrings that pages are made from.
+    # Under `python -OO` there are no docstrings to make pages from.
     if not page.title:
         return None
     arguments = [f"{name}: {page.arguments[name].prose}" for name in named(page.signature)]

@@ -168,4 +168,4 @@ _OTHERS = (
     "tfd_normal",
     "tfp",
 )
-"""What examples are made of."""
+"""Names that examples import."""

@@ -1,4 +1,4 @@
-"""What the estimators need to know of normal distributions."""
+"""Normal distributions, as the estimators need them."""
 
 from __future__ import annotations
 

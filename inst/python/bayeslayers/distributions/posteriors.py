@@ -20,7 +20,7 @@ from bayeslayers.distributions.mean_field import divergence_from_standard_normal
 
 
 class Posterior(ABC):
-    """What can be drawn from a posterior."""
+    """A posterior, as a layer draws from it."""
 
     @abstractmethod
     def sample(self) -> Any:

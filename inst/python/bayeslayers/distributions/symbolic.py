@@ -1,4 +1,4 @@
-"""What stands for a distribution while a model is put together, and what can be asked of it."""
+"""The stand-in for a distribution while a model is being put together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the constructors of distributions do to their arguments before the library sees them."""
+"""How the constructors of distributions convert their arguments for the library."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ FAMILY: dict[str, type[BaseLayer]] = {
 """Every layer by its name, in the order of the documentation."""
 
 REGULARIZERS = {KLDivergenceRegularizer.__name__: KLDivergenceRegularizer}
-"""What has a function of a layer's name, as in the R package tfprobability, and is none."""
+"""Classes that are not layers, but have functions named like those of layers."""
 
 # TensorFlow Probability has its Flipout and reparameterization convolutions under two names. The
 # local-reparameterization and the transposed ones, which it lacks, have two in the same way.

@@ -1,4 +1,4 @@
-"""What the R package, and nobody else, needs from the Python core."""
+"""Functions of the Python core for the R package alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bayeslayers.shim.linear_predictor import LinearPredictor
 
 _FLOATS = frozenset(("bfloat16", "float16", "float32", "float64"))
 
-# The dtype of what the R function was called with that is running.
+# The dtype of the arguments of the R function that is running.
 _dtype_of_caller: ContextVar[str | None] = ContextVar("dtype_of_caller", default=None)
 
 
@@ -76,7 +76,7 @@ def _with_dtype(value: Any, dtype: str | None) -> Any:
     """Replace the numbers in a value, however deep in lists, by tensors."""
     if isinstance(value, Numbers):
         if dtype and value.values.dtype.kind == "i":
-            # As plain numbers, which are floats or integers as the place needs them.
+            # As plain numbers, which become floats or integers as the function needs.
             return value.values.tolist()
         dtype = dtype or _dtype_of_caller.get() or keras.config.floatx()
         return keras.ops.convert_to_tensor(value.values, dtype)
@@ -122,10 +122,10 @@ class RClosure(NeverRegistered):
         try:
             return _with_dtype(self._function(*args), None)
         except NotImplementedError:
-            # Of a distribution that has no closed form: the caller knows what to do.
+            # A distribution without a closed form: the caller handles this.
             raise
         except Exception as error:
-            # Whoever called, `fit()` or the model itself, the message names the argument.
+            # The message names the argument, whether `fit()` or the model itself called.
             message = f"The function `{self._argument}` failed: {_text(error)}"
             raise RuntimeError(message) from error
         finally:

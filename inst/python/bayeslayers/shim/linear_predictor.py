@@ -13,7 +13,7 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.layers import DenseVariational, DistributionLambda
 from bayeslayers.predictive.outputs import Outputs
 
-# What a link function may be as a layer of its own.
+# Layers that may be a link function.
 _LINKS = (
     DistributionLambda,
     keras.layers.Activation,
@@ -55,7 +55,7 @@ class LinearPredictor(HeldLayers):
         super().__init__(name=model.name)
         layer, inputs = _last_linear_map(model, outputs, output)
         last = _without_activation(layer)
-        # Past Keras, which would take over the layers: a layer's place among those of the model
+        # Hidden from Keras, which would track the layers: a layer's place among those of the model
         # tells its weights in a draw from those of others, and must stay.
         self.__dict__.update(
             before=keras.Model(model.inputs, inputs),

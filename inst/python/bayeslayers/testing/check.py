@@ -1,4 +1,4 @@
-"""What a check is: a rule, and a function that says what came where a layer breaks it."""
+"""A check: a rule, and a function that says how a layer breaks it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LayerCheckError(AssertionError):
         layer: Name of the layer's class.
         check: Name of the check.
         rule: What must hold, as a sentence without its full stop.
-        received: What came, as a sentence.
+        received: How the layer breaks the rule, as a sentence.
     """
 
     def __init__(self, layer: str, check: str, rule: str, received: str) -> None:
@@ -29,11 +29,11 @@ class LayerCheckError(AssertionError):
 
 
 class RuleBrokenError(Exception):
-    """What came where a rule does not hold, as a sentence."""
+    """How a rule is broken, as a sentence."""
 
 
 def require(condition: object, received: str) -> None:
-    """Say what came, unless the condition holds."""
+    """Raise an error with this sentence, unless the condition holds."""
     if not condition:
         raise RuleBrokenError(received)
 

@@ -23,21 +23,21 @@ def check_layer(
 ) -> None:
     """Check that a layer keeps the contract that all layers of this package keep.
 
-    Every rule is checked that is about layers of this kind: those about draws for a layer with a
-    seed, and those about divergences for one with posteriors. The checks call and train layers, for
-    some seconds. A layer that takes a seed gets one, so that it passes always or never.
+    All rules about layers of this kind are checked: those about draws for a layer with a seed, and
+    those about divergences for a layer with posteriors. The checks call and train layers, which
+    takes some seconds. A layer that takes a seed gets one, so that the result is always the same.
 
     Args:
         layer_class: The class of the layer: a subclass of one of `bayeslayers.layers`.
         arguments: The arguments that a layer is made with: at least those without a default.
-            `None` stands for none.
+            With `None` there are none.
         input_shape: The shape of one example, without the number of examples.
-        inputs: A batch of inputs as an array, for a layer that does not take any numbers, such as
-            an embedding. `None` stands for four examples of standard normal numbers.
+        inputs: A batch of inputs as an array, for a layer that can't take arbitrary numbers, such
+            as an embedding. With `None` these are four examples of standard normal numbers.
 
     Raises:
-        LayerCheckError: If the layer breaks a rule. It names the check and the rule, and says what
-            came. It is an `AssertionError`.
+        LayerCheckError: If the layer breaks a rule. The error names the check and the rule, and
+            says how it is broken. It is an `AssertionError`.
 
     Example:
         >>> from bayeslayers.testing import check_layer
@@ -76,7 +76,7 @@ def layer_checks(
     if inputs is None:
         inputs = np.random.default_rng(7).normal(size=(_BATCH, *input_shape))
     numbers = np.asarray(inputs)
-    # Not in double precision, which not every backend has.
+    # Single precision, as some backends lack double precision.
     numbers = numbers.astype("int32" if numbers.dtype.kind in "iu" else "float32")
     subject = Subject(layer_class, dict(arguments or {}), numbers)
     return [LayerCheck(rule, subject) for rule in RULES if issubclass(layer_class, rule.kind)]

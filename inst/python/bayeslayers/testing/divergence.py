@@ -60,7 +60,7 @@ def check_shared_layer_counts_once(subject: Subject) -> None:
 def check_divergence_is_the_closed_form(subject: Subject) -> None:
     """The divergence of normals is 0.5 sum((m / t)^2 + (s / t)^2 - 1 - 2 log(s / t))."""
     roles = subject.layer_class.roles()
-    # A prior of its own for each weight, so that none can be taken for another.
+    # Each weight has another prior, so that a mix-up of weights shows.
     priors = {role: (0.5 * i - 1.0, 0.3 * (i + 1)) for i, role in enumerate(roles)}
     posterior_fns = {f"{role}_posterior_fn": default_mean_field_normal_fn() for role in roles}
     prior_fns = {f"{role}_prior_fn": _fixed_normal(*priors[role]) for role in roles}
@@ -98,7 +98,7 @@ def check_scale_is_followed(subject: Subject) -> None:
 
 
 def _evaluated(model: keras.Model, inputs: np.ndarray, targets: Any) -> float:
-    # Of a model of several outputs, Keras lists the loss of each behind the whole.
+    # For a model of several outputs, Keras lists the whole loss first and then that of each output.
     losses = model.evaluate(inputs, targets, batch_size=len(inputs), verbose=0)
     return float(np.ravel(losses)[0])
 

@@ -13,7 +13,7 @@ from bayeslayers.distributions.makers import default_mean_field_normal_fn
 from bayeslayers.testing.check import require, rule
 from bayeslayers.testing.subject import Subject, agree, difference, numbers
 
-# What two ways to add up the same numbers may differ by, as a part of the largest.
+# How far two ways to sum the same numbers may differ, as a fraction of the largest.
 _ROUNDING = 1e-4
 # So narrow that a draw is the mean, to the precision of the dtype.
 _WITHOUT_SPREAD = default_mean_field_normal_fn(
@@ -79,7 +79,7 @@ def check_draw_of_the_model_is_one_function(subject: Subject) -> None:
             return numbers(layer(inputs))
 
     whole, part = call(subject.inputs, 1), call(subject.inputs[:1], 1)
-    # Of a layer that returns its state, too, each output has the examples first.
+    # If the layer returns its state as well, the first dimension of each output is the examples.
     among_others = [each[:1] for each in whole]
     require(
         agree(part, among_others, _ROUNDING),

@@ -30,7 +30,7 @@ def check_gradients_reach_every_variable(subject: Subject) -> None:
 def check_outputs_train_every_posterior(subject: Subject) -> None:
     """The gradient of the outputs reaches every posterior, without the divergence."""
     still = _left_alone(subject, lambda layer: layer.divergence_scale.assign(0.0))
-    # Outputs do not depend on a prior, but on the posterior of every weight.
+    # Outputs depend on the posterior of every weight, but not on a prior.
     of_posteriors = [name for name in still if "_prior_" not in name]
     if issubclass(subject.layer_class, VariationalLayer):
         received = f"It leaves these where they are: {', '.join(of_posteriors)}."
@@ -82,7 +82,7 @@ def _not_moved(layer: keras.Layer, subject: Subject) -> set[int]:
         return set()
     rng = np.random.default_rng(11)
     targets = tree.map_structure(lambda each: rng.normal(size=each.shape), outputs)
-    # Copies: an optimizer may change a variable in its place.
+    # Copies, as an optimizer may change a variable in place.
     before = [np.array(ops.convert_to_numpy(each)) for each in layer.trainable_variables]
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss=_squared_error)
     model.train_on_batch(subject.inputs, targets)

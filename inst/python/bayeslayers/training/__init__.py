@@ -1,1 +1,1 @@
-"""What acts in the steps of `fit()`."""
+"""Callbacks that act inside the steps of `fit()`."""

@@ -1,4 +1,4 @@
-"""The callback that lets the divergence into the loss slowly."""
+"""The callback that increases the weight of the divergence step by step."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from bayeslayers.training.steps import StepCallback, StepFunction
 
 
 class KLAnnealing(StepCallback):
-    """Let the divergence in slowly; see `callback_kl_annealing()`."""
+    """Increase the weight of the divergence; see `callback_kl_annealing()`."""
 
     def __init__(self, epochs: int, schedule: str = "linear", cycles: int = 4) -> None:
         super().__init__()
         self.epochs, self.schedule, self.cycles = epochs, schedule, cycles
 
     def factor(self, epoch: int) -> float:
-        """Return what the divergence is multiplied by in an epoch, counted from 0."""
+        """Return the factor of the divergence in an epoch, counted from 0."""
         return SCHEDULES[self.schedule](epoch / self.epochs, self.cycles)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._factor = self.factor(epoch)
-        # Before it is built, a model may have layers yet to make.
+        # A model that is not built may still make layers.
         self._layers = bayesian_layers(self.model, built=False) if self.model.built else None
 
     @contextmanager
@@ -63,7 +63,7 @@ def _sigmoid(progress: float, cycles: int) -> float:
 
 
 def _cyclical(progress: float, cycles: int) -> float:
-    # Half of each cycle rises, the other half holds.
+    # In the first half of each cycle the factor rises, in the second half it stays.
     return min(1.0, 2.0 * ((progress * cycles) % 1.0)) if progress < 1.0 else 1.0
 
 

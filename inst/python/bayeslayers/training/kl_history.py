@@ -1,4 +1,4 @@
-"""The callback that shows likelihood and divergence apart."""
+"""The callback that shows likelihood and divergence separately."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIVERGENCE = "kl_divergence"
 
 
 class KLHistory(StepCallback):
-    """Show likelihood and divergence apart; see `callback_kl_history()`."""
+    """Show likelihood and divergence separately; see `callback_kl_history()`."""
 
     has_own_function = True
 
@@ -107,13 +107,13 @@ class _Measured:
         self._model, self._kind = model, kind
         self.mean = keras.metrics.Mean()
         self._was_called = self._has_counted = self._has_warned = False
-        # Not held by us, or JAX would take what it traced of it for that of the next compile().
+        # A weak reference: if we held the function, JAX would reuse its trace after a compile().
         self._made_for: weakref.ref[StepFunction] | None = None
 
     @contextmanager
     def measuring(self, function: StepFunction) -> Iterator[StepFunction]:
         """Return a context for a step, with a function that computes it as `function` does."""
-        # Another callback may have let the model make its function anew: of other layers to train.
+        # Another callback may have remade the model's function, for example to train other layers.
         if self._made_for is None or self._made_for() is not function:
             made = step_with_variables(self._make, self._model, self.mean.variables)
             self._made = step_with_logs(made, self._with_figures)
@@ -125,14 +125,14 @@ class _Measured:
     def _make(self) -> StepFunction:
         """Let the model make a function that is not its own."""
         name, step = f"{self._kind}_function", f"{self._kind}_step"
-        # By a step that is no other's, too: JAX looks up what it has traced by the function.
+        # The step is a function object of its own, as JAX finds its traces by the object.
         own_step = partial(getattr(self._model, step))
         with overridden(self._model, name, None), overridden(self._model, step, own_step):
             getattr(self._model, f"make_{name}")(force=True)
             return getattr(self._model, name)
 
     def _compute_loss(self, compute_loss: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Compute the loss, and note what of it is divergence."""
+        """Compute the loss, and record the divergence in it."""
         loss = compute_loss(*args, **kwargs)
         added = added_divergences(self._model)
         if added is None:
@@ -142,7 +142,7 @@ class _Measured:
             )
             received = Described(f"{self._model.name!r} without one")
             raise ArgumentError("model", rule, {"model": received})
-        # A mean over examples, as that of Keras's loss.
+        # A mean over examples, like Keras's loss.
         data = keras.tree.flatten((args, kwargs))
         sizes = (ops.shape(value)[0] for value in data if len(getattr(value, "shape", ())) > 0)
         self.mean.update_state(sum(added, ops.zeros(())), sample_weight=next(sizes, None))
@@ -151,7 +151,7 @@ class _Measured:
 
     def _with_figures(self, logs: Any) -> Any:
         """Return the logs of a step, with two more figures."""
-        # Asked of the first step alone, as it waits for the step to end.
+        # Only after the first step, as reading the value waits for the step to end.
         self._has_counted = self._has_counted or (self._was_called and self._counts())
         self._warn_of_missing(logs)
         if not self._has_counted:

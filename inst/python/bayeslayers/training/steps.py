@@ -1,4 +1,4 @@
-"""Act inside the steps of `fit()`, and leave no trace of it outside of them.
+"""Act inside the steps of `fit()`, and change nothing outside of them.
 
 Keras tells a callback when a step begins, and nothing when the step, the data or another callback
 fails. What a callback changes for longer than a step would stay after an interrupted training.
@@ -85,7 +85,7 @@ class _NextStep:
         self._leave()
         with ExitStack() as stack:
             function = self._function
-            # Sorting keeps the order of the others.
+            # Sorting is stable: it keeps the order of the others.
             for callback in sorted(self.callbacks, key=lambda c: not c.has_own_function):
                 function = stack.enter_context(callback.acting(self._kind, function))
             return function(*args)
@@ -97,7 +97,7 @@ class _NextStep:
 
     def _leave_and_make(self, *args: Any, **kwargs: Any) -> Any:
         self._leave()
-        # JAX looks up what it has traced by the function, as long as somebody holds that.
+        # As long as the function exists, JAX would reuse its trace.
         del self._function
         return getattr(self._model, f"make_{self._kind}_function")(*args, **kwargs)
 
@@ -107,7 +107,7 @@ class _Override:
 
     def __init__(self, owner: Any, name: str, value: Any) -> None:
         self._owner, self._name = owner, name
-        # As a rule the object has none of its own.
+        # Most objects have no such attribute of their own.
         self._before = {name: vars(owner)[name]} if name in vars(owner) else {}
         vars(owner)[name] = value
 

@@ -129,7 +129,7 @@ class CoercibleDistribution(JAXSparse):
             try:
                 return getattr(self.tensor_distribution, name)
             except AttributeError:
-                # Names with an underscore are looked for on any object, and no use of the tensor.
+                # Any object is asked for names with an underscore: that uses no tensor.
                 if not name.startswith("_") and hasattr(jax.Array, name):
                     return getattr(self.todense(), name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

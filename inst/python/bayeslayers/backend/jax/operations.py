@@ -1,4 +1,4 @@
-"""What JAX does faster or more safely than Keras's own operations."""
+"""Operations that JAX computes faster or more safely than Keras's own."""
 
 from __future__ import annotations
 

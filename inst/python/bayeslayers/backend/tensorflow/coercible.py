@@ -47,7 +47,7 @@ def _at_value(name: str) -> Callable[..., Any]:
     return method
 
 
-# TensorFlow's dispatch passes over classes that are not registered.
+# TensorFlow's dispatch ignores classes that are not registered.
 @register_for_dispatch
 class CoercibleDistribution(TensorCoercible):
     """A distribution that TensorFlow and Keras take for a tensor.
@@ -81,7 +81,7 @@ class CoercibleDistribution(TensorCoercible):
     @property
     def dtype(self) -> tf.DType:
         """Dtype of the tensor: that of a mean, say, where the distribution's is an integer."""
-        # The distribution's own constructor asks before there is a value.
+        # The distribution's own constructor reads it before the value exists.
         if vars(self).get("_is_draw", True):
             return self.tensor_distribution.dtype
         return tensor_behind(self).dtype
@@ -103,7 +103,7 @@ class CoercibleDistribution(TensorCoercible):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            # Names with an underscore are looked for on any object, and no use of the tensor.
+            # Any object may be asked for names with an underscore: that does not use the tensor.
             if name.startswith("_") or not hasattr(tf.Tensor, name):
                 raise
             return getattr(tensor_behind(self), name)
@@ -155,12 +155,12 @@ def _to_tensor(
 ) -> Any:
     tensor = tensor_behind(value, dtype, name, as_ref)
     if dtype is not None and not dtype.is_compatible_with(tensor.dtype):
-        # As a tensor of another dtype does: TensorFlow then goes on without the dtype it prefers.
+        # A tensor of another dtype does the same: TensorFlow then does without its preferred dtype.
         raise ValueError(f"The tensor is of dtype {tensor.dtype.name}, not {dtype.name}.")
     return tensor
 
 
-# Before the function that TensorFlow Probability registers, which pays no heed to the dtype.
+# Registered before the function of TensorFlow Probability, which ignores the dtype.
 tf.register_tensor_conversion_function(CoercibleDistribution, _to_tensor, priority=50)
 
 

@@ -1,4 +1,4 @@
-"""What TensorFlow does faster or more safely than Keras's own operations."""
+"""Operations that TensorFlow computes faster or more safely than Keras's own."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def log_prob_by_example(distribution: Any, targets: Any) -> Any:
     # In the shape of the outcomes: a column (n, 1) and a vector (n) would broadcast to (n, n).
     parts = distribution.batch_shape_tensor(), distribution.event_shape_tensor()
     targets = tf.reshape(tf.cast(targets, distribution.dtype), tf.concat(parts, axis=0))
-    # So the sum over many outputs loses nothing to rounding.
+    # In double precision, as the sum over many outputs would lose digits.
     found = tf.cast(distribution.log_prob(targets), tf.float64)
     return tf.reduce_sum(found, axis=list(range(1, found.shape.rank)))
 

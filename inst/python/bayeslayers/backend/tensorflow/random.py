@@ -16,12 +16,12 @@ import tensorflow as tf
 from bayeslayers.backend.common import at_least_single
 
 _PHILOX = 1
-# XLA makes one pass of many draws, where TensorFlow makes twenty; few draws are not worth its call,
-# nor the memory that its compiler takes.
-# TensorFlow has XLA on a CPU under Linux alone.
+# XLA draws many numbers in one pass, TensorFlow in twenty. For few draws its call takes longer,
+# and its compiler takes memory.
+# On a CPU, TensorFlow has XLA only under Linux.
 _WORTH_COMPILING = 2**15 if sys.platform == "linux" else math.inf
-# The series of sin(x) / x and cos(x) in powers of x squared. What they leave out is below 1e-9 for
-# an eighth of a turn, which is less than the rounding of single precision.
+# The series of sin(x) / x and cos(x) in powers of x squared. Up to an eighth of a turn their error
+# is below 1e-9, which is less than the rounding of single precision.
 _SINE = tuple((-1) ** n / math.factorial(2 * n + 1) for n in (4, 3, 2, 1, 0))
 _COSINE = tuple((-1) ** n / math.factorial(2 * n) for n in (5, 4, 3, 2, 1, 0))
 # The dtype to draw in, and how many random bits it takes, without a sign.

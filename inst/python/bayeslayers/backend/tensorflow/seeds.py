@@ -70,7 +70,7 @@ class SeedStream(keras.random.SeedGenerator):
 
     def _read_and_move_on(self) -> Any:
         if in_stateless_scope():
-            # Nothing may change in place, not even a variable that stands for the state: the scope
+            # Nothing may change in place, not even a variable that holds the state: the scope
             # keeps the new state, and hands it to the caller.
             before = tf.convert_to_tensor(self.state.value)
             self.state.assign(before + tf.constant([_BLOCK, 0, 0], before.dtype))

@@ -35,13 +35,13 @@ class CPUState:
 
     def __init__(self) -> None:
         self._state = torch.Generator().manual_seed(0).get_state()
-        # The same memory.
+        # The array and the tensor share their memory.
         self._words = self._state.numpy().view(np.uint32)[_WORDS]
         self._fixed = self._words.copy()
 
     def following_from(self, number: int) -> torch.Tensor:
         """Return the state of a whole number of 64 bits, which lasts until the next call."""
-        # An odd number maps the words one to one.
+        # Multiplication by an odd number is one to one.
         np.multiply(self._fixed, np.uint32((number >> 32) | 1), out=self._words)
         self._words += np.uint32(number & _32_BITS)
         return self._state

@@ -23,7 +23,7 @@ def inner_distribution(distribution: Any) -> Any:
 
 def normal(loc: Any, scale: Any) -> Any:
     """Return the normal distribution of a mean and a scale."""
-    # Unchecked: a check reads all of the numbers.
+    # Not validated, as validation reads all of the numbers.
     return Normal(loc, scale, validate_args=False)
 
 
@@ -68,7 +68,7 @@ def kl_divergence(q: Any, p: Any) -> Any:
         ValueError: If they are distributions over tensors of different shapes.
     """
     q, p = inner_distribution(q), inner_distribution(p)
-    # PyTorch would broadcast them, and count some numbers several times.
+    # PyTorch would broadcast them, and so count some numbers several times.
     if q.event_shape != p.event_shape:
         shapes = f"{tuple(q.event_shape)} and {tuple(p.event_shape)}"
         raise ValueError(f"Event shapes must match for a divergence. Received: {shapes}")

@@ -63,7 +63,7 @@ class _Poisson(distributions.Poisson):
         """Return the logarithm of the probability."""
         if self._validate_args:
             self._validate_sample(value)
-        # No count of 0 times the logarithm of 0.
+        # A count of 0 times the logarithm of 0 would not be a number.
         counted = torch.where(value == 0, 0.0, value * self.log_rate)
         return counted - self.rate - torch.lgamma(value + 1)
 

@@ -89,7 +89,7 @@ def _leaves_behind(tensors: Iterable[torch.Tensor]) -> Iterator[tuple[int, torch
         if node is None or node in seen:
             continue
         seen.add(node)
-        # The node that adds to a leaf's gradient has the leaf.
+        # The node that accumulates a leaf's gradient holds the leaf.
         leaf = getattr(node, "variable", None)
         if leaf is not None:
             yield id(leaf), leaf

@@ -45,7 +45,7 @@ def map_draws(function: Callable[[Any], Any], seeds: Any) -> Any:
             of tensors.
         seeds: Tensor of whole numbers, (draws, 2).
     """
-    # Where Python reads them without waiting for a device.
+    # On the CPU, where Python reads them without waiting for a device.
     results = [function(seed) for seed in seeds.cpu()]
     return keras.tree.map_structure(
         lambda *draws: torch.stack([torch.as_tensor(draw) for draw in draws]), *results
@@ -81,7 +81,7 @@ def result_shapes(
         Shapes whose first size is the number of examples, `None`.
     """
     args = keras.tree.map_structure(_example, specifications)
-    # What it changes, such as the state of a generator, is thrown away.
+    # Its changes, such as the state of a generator, are discarded.
     with torch.no_grad(), keras.StatelessScope(), _ResultShapes() as shapes:
         function(*args)
     return [(None, *shape[1:]) for shape in shapes.found if shape[:1] == (_EXAMPLES,)]

@@ -1,4 +1,4 @@
-"""What PyTorch has in place of TensorFlow Probability, which does not run on it."""
+"""PyTorch's own distributions, in the place of TensorFlow Probability."""
 
 from __future__ import annotations
 

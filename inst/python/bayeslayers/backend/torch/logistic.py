@@ -60,7 +60,7 @@ class Logistic(Distribution):
     def log_prob(self, value: Any) -> Any:
         """Return the logarithm of the density."""
         z = (value - self.loc) / self.scale
-        # Of the absolute value, of which nothing overflows.
+        # Written with the absolute value, so that nothing overflows.
         return -z.abs() - 2 * functional.softplus(-z.abs()) - torch.log(self.scale)
 
     def cdf(self, value: Any) -> Any:

@@ -99,18 +99,18 @@ def _prob(self: Any, value: Any, name: str = "prob") -> Any:
 
 # P(x <= t) and its logarithm, of the standard members of families that are symmetric.
 _OF_STANDARD: dict[Any, tuple[_Method, _Method]] = {
-    # `ndtr` is of the error function, which is -1 in the lower tail.
+    # `ndtr` uses the error function, which rounds to -1 in the lower tail.
     distributions.Normal: (lambda z: torch.erfc(-z * 0.5**0.5) / 2, torch.special.log_ndtr),
     Logistic: (torch.sigmoid, functional.logsigmoid),
 }
 
 
 def _beside(self: Any, value: Any, *, above: bool = False, log: bool = False) -> Any:
-    """Return the probability of what is no more than a value, or above it, or its logarithm."""
+    """Return P(x <= value), or with `above` P(x > value), or with `log` its logarithm."""
     value = as_values(self, value)
     for family, (cdf, log_cdf) in _OF_STANDARD.items():
         if isinstance(self, family):
-            # Of the tail itself: 1 less the other one is 0 where it is small.
+            # Computed in the tail itself: 1 minus the other tail is 0 where the tail is small.
             z = (value - self.loc) / self.scale
             return (log_cdf if log else cdf)(-z if above else z)
     below = self.cdf(value)

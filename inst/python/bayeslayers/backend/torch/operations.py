@@ -1,4 +1,4 @@
-"""What PyTorch does faster or more safely than Keras's own operations."""
+"""Operations that PyTorch computes faster or more safely than Keras's own."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def add_bias(values: Any, bias: Any) -> Any:
 def saturating_cast(values: Any, dtype: Any) -> Any:
     """Cast, and take the largest number of the dtype for larger ones: float16 ends at 65504."""
     dtype = native_dtype(dtype)
-    # Infinite values of float16 itself are such numbers, too.
+    # This includes infinite values of float16 itself.
     if values.dtype == dtype and dtype is not torch.float16:
         return values
     values = ops.convert_to_tensor(values)
@@ -141,9 +141,9 @@ def finite_when_trained_on(value: Any, message: str) -> Any:
         FloatingPointError: With this message, when the gradient is computed.
     """
     if value.requires_grad and not torch.compiler.is_compiling():
-        # A leaf of a caller's would keep what is said of it.
+        # A hook on a caller's leaf would stay there.
         value = value * 1 if value.is_leaf else value
-        # Without its graph, which would else hold itself.
+        # Detached, or the graph would hold a reference to itself.
         kept = value.detach()
 
         def check(upstream: Any) -> None:

@@ -41,7 +41,7 @@ def log_prob_by_example(distribution: Any, targets: Any) -> Any:
     # In the shape of the outcomes: a column (n, 1) and a vector (n) would broadcast to (n, n).
     shape = draw_shape(distribution)
     targets = as_values(distribution, targets).reshape(shape)
-    # So the sum over many outputs loses nothing to rounding.
+    # In double precision, as the sum over many outputs would lose digits.
     found = inner_distribution(distribution).log_prob(targets).to(torch.float64)
     return found.reshape(shape[0], -1).sum(dim=1)
 
@@ -54,7 +54,7 @@ def class_distribution(distribution: Any) -> ClassDistribution | None:
     outcome = next((o for kind, o in _OUTCOMES.items() if isinstance(distribution, kind)), None)
     if isinstance(distribution, MixtureSameFamily):
         components = distribution.component_distribution
-        # Of several outcomes at once, a mixture is not that of each alone.
+        # A mixture of joint distributions of several outcomes is not the mixture of each outcome.
         if isinstance(components, (Categorical, OneHotCategorical)):
             over_classes = class_distribution(components)
             assert over_classes is not None

@@ -78,11 +78,11 @@ def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
     if is_without_values():
         return torch.empty(shape, dtype=dtype, device="meta")
     device = get_device()
-    # A byte for each sign: eight come at the price of one.
+    # One byte for each sign, as eight bytes are drawn at the cost of one number.
     count = shape.numel()
     integers = torch.empty(-(-count // _BYTES_OF_AN_INTEGER), dtype=torch.int64, device=device)
     integers.random_(generator=_generator_from(seed, device))
-    # One bit of it, which is 0 or 2, less 1.
+    # One bit of each byte as 0 or 2, minus 1.
     signs = integers.view(torch.int8)[:count].bitwise_and_(2) - 1.0
     return signs.to(dtype).view(shape)
 

@@ -39,7 +39,7 @@ class SeedStream(keras.random.SeedGenerator):
         # Not Keras's own constructor: the state that it makes is another.
         self.name = "seed_generator"
         keep_config_seed(self, seed)
-        # Where Python reads it without waiting for a device.
+        # On the CPU, where Python reads it without waiting for a device.
         with keras.device("cpu"):
             self.state = keras.Variable(
                 lambda shape, dtype: ops.convert_to_tensor([0, 0, seed], dtype),

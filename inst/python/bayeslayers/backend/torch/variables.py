@@ -33,14 +33,14 @@ class StateHolder(keras.random.SeedGenerator):
         # Not Keras's own constructor: the state that it makes is a seed.
         self.name = name or "state_holder"
         keep_config_seed(self, None)
-        # A number on a CPU meets tensors on every device, and not all have double precision.
+        # A number on the CPU works with tensors on every device; some lack double precision.
         with keras.device("cpu"):
             self.state = keras.Variable(
                 lambda shape, dtype: ops.full(shape, value, dtype),
                 shape=(),
                 dtype="float64",
                 trainable=False,
-                # A layer of mixed precision would round it.
+                # A layer with a mixed policy would round it.
                 autocast=False,
                 aggregation="none",
                 name=unique_name(self.name),

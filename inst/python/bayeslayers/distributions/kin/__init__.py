@@ -1,4 +1,4 @@
-"""What is said of the constructors of tfprobability, in groups of kin: one table of all."""
+"""The table of the constructors of tfprobability, in groups that share a page."""
 
 from __future__ import annotations
 

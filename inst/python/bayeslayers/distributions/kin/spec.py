@@ -1,4 +1,4 @@
-"""What is said of a constructor of distributions or bijectors, and of a group of such."""
+"""Descriptions of constructors of distributions and bijectors, and of groups of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OF_BIJECTOR = "validate_args=False, name="
 
 @dataclass(frozen=True)
 class Spec:
-    """What is said of one constructor.
+    """The description of one constructor.
 
     Args:
         path: Where TensorFlow Probability has the class, such as "distributions.Normal"; empty
@@ -48,7 +48,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class Dropped:
-    """What is said of a constructor whose class TensorFlow Probability has dropped.
+    """The description of a constructor whose class TensorFlow Probability has dropped.
 
     Args:
         formals: The arguments, as in `Spec`.
