@@ -165,7 +165,9 @@ class ParametricLayer(DistributionLayer):
 class ParametricLayerOfDraws(ParametricLayer):
     """A layer that makes the distribution of a family whose draws may be of any dtype."""
 
-    page_notes = ('With "mean" as `convert_to_tensor_fn` the tensor holds the probabilities.',)
+    page_notes: ClassVar[tuple[str, ...]] = (
+        'With "mean" as `convert_to_tensor_fn` the tensor holds the probabilities.',
+    )
 
     def __init__(
         self,
