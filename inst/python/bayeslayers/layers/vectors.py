@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from bayeslayers.backend import new_distribution, softplus
@@ -101,8 +102,11 @@ class MultivariateNormalTriL(VectorLayer):
         # The numbers wind around the matrix clockwise, as in TensorFlow Probability.
         wound = ops.concatenate([values[..., size:], ops.flip(values, axis=-1)], axis=-1)
         square = ops.reshape(wound, (*ops.shape(values)[:-1], size, size))
-        is_diagonal = ops.eye(size, dtype="bool")
-        return ops.where(is_diagonal, softplus(square) + _DIAGONAL_SHIFT, ops.tril(square))
+        # Not `ops.tril()`, which Keras 3.7 can not trace on TensorFlow.
+        is_below = np.tri(size, k=-1, dtype=bool)
+        triangle = ops.where(is_below, square, ops.zeros_like(square))
+        is_diagonal = np.eye(size, dtype=bool)
+        return ops.where(is_diagonal, softplus(square) + _DIAGONAL_SHIFT, triangle)
 
 
 @public_layer
