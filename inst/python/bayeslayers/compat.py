@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import keras
+import numpy as np
 from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
@@ -23,6 +25,7 @@ __all__ = [
     "copy_of_operation",
     "counted_as_state",
     "current_scope",
+    "divides_penalties",
     "flat_layers",
     "forget_overriding_losses",
     "in_layer_call",
@@ -62,6 +65,33 @@ def is_replaced(variable: keras.Variable) -> bool:
 def without_autocast() -> AutocastScope:
     """Return a context in which variables have their own precision, those of other layers too."""
     return AutocastScope(None)
+
+
+# Penalties on activities: the first versions of Keras 3 add what a regularizer returns, later ones
+# divide it by the number of rows. No name tells them apart, so a layer is called.
+
+
+class _Penalised(keras.Layer):
+    """A layer that keeps what Keras adds for its regularizer."""
+
+    added: Any = None
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def add_loss(self, loss: Any) -> None:
+        self.added = loss
+
+
+@cache
+def divides_penalties() -> bool:
+    """Whether Keras divides what an activity regularizer returns by the number of rows."""
+    penalty = np.float32(1.0)
+    # With a name of its own, it takes none of Keras's automatic ones.
+    layer = _Penalised(name="penalised", activity_regularizer=lambda outputs: penalty)
+    layer(np.ones((2, 1), "float32"))
+    # The object, not its value, which a compiled function does not know.
+    return layer.added is not penalty
 
 
 # Layers in layers: Keras has `layers` of models, and no public way to those of other layers.

@@ -13,6 +13,7 @@ from keras import ops, tree
 
 from bayeslayers.backend import native_dtype, of_any_size, to_coercible
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
+from bayeslayers.compat import divides_penalties
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.distributions import checks as distribution_checks
@@ -70,6 +71,17 @@ class DistributionLayer(StochasticLayer):
         # Parameters of a distribution keep their precision under mixed precision.
         self.autocast = False
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the layer: what its regularizer returns is divided by the number of rows."""
+        regularizer = self.activity_regularizer
+        if regularizer is None or divides_penalties():
+            return super().__call__(*args, **kwargs)
+        self.activity_regularizer = partial(_penalty_by_row, regularizer)
+        try:
+            return super().__call__(*args, **kwargs)
+        finally:
+            self.activity_regularizer = regularizer
+
     @abstractmethod
     def make_distribution(self, inputs: Any) -> Any:
         """Return the distribution at these inputs, which are in the precision of variables."""
@@ -106,6 +118,14 @@ class DistributionLayer(StochasticLayer):
     def _with_precision(self, inputs: Any) -> Any:
         is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(inputs.dtype))
         return ops.cast(inputs, self.variable_dtype) if is_float else inputs
+
+
+def _penalty_by_row(regularizer: Callable[[Any], Any], outputs: Any) -> Any:
+    """Return a penalty divided by the number of rows, as later versions of Keras divide it."""
+    penalty = ops.convert_to_tensor(regularizer(outputs))
+    if len(outputs.shape) == 0:
+        return penalty
+    return ops.divide_no_nan(penalty, ops.cast(ops.shape(outputs)[0], penalty.dtype))
 
 
 class ParametricLayer(DistributionLayer):
