@@ -190,7 +190,7 @@ def test_walking_a_graph_is_still_needed():
 @pytest.mark.parametrize("compiles", [False, True])
 def test_whether_keras_divides_penalties_is_what_it_does(compiles):
     rows = np.ones((4, 1), "float32")
-    layer = keras.layers.Identity(activity_regularizer=lambda outputs: ops.sum(outputs))
+    layer = keras.layers.Identity(activity_regularizer=ops.sum)
     layer(rows)
     assert float(layer.losses[0]) == (1.0 if compat.divides_penalties() else 4.0)
     if compiles and BACKEND == "tensorflow":
@@ -200,7 +200,7 @@ def test_whether_keras_divides_penalties_is_what_it_does(compiles):
 
 def test_divides_penalties_is_still_needed():
     """Versions that add penalties as they are, up to some version after 3.7, are supported."""
-    assert 'keras>=3.7,' in PROJECT.read_text("utf-8")
+    assert "keras>=3.7," in PROJECT.read_text("utf-8")
 
 
 def test_own_losses_are_those_of_the_layer_alone():

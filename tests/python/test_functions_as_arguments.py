@@ -20,9 +20,13 @@ from models import conv
 from oracles import convolve, parameters
 from posteriors import fixed_normal, fixed_value, trainable_normal
 
-from bayeslayers import ArgumentError, tfd_kl_divergence, tfd_mean
+from bayeslayers import ArgumentError, tfd_kl_divergence, tfd_mean, tfd_sample
 from bayeslayers.backend import native_dtype
-from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
+from bayeslayers.layers import (
+    DenseReparameterization,
+    default_mean_field_normal_fn,
+    default_multivariate_normal_fn,
+)
 
 SHAPES = {"kernel": (3, 3, 4), "bias": (4,)}
 OWN = "must make its variables with `add_variable_fn`"
@@ -327,6 +331,57 @@ def test_functions_on_variables_of_their_own_are_refused(role, form, inputs):
         layer = conv(**priors, **bias, **{argument: function})
         with pytest.raises(ArgumentError, match=f"`{argument}` must use no variables .*{MINE}"):
             layer(inputs)
+
+
+class WithAVariable(DenseReparameterization):
+    """A layer with a variable besides those of its distributions."""
+
+    def __init__(self, trainable, **functions):
+        super().__init__(2, **functions)
+        self.temperature = self.add_weight(
+            name="temperature", shape=(), initializer="ones", trainable=trainable
+        )
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+@pytest.mark.parametrize("argument", ["divergence_fn", "posterior_tensor_fn", "prior_fn"])
+def test_functions_may_use_the_variables_of_a_derived_layer(argument, trainable):
+    functions = {
+        "divergence_fn": lambda q, p, _: layer.temperature.value * tfd_kl_divergence(q, p),
+        "posterior_tensor_fn": lambda q: layer.temperature.value * tfd_sample(q),
+        "prior_fn": lambda dtype, shape, *_: tfd.Independent(
+            tfd.Normal(ops.zeros(shape), layer.temperature.value * ops.ones(shape)), 2
+        ),
+    }
+    layer = WithAVariable(trainable, **{f"kernel_{argument}": functions[argument]})
+    layer(np.ones((4, 3), "float32"))
+    before = numpy_of(layer.losses[0])
+    layer.temperature.assign(2.0)
+    layer(np.ones((4, 3), "float32"))
+    expected = {"divergence_fn": 2.0 * before}.get(argument)
+    if expected is not None:
+        assert_allclose(layer.losses[0], expected, rtol=1e-5)
+    if trainable:
+        (gradient,) = gradients(
+            lambda: ops.sum(layer(np.ones((4, 3), "float32"))) + layer.losses[0],
+            [layer.temperature],
+        )
+        assert numpy_of(gradient) != 0
+
+
+@on("tensorflow", "torch")
+def test_functions_may_use_what_is_frozen():
+    """On JAX a compiled step would keep the first values."""
+    frozen = keras.layers.Dense(1)
+    frozen.build((None, 2))
+    frozen.trainable = False
+
+    def divergence(q, p, sample):
+        return tfd_kl_divergence(q, p) + ops.sum(ops.square(frozen(sample)))
+
+    layer = DenseReparameterization(2, kernel_divergence_fn=divergence)
+    layer(np.ones((4, 3), "float32"))
+    assert len(layer.losses) == 1
 
 
 def test_a_prior_on_a_variable_of_its_own_is_refused(inputs):

@@ -179,8 +179,10 @@ class DistributionMaker:
             raise ArgumentError(self.argument, rule, received)
 
     def _check(self) -> None:
-        # The function may add variables to the known ones while it runs.
-        distribution, foreign = foreign_variables(self.make, self.variables)
+        # The function may add variables to the layer's while it runs: they are looked up then. So
+        # are those that a derived layer has besides.
+        known = (variable for layer in (self._layer,) for variable in layer.variables)
+        distribution, foreign = foreign_variables(self.make, known)
         checks.distribution(self.argument, distribution)
         if foreign:
             rule = "must make its variables with `add_variable_fn`, or they would not be trained"

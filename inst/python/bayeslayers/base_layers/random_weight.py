@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import keras
@@ -212,7 +213,7 @@ class RandomWeight:
             self._prior_maker.build(layer, shape, seed)
         with keeping_default_seeds():
             self._check_prior(shape)
-            self._check_functions()
+            self._check_functions(layer)
 
     def _check_prior(self, shape: tuple[int, ...]) -> None:
         """Refuse a prior of another shape, which only a caller's own divergence could compare."""
@@ -220,32 +221,33 @@ class RandomWeight:
         if self.has_exact_divergence and not is_ours:
             shape_of_draw(f"{self.role}_prior_fn", draw_shape(self.prior), shape)
 
-    def _check_functions(self) -> None:
-        """Refuse functions of the caller's that read variables which no layer would train."""
+    def _check_functions(self, layer: keras.Layer) -> None:
+        """Refuse functions of the caller's that read variables which are not the layer's."""
         draws_its_own_way = self.posterior_tensor_fn is not sample_posterior
         if not draws_its_own_way and not self.has_own_divergence:
             return
         posterior = self.posterior_for_call(FoldedStream(ops.zeros(2, "int32")))
         if draws_its_own_way:
-            self._check_variables("posterior_tensor_fn", posterior.sample)
+            self._check_variables(layer, "posterior_tensor_fn", posterior.sample)
         if self.has_own_divergence:
             sample = posterior.sample_later()
-            self._check_variables("divergence_fn", lambda: self.divergence(posterior, sample))
+            call = partial(self.divergence, posterior, sample)
+            self._check_variables(layer, "divergence_fn", call)
 
-    def _check_variables(self, function: str, call: Callable[[], Any]) -> None:
-        makers = [self._posterior_maker, *([self._prior_maker] if self._prior_maker else [])]
-        known = (variable for maker in makers for variable in maker.variables)
-        foreign = foreign_variables(call, known)[1]
+    def _check_variables(self, layer: keras.Layer, function: str, call: Callable[[], Any]) -> None:
+        # Those of posterior and prior, and those that a derived layer has besides.
+        foreign = foreign_variables(call, layer.variables)[1]
         if foreign:
             argument = f"{self.role}_{function}"
             rule = (
-                "must use no variables but those of posterior and prior, or they would not be "
-                "trained"
+                "must use no variables but those of the layer: steps of training would neither "
+                "train others nor follow them"
             )
             received = {argument: Described(f"a function of the variables {foreign}")}
             hint = (
-                "The functions of posterior and prior make variables with `add_variable_fn`; "
-                "`scale_kl()` sets the weight of the divergence."
+                "The functions of posterior and prior make variables with `add_variable_fn`, and a "
+                "class that is derived from the layer with `add_weight()`; `scale_kl()` sets the "
+                "weight of the divergence."
             )
             raise ArgumentError(argument, rule, received, hint)
 

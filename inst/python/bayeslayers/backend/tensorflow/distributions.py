@@ -7,9 +7,11 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import keras
 import tensorflow as tf
 
 from bayeslayers.backend import tfp_distributions
+from bayeslayers.backend.common import RecordingScope
 from bayeslayers.backend.tensorflow.random import standard_normal
 
 if TYPE_CHECKING:
@@ -121,7 +123,19 @@ def foreign_variables(
     inside = getattr(made, "trainable_variables" if trainable else "variables", ())
     found = {id(variable): variable for variable in (*inside, *tape.watched_variables())}
     known_ids = {id(part) for variable in known for part in _parts(variable)}
+    if found.keys() - known_ids:
+        known_ids |= {id(part) for variable in _frozen(make) for part in _parts(variable)}
     return made, [variable.name for key, variable in found.items() if key not in known_ids]
+
+
+def _frozen(make: Callable[[], Any]) -> list[keras.Variable]:
+    """Return the Keras variables that a function reads and that are not trained at present.
+
+    TensorFlow's variables behind them go on as such that can be trained.
+    """
+    with RecordingScope() as scope:
+        make()
+    return [variable for variable in scope.read if not variable.trainable]
 
 
 def _parts(variable: Any) -> tuple[Any, ...]:
