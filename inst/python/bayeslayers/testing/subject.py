@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from bayeslayers.architecture.walk import all_layers
 from bayeslayers.base_layers.stochastic_layer import StochasticLayer
 
 _SEED = 5
@@ -51,9 +52,18 @@ class Subject:
 
     def twins(self, **further: Any) -> tuple[Any, Any]:
         """Return two layers with the same variables, which draw from the same seed if they draw."""
-        first, second = (self.built(**further) for _ in range(2))
+        first = self.built(**further)
+        return first, self.built_like(first, **further)
+
+    def built_like(self, first: Any, **further: Any) -> Any:
+        """Return a layer with the variables of another one, which draws what that one draws."""
+        second = self.built(**further)
         second.set_weights(first.get_weights())
-        return first, second
+        # A layer within it, such as the model of a posterior, has a seed of its own.
+        for one, other in zip(all_layers(first), all_layers(second), strict=True):
+            if one is not first and isinstance(one, StochasticLayer):
+                other.seed_generator.restore(one.seed_generator.saved_state())
+        return second
 
 
 def numbers(outputs: Any) -> list[np.ndarray]:
