@@ -23,6 +23,7 @@ from bayeslayers import (
     layer_independent_poisson,
     layer_kl_divergence_add_loss,
     layer_kl_divergence_regularizer,
+    layer_mixture_logistic,
     layer_mixture_normal,
     layer_mixture_same_family,
     layer_multivariate_normal_tri_l,
@@ -322,6 +323,43 @@ def test_axes_and_weight_do_what_they_say():
         )
         assert layer(code) is code
         assert_allclose(numpy_of(layer.losses[0]), expected, rtol=1e-5)
+
+
+def logistics(dtype):
+    return layer_mixture_same_family(
+        num_components=2,
+        component_layer=layer_independent_logistic(event_shape=2, dtype=dtype),
+        dtype=dtype,
+    )
+
+
+# Each with the number of its parameters.
+NARROW = {
+    "logistic": (4, lambda dtype: layer_independent_logistic(event_shape=2, dtype=dtype)),
+    "poisson": (2, lambda dtype: layer_independent_poisson(event_shape=2, dtype=dtype)),
+    "vector": (5, lambda dtype: layer_multivariate_normal_tri_l(event_size=2, dtype=dtype)),
+    "mixture": (10, lambda dtype: layer_mixture_logistic(None, 2, 2, dtype=dtype)),
+    "mixture of a layer": (10, logistics),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", NARROW)
+def test_what_a_backend_cannot_compute_in_16_bits_is_in_single_precision(name, dtype):
+    count, make = NARROW[name]
+    layer = make(dtype)
+    used = layer.parameter_dtype
+    assert used == "float32" or (dtype == "float16" and name != "vector")
+    # Numbers that both dtypes have.
+    parameters = np.linspace(-1, 1, count * 4).reshape(4, count).astype(dtype).astype("float32")
+    targets = np.array([[1.0, 2.0]] * 4, "float32")
+    expected = tfd_log_prob(make("float32")(parameters), targets)
+    found = tfd_log_prob(layer(ops.cast(parameters, dtype)), ops.cast(targets, used))
+    assert_allclose(ops.cast(found, "float32"), expected, rtol=1e-5 if used == "float32" else 0.02)
+
+    model = model_of(count, layer)
+    assert np.isfinite(model.fit(X, np.ones((64, 2)), verbose=0).history["loss"]).all()
+    assert model.outputs[0].dtype == model.predict(X, verbose=0).dtype == used
 
 
 def trainable_prior():

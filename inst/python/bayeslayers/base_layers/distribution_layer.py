@@ -35,6 +35,8 @@ class DistributionLayer(StochasticLayer):
 
     family_arguments: ClassVar[tuple[str, ...]] = ()
     """The names of its own arguments that are not functions, which are also its attributes."""
+    too_narrow: ClassVar[tuple[str, ...]] = ()
+    """Dtypes in which a backend can't compute the distribution: it is then in single precision."""
     argument_prose = MappingProxyType(
         {
             "seed": (
@@ -84,7 +86,12 @@ class DistributionLayer(StochasticLayer):
 
     @abstractmethod
     def make_distribution(self, inputs: Any) -> Any:
-        """Return the distribution at these inputs, which are in the precision of variables."""
+        """Return the distribution at these inputs, which are of the dtype of parameters."""
+
+    @property
+    def parameter_dtype(self) -> str:
+        """The dtype of the parameters: that of variables, unless that is too narrow."""
+        return "float32" if self.variable_dtype in self.too_narrow else self.variable_dtype
 
     def build(self, input_shape: Any) -> None:
         """Do nothing: the layer has no variables."""
@@ -117,7 +124,7 @@ class DistributionLayer(StochasticLayer):
 
     def _with_precision(self, inputs: Any) -> Any:
         is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(inputs.dtype))
-        return ops.cast(inputs, self.variable_dtype) if is_float else inputs
+        return ops.cast(inputs, self.parameter_dtype) if is_float else inputs
 
 
 def _penalty_by_row(regularizer: Callable[[Any], Any], outputs: Any) -> Any:

@@ -152,6 +152,7 @@ class IndependentLogistic(LocationScaleLayer):
     """
 
     function_name = "layer_independent_logistic"
+    too_narrow = ("bfloat16",)
     family = "Logistic"
 
 
@@ -233,6 +234,7 @@ class IndependentPoisson(IndependentLayer):
     """
 
     function_name = "layer_independent_poisson"
+    too_narrow = ("bfloat16",)
 
     def make_of_parameters(self, parameters: Any) -> Any:
         """See `ParametricLayer.make_of_parameters`."""

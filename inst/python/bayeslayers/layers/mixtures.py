@@ -151,6 +151,11 @@ class MixtureSameFamily(MixtureLayer):
         of_each = getattr(self.component_layer, "count", None)
         return None if of_each is None else self.params_size(self.num_components, of_each)
 
+    @property
+    def parameter_dtype(self) -> str:
+        """See `DistributionLayer.parameter_dtype`: that of the components, which have the same."""
+        return getattr(self.component_layer, "parameter_dtype", super().parameter_dtype)
+
     def components(self, parameters: Any) -> Any:
         """See `MixtureLayer.components`."""
         made = self.component_layer(parameters)
@@ -252,6 +257,7 @@ class MixtureLogistic(MixtureOfEvents):
     """
 
     function_name = "layer_mixture_logistic"
+    too_narrow = IndependentLogistic.too_narrow
     component_type = IndependentLogistic
 
 

@@ -75,6 +75,7 @@ class MultivariateNormalTriL(VectorLayer):
     """
 
     function_name = "layer_multivariate_normal_tri_l"
+    too_narrow = ("float16", "bfloat16")
 
     @staticmethod
     def params_size(event_size: int) -> int:
