@@ -8,6 +8,7 @@ from scipy import special, stats
 
 import bayeslayers
 from bayeslayers import ArgumentError, tfd_log_prob, tfd_sample, tfp
+from bayeslayers.backend import native_dtype
 
 # PyTorch has no such constructors: see test_constructors_on_torch.
 pytestmark = on("tensorflow", "jax")
@@ -107,9 +108,22 @@ def test_composed_distributions():
 
 
 def test_a_dtype_may_be_given_by_name():
-    for given, expected in (({"dtype": "int16"}, "int16"), ({}, "int32")):
+    own = native_dtype("int16")
+    for given, expected in (
+        ({"dtype": "int16"}, "int16"),
+        ({"dtype": own}, "int16"),
+        ({}, "int32"),
+    ):
         made = bayeslayers.tfd_categorical(probs=[0.5, 0.5], **given)
         assert keras.backend.standardize_dtype(made.dtype) == expected
+
+
+@pytest.mark.parametrize("value", ["whole", 3])
+def test_what_is_no_dtype_is_refused_by_one_rule(value):
+    with pytest.raises(ArgumentError, match="`dtype` must be a dtype, such as"):
+        bayeslayers.tfd_categorical(probs=[0.5, 0.5], dtype=value)
+    with pytest.raises(ArgumentError, match="`sample_dtype` must be a dtype, such as"):
+        bayeslayers.layer_one_hot_categorical(event_size=2, sample_dtype=value)
 
 
 def test_a_misspelt_argument_is_refused():

@@ -202,7 +202,7 @@ class ParametricLayerOfDraws(ParametricLayer):
         sample_dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        dtype = distribution_checks.sample_dtype("sample_dtype", sample_dtype)
+        dtype = distribution_checks.dtype("sample_dtype", sample_dtype)
         super().__init__(convert_to_tensor_fn=convert_to_tensor_fn, **kwargs)
         self.sample_dtype = dtype
 

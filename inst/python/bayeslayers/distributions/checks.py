@@ -70,8 +70,8 @@ def class_names(distribution: Any) -> str:
     return name if inner is None else f"{name}({class_names(inner)})"
 
 
-def sample_dtype(argument: str, value: Any) -> str | None:
-    """The dtype of draws, by its name or as the framework's own; empty for that of parameters."""
+def dtype(argument: str, value: Any) -> str | None:
+    """The name of a dtype, which comes by its name or as the framework's own, or nothing."""
     if value is None:
         return None
     try:

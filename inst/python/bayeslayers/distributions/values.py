@@ -123,12 +123,7 @@ def _text(argument: str, value: Any) -> str:
 
 
 def _dtype(argument: str, value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return native_dtype(value)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(argument, "must be the name of a dtype", {argument: value}) from error
+    return native_dtype(checks_of_distributions.dtype(argument, value))
 
 
 def _shape(argument: str, value: Any) -> Any:
