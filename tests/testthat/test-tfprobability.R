@@ -1,6 +1,6 @@
 # Scripts as tfprobability's users wrote them for its layers. What has changed is what keras3 asks
 # for: `layers = ` by name, and a distribution of a symbolic tensor as a layer's output. `tf` is
-# that of the R package tensorflow, which is installed with keras3.
+# Python's module; its tensors have methods of the R package tensorflow, which comes with keras3.
 
 local_tensorflow <- function(env = parent.frame()) {
   local_keras3(env)
@@ -242,7 +242,7 @@ mixture_density <- function(parameters, count, values, density) {
 
 test_that("layer_multivariate_normal_tri_l learns a linear map and its noise", {
   local_tensorflow()
-  tf <- tensorflow::tf
+  tf <- reticulate::import("tensorflow")
   set_random_seed(1)
   n <- as.integer(1e3)
   scale_tril <- matrix(c(1.6180, 0, -2.7183, 3.1416), ncol = 2, byrow = TRUE) %>%
@@ -275,7 +275,7 @@ test_that("layer_multivariate_normal_tri_l learns a linear map and its noise", {
 
 test_that("layer_kl_divergence_add_loss is the second half of an autoencoder's loss", {
   local_tensorflow()
-  tf <- tensorflow::tf
+  tf <- reticulate::import("tensorflow")
   set_random_seed(1)
   encoded_size <- 2
   input_shape <- c(2L, 2L, 1L)
@@ -323,7 +323,7 @@ test_that("layer_kl_divergence_add_loss is the second half of an autoencoder's l
 
 test_that("layer_independent_bernoulli has events of three dimensions", {
   local_tensorflow()
-  tf <- tensorflow::tf
+  tf <- reticulate::import("tensorflow")
   set_random_seed(1)
   n <- as.integer(1e3)
   scale_tril <- matrix(c(1.6180, 0., -2.7183, 3.1416), ncol = 2, byrow = TRUE) %>%
@@ -353,7 +353,7 @@ test_that("layer_independent_bernoulli has events of three dimensions", {
 
 test_that("layer_one_hot_categorical takes logits of which the first is fixed", {
   local_tensorflow()
-  tf <- tensorflow::tf
+  tf <- reticulate::import("tensorflow")
   d <- 3
   n <- 7L
   model <- keras_model_sequential(
@@ -487,7 +487,7 @@ test_that("mixtures of normals, by a layer of components or by name, and of logi
 # Keras has `add_weight()` where there was `add_variable()`.
 kernel_providers <- function() {
   bt <- reticulate::import_builtins()
-  tf <- tensorflow::tf
+  tf <- reticulate::import("tensorflow")
   of_reticulate <- function() {
     KernelFn <- reticulate::PyClass( # nolint: object_name.
       "KernelFn",
@@ -531,7 +531,7 @@ kernel_providers <- function() {
 
 test_that("layer_variational_gaussian_process trains a kernel of one's own", {
   local_tensorflow()
-  tf <- tensorflow::tf
+  tf <- reticulate::import("tensorflow")
   set_random_seed(1)
   set.seed(1)
   x <- runif(200, 0, 60)
