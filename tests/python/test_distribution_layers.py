@@ -419,23 +419,81 @@ def test_what_is_no_distribution_is_refused():
         layer_kl_divergence_regularizer(keras.Sequential(), standard_normal)
 
 
+@pytest.mark.parametrize("kind", ["function", "distribution", "model"])
+def test_a_prior_by_position_is_told_its_name(kind):
+    priors = {"function": standard_normal, "distribution": standard_normal()}
+    prior = priors.get(kind) or trainable_prior()
+    with pytest.raises(ArgumentError, match=r"`object` must be left out.* `distribution_b`"):
+        layer_kl_divergence_regularizer(prior)
+    if kind != "model":
+        with pytest.raises(ArgumentError, match="pass the layer's own arguments by name"):
+            layer_kl_divergence_add_loss(prior)
+
+
 @on("tensorflow", "jax")
 def test_a_layer_whose_kernel_is_a_matrix_provides_no_kernel():
     with pytest.raises(ArgumentError, match=r"`kernel_provider` must be .* It failed: You must"):
         bayeslayers.layer_variational_gaussian_process(X, 3, keras.layers.Dense(2))
 
 
-def test_a_prior_without_a_name_is_kept_in_a_copy_and_refused_when_it_is_saved(tmp_path):
-    prior = tfd.Independent(tfd.Normal(ops.zeros(2), 1.0), 1)
-    regularizer = layer_kl_divergence_regularizer(distribution_b=prior)
+def mixture():
+    weights = tfd.Categorical(logits=ops.convert_to_tensor([0.5, 1.5]))
+    components = tfd.Independent(tfd.Normal(ops.convert_to_tensor([[-1.0, 0], [1, 2]]), 0.5), 1)
+    return tfd.MixtureSameFamily(weights, components)
+
+
+@keras.saving.register_keras_serializable("test_distribution_layers")
+def mean_of(distribution):
+    return tfd_mean(distribution)
+
+
+def autoencoder_of_prior(prior):
+    """Return a model whose losses are the divergence from a prior, twice."""
+    arguments = {"distribution_b": prior, "test_points_fn": mean_of}
+    regularizer = layer_kl_divergence_regularizer(**arguments)
     code = layer_independent_normal(event_shape=2, activity_regularizer=regularizer)
-    after = layer_kl_divergence_add_loss(distribution_b=prior, weight=2)
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), code, after])
+    after = layer_kl_divergence_add_loss(weight=2, **arguments)
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), code, after])
+
+
+@pytest.mark.parametrize("make", [standard_normal, mixture])
+def test_a_prior_of_numbers_is_kept_in_a_copy_and_comes_out_of_a_file(make, tmp_path):
+    prior = make()
+    model = autoencoder_of_prior(prior)
     copy = bayeslayers.as_bayesian(model)
     assert copy.layers[-1].distribution_b is prior
     assert copy.layers[-1].regularizer.weight == 2
-    with pytest.raises(ArgumentError, match=r"`distribution_b` must be a Keras model.*has no name"):
-        model.save(tmp_path / "m.keras")
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    # As often as one likes.
+    again.save(tmp_path / "n.keras")
+    again = keras.models.load_model(tmp_path / "n.keras")
+    point = ops.convert_to_tensor([0.3, -0.2])
+    for layer in (again.layers[-1], again.layers[-2].activity_regularizer):
+        assert type(layer.distribution_b) is type(prior)
+        assert_allclose(tfd_log_prob(layer.distribution_b, point), tfd_log_prob(prior, point))
+    model(X)
+    again(X)
+    assert len(again.losses) == 2
+    assert_allclose(numpy_of(again.losses), numpy_of(model.losses), rtol=1e-6)
+
+
+@on("tensorflow", "jax")
+def test_a_prior_of_a_constructor_comes_out_of_a_file(tmp_path):
+    model = autoencoder_of_prior(bayeslayers.tfd_multivariate_normal_diag([0.0, 0.0], [1.0, 2.0]))
+    model.save(tmp_path / "m.keras")
+    prior = keras.models.load_model(tmp_path / "m.keras").layers[-1].distribution_b
+    expected = stats.norm(0, [1, 2]).logpdf([0.5, 3]).sum()
+    assert_allclose(tfd_log_prob(prior, [0.5, 3.0]), expected, rtol=1e-6)
+
+
+def test_a_prior_that_is_no_distribution_of_numbers_is_refused_when_it_is_saved(tmp_path):
+    class Own(type(standard_normal())):
+        pass
+
+    normal = tfd.Normal(ops.zeros(2), 1.0)
+    with pytest.raises(ArgumentError, match="`distribution_b` must be .* numbers alone"):
+        autoencoder_of_prior(Own(normal, 1)).save(tmp_path / "m.keras")
 
 
 def test_gradients_reach_the_code():

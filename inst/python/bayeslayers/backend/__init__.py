@@ -57,6 +57,7 @@ INTERFACE = {
     "distribution_library": "TensorFlow Probability, as the framework has it.",
     "library_class": "The class of TensorFlow Probability at a path, or what says what to use.",
     "new_distribution": "A distribution, by the names of its family and its parameters in TFP.",
+    "family_and_parameters": "What `new_distribution` takes; `None` of what it can't make anew.",
     "independent_normal": "Independent normals of a mean and a scale, in that many dimensions.",
     "independent_point": "All mass on one value, in that many independent dimensions.",
     "normal": "The normal distribution of a mean and a scale.",

@@ -163,6 +163,29 @@ def _as_vector(tfd: Any, distribution: Any) -> Any:
     return tfd.MultivariateNormalDiag(normal.loc, scale)
 
 
+def family_and_parameters(tfd: Any, distribution: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return the name of a distribution's class, and the parameters that it was made of.
+
+    Those at their defaults are left out. `None`: the class is not one of the library's own.
+
+    Args:
+        tfd: The module of distributions.
+        distribution: One of its distributions.
+    """
+    # Some classes return an object of their base, which has their name behind an underscore.
+    family = type(distribution).__name__.removeprefix("_")
+    public = getattr(tfd, family, None)
+    if public is None or not issubclass(public, type(distribution)):
+        return None
+    named = inspect.signature(public.__init__).parameters
+    given = {
+        name: value
+        for name, value in distribution.parameters.items()
+        if name in named and name != "name" and value is not named[name].default
+    }
+    return family, given
+
+
 def given_variables(distribution: Any) -> Iterator[keras.Variable]:
     """Go through Keras's variables among the parameters of a distribution and of those inside.
 

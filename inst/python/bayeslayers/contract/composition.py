@@ -72,6 +72,7 @@ def _hint(target: Any, kind: str) -> str | None:
         )
     if kind.startswith("tf_keras."):
         return "This model belongs to Keras 2 (`tf_keras`): build it with Keras 3."
-    if isinstance(target, (int, float, str)) or inspect.isroutine(target):
+    is_value = isinstance(target, (int, float, str)) or hasattr(target, "log_prob")
+    if is_value or inspect.isroutine(target):
         return "`object` comes first: pass the layer's own arguments by name."
     return None

@@ -29,7 +29,7 @@ _OBJECT = inspect.Parameter(
 
 
 def layer_function(
-    layer_class: type[pages.LayerClass], compose: Callable[[Any, Any], Any] = compose
+    layer_class: type[pages.LayerClass], check: Callable[[Any], None] = check_object
 ) -> Callable[..., Any]:
     """Return the function `layer_*(object, ...)` that makes and composes a `layer_class`.
 
@@ -39,7 +39,7 @@ def layer_function(
 
     Args:
         layer_class: The class.
-        compose: Returns what comes of `object` and a new instance of the class.
+        check: Refuses what an instance of the class can't be composed with.
     """
     class_signature = inspect.signature(layer_class)
     signature = class_signature.replace(
@@ -49,7 +49,7 @@ def layer_function(
 
     def function(*args: Any, **kwargs: Any) -> Any:
         target, args = (args[0], args[1:]) if args else (kwargs.pop("object", None), ())
-        check_object(target)
+        check(target)
         layer: Any = layer_class(*args, **kwargs)
         return compose(target, layer)
 

@@ -24,6 +24,7 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import layer_function
 from bayeslayers.contract.pages import Page
 from bayeslayers.distributions import checks as distribution_checks
+from bayeslayers.distributions.saved import SavedDistribution
 from bayeslayers.distributions.symbolic import SymbolicDistribution, find_symbolic
 
 
@@ -58,8 +59,9 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
 
     The prior is a distribution, a function without arguments that returns one, or a Keras model
     whose output is one, such as `layer_variable()` followed by `layer_distribution_lambda()`. The
-    variables of a model are trained and saved with the layer. A function is saved by its registered
-    name; a distribution itself can't be saved.
+    variables of a model are trained and saved with the layer. A file holds a function by its
+    registered name, and a distribution by the numbers that it was made of, such as `tfd_normal()`
+    makes.
 
     Returns:
         The regularizer.
@@ -143,17 +145,8 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
         Raises:
             ArgumentError: If the prior or the function is not registered.
         """
-        if not callable(self.distribution_b):
-            rule = "must be a Keras model, or a registered function, to be saved or cloned"
-            hint = (
-                "A distribution itself has no name to be found by. A prior that is not "
-                "trained is a `Sequential` model of `layer_variable()`, with `trainable` off, and "
-                "a layer whose output is a distribution; or save the weights alone."
-            )
-            received = {"distribution_b": self.distribution_b}
-            raise ArgumentError("distribution_b", rule, received, hint)
         return {
-            "distribution_b": serialization.serialize("distribution_b", self.distribution_b),
+            "distribution_b": _saved_prior(self.distribution_b),
             "use_exact_kl": self.use_exact_kl,
             "test_points_reduce_axis": self.test_points_reduce_axis,
             "test_points_fn": serialization.serialize("test_points_fn", self.test_points_fn),
@@ -163,9 +156,9 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> KLDivergenceRegularizer:
         """Make the regularizer that `get_config` described."""
-        functions = ("distribution_b", "test_points_fn")
-        made = {name: serialization.deserialize(name, config[name]) for name in functions}
-        return cls(**{**config, **made})
+        prior = _loaded_prior(config["distribution_b"])
+        points = serialization.deserialize("test_points_fn", config["test_points_fn"])
+        return cls(**{**config, "distribution_b": prior, "test_points_fn": points})
 
     def _divergence(self, distribution: Any, prior: Any) -> Any:
         if self.use_exact_kl:
@@ -282,22 +275,56 @@ class KLDivergenceAddLoss(BaseLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments; see `BaseLayer.get_config`."""
-        # The prior and the function are among the functions: in a copy they stand for themselves.
-        return {**super().get_config(), **self._numbers}
+        prior = _saved_prior(self.distribution_b)
+        return {**super().get_config(), **self._numbers, "distribution_b": prior}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> BaseLayer:
+        """Make the layer that `get_config` described; see `BaseLayer.from_config`."""
+        return super().from_config(
+            {**config, "distribution_b": _loaded_prior(config["distribution_b"])}
+        )
 
     @classmethod
     def _function_arguments(cls) -> list[str]:
-        return [*super()._function_arguments(), "distribution_b", "test_points_fn"]
+        return [*super()._function_arguments(), "test_points_fn"]
 
 
-def _alone(target: Any, made: KLDivergenceRegularizer) -> KLDivergenceRegularizer:
-    """Return a regularizer, which goes on no model and on no tensor."""
+def _saved_prior(prior: Any) -> Any:
+    """Return the configuration of a prior, which in a copy of a model stands for itself."""
+    if callable(prior):
+        return serialization.serialize("distribution_b", prior)
+    saved = SavedDistribution.of(prior)
+    if saved is None:
+        rule = (
+            "must be a Keras model, a registered function, or a distribution of numbers alone, to "
+            "be saved or cloned"
+        )
+        hint = (
+            "A prior that is not trained is a `Sequential` model of `layer_variable()`, with "
+            "`trainable` off, and a layer whose output is a distribution; or save the weights "
+            "alone."
+        )
+        raise ArgumentError("distribution_b", rule, {"distribution_b": prior}, hint)
+    return serialization.serialize("distribution_b", saved)
+
+
+def _loaded_prior(config: Any) -> Any:
+    """Return the prior that `_saved_prior` was given."""
+    made = serialization.deserialize("distribution_b", config)
+    return made.make() if isinstance(made, SavedDistribution) else made
+
+
+def _refuse_object(target: Any) -> None:
+    """Refuse `object`, as a regularizer goes on no model and on no tensor."""
     if target is not None:
         rule = "must be left out, as a regularizer is an argument of a layer"
-        hint = "It is an `activity_regularizer`; `layer_kl_divergence_add_loss()` is a layer."
+        hint = (
+            "Give the prior by its name, `distribution_b`. The regularizer is an "
+            "`activity_regularizer`; `layer_kl_divergence_add_loss()` is a layer."
+        )
         raise ArgumentError("object", rule, {"object": target}, hint)
-    return made
 
 
-layer_kl_divergence_regularizer = layer_function(KLDivergenceRegularizer, compose=_alone)
+layer_kl_divergence_regularizer = layer_function(KLDivergenceRegularizer, check=_refuse_object)
 layer_kl_divergence_add_loss = layer_function(KLDivergenceAddLoss)

@@ -18,6 +18,7 @@ from bayeslayers.backend.jax.distributions import (
     distribution_library,
     distribution_method,
     draw_shape,
+    family_and_parameters,
     independent_normal,
     independent_point,
     is_independent_normal,

@@ -53,6 +53,11 @@ def new_distribution(family: str, **parameters: Any) -> Any:
     return library_class(f"distributions.{family}")(**parameters)
 
 
+def family_and_parameters(distribution: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return the family of a distribution and its parameters, as `new_distribution` takes them."""
+    return tfp_distributions.family_and_parameters(_tfd(), distribution)
+
+
 def _tfd() -> Any:
     return tensorflow_probability().distributions
 

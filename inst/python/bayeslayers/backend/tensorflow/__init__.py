@@ -14,6 +14,7 @@ from bayeslayers.backend.tensorflow.distributions import (
     distribution_library,
     distribution_method,
     draw_shape,
+    family_and_parameters,
     foreign_variables,
     independent_normal,
     independent_point,

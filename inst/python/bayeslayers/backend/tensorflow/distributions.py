@@ -44,6 +44,13 @@ def new_distribution(family: str, **parameters: Any) -> Any:
     return library_class(f"distributions.{family}")(**parameters)
 
 
+def family_and_parameters(distribution: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return the family of a distribution and its parameters, as `new_distribution` takes them."""
+    from tensorflow_probability import distributions as tfd
+
+    return tfp_distributions.family_and_parameters(tfd, distribution)
+
+
 def normal(loc: Any, scale: Any) -> Any:
     """Return the normal distribution of a mean and a scale."""
     from tensorflow_probability import distributions as tfd

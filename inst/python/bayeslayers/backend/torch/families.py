@@ -14,7 +14,21 @@ from bayeslayers.backend.torch.logistic import Logistic
 
 def new_distribution(family: str, **parameters: Any) -> Any:
     """Return the distribution of a family, such as "Normal", with these parameters."""
+    if family not in _FAMILIES:
+        raise NotImplementedError(
+            f"PyTorch has no distribution {family!r}, which a file or a layer asks for. Set "
+            '`KERAS_BACKEND` to "tensorflow" or "jax" before `keras` is imported.'
+        )
     return _FAMILIES[family](**parameters)
+
+
+def family_and_parameters(distribution: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return the family of a distribution and its parameters, as `new_distribution` takes them."""
+    found = _PARAMETERS.get(type(distribution))
+    if found is None:
+        return None
+    family, attributes = found
+    return family, {name: getattr(distribution, of) for name, of in attributes.items()}
 
 
 class _InDtype:
@@ -103,4 +117,28 @@ _FAMILIES: dict[str, Callable[..., Any]] = {
     "Normal": distributions.Normal,
     "OneHotCategorical": _with_dtype(distributions.OneHotCategorical, _OneHotCategorical),
     "Poisson": _Poisson,
+}
+
+# Of each class the name of the family, and of each parameter the attribute that holds it.
+_PARAMETERS: dict[type, tuple[str, dict[str, str]]] = {
+    distributions.Categorical: ("Categorical", {"logits": "logits"}),
+    distributions.Independent: (
+        "Independent",
+        {
+            "distribution": "base_dist",
+            "reinterpreted_batch_ndims": "reinterpreted_batch_ndims",
+        },
+    ),
+    distributions.MixtureSameFamily: (
+        "MixtureSameFamily",
+        {
+            "mixture_distribution": "mixture_distribution",
+            "components_distribution": "component_distribution",
+        },
+    ),
+    distributions.MultivariateNormal: (
+        "MultivariateNormalTriL",
+        {"loc": "loc", "scale_tril": "scale_tril"},
+    ),
+    distributions.Normal: ("Normal", {"loc": "loc", "scale": "scale"}),
 }
