@@ -492,7 +492,7 @@ def test_a_prior_that_is_no_distribution_of_numbers_is_refused_when_it_is_saved(
         pass
 
     normal = tfd.Normal(ops.zeros(2), 1.0)
-    with pytest.raises(ArgumentError, match="`distribution_b` must be .* numbers alone"):
+    with pytest.raises(ArgumentError, match=r"`distribution_b` must be .* numbers alone"):
         autoencoder_of_prior(Own(normal, 1)).save(tmp_path / "m.keras")
 
 
