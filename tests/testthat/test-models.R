@@ -244,3 +244,24 @@ test_that("a training that an R callback interrupts leaves the model as it was",
   history <- model$fit(matrix(1, 8, 3), matrix(1, 8, 2), verbose = 0L)$history
   expect_identical(names(history), "loss")
 })
+
+test_that("the distribution that a model ends in becomes an array, a matrix and numbers", {
+  skip_without_core()
+  values <- matrix(c(0.5, -1, 0.3, 0, 0.2, 1), 3)
+  # The tensor that it stands for is the mean, or a draw, which stays the same.
+  to_mean <- layer_homoscedastic_normal(event_shape = 2, convert_to_tensor_fn = "mean")
+  output <- to_mean(values)
+  expect_equal(as.array(output), values, tolerance = 1e-6)
+  expect_equal(as.matrix(output), values, tolerance = 1e-6)
+  expect_equal(as.numeric(output), as.vector(values), tolerance = 1e-6)
+
+  drawn <- layer_homoscedastic_normal(event_shape = 2)(values)
+  expect_identical(as.array(drawn), numbers(drawn))
+  expect_false(isTRUE(all.equal(as.matrix(drawn), values)))
+
+  images <- layer_independent_bernoulli(event_shape = c(2, 3))(array(0, c(4, 6)))
+  expect_identical(dim(as.array(images)), c(4L, 2L, 3L))
+  expect_true(all(as.numeric(images) %in% 0:1))
+  columns <- as.matrix(layer_homoscedastic_normal(event_shape = list())(array(c(1, 2, 3), c(3, 1))))
+  expect_identical(dim(columns), c(3L, 1L))
+})
