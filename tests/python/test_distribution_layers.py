@@ -3,6 +3,8 @@
 `test_family_distributions.py` compares each with TensorFlow Probability's.
 """
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -222,6 +224,26 @@ def test_draws_of_a_process_are_numbers_in_the_ways_that_its_page_names(dtype, a
     rv = layer(inputs)
     assert {variable.dtype for variable in layer.trainable_variables} == {dtype}
     assert np.isfinite(numpy_of(tfd_sample(rv, 3, seed=1))).all()
+
+
+@on("tensorflow", "jax")
+def test_draws_of_a_process_that_are_no_numbers_are_said_once():
+    near = np.linspace(-3, 3, 500).reshape(-1, 1).astype("float32")
+    far = np.linspace(-9, 9, 5).reshape(-1, 1).astype("float32")
+    layer = layer_variational_gaussian_process(num_inducing_points=5, kernel_provider=Kernel())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        assert np.isfinite(numpy_of(tfd_sample(layer(far), 3, seed=1))).all()
+        assert not caught
+        for _ in range(2):
+            assert np.isnan(numpy_of(tfd_sample(layer(near), 3, seed=1))).all()
+    assert len(caught) == 1
+    assert "Raise `jitter`, which is 1e-06" in str(caught[0].message)
+    # Where the variables are no numbers, a larger jitter is no help.
+    layer.trainable_variables[0].assign(np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(numpy_of(tfd_sample(layer(near), 3, seed=1))).all()
 
 
 # The divergence of the output from a prior.

@@ -34,6 +34,7 @@ INTERFACE = {
     "saturating_cast": "Cast, with the largest number of the dtype in place of larger ones.",
     "finite_when_trained_on": "Refuse to take the gradient of a value that is not finite.",
     "is_sparse": "Whether a value is a sparse tensor, or stands for one in the functional API.",
+    "has_values": "Whether the values of a tensor are known: not while a function is compiled.",
     "has_gpu": "Whether there is a device that sums float16 in single precision.",
     "kl_from_standard_normal": "The divergence of normals from standard ones, summed over all.",
     "softplus": "log(1 + exp(x)), to the precision of the dtype.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -10,7 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from bayeslayers.backend import computed_from, distribution_library, native_variable, softplus
+from bayeslayers.backend import (
+    computed_from,
+    distribution_library,
+    has_values,
+    native_variable,
+    softplus,
+)
 from bayeslayers.base_layers.distribution_layer import EVENT_SHAPE, DistributionLayer
 from bayeslayers.base_layers.publishing import public_layer
 from bayeslayers.compat import without_autocast
@@ -48,7 +55,8 @@ class VariationalGaussianProcess(DistributionLayer):
     this layer.
 
     In single precision, draws can be NaN where inputs lie close together for the kernel: raise
-    `jitter` to 1e-4, or give the kernel's layer the dtype "float64", which this layer follows.
+    `jitter` to 1e-4, or give the kernel's layer the dtype "float64", which this layer follows. A
+    warning says so, but not within a function that is compiled, such as `predict()`.
 
     The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it
     raises an error that says so.
@@ -222,6 +230,19 @@ def _small_identity(shape: tuple[int, ...], dtype: Any = None) -> Any:
     return keras.ops.convert_to_tensor(values, dtype)
 
 
+def _holds_no_numbers(values: Any) -> bool:
+    """Whether a value is known that is no number."""
+    return has_values(values) and not bool(keras.ops.all(keras.ops.isfinite(values)))
+
+
+def _advice(jitter: float) -> str:
+    return (
+        "Draws from the Gaussian process are no numbers, as its covariance at these inputs is not "
+        f"positive definite in this precision. Raise `jitter`, which is {jitter}, or take "
+        '"float64" as the dtype of the layer with the kernel.'
+    )
+
+
 @functools.cache
 def _process_class() -> type:
     """Return the class of the layer's outputs; its base class takes seconds to import."""
@@ -278,6 +299,14 @@ def _process_class() -> type:
         def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict[str, Any]:
             """Say that no parameter has a batch: shapes come from the distribution within."""
             return {}
+
+        def sample(self, *args: Any, **kwargs: Any) -> Any:
+            """Draw, and say so where the draws are no numbers."""
+            draws = super().sample(*args, **kwargs)
+            # Where the mean is none either, it is the variables that are no numbers.
+            if _holds_no_numbers(draws) and not _holds_no_numbers(self.mean()):
+                warnings.warn(_advice(jitter=self._parameters["jitter"]), stacklevel=2)
+            return draws
 
         def variational_loss(self, observations: Any, kl_weight: Any = 1.0) -> Any:
             """Return the loss to train with: the negative evidence lower bound.

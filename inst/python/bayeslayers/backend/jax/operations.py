@@ -91,6 +91,11 @@ def is_sparse(value: Any) -> bool:
     return isinstance(value, (sparse.BCOO, sparse.BCSR)) or getattr(value, "sparse", False) is True
 
 
+def has_values(value: Any) -> bool:
+    """Whether the values of a tensor are known, as they are outside of compiled functions."""
+    return not isinstance(value, jax.core.Tracer)
+
+
 def has_gpu() -> bool:
     """Whether there is a device with a faster float16, which it sums in single precision."""
     return jax.default_backend() == "gpu"

@@ -46,6 +46,7 @@ from bayeslayers.backend.tensorflow.operations import (
     dtype_name,
     finite_when_trained_on,
     has_gpu,
+    has_values,
     is_sparse,
     native_dtype,
     saturating_cast,

@@ -42,6 +42,11 @@ def is_sparse(value: Any) -> bool:
     return isinstance(value, tf.SparseTensor) or getattr(value, "sparse", False) is True
 
 
+def has_values(value: Any) -> bool:
+    """Whether the values of a tensor are known, as they are outside of compiled functions."""
+    return not tf.is_symbolic_tensor(value)
+
+
 def has_gpu() -> bool:
     """Whether there is a device with a faster float16, which it sums in single precision."""
     return bool(tf.config.list_logical_devices("GPU"))

@@ -36,6 +36,7 @@ from bayeslayers.backend.torch.operations import (
     dtype_name,
     finite_when_trained_on,
     has_gpu,
+    has_values,
     is_sparse,
     matmul,
     native_dtype,

@@ -126,6 +126,11 @@ def is_sparse(value: Any) -> bool:
     return getattr(value, "sparse", False) is True
 
 
+def has_values(value: Any) -> bool:
+    """Whether the values of a tensor are known, as they are outside of compiled functions."""
+    return value.device.type != "meta" and not torch.compiler.is_compiling()
+
+
 def has_gpu() -> bool:
     """Whether there is a device with a faster float16, which it sums in single precision."""
     return not str(get_device()).startswith(("cpu", "meta"))
