@@ -555,3 +555,141 @@ test_that("layer_variational_gaussian_process trains a kernel of one's own", {
     expect_false(isTRUE(all.equal(as.numeric(provider$`_amplitude`), 0.54, tolerance = 1e-6)))
   }
 })
+
+# The data and the models of the vignette of `layer_dense_variational()`, and the plainer models
+# that lead to it.
+simulated <- function(n = 150) {
+  set.seed(1)
+  normalize <- function(x) (x + 40) / 100
+  x <- -40 + 100 * matrix(runif(n))
+  noise <- rnorm(n) * (3 * (0.25 + normalize(x)^2))
+  list(x = x, y = 0.125 * x * (1 + sin(x)) + 5 + noise)
+}
+
+posterior_mean_field <- function(kernel_size, bias_size = 0, dtype = NULL) {
+  n <- kernel_size + bias_size
+  c <- log(expm1(1))
+  keras_model_sequential(layers = list(
+    layer_variable(shape = 2 * n, dtype = dtype),
+    layer_distribution_lambda(make_distribution_fn = function(t) {
+      tfd_independent(
+        tfd_normal(loc = t[1:n], scale = 1e-5 + op_softplus(c + t[(n + 1):(2 * n)])),
+        reinterpreted_batch_ndims = 1
+      )
+    })
+  ))
+}
+
+prior_trainable <- function(kernel_size, bias_size = 0, dtype = NULL) {
+  n <- kernel_size + bias_size
+  keras_model_sequential() %>%
+    layer_variable(n, dtype = dtype, trainable = TRUE) %>%
+    layer_distribution_lambda(function(t) {
+      tfd_independent(tfd_normal(loc = t, scale = 1), reinterpreted_batch_ndims = 1)
+    })
+}
+
+fixed_scale <- function() {
+  layer_distribution_lambda(make_distribution_fn = function(t) tfd_normal(loc = t, scale = 1))
+}
+
+learned_scale <- function() {
+  layer_distribution_lambda(make_distribution_fn = function(t) {
+    tfd_normal(
+      loc = t[, 1, drop = FALSE],
+      scale = 1e-3 + op_softplus(0.01 * t[, 2, drop = FALSE])
+    )
+  })
+}
+
+variational <- function(units, n) {
+  layer_dense_variational(
+    units = units,
+    make_posterior_fn = posterior_mean_field,
+    make_prior_fn = prior_trainable,
+    kl_weight = 1 / n
+  )
+}
+
+fitted_to <- function(data, ..., loss = negloglik, epochs = 10) {
+  model <- keras_model_sequential(layers = list(...))
+  model %>% compile(optimizer = optimizer_adam(0.05), loss = loss)
+  history <- model %>% fit(data$x, data$y, epochs = epochs, verbose = 0)
+  losses <- history$metrics$loss
+  expect_lt(losses[[length(losses)]], losses[[1]])
+  model
+}
+
+# What a straight line is not: its second differences over equal steps.
+bends <- function(values) {
+  max(abs(diff(as.matrix(values), differences = 2)))
+}
+
+test_that("a line is fitted without doubt, with noise of its own, and with doubt of the weights", {
+  local_tensorflow()
+  set_random_seed(1)
+  data <- simulated()
+  x_test <- matrix(seq(-40, 60, length.out = 150))
+
+  # The likelihood of noise of 1 is largest at the line of least squares.
+  no_doubt <- fitted_to(data, layer_dense(units = 1), fixed_scale(), epochs = 150)
+  least_squares <- predict(lm(y ~ x, list(x = data$x, y = data$y)), list(x = x_test))
+  yhat <- no_doubt(x_test)
+  expect_equal(as.vector(as.matrix(tfd_mean(yhat))), unname(least_squares), tolerance = 0.1)
+  expect_equal(as.vector(as.matrix(tfd_stddev(yhat))), rep(1, 150))
+
+  noise <- fitted_to(data, layer_dense(units = 2), learned_scale())
+  expect_gt(bends(tfd_stddev(noise(x_test))), 0)
+
+  doubt <- fitted_to(data, variational(1, 150), fixed_scale())
+  lines <- replicate(3, as.vector(as.matrix(tfd_mean(doubt(x_test)))))
+  expect_lt(bends(lines), 1e-4)
+  expect_gt(min(apply(lines, 1, sd)), 0)
+})
+
+test_that("a hundred lines are drawn of a model of both uncertainties, as its posterior says", {
+  local_tensorflow()
+  tf <- reticulate::import("tensorflow")
+  set_random_seed(1)
+  data <- simulated()
+  x_test <- matrix(seq(-40, 60, length.out = 150))
+  model <- fitted_to(data, variational(2, 150), learned_scale())
+
+  yhats <- lapply(1:100, function(run) model(tf$constant(x_test)))
+  means <- do.call(cbind, lapply(yhats, function(yhat) as.matrix(tfd_mean(yhat))))
+  sds <- do.call(cbind, lapply(yhats, function(yhat) as.matrix(tfd_stddev(yhat))))
+  expect_identical(dim(means), c(150L, 100L))
+  expect_identical(dim(sds), c(150L, 100L))
+  expect_lt(bends(means), 1e-4)
+  # The noise is softplus() of a line.
+  expect_lt(bends(100 * log(expm1(sds - 1e-3))), 1e-2)
+
+  # Slopes and intercepts of the lines are draws from the posterior of two of the four weights.
+  drawn <- rbind((means[150, ] - means[1, ]) / 100, means[1, ] * 0.6 + means[150, ] * 0.4)
+  t <- as.array(model$layers[[1]]$trainable_variables[[1]])
+  loc <- t[c(1, 3)]
+  scale <- 1e-5 + log1p(exp(log(expm1(1)) + t[4 + c(1, 3)]))
+  errors <- (rowMeans(drawn) - loc) / (scale / sqrt(100))
+  ratios <- apply(drawn, 1, var) / scale^2
+  # In one of a million cases each.
+  expect_lt(max(abs(errors)), qnorm(1 - 5e-7))
+  expect_true(all(ratios > qchisq(5e-7, 99) / 99 & ratios < qchisq(1 - 5e-7, 99) / 99))
+})
+
+test_that("a Gaussian process fits the same data, with its doubt", {
+  local_tensorflow()
+  set_random_seed(1)
+  data <- simulated()
+  provider <- kernel_providers()[[2]]()
+  loss <- function(y, d) d$variational_loss(y, kl_weight = 32 / 150)
+  process <- layer_variational_gaussian_process(
+    num_inducing_points = 10, kernel_provider = provider,
+    inducing_index_points_initializer = initializer_random_uniform(-40, 60)
+  )
+  model <- fitted_to(data, process, loss = loss, epochs = 3)
+  x_test <- matrix(seq(-40, 60, length.out = 20))
+  yhats <- replicate(3, as.vector(as.array(model(x_test))))
+  expect_identical(dim(yhats), c(20L, 3L))
+  expect_true(all(is.finite(yhats)))
+  expect_gt(min(apply(yhats, 1, sd)), 0)
+})
