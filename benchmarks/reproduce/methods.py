@@ -97,7 +97,7 @@ def ensemble(
 
 
 def tfp_layers(problem: Problem, seed: int, steps: int) -> Answer:
-    """Train TensorFlow Probability's own layers, at the same rate, with what it has of the recipe."""
+    """Train TensorFlow Probability's own layers, with as much of the recipe as it has."""
     from reproduce import tfp_networks
 
     return tfp_networks.train(problem, seed, steps, DRAWS)

@@ -1,0 +1,68 @@
+"""The picture: each set's mean log score by method, with its standard error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from reproduce.data import SETS
+from reproduce.methods import METHODS
+from reproduce.published import ROWS
+from reproduce.table import Mean, published, summary
+from reproduce.tasks import DIGITS, Record
+
+OURS, OTHERS, PUBLISHED = "#0072B2", "#E69F00", "#999999"
+COLUMNS = 3
+DIGITS_SHOWN = {"log_score": "log score", "calibration_error": "calibration error"}
+
+
+def draw(records: list[Record], file: Path) -> None:
+    """Draw a panel for each set that has been run, and two for digits."""
+    found = summary(records)
+    panels = [(name, "log_score", SETS[name].title) for name in SETS if name in found]
+    if DIGITS in found:
+        panels += [(DIGITS, score, f"digits: {word}") for score, word in DIGITS_SHOWN.items()]
+    rows = -(-len(panels) // COLUMNS)
+    figure = Figure(figsize=(12, 2.9 * rows + 0.8), layout="constrained")
+    axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for panel, (name, score, title) in zip(axes, panels, strict=False):
+        _draw_panel(panel, _points(found[name], name, score), title)
+    for panel in axes[len(panels) :]:
+        panel.set_axis_off()
+    figure.suptitle(
+        "Mean and standard error over splits; log scores per example, to the right is better.\n"
+        "Blue: ours. Orange: others, run here. Grey: published"
+    )
+    figure.savefig(file, dpi=110)
+
+
+def _points(found: dict[str, Any], name: str, score: str) -> dict[str, tuple[Mean, str]]:
+    """Return the means of a panel by title, each with its colour."""
+    points = {
+        METHODS[method].title: (
+            scores[score],
+            OURS if method.startswith(("ours", "former")) else OTHERS,
+        )
+        for method, scores in found.items()
+        if score in scores
+    }
+    for row in ROWS.values() if name != DIGITS else ():
+        mean = published(row, name, score)
+        if mean is not None:
+            points[row.title.removeprefix("published: ")] = (mean, PUBLISHED)
+    return points
+
+
+def _draw_panel(panel: Any, points: dict[str, tuple[Mean, str]], title: str) -> None:
+    for place, (mean, colour) in enumerate(points.values()):
+        error = np.nan_to_num(mean.error)
+        panel.errorbar(mean.mean, place, xerr=error, fmt="o", ms=4, color=colour)
+    panel.set_yticks(range(len(points)), points, fontsize=7)
+    panel.invert_yaxis()
+    panel.tick_params(axis="x", labelsize=8)
+    panel.set_title(title, fontsize=10)
+    panel.grid(axis="x", alpha=0.3)
+    panel.spines[["top", "right"]].set_visible(False)
