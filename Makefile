@@ -25,7 +25,7 @@ retry = $(if $(filter ready,$(shell cat $(1) 2>/dev/null)),,FORCE)
 R_SOURCES := $(shell find DESCRIPTION NAMESPACE .Rinstignore R man inst tools/keras3 \
 	! -name '*.pyc' ! -name __pycache__ ! -type l 2>/dev/null)
 
-.PHONY: help setup demo test test-python test-jax test-torch test-r test-keras3 test-oldest test-parity soak audit check lint bench generate docs clean FORCE
+.PHONY: help setup demo test test-python test-jax test-torch test-r test-keras3 test-oldest test-parity soak audit check lint bench reproduce generate docs clean FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ lint: $(PY_READY) $(R_READY) ## ruff, mypy, shellcheck, lintr, and whether the g
 
 bench: $(BENCH_READY) ## training steps on each backend against other libraries' (BENCH=--quick for a part)
 	@tools/bench.sh $(BENCH)
+
+reproduce: $(BENCH_READY) ## the UCI protocol and digits beside other methods (REPRODUCE=--quick, DATA=folder of further sets)
+	@tools/reproduce.sh "$(DATA)" $(REPRODUCE)
 
 generate: $(PY_READY) $(R_READY) ## write the generated R files, NAMESPACE and man/ anew
 	@tools/generate.sh
