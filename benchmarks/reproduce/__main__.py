@@ -127,7 +127,7 @@ def main() -> int:
         "backend": options.backend,
         "processes": options.jobs,
         "minutes of this run": round((time.monotonic() - start) / 60, 1),
-        "seconds of all trainings": round(sum(record["seconds"] for record in records)),
+        "processor seconds of all trainings": round(sum(record["seconds"] for record in records)),
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
     }
     if records:
