@@ -21,7 +21,7 @@ from reproduce.methods import METHODS
 from reproduce.scores import score_classes, score_values
 
 DIGITS = "digits"
-TASKS_OF_A_PROCESS = 25  # after which another takes its place, as compiled functions stay in memory
+TASKS_OF_A_PROCESS = 12  # after which another takes its place, as compiled functions stay in memory
 Record = dict[str, Any]
 
 
