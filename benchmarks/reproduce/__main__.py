@@ -5,7 +5,7 @@ come, a line each, so that a run which was stopped goes on where it was. Then th
 and the bars are written. What is not installed is left out, and so is a set that is not there.
 
 Run from benchmarks: python -m reproduce             20 splits of each set
-                     python -m reproduce --quick     5 splits, shorter trainings
+                     python -m reproduce --quick     5 splits of the small ones, shorter trainings
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bars import verdicts
 from bench import describe_machine
 
 from reproduce import picture, table
-from reproduce.data import SETS, is_there
+from reproduce.data import SETS, SMALL, is_there
 from reproduce.limits import BARS
 from reproduce.methods import METHODS
 from reproduce.tasks import DIGITS, Record, key_of, read, run_all, tasks_of
@@ -42,7 +42,11 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """Return what was asked for."""
     parser = argparse.ArgumentParser(prog="reproduce", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
-    add("--quick", action="store_true", help=f"{QUICK_SPLITS} splits, {QUICK_STEPS} steps")
+    add(
+        "--quick",
+        action="store_true",
+        help=f"small sets, {QUICK_SPLITS} splits, {QUICK_STEPS} steps",
+    )
     add("--sets", nargs="+", choices=[*SETS, DIGITS], help="sets to run")
     add("--methods", nargs="+", choices=METHODS, help="methods to run")
     add("--splits", type=int, help="how many splits of each set, and how many seeds of the digits")
@@ -66,7 +70,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 
 def sets_of(options: argparse.Namespace) -> list[str]:
     """Return the sets to run; say which are left out, as they are not there."""
-    wanted = options.sets or [*SETS, DIGITS]
+    wanted = options.sets or [*(SMALL if options.quick else SETS), DIGITS]
     there = [name for name in wanted if name == DIGITS or is_there(name, options.data)]
     missing = [name for name in wanted if name not in there]
     if missing:

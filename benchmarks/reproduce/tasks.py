@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -113,9 +114,9 @@ def run_all(
     if not left:
         return
     with tempfile.TemporaryDirectory() as compiled:
-        os.environ.update(_environment(backend, compiled))
         context = multiprocessing.get_context("spawn")
         with (
+            _environment(backend, compiled),
             context.Pool(min(jobs, len(left)), maxtasksperchild=TASKS_OF_A_PROCESS) as pool,
             file.open("a", encoding="utf-8") as lines,
         ):
@@ -127,24 +128,32 @@ def run_all(
                 yield record
 
 
-def _environment(backend: str, compiled: str) -> dict[str, str]:
-    """Return the variables of the processes.
+@contextlib.contextmanager
+def _environment(backend: str, compiled: str) -> Iterator[None]:
+    """Set the variables of the processes, which take them from this one.
 
     JAX keeps what it compiles in a folder: the splits of a set have the same shapes, and compiling
     takes longer than a training.
     """
     above = str(Path(__file__).parents[1])
-    return {
-        **ONE_THREAD,
-        "KERAS_BACKEND": backend,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_USE_LEGACY_KERAS": "1",
-        "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": compiled,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "PYTHONPATH": os.pathsep.join(filter(None, [above, os.environ.get("PYTHONPATH")])),
-    }
+    before = dict(os.environ)
+    os.environ.update(
+        {
+            **ONE_THREAD,
+            "KERAS_BACKEND": backend,
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "JAX_PLATFORMS": "cpu",
+            "JAX_COMPILATION_CACHE_DIR": compiled,
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            "PYTHONPATH": os.pathsep.join(filter(None, [above, os.environ.get("PYTHONPATH")])),
+        }
+    )
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def key_of(record: Record) -> tuple[Any, ...]:

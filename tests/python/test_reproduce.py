@@ -3,9 +3,11 @@
 import hashlib
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from scipy import stats
@@ -14,6 +16,7 @@ from scipy.special import log_softmax
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from bars import verdicts
+from reproduce import __main__ as command
 from reproduce import data, limits, methods, published, scores, table, tasks
 
 import bayeslayers as bl
@@ -291,6 +294,41 @@ def test_tasks_go_split_by_split_with_the_seeds_of_the_recipe_last():
         ("ours", name, 0, seed) for name in ("yacht", "protein") for seed in (1, 2)
     }
     assert len(set(found)) == len(found)
+
+
+def test_the_quick_run_has_the_small_sets_that_are_there(capsys):
+    options = command.arguments(["--quick", "--backend", "jax"])
+    assert (options.splits, options.steps, options.seeds) == (5, 1500, 0)
+    assert command.sets_of(options) == ["concrete", "energy", "wine", "yacht", "digits"]
+    assert "boston" in capsys.readouterr().out
+
+
+def test_the_whole_run_has_all_splits_and_the_folder_s_sets(tmp_path):
+    write_boston(tmp_path)
+    options = command.arguments(["--data", str(tmp_path)])
+    assert (options.splits, options.seeds) == (20, 20)
+    assert command.sets_of(options)[0] == "boston"
+
+
+def test_results_that_are_there_are_not_run_again(tmp_path):
+    task = tasks.Task("ours", "yacht", 0, 0, 100)
+    file = tmp_path / "results.jsonl"
+    done = {**record("ours", "yacht", 0, log_score=1.0), "steps": 100, "backend": "jax"}
+    file.write_text(json.dumps(done) + "\n")
+    assert list(tasks.run_all([task], file, "jax", 1, None)) == []
+
+
+def test_a_run_writes_what_it_finds_and_goes_on_with_the_rest(tmp_path):
+    # A process of its own, in whose environment the backend is.
+    found = [tasks.Task("plain", "yacht", split, split, 9) for split in range(2)]
+    file = tmp_path / "results.jsonl"
+    backend, before = keras.backend.backend(), dict(os.environ)
+    first = list(tasks.run_all(found[:1], file, backend, 1, None))
+    rest = list(tasks.run_all(found, file, backend, 1, None))
+    assert [each["split"] for each in first + rest] == [0, 1]
+    assert tasks.read(file) == first + rest
+    assert dict(os.environ) == before
+    assert np.isfinite(rest[0]["scores"]["log_score"])
 
 
 def test_a_line_that_was_cut_short_is_left_out(tmp_path, capsys):
