@@ -24,6 +24,7 @@ from bayeslayers.backend.libraries import (  # noqa: E402, F401
     is_of_other_library,
     name_of_library,
 )
+from bayeslayers.backend.marginals import MarginalCdf  # noqa: E402, F401
 
 INTERFACE = {
     # Operations.
@@ -81,6 +82,8 @@ INTERFACE = {
     "sample_with": "One draw from a distribution, from a seed.",
     "log_prob_by_example": "The log-probability of each example's target, over its dimensions.",
     "class_distribution": "The `ClassDistribution` that a distribution is, or consists of.",
+    "marginal_cdf": "The cdf of each number of an outcome as a `MarginalCdf`, or `None`.",
+    "sum_over_draws": "A function's sum over draws, in double precision.",
     # Functions that call a model.
     "compiled": "A function that is compiled once for all arguments of some specifications.",
     "map_draws": "What a function makes of each seed, one after the other.",

@@ -261,7 +261,7 @@ def reliability_curve(
     kind = kind_of_output(selected, outputs)
     if kind == "values":
         levels = tuple(np.arange(1, bins) / bins)
-        found = score_outcomes(evaluation, selected, y, levels)
+        found = score_outcomes(evaluation, selected, y, levels, with_crps=False)
         coverage = [inside.mean() for inside in np.moveaxis(found["covered"], -1, 0)]
         return pd.DataFrame({"level": levels, "coverage": coverage, "n": found["y"].size})
     return reliability(*mean_probabilities(evaluation, selected, kind, y), bins)

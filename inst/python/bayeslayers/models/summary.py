@@ -101,11 +101,13 @@ def predictive_summary(
 
     def table(block: Block) -> pd.DataFrame:
         if kind == "values":
-            rows = summarise_values(dict(zip(statistics, block.values, strict=True)), probs)
-        else:
-            rows = summarise_classes(class_log_probabilities(kind, *block.values))
+            return summarise_values(block, statistics, selected.cdf, probs)
+        rows = summarise_classes(class_log_probabilities(kind, *block.values))
         rows["example"] += block.start
         return rows
 
-    tables = evaluation.reduce([(selected.place, name) for name in statistics], table)
+    wanted = [(selected.place, name) for name in statistics]
+    if kind == "values" and selected.cdf is not None:
+        wanted.append((selected.place, "cdf"))
+    tables = evaluation.reduce(wanted, table, in_pieces=kind != "values")
     return pd.concat(tables, ignore_index=True)

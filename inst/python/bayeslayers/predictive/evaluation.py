@@ -41,8 +41,9 @@ Wanted = Sequence[tuple[int, str]]
 """Which statistics of which outputs are asked for: pairs of a place and a name.
 
 A name is "mean", "sample", "log_prob" of the targets, "classes" (the logits or the probabilities
-that the distribution was made from), or that of another method of distributions without arguments.
-An output that is a tensor is its own mean and classes.
+that the distribution was made from), "cdf" (the tensors that it depends on, of which there may be
+any number), or that of another method of distributions without arguments. An output that is a
+tensor is its own mean and classes.
 """
 
 
@@ -67,6 +68,10 @@ class Block:
         """The targets, where there are any."""
         assert self.y is not None
         return self.y
+
+    def with_values(self, values: list[np.ndarray]) -> Block:
+        """Return these examples with other values, (..., size, ...) each."""
+        return Block(self.start, self.size, values, self.y)
 
     def pieces(self) -> Iterator[Block]:
         """Yield the block piece by piece, so that little is summarised at once."""
@@ -219,7 +224,14 @@ def _call(
     outputs = leaves(outputs)
     # A seed for each output, so that its noise is the same whichever others are asked for.
     seeds = [ops.cast(draw.stream.next(), "int32") for _ in outputs]
-    return tuple(_statistic(outputs[i], name, seeds[i], *targets) for i, name in wanted)
+    found: list[Any] = []
+    for i, name in wanted:
+        if name == "cdf":
+            cdf = backend.marginal_cdf(outputs[i])
+            found.extend([] if cdf is None else cdf.tensors)
+        else:
+            found.append(_statistic(outputs[i], name, seeds[i], *targets))
+    return tuple(found)
 
 
 def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:

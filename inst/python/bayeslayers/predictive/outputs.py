@@ -16,6 +16,7 @@ from bayeslayers.base_layers.model_draw import ModelDraw, drawing
 from bayeslayers.compat import in_order_of_outputs
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.compiled import kept
+from bayeslayers.predictive.mixtures import Cdf
 
 # How many numbers what a layer returns for a batch may have, and how many what the model returns,
 # of which all draws for a batch are held until they are summarised.
@@ -40,6 +41,7 @@ class OutputKind:
         is_number_of_class: Whether its outcomes are the numbers of classes, which have no order.
         width: How many classes it tells apart, if it is about classes: it has a number for each
             class, or a single number that stands for two classes.
+        cdf: The cdf of its numbers, where it is a distribution that may have one.
     """
 
     place: int
@@ -49,6 +51,7 @@ class OutputKind:
     count_of_classes: int | None
     is_number_of_class: bool
     width: int
+    cdf: Cdf | None
 
 
 @dataclass(frozen=True)
@@ -186,8 +189,14 @@ def _kind(place: int, name: str | None, output: Any) -> OutputKind:
         count_of_classes=None,
         is_number_of_class=False,
         width=2 if has_noise else _width(output),
+        cdf=_cdf(output) if has_noise else None,
     )
     return kind if over_classes is None else _kind_over_classes(kind, over_classes)
+
+
+def _cdf(output: Any) -> Cdf | None:
+    found = backend.marginal_cdf(output)
+    return None if found is None else Cdf(found)
 
 
 def _kind_over_classes(kind: OutputKind, over_classes: ClassDistribution) -> OutputKind:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+Probs = tuple[float, ...]
+"""Probabilities of quantiles."""
 
-def quantiles_of_draws(samples: np.ndarray, probs: tuple[float, ...]) -> np.ndarray:
-    """Return quantiles over the first dimension, (probs, ...): one definition for all verbs.
+# The median distance from the median of a normal distribution, times this, is its standard
+# deviation.
+MAD_OF_NORMAL = 1.482602218505602
 
-    It is R's and NumPy's default, which interpolates between the draws.
+
+def quantiles_of_draws(samples: np.ndarray, probs: Probs) -> np.ndarray:
+    """Return quantiles of draws over their first dimension, (probs, ...), for all verbs.
+
+    They are by R's and NumPy's default, which interpolates between the draws.
     """
     return np.quantile(samples, probs, axis=0)
 
@@ -18,3 +25,40 @@ def log_mean_exp(values: np.ndarray) -> np.ndarray:
     from scipy.special import logsumexp
 
     return logsumexp(values, axis=0) - np.log(len(values))
+
+
+class Samples:
+    """The predictive distribution, as far as draws of the outcome show it.
+
+    Args:
+        samples: The draws, (draws, n, ...).
+    """
+
+    def __init__(self, samples: np.ndarray) -> None:
+        self._samples = samples.astype("float64")
+
+    def quantiles(self, probs: Probs) -> np.ndarray:
+        """Return quantiles, (probs, n, ...)."""
+        return quantiles_of_draws(self._samples, probs)
+
+    def mad(self, median: np.ndarray) -> np.ndarray:
+        """Return the median distance from the median, (n, ...), in units of a normal's sd."""
+        return MAD_OF_NORMAL * np.median(np.abs(self._samples - median), axis=0)
+
+    def pit(self, y: np.ndarray) -> np.ndarray:
+        """Return the probability integral transform of the observations, (n, ...)."""
+        below, same = (self._samples < y).mean(axis=0), (self._samples == y).mean(axis=0)
+        return below + same / 2
+
+    def covered(self, y: np.ndarray, lower: Probs, upper: Probs) -> np.ndarray:
+        """Return whether observations lie between pairs of quantiles, (probs, n, ...)."""
+        return (self.quantiles(lower) <= y) & (y <= self.quantiles(upper))
+
+    def crps(self, y: np.ndarray) -> np.ndarray:
+        """Return the continuous ranked probability scores, (n, ...)."""
+        import scoringrules
+
+        # Without bias, as a draw is not paired with itself; and over the sorted draws, so that the
+        # memory of all pairs is not needed. Near the outcome, differences are not rounded.
+        ensemble = np.moveaxis(self._samples - y, 0, -1)
+        return np.asarray(scoringrules.crps_ensemble(np.zeros_like(y), ensemble, estimator="pwm"))

@@ -5,29 +5,64 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayeslayers.predictive.statistics import log_mean_exp, quantiles_of_draws
+from bayeslayers.predictive.evaluation import Block
+from bayeslayers.predictive.mixtures import Cdf, Mixture
+from bayeslayers.predictive.statistics import Samples, log_mean_exp
 from bayeslayers.predictive.tables import rows_of_values
 
-# The median absolute deviation of a normal distribution, times this, is its standard deviation.
-_MAD_OF_NORMAL = 1.482602218505602
+
+def summarise_values(
+    block: Block, statistics: tuple[str, ...], cdf: Cdf | None, probs: tuple[float, ...]
+) -> pd.DataFrame:
+    """Summarise a block of values.
+
+    Args:
+        block: The statistics under draws of the weights, and behind them what `cdf` depends on.
+        statistics: Their names: "mean", and "variance" and "sample" where there is noise.
+        cdf: The cdf of the outcome, where it may have one.
+        probs: The probabilities of the quantiles.
+    """
+
+    def quantiles(outcomes: Mixture | Samples) -> list[np.ndarray]:
+        found = outcomes.quantiles((0.5, *probs))
+        return [found, outcomes.mad(found[0])[None]]
+
+    count = len(statistics)
+    given, tensors = block.values[:count], block.values[count:]
+    mixture = None if cdf is None else cdf.mixture(given[-1], tensors)
+    exact = [] if mixture is None else quantiles(mixture)
+    tables = []
+    for piece in block.with_values([*given, *exact]).pieces():
+        found = dict(zip(statistics, piece.values[:count], strict=True))
+        of_outcomes = piece.values[count:] or quantiles(Samples(piece.values[count - 1]))
+        table = _table_of_values(found, *of_outcomes, probs)
+        table["example"] += piece.start
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
-def summarise_values(found: dict[str, np.ndarray], probs: tuple[float, ...]) -> pd.DataFrame:
-    """Summarise draws (draws, n, ...) of "mean", and of "variance" and "sample" where known."""
+def _table_of_values(
+    found: dict[str, np.ndarray], quantiles: np.ndarray, mad: np.ndarray, probs: tuple[float, ...]
+) -> pd.DataFrame:
+    """Return the rows of some examples.
+
+    Args:
+        found: Draws (draws, n, ...) of "mean", and of "variance" where it is known.
+        quantiles: The median and the quantiles, (1 + probs, n, ...).
+        mad: The median distance from the median, (1, n, ...).
+        probs: The probabilities of the quantiles.
+    """
     means = found["mean"].astype("float64")
-    samples = found.get("sample", found["mean"]).astype("float64")
     mean, epistemic = means.mean(axis=0), means.var(axis=0)
     unknown = np.full(mean.shape, np.nan)
     aleatoric = found["variance"].astype("float64").mean(axis=0) if "variance" in found else unknown
     total = np.where(np.isnan(aleatoric), epistemic, epistemic + aleatoric)
-    median = np.median(samples, axis=0)
-    quantiles = quantiles_of_draws(samples, probs)
     columns = {
         "mean": mean,
-        "median": median,
+        "median": quantiles[0],
         "sd": np.sqrt(total),
-        "mad": _MAD_OF_NORMAL * np.median(np.abs(samples - median), axis=0),
-        **dict(zip(map(_name_of_quantile, probs), quantiles, strict=True)),
+        "mad": mad[0],
+        **dict(zip(map(_name_of_quantile, probs), quantiles[1:], strict=True)),
         "sd_epistemic": np.sqrt(epistemic),
         "sd_aleatoric": np.sqrt(aleatoric),
     }

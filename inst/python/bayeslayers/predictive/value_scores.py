@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+import itertools
 from typing import Any
 
 import numpy as np
@@ -12,81 +12,69 @@ import pandas as pd
 from bayeslayers.predictive.classes import check_labels
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.kinds import check_noise, check_order
+from bayeslayers.predictive.mixtures import Mixture
 from bayeslayers.predictive.outputs import OutputKind
-from bayeslayers.predictive.statistics import log_mean_exp, quantiles_of_draws
+from bayeslayers.predictive.statistics import Samples, log_mean_exp
 from bayeslayers.predictive.tables import rows_of_values
 
-
-@dataclass(frozen=True)
-class Outcomes:
-    """What was observed, and what a model made of it.
-
-    Args:
-        y: What was observed, (n, ...).
-        samples: Draws of the predictive distribution, (draws, n, ...).
-        means: Means of the output under each draw of the weights, (draws, n, ...).
-        log_prob: Log-likelihood of each example under each draw, (draws, n).
-    """
-
-    y: np.ndarray
-    samples: np.ndarray
-    means: np.ndarray
-    log_prob: np.ndarray
-
-    def pit(self) -> np.ndarray:
-        """Return the probability integral transform of the observations, (n, ...)."""
-        below, same = (self.samples < self.y).mean(axis=0), (self.samples == self.y).mean(axis=0)
-        return below + same / 2
-
-    def crps(self) -> np.ndarray:
-        """Return the continuous ranked probability scores, (n, ...)."""
-        import scoringrules
-
-        # Without bias, as a draw is not paired with itself; and over the sorted draws, so that the
-        # memory of all pairs is not needed. Near the outcome, differences are not rounded.
-        ensemble = np.moveaxis(self.samples - self.y, 0, -1)
-        zero = np.zeros_like(self.y)
-        return np.asarray(scoringrules.crps_ensemble(zero, ensemble, estimator="pwm"))
-
-    def log_score(self) -> np.ndarray:
-        """Return the log of the mean likelihood of each example, (n,)."""
-        return log_mean_exp(self.log_prob)
-
-    def covered(self, levels: tuple[float, ...]) -> np.ndarray:
-        """Return whether outcomes lie in the central intervals, (levels, n, ...)."""
-        # Rounded, as (1 - 0.9) / 2 is not 0.05, which a caller of `predictive_summary()` writes.
-        lower, upper = (
-            quantiles_of_draws(self.samples, tuple(round((1 + sign * p) / 2, 12) for p in levels))
-            for sign in (-1, 1)
-        )
-        return (lower <= self.y) & (self.y <= upper)
+_STATISTICS = ("mean", "log_prob", "sample")
 
 
 def score_outcomes(
-    evaluation: Evaluation, output: OutputKind, y: Any, levels: tuple[float, ...]
+    evaluation: Evaluation,
+    output: OutputKind,
+    y: Any,
+    levels: tuple[float, ...],
+    *,
+    with_crps: bool = True,
 ) -> dict[str, np.ndarray]:
     """Return what scores of examples and models are made from: numbers by example, (n, ...)."""
     check_noise(output, evaluation.model)
     check_order(evaluation.model, output)
 
-    def score_block(block: Block) -> dict[str, np.ndarray]:
-        means, samples, log_prob = (values.astype("float64") for values in block.values)
-        observed = block.observed.astype("float64").reshape(samples.shape[1:])
-        outcomes = Outcomes(observed, samples, means, log_prob)
+    def of_outcomes(outcomes: Mixture | Samples, observed: np.ndarray) -> list[np.ndarray]:
+        crps = [outcomes.crps(observed)[None]] if with_crps else []
+        covered = _covered(outcomes, observed, levels)
+        return [covered, outcomes.pit(observed)[None], *crps]
+
+    def score_piece(piece: Block) -> dict[str, np.ndarray]:
+        means, log_prob, samples, *found = piece.values
+        observed = _observed(piece, samples)
+        covered, pit, *crps = found or of_outcomes(Samples(samples), observed)
         return {
             "y": observed,
-            "mean": means.mean(axis=0),
-            "pit": outcomes.pit(),
-            # One draw has no CRPS, and needs none for the reliability.
-            "crps": outcomes.crps() if len(samples) > 1 else observed,
-            "log_score": outcomes.log_score(),
-            "covered": np.moveaxis(outcomes.covered(levels), 0, -1),
+            "mean": means.astype("float64").mean(axis=0),
+            "pit": pit[0],
+            **({"crps": crps[0][0]} if crps else {}),
+            "log_score": log_mean_exp(log_prob.astype("float64")),
+            "covered": np.moveaxis(covered, 0, -1),
         }
 
-    wanted = [(output.place, name) for name in ("mean", "sample", "log_prob")]
+    def score_block(block: Block) -> list[dict[str, np.ndarray]]:
+        means, log_prob, samples, *tensors = block.values
+        mixture = None if output.cdf is None else output.cdf.mixture(samples, tensors)
+        exact = [] if mixture is None else of_outcomes(mixture, _observed(block, samples))
+        pieces = block.with_values([means, log_prob, samples, *exact]).pieces()
+        return list(map(score_piece, pieces))
+
+    wanted = [(output.place, name) for name in _STATISTICS]
+    if output.cdf is not None:
+        wanted.append((output.place, "cdf"))
     targets = evaluation.targets(y, output, functools.partial(check_labels, output))
-    parts = evaluation.reduce(wanted, score_block, targets)
+    blocks = evaluation.reduce(wanted, score_block, targets, in_pieces=False)
+    parts = list(itertools.chain.from_iterable(blocks))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _observed(block: Block, samples: np.ndarray) -> np.ndarray:
+    return block.observed.astype("float64").reshape(samples.shape[1:])
+
+
+def _covered(outcomes: Mixture | Samples, y: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
+    """Return whether observations lie in the central intervals, (levels, n, ...)."""
+    # Rounded, as (1 - 0.9) / 2 is not 0.05, which a caller of `predictive_summary()` writes.
+    lower, upper = (tuple(round((1 + sign * p) / 2, 12) for p in levels) for sign in (-1, 1))
+    return outcomes.covered(y, lower, upper)
 
 
 def scores_of_values(

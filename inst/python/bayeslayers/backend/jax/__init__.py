@@ -40,6 +40,7 @@ from bayeslayers.backend.jax.inputs import (
     specification,
     tensor_specification,
 )
+from bayeslayers.backend.jax.marginals import marginal_cdf, sum_over_draws
 from bayeslayers.backend.jax.operations import (
     add_bias,
     dtype_hint,

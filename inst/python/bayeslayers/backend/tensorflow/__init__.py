@@ -40,6 +40,7 @@ from bayeslayers.backend.tensorflow.inputs import (
     specification,
     tensor_specification,
 )
+from bayeslayers.backend.tensorflow.marginals import marginal_cdf, sum_over_draws
 from bayeslayers.backend.tensorflow.operations import (
     add_bias,
     dtype_hint,

@@ -28,6 +28,7 @@ from bayeslayers.backend.torch.inputs import (
     tensor_specification,
 )
 from bayeslayers.backend.torch.library import distribution_library, library_class
+from bayeslayers.backend.torch.marginals import marginal_cdf, sum_over_draws
 from bayeslayers.backend.torch.methods import distribution_method, method_of
 from bayeslayers.backend.torch.operations import (
     add_bias,

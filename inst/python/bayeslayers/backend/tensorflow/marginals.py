@@ -1,0 +1,48 @@
+"""The cdf of a model's outcomes, averaged over draws of its weights in double precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bayeslayers.backend import marginals
+from bayeslayers.backend.tensorflow.distributions import distribution_library, inner_distribution
+from bayeslayers.backend.tfp_marginals import TfpDissection
+
+
+def marginal_cdf(distribution: Any) -> marginals.MarginalCdf | None:
+    """Return the cdf of each number of an outcome; `None` where there is none."""
+    tfp = distribution_library()
+
+    def is_tensor(value: Any) -> bool:
+        kinds = tf.Variable, tfp.util.DeferredTensor, tfp.util.TransformedVariable
+        return tf.is_tensor(value) or isinstance(value, kinds)
+
+    library = TfpDissection(tfp, is_tensor, tf.convert_to_tensor, tf.math.erfc)
+    return marginals.marginal_cdf(library, inner_distribution(distribution))
+
+
+def sum_over_draws(function: Callable[[list[Any], Any], Any]) -> Callable[..., np.ndarray]:
+    """Return a function's sum over draws, compiled.
+
+    Args:
+        function: Takes tensors, and points. It returns as many numbers as there are points.
+
+    Returns:
+        A function of arrays (draws, ...), and of points. It computes in double precision.
+    """
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def total(arrays: list[Any], points: Any) -> Any:
+        def add(so_far: Any, draw: list[Any]) -> Any:
+            return tf.ensure_shape(so_far + function(draw, points), points.shape)
+
+        return tf.foldl(add, arrays, initializer=tf.zeros_like(points))
+
+    def call(arrays: list[np.ndarray], points: np.ndarray) -> np.ndarray:
+        return total([tf.constant(a) for a in arrays], tf.constant(points)).numpy()
+
+    return call
