@@ -18,9 +18,9 @@
 #' need a distribution, such as that of [layer_distribution_lambda()]. `log_lik()` also takes a
 #' tensor for classes, if `outputs` says what its numbers are.
 #'
-#' An interval lies between two quantiles of the draws of the outcome, both ends included. These
-#' quantiles are those of [predictive_summary()], and of the intervals whose coverage
-#' [predictive_scores()] counts.
+#' An interval lies between two quantiles of the draws of the outcome that `posterior_predict()`
+#' returns, both ends included. [predictive_summary()] has the quantiles of the mixture over draws
+#' of the weights, without the sampling error of one outcome a draw.
 #'
 #' If the model ends in a categorical distribution, `posterior_epred()` gives the probabilities of
 #' the classes; there are no intervals and no errors. Classes are counted from 0, as in `fit()`,

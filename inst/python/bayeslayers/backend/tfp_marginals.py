@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 _Build = Callable[[list[Any]], Any]
 
@@ -89,6 +90,12 @@ class TfpDissection:
         if type(distribution) is self._tfd.Normal:
             # The library's own computes several functions, of which each point needs one.
             return self._erfc((distribution.loc - points) / distribution.scale * 0.5**0.5) / 2
+        if isinstance(distribution, self._tfd.Bernoulli):
+            # The library's own is in single precision alone.
+            below = ops.where(
+                points < 0, ops.zeros_like(points), 1 - distribution.probs_parameter()
+            )
+            return ops.where(points < 1, below, ops.ones_like(points))
         return distribution.cdf(points)
 
     def is_whole(self, distribution: Any) -> bool:

@@ -44,8 +44,17 @@ def predictive_summary(
     to that of `sd`. Where the model ends in a tensor, the noise is not known: `sd_aleatoric` is not
     a number, and the other columns are those of the model's mean.
 
-    Quantiles are those of the draws, as R computes them by default (type 7): between two draws they
-    interpolate. From the quantile at (1 - level) / 2 to that at (1 + level) / 2, ends included, is
+    Where the model ends in a distribution whose cdf is known, quantiles, `median` and `mad` are
+    those of the mixture over draws of the weights, whose cdf is the mean of theirs: it is inverted,
+    to single precision. The quantile of a count is the smallest outcome whose cdf reaches the
+    probability. Of several outputs, each has its own. Of 0 and 1, which no cdf reaches at a number,
+    quantiles are those of 1e-12 from them.
+
+    All other quantiles are those of draws of the outcome, one for each draw of the weights, as R
+    computes them by default (type 7): of a tensor, and of a distribution without a cdf, such as
+    PyTorch's Student's t, or one of several numbers at once that is neither normal nor independent.
+
+    From the quantile at (1 - level) / 2 to that at (1 + level) / 2, ends included, is
     the central interval of a level, here and wherever there is one: in `predictive_scores()`, in
     `reliability_curve()` and in pictures.
 
@@ -60,7 +69,8 @@ def predictive_summary(
 
     The examples are summarised batch by batch. The draws of one batch are held in memory: `draws`
     times `batch_size` numbers for each number that the model returns, in single precision, and as
-    much again for their variances and for samples where there is noise.
+    much again for their variances and for samples where there is noise, and for each parameter of
+    a distribution whose cdf is known.
 
     Returns:
         A data frame.

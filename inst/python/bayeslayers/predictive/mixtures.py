@@ -208,8 +208,12 @@ class Mixture:
             # An outcome that is no whole number divides its interval.
             before = np.clip(near - left, 0, widths)
         else:
+            # Panels of equal width, each of which is divided where there are many samples.
+            shares = tuple(np.linspace(0, 1, _PANELS + 1)[1:-1])
             panels = np.linspace(lefts[0], rights[0], _PANELS + 1)
-            edges = np.sort(np.stack([*lefts[1:], *panels, *rights[1:], near]), axis=0)
+            divisions = quantiles_of_draws(self._samples, shares)
+            edges = np.stack([*lefts[1:], *panels, *divisions, *rights[1:], near])
+            edges = np.sort(edges, axis=0)
             middle, half = (edges[1:] + edges[:-1]) / 2, (edges[1:] - edges[:-1]) / 2
             left = np.concatenate([middle + half * node for node in _NODES])
             widths = np.concatenate([half * weight for weight in _WEIGHTS])

@@ -34,8 +34,8 @@ def sum_over_draws(function: Callable[[list[Any], Any], Any]) -> Callable[..., n
     Returns:
         A function of arrays (draws, ...), and of points. It computes in double precision.
     """
+    compiled: list[Any] = []
 
-    @tf.function(autograph=False, reduce_retracing=True)
     def total(arrays: list[Any], points: Any) -> Any:
         def add(so_far: Any, draw: list[Any]) -> Any:
             return tf.ensure_shape(so_far + function(draw, points), points.shape)
@@ -43,6 +43,14 @@ def sum_over_draws(function: Callable[[list[Any], Any], Any]) -> Callable[..., n
         return tf.foldl(add, arrays, initializer=tf.zeros_like(points))
 
     def call(arrays: list[np.ndarray], points: np.ndarray) -> np.ndarray:
-        return total([tf.constant(a) for a in arrays], tf.constant(points)).numpy()
+        if not compiled:
+            # For any number of draws, of points and of examples.
+            of_arrays = [
+                tf.TensorSpec([None, None, *a.shape[2:]][: a.ndim], a.dtype) for a in arrays
+            ]
+            of_points = [len(points), None, None, *points.shape[3:]]
+            signature = [of_arrays, tf.TensorSpec(of_points, points.dtype)]
+            compiled.append(tf.function(total, input_signature=signature, autograph=False))
+        return compiled[0](arrays, points).numpy()
 
     return call
