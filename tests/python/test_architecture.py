@@ -54,6 +54,7 @@ NOT_PUBLIC = re.compile(
 
 COMMON = (
     "ClassDistribution",
+    "MarginalCdf",
     "Stream",
     "at_least_single",
     "in_single",
