@@ -14,7 +14,13 @@ from bayeslayers.predictive.inversion import smallest_reaching
 from bayeslayers.predictive.statistics import MAD_OF_NORMAL, Probs, quantiles_of_draws
 
 # What a library raises where a distribution has no cdf, or can't be made in double precision.
-_NO_CDF = (NotImplementedError, TypeError, ValueError, AttributeError, *backend.OPERATION_ERRORS)
+_NO_CDF: tuple[Any, ...] = (
+    NotImplementedError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    *backend.OPERATION_ERRORS,
+)
 # How many numbers are computed at once, in double precision.
 _NUMBERS_AT_ONCE = 2**22
 # A cdf that is a probability but for rounding reaches it.
@@ -176,7 +182,8 @@ class Mixture:
 
     def pit(self, y: np.ndarray) -> np.ndarray:
         """Return the probability integral transform of the observations, (n, ...)."""
-        return sum(self._around(y)) / 2
+        below, at = self._around(y)
+        return (below + at) / 2
 
     def covered(self, y: np.ndarray, lower: Probs, upper: Probs) -> np.ndarray:
         """Return whether observations lie between pairs of quantiles, (probs, n, ...).

@@ -34,8 +34,8 @@ def summarise_values(
     tables = []
     for piece in block.with_values([*given, *exact]).pieces():
         found = dict(zip(statistics, piece.values[:count], strict=True))
-        of_outcomes = piece.values[count:] or quantiles(Samples(piece.values[count - 1]))
-        table = _table_of_values(found, *of_outcomes, probs)
+        ends, mad = piece.values[count:] or quantiles(Samples(piece.values[count - 1]))
+        table = _table_of_values(found, ends, mad, probs)
         table["example"] += piece.start
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
