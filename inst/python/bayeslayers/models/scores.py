@@ -141,8 +141,9 @@ def predictive_scores(
     integrated out where the output is a distribution whose cdf is known: 100 draws then are as good
     as 1000 where the noise is most of the spread. `crps` is an integral over the cdf, by
     quadrature: it is off by less than a hundredth of the standard deviation of the outcome, and by
-    less than 1e-5 of it where the noise is most of the spread; of counts that are below 256 it is
-    a sum. Where the cdf is not known, there is one sample of the noise under each draw.
+    less than 1e-4 of it where the noise is most of the spread. Of counts it is a sum, but where
+    they range over more than 256, which may be off by a fiftieth of the standard deviation. Where
+    the cdf is not known, there is one sample of the noise under each draw.
 
     For values, by example: a row for each example and each output, with the outcome `y`, the
     probability integral transform `pit`, which is uniform where the model is calibrated, the
