@@ -325,7 +325,9 @@ def test_a_point_is_a_step():
     model = linear(1, lambda t: independent_point(t, 1), seed=11)
     means = predict_draws(model, X, draws=3, seed=1, verbose=0)[..., 0]
     table = table_of(model, 3, (0.1, 0.5, 0.9))
-    assert_array_equal(table[["q10", "q50", "q90"]].to_numpy().T, np.sort(means, axis=0))
+    found = table[["q10", "q50", "q90"]].to_numpy().T
+    # In single precision, of the distances between the points where they are near 0.
+    assert_allclose(found, np.sort(means, axis=0), rtol=1e-7, atol=1e-8)
     scores = predictive_scores(
         model, X, means[0][:, None], draws=3, seed=1, by="example", verbose=0, levels=0.9
     )
