@@ -21,6 +21,10 @@ as_summary <- function(result) {
   with_class(one_based(as_data_frame(result)), "bayeslayers_summary")
 }
 
+as_interval <- function(result) {
+  with_class(one_based(as_data_frame(result)), "bayeslayers_interval")
+}
+
 as_reliability <- function(result) {
   with_class(as_data_frame(result), "bayeslayers_reliability")
 }

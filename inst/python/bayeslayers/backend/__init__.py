@@ -84,6 +84,7 @@ INTERFACE = {
     "class_distribution": "The `ClassDistribution` that a distribution is, or consists of.",
     "marginal_cdf": "The cdf of each number of an outcome as a `MarginalCdf`, or `None`.",
     "sum_over_draws": "A function's sum over draws, in double precision.",
+    "widened": "A distribution with a multiple of its scale, or a part of its logits; or `None`.",
     # Functions that call a model.
     "compiled": "A function that is compiled once for all arguments of some specifications.",
     "map_draws": "What a function makes of each seed, one after the other.",

@@ -36,6 +36,13 @@ class ClassDistribution:
         # Given probabilities of several classes need not add up to 1.
         return self.given / ops.sum(self.given, axis=-1, keepdims=True)
 
+    def logits(self) -> Any:
+        """Return logits, whichever of the two it was made from."""
+        p = self.parameter()
+        if self.is_logits:
+            return p
+        return ops.log(p) - ops.log1p(-p) if self.outcome == "binary" else ops.log(p)
+
     @property
     def count(self) -> int | None:
         """How many classes there are; `None` where a graph does not know it."""

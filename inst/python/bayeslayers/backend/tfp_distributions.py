@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from bayeslayers.backend.classes import ClassDistribution, mixture_over_classes
 
@@ -88,6 +89,45 @@ def class_distribution(tfd: Any, distribution: Any) -> ClassDistribution | None:
             logits = distribution.mixture_distribution.logits_parameter()
             return mixture_over_classes(logits, over_classes, distribution.batch_shape)
     return None
+
+
+# Families that a factor widens about their location: the parameter that it multiplies.
+_SCALES = {
+    **dict.fromkeys(("Normal", "Logistic", "Laplace", "StudentT", "Cauchy", "Gumbel"), "scale"),
+    "MultivariateNormalDiag": "scale_diag",
+    "MultivariateNormalTriL": "scale_tril",
+}
+_OF_CLASSES = {"numbers": "Categorical", "columns": "OneHotCategorical", "binary": "Bernoulli"}
+
+
+def widened(tfd: Any, distribution: Any, factor: Any) -> Any:
+    """Return a distribution with its scale times a factor, or its logits divided by it.
+
+    Args:
+        tfd: The module of distributions.
+        distribution: One of its distributions.
+        factor: A tensor of one positive number.
+
+    Returns:
+        A distribution; `None` if this is no location-scale family, and not over classes.
+    """
+    if type(distribution) is tfd.Independent:
+        inner = widened(tfd, distribution.distribution, factor)
+        return None if inner is None else distribution.copy(distribution=inner)
+    name = _SCALES.get(type(distribution).__name__)
+    # A subclass of a user's may have the same name.
+    if name is not None and type(distribution) is getattr(tfd, type(distribution).__name__):
+        scale = distribution.parameters[name]
+        if scale is None:
+            return None
+        return distribution.copy(**{name: scale * ops.cast(factor, distribution.dtype)})
+    over_classes = class_distribution(tfd, distribution)
+    if over_classes is None:
+        return None
+    logits = over_classes.logits()
+    return getattr(tfd, _OF_CLASSES[over_classes.outcome])(
+        logits=logits / ops.cast(factor, logits.dtype), dtype=distribution.dtype
+    )
 
 
 def with_seeds(

@@ -101,7 +101,12 @@ class DistributionLayer(StochasticLayer):
         return of_any_size(self._distribution_at, inputs)
 
     def _distribution_at(self, inputs: Any) -> Any:
-        distribution = self.make_distribution(tree.map_structure(self._with_precision, inputs))
+        return self.coercible(
+            self.make_distribution(tree.map_structure(self._with_precision, inputs))
+        )
+
+    def coercible(self, distribution: Any) -> Any:
+        """Return a distribution as the layer's output, which is a tensor wherever one is needed."""
         convert = self.convert_to_tensor_fn
         to_tensor = None if convert is sample_posterior else convert
         if convert in distribution_checks.PARAMETERS:

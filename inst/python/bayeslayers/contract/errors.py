@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 _LONGEST_DESCRIPTION = 120
@@ -55,3 +56,22 @@ def describe(value: Any) -> str:
     if len(text) <= _LONGEST_DESCRIPTION:
         return text
     return text[: _LONGEST_DESCRIPTION - 3] + "..."
+
+
+@contextmanager
+def renaming(**names: str) -> Iterator[None]:
+    """Let errors about arguments name those of a caller, who calls them something else.
+
+    Args:
+        **names: The caller's names, by those that the errors have.
+    """
+    try:
+        yield
+    except ArgumentError as error:
+        if error.argument not in names:
+            raise
+        rule = error.rule
+        for name, other in names.items():
+            rule = rule.replace(f"`{name}`", f"`{other}`")
+        received = {names.get(k, k): Described(text) for k, text in error.received.items()}
+        raise ArgumentError(names[error.argument], rule, received, error.hint) from error

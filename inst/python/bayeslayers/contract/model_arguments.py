@@ -122,6 +122,22 @@ MODEL_ARGUMENTS = {
         "targets are those that come with `x`.",
         Coercion.DATA,
     ),
+    "x_calibration": Argument(
+        "Inputs of the calibration examples, in any form that `predict()` takes, as `x`. The model "
+        "must not have been trained on them.",
+        Coercion.DATA,
+    ),
+    "y_calibration": Argument(
+        "Targets of the calibration examples, in the forms that `fit()` takes; classes may be a "
+        "pandas categorical. With `None` they are those that come with `x_calibration`.",
+        Coercion.DATA,
+    ),
+    "x_ood": Argument(
+        "Inputs of the examples that are out of distribution, in the forms that `x` has.",
+        Coercion.DATA,
+    ),
+    "level": Argument("Number between 0 and 1: the share of outcomes to hold."),
+    "method": Argument('"auto", "quantiles" or "sd" for values, "lac" or "aps" for classes.'),
     "levels": Argument(
         "Numbers from 0 to 1: the probabilities of the central intervals.", r_default="c(0.5, 0.9)"
     ),

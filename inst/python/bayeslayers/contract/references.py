@@ -8,6 +8,11 @@ REFERENCES = {
         "in Neural Networks. International Conference on Machine Learning. "
         "https://arxiv.org/abs/1505.05424"
     ),
+    "Depeweg et al. (2018)": (
+        "Depeweg, S., Hernandez-Lobato, J. M., Doshi-Velez, F., and Udluft, S. (2018). "
+        "Decomposition of Uncertainty in Bayesian Deep Learning for Efficient and Risk-sensitive "
+        "Learning. International Conference on Machine Learning. https://arxiv.org/abs/1710.07283"
+    ),
     "Dillon et al. (2017)": (
         "Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., "
         "Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. "

@@ -1,5 +1,6 @@
 """Verbs on whole models: divergence, predictive distribution, scores, posterior, plain twins."""
 
+from bayeslayers.models.calibration import conformal_interval, recalibrate
 from bayeslayers.models.callbacks import (
     callback_kl_annealing,
     callback_kl_history,
@@ -11,6 +12,7 @@ from bayeslayers.models.fitting import fit_bayesian
 from bayeslayers.models.history import training_history
 from bayeslayers.models.inference_data import as_inference_data
 from bayeslayers.models.kl import kl_divergence, scale_kl
+from bayeslayers.models.ood import ood_detection, ood_scores
 from bayeslayers.models.posterior import posterior_draws, posterior_summary
 from bayeslayers.models.pruning import prune, pruning_curve
 from bayeslayers.models.scores import log_likelihood, predictive_scores, reliability_curve
@@ -24,9 +26,12 @@ __all__ = [
     "callback_kl_annealing",
     "callback_kl_history",
     "callback_log_score",
+    "conformal_interval",
     "fit_bayesian",
     "kl_divergence",
     "log_likelihood",
+    "ood_detection",
+    "ood_scores",
     "posterior_draws",
     "posterior_summary",
     "predict_draws",
@@ -34,6 +39,7 @@ __all__ = [
     "predictive_summary",
     "prune",
     "pruning_curve",
+    "recalibrate",
     "reliability_curve",
     "reseed",
     "scale_kl",

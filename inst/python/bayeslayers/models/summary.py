@@ -95,9 +95,7 @@ def predictive_summary(
         predictive_summary(model, array(1, c(5, 3)), draws = 10, verbose = 0)
 
     Reference:
-        Depeweg, S., Hernandez-Lobato, J. M., Doshi-Velez, F., and Udluft, S. (2018). Decomposition
-            of Uncertainty in Bayesian Deep Learning for Efficient and Risk-sensitive Learning.
-            International Conference on Machine Learning. https://arxiv.org/abs/1710.07283
+        Depeweg et al. (2018).
     """  # noqa: E501
     probs = checks.probabilities("probs", probs)
     evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)

@@ -53,7 +53,12 @@ from bayeslayers.backend.jax.operations import (
     saturating_cast,
     softplus,
 )
-from bayeslayers.backend.jax.outcomes import class_distribution, log_prob_by_example, sample_with
+from bayeslayers.backend.jax.outcomes import (
+    class_distribution,
+    log_prob_by_example,
+    sample_with,
+    widened,
+)
 from bayeslayers.backend.jax.random import random_signs, standard_normal
 from bayeslayers.backend.jax.seeds import SeedStream, fold_in
 from bayeslayers.backend.jax.steps import (

@@ -45,3 +45,17 @@ def class_distribution(distribution: Any) -> ClassDistribution | None:
     """Return the distribution over classes that a distribution is, or consists of; else `None`."""
     tfd = tensorflow_probability().distributions
     return tfp_distributions.class_distribution(tfd, inner_distribution(distribution))
+
+
+def widened(distribution: Any, factor: Any) -> Any:
+    """Return a distribution with its scale times a factor, or its logits divided by it.
+
+    Args:
+        distribution: The distribution.
+        factor: A tensor of one positive number.
+
+    Returns:
+        A distribution; `None` if this is no location-scale family, and not over classes.
+    """
+    tfd = tensorflow_probability().distributions
+    return tfp_distributions.widened(tfd, inner_distribution(distribution), factor)

@@ -56,6 +56,7 @@ from bayeslayers.backend.tensorflow.outcomes import (
     class_distribution,
     log_prob_by_example,
     sample_with,
+    widened,
 )
 from bayeslayers.backend.tensorflow.random import random_signs, standard_normal
 from bayeslayers.backend.tensorflow.seeds import SeedStream, fold_in

@@ -64,3 +64,4 @@ from bayeslayers.backend.torch.variables import (
     native_variable,
     with_present_values,
 )
+from bayeslayers.backend.torch.widening import widened
