@@ -151,4 +151,5 @@ def _strangeness(table: pd.DataFrame, method: str) -> np.ndarray:
     ordered = np.sort(p, axis=1)
     sums = ordered[:, ::-1].cumsum(axis=1)[:, ::-1]
     places = [np.searchsorted(row, values) for row, values in zip(ordered, p, strict=True)]
-    return np.take_along_axis(sums, np.array(places), axis=1)
+    # Rounded, as all probabilities of an example add up to 1, and to the same in every example.
+    return np.round(np.take_along_axis(sums, np.array(places), axis=1), 12)
