@@ -5,13 +5,14 @@
 #' weights:  snr = |mean| / sd
 #' training: loss = negative_log_likelihood + kl_divergence}
 #'
-#' `autoplot()` makes a ggplot of the result of [predictive_summary()], [reliability_curve()],
-#' [posterior_summary()] or [training_history()]; `plot()` prints it.
+#' `autoplot()` makes a ggplot of the result of [predictive_summary()], [conformal_interval()] of
+#' values, [reliability_curve()], [posterior_summary()] or [training_history()]; `plot()` prints it.
 #'
 #' * A summary of values is drawn as bands. The outer band reaches from the lowest to the highest
 #'   quantile of the outcome. The inner band, at the same level (z = 1.64 for 90 %), shows the
 #'   uncertainty of the mean that is due to the weights. If the model ends in a tensor, the noise is
 #'   not known, and there is only the inner band. Each of several values has its own panel.
+#' * Conformal intervals are drawn as one band around the mean.
 #' * A summary of classes is drawn as the two parts of the entropy. Points further to the right are
 #'   examples of which the model is less sure; for points further up, more of this is due to the
 #'   weights. On the dashed line all of it is.
@@ -25,8 +26,8 @@
 #' The package ggplot2 has to be installed. Its functions change the picture, such as `+
 #' ggplot2::labs(x = "time")`.
 #'
-#' @param object,x The result of one of the four functions. In `autoplot()` of a summary of values,
-#'   `x` gives the horizontal axis: a number or a date for each example. With `NULL` it is the
+#' @param object,x The result of one of these functions. In `autoplot()` of a summary or of intervals
+#'   of values, `x` gives the horizontal axis: a number or a date for each example. With `NULL` it is the
 #'   number of the example. `plot()` takes it by position: `plot(summary, time)`.
 #' @param y Observations, as `fit()` takes them: a number for each example, or a matrix with a
 #'   column for each value; for classes, numbers from 0, or a factor with a level for each class; or
@@ -89,6 +90,21 @@ autoplot.bayeslayers_summary <- function( # nolint: object_name.
     return(plot_of_classes(object, x, y, call))
   }
   plot_of_values(object, x, y, call)
+}
+
+#' @rdname pictures
+#' @method autoplot bayeslayers_interval
+#' @exportS3Method ggplot2::autoplot bayeslayers_interval
+autoplot.bayeslayers_interval <- function( # nolint: object_name.
+    object, x = NULL, y = NULL, ...) {
+  call <- rlang::current_env()
+  rlang::check_dots_empty(call = call)
+  columns <- c("example", "variable", "mean", "lower", "upper")
+  check_columns(object, columns, "conformal_interval()", call)
+  table <- at_places(as.data.frame(object), x, call)
+  picture <- ggplot2::ggplot(table, ggplot2::aes(.data[["at"]])) +
+    band_of_values("lower", "upper", "conformal interval")
+  with_values(picture, table, x, y, c("conformal interval" = okabe_ito[["sky"]]), call)
 }
 
 #' @rdname pictures
@@ -189,6 +205,10 @@ plot.bayeslayers_summary <- function(x, ...) {
 
 #' @rdname pictures
 #' @export
+plot.bayeslayers_interval <- plot.bayeslayers_summary
+
+#' @rdname pictures
+#' @export
 plot.bayeslayers_reliability <- plot.bayeslayers_summary
 
 #' @rdname pictures
@@ -223,24 +243,35 @@ paper_theme <- function() {
 plot_of_values <- function(object, x, y, call) {
   columns <- c("example", "variable", "mean", "sd_epistemic", "sd_aleatoric")
   check_columns(object, columns, "predictive_summary()", call)
-  table <- as.data.frame(object)
-  examples <- unique(table$example)
-  table$at <- at_examples(x, examples, call)[match(table$example, examples)]
+  table <- at_places(as.data.frame(object), x, call)
   band <- outer_quantiles(table, call)
   level <- sprintf("%g %%", band$percent)
   spread <- stats::qnorm(0.5 + band$percent / 200) * table$sd_epistemic
   table <- cbind(table, lower = table$mean - spread, upper = table$mean + spread)
   labels <- c(outcome = paste0("outcome, ", level), mean = paste0("mean, ", level))
-  ribbon <- function(lower, upper, label) {
-    mapping <- ggplot2::aes(ymin = .data[[lower]], ymax = .data[[upper]], fill = label)
-    ggplot2::geom_ribbon(mapping, alpha = 0.35)
-  }
   picture <- ggplot2::ggplot(table, ggplot2::aes(.data[["at"]]))
   if (!anyNA(table$sd_aleatoric)) {
-    picture <- picture + ribbon(band$low, band$high, labels[["outcome"]])
+    picture <- picture + band_of_values(band$low, band$high, labels[["outcome"]])
   }
+  picture <- picture + band_of_values("lower", "upper", labels[["mean"]])
+  with_values(picture, table, x, y, stats::setNames(okabe_ito[c("sky", "blue")], labels), call)
+}
+
+at_places <- function(table, x, call) {
+  examples <- unique(table$example)
+  table$at <- at_examples(x, examples, call)[match(table$example, examples)]
+  table
+}
+
+band_of_values <- function(lower, upper, label) {
+  mapping <- ggplot2::aes(ymin = .data[[lower]], ymax = .data[[upper]], fill = label)
+  ggplot2::geom_ribbon(mapping, alpha = 0.35)
+}
+
+# The mean, what was observed, a panel for each output, and the legends: `fills` are the colours of
+# the bands by their labels.
+with_values <- function(picture, table, x, y, fills, call) {
   picture <- picture +
-    ribbon("lower", "upper", labels[["mean"]]) +
     ggplot2::geom_line(
       ggplot2::aes(y = .data[["mean"]], linetype = "mean"),
       colour = okabe_ito[["blue"]], linewidth = 0.7
@@ -258,10 +289,7 @@ plot_of_values <- function(object, x, y, call) {
     picture <- picture + ggplot2::facet_wrap(panels, scales = "free_y")
   }
   picture +
-    ggplot2::scale_fill_manual(
-      name = NULL, breaks = unname(labels),
-      values = stats::setNames(okabe_ito[c("sky", "blue")], labels)
-    ) +
+    ggplot2::scale_fill_manual(name = NULL, breaks = names(fills), values = fills) +
     ggplot2::scale_linetype_manual(name = NULL, values = c(mean = "solid")) +
     ggplot2::scale_shape_manual(name = NULL, values = c(observed = 16)) +
     ggplot2::guides(

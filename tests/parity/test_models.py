@@ -7,8 +7,11 @@ from languages import example_inputs
 
 from bayeslayers import (
     as_deterministic,
+    conformal_interval,
     kl_divergence,
     log_likelihood,
+    ood_detection,
+    ood_scores,
     posterior_draws,
     posterior_summary,
     predict_draws,
@@ -16,6 +19,7 @@ from bayeslayers import (
     predictive_summary,
     prune,
     pruning_curve,
+    recalibrate,
     reliability_curve,
     tfp,
     training_history,
@@ -118,6 +122,58 @@ def test_summary_of_classes_counts_from_one_in_r(r):
     assert r.json("names(s)")[-2:] == ["p[1]", "p[2]"]
     assert r.json("s$class") == [k + 1 for k in table["class"]]
     np.testing.assert_allclose(r.numbers("s$entropy"), table["entropy"], rtol=1e-6)
+
+
+def test_conformal_intervals_count_from_one_in_r(r, model):
+    new, y = X[:2], np.arange(8.0).reshape(4, 2)
+    r.assign("new", new)
+    r.assign("y", y)
+    found = conformal_interval(model, new, X, y, 0.7, draws=20, seed=3, verbose=0)
+    r.run("i <- conformal_interval(model, new, x, y, 0.7, draws = 20, seed = 3, verbose = 0)")
+    assert r.json("names(i)") == list(found)
+    assert r.json("i$example") == [1, 1, 2, 2]
+    assert r.json("i$variable") == ["y[1]", "y[2]"] * 2
+    for column in ("mean", "lower", "upper"):
+        np.testing.assert_allclose(r.numbers(f"i${column}"), found[column], rtol=1e-5)
+    message = r.error("conformal_interval(model, new, x, y)")
+    assert "`x_calibration` must hold at least 9 examples" in message
+    arguments = {"draws": 20, "seed": 3, "verbose": 0, "outputs": "logits"}
+    found = conformal_interval(model, X, X, [0, 1, 1, 0], 0.5, **arguments)
+    r.run(
+        "i <- conformal_interval(model, x, x, factor(c('a', 'b', 'b', 'a')), 0.5, "
+        "draws = 20, seed = 3, verbose = 0, outputs = 'logits')"
+    )
+    assert r.json("names(i)")[-3:] == ["size", "in[1]", "in[2]"]
+    assert r.json("i$class") == [k + 1 for k in found["class"]]
+    assert r.json("i[['in[1]']]") == list(map(bool, found["in[0]"]))
+
+
+def test_recalibration(r, model):
+    y = np.array([0, 1, 1, 0])
+    arguments = {"draws": 20, "seed": 3, "verbose": 0, "outputs": "logits"}
+    factor = recalibrate(model, X, y, **arguments).layers[-1].factor.numpy()
+    r.run(
+        "y <- c(0, 1, 1, 0); "
+        "again <- recalibrate(model, x, y, 20, outputs = 'logits', seed = 3, verbose = 0)"
+    )
+    found = r.numbers("as.numeric(again$layers[[length(again$layers)]]$factor$numpy())")
+    np.testing.assert_allclose(found, factor, rtol=1e-5)
+
+
+def test_scores_out_of_distribution(r, model):
+    r.assign("far", 9 * X)
+    arguments = {"draws": 20, "seed": 3, "verbose": 0}
+    scores = ood_scores(model, X, **arguments)
+    r.run("s <- ood_scores(model, x, draws = 20, seed = 3, verbose = 0)")
+    assert r.json("names(s)") == list(scores)
+    assert r.json("s$example") == [1, 2, 3, 4]
+    np.testing.assert_allclose(r.numbers("s$sd"), scores["sd"], rtol=1e-5)
+    table = ood_detection(model, X, 9 * X, **arguments)
+    r.run("d <- ood_detection(model, x, far, draws = 20, seed = 3, verbose = 0)")
+    assert r.json("names(d)") == list(table)
+    assert r.json("d$score") == list(table["score"])
+    np.testing.assert_allclose(r.numbers("d$auroc"), table["auroc"])
+    assert "`x_ood` must be" in r.error("ood_detection(model, x, 'no', draws = 20)")
 
 
 def test_conversions(r, model):

@@ -14,6 +14,7 @@ from scipy import stats
 
 from bayeslayers import (
     ArgumentError,
+    conformal_interval,
     plot_bands,
     plot_posterior,
     plot_reliability,
@@ -71,6 +72,15 @@ def test_without_noise_there_is_one_band():
     axes = plot_bands(summary(noise=False))
     assert len(axes.collections) == 1
     assert axes.get_xlabel() == "example"
+
+
+def test_conformal_intervals_are_one_band():
+    model = linear(1, channels=1)
+    table = conformal_interval(model, X, X, X, level=0.8, draws=50, seed=1, verbose=0)
+    axes = plot_bands(table.sample(frac=1, random_state=1))
+    (outer,) = axes.collections
+    assert_allclose(band(outer), [table["lower"], table["upper"]], rtol=1e-6)
+    assert_allclose(axes.lines[0].get_ydata(), table["mean"])
 
 
 def test_axes_may_be_given():

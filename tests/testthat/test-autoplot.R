@@ -57,6 +57,23 @@ test_that("bands are the outer quantiles, and the spread of the mean at the same
   expect_identical(picture$labels[c("x", "y")], list(x = "x", y = "y"))
 })
 
+test_that("conformal intervals are one band, with a panel for each output", {
+  table <- summary_of_values(variables = c("y[1]", "y[2]"))[c("example", "variable", "mean")]
+  table$lower <- table$mean - 1
+  table$upper <- table$mean + 3
+  picture <- ggplot2::autoplot(with_class(table, "bayeslayers_interval"), y = matrix(0, 4, 2))
+  expect_identical(geoms(picture), c("GeomRibbon", "GeomLine", "GeomPoint"))
+  band <- drawn(picture, 1)
+  expect_equal(sort(band$ymin), sort(table$lower))
+  expect_equal(band$ymax - band$ymin, rep(4, 8))
+  expect_identical(nlevels(band$PANEL), 2L)
+  sets <- data.frame(example = 1L, class = 1L, size = 1L)
+  expect_error(
+    ggplot2::autoplot(with_class(sets, "bayeslayers_interval")),
+    class = "bayeslayers_argument_error", "variable"
+  )
+})
+
 test_that("without noise there is no band of the outcome, and examples have their number", {
   picture <- ggplot2::autoplot(summary_of_values(examples = 3:6, noise = NaN))
   expect_identical(geoms(picture), c("GeomRibbon", "GeomLine"))

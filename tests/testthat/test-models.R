@@ -31,6 +31,53 @@ test_that("a summary is a data frame that counts from one", {
   expect_equal(classes[["p[1]"]] + classes[["p[2]"]], rep(1, 3), tolerance = 1e-6)
 })
 
+test_that("conformal intervals hold what they say of the calibration examples", {
+  skip_without_core()
+  model <- plain_model(units = 2)
+  x <- matrix(rnorm(60), 20, 3)
+  y <- matrix(rnorm(40), 20, 2)
+  found <- conformal_interval(model, x, x, y, draws = 20, seed = 1, verbose = 0)
+  expect_s3_class(found, c("bayeslayers_interval", "data.frame"))
+  expect_identical(found$example, rep(1:20, each = 2))
+  expect_identical(found$variable, rep(c("y[1]", "y[2]"), 20))
+  # ceiling(21 * 0.9) = 19 of 20, of each output.
+  inside <- matrix(found$lower <= c(t(y)) & c(t(y)) <= found$upper, nrow = 2)
+  expect_identical(rowSums(inside), c(19, 19))
+  expect_error(
+    conformal_interval(model, x, x, y, level = 0.99, verbose = 0),
+    class = "bayeslayers_argument_error", "at least 99 examples"
+  )
+})
+
+test_that("a recalibrated model is a model, whose scores are no worse", {
+  skip_without_core()
+  model <- plain_model(units = 3)
+  x <- matrix(rnorm(90), 30, 3)
+  y <- rep(c("a", "b", "c"), 10)
+  scores <- function(model) {
+    predictive_scores(
+      model, x, factor(y),
+      draws = 20, outputs = "logits", seed = 1, verbose = 0
+    )
+  }
+  # Labels that say nothing take the search to its end.
+  again <- suppressWarnings(
+    recalibrate(model, x, factor(y), draws = 20, outputs = "logits", seed = 1, verbose = 0)
+  )
+  expect_gt(scores(again)$log_score, scores(model)$log_score)
+})
+
+test_that("what is far away is told apart by what the weights leave open", {
+  skip_without_core()
+  model <- plain_model(units = 2)
+  x <- matrix(rnorm(60), 20, 3)
+  scores <- ood_scores(model, x, draws = 20, seed = 1, verbose = 0)
+  expect_identical(scores$example, 1:20)
+  table <- ood_detection(model, x, 100 * x, draws = 20, seed = 1, verbose = 0)
+  expect_identical(table$score, c("sd", "sd_epistemic"))
+  expect_true(all(table$auroc > 0.9))
+})
+
 test_that("models go from plain to Bayesian and back", {
   skip_without_core()
   plain <- as_deterministic(plain_model(units = 2))

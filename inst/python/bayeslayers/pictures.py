@@ -57,7 +57,8 @@ def plot_bands(
     normal distribution for the same level.
 
     Args:
-        summary: The result of `predictive_summary()` for a model of one value for each example.
+        summary: The result of `predictive_summary()` for a model of one value for each example, or
+            that of `conformal_interval()`, which is drawn as one band.
         x: Horizontal axis: one number for each example. With `None` it is the example's number.
         y: Observations, one number for each example, or `None`.
         ax: The axes to draw in. With `None` new ones are made.
@@ -83,20 +84,15 @@ def plot_bands(
             Computer Vision? Advances in Neural Information Processing Systems 30.
             https://arxiv.org/abs/1703.04977
     """
-    low, high = _outer_quantiles(summary)
+    bands = _bands(summary)
     values = _numbers("x", summary["example"] if x is None else x, len(summary))
     observed = None if y is None else _numbers("y", y, len(summary))
     ax = _axes(ax)
     order = np.argsort(values, kind="stable")
     table, at = summary.iloc[order], values[order]
-    percent = high - low
-    has_noise = not table["sd_aleatoric"].isna().any()
-    if has_noise:
-        band = (table[f"q{low:g}"], table[f"q{high:g}"])
-        ax.fill_between(at, *band, color=SKY, alpha=0.35, lw=0, label=f"outcome, {percent:g} %")
-    spread = NormalDist().inv_cdf(0.5 + percent / 200) * table["sd_epistemic"]
-    inner = (table["mean"] - spread, table["mean"] + spread)
-    ax.fill_between(at, *inner, color=BLUE, alpha=0.35, lw=0, label=f"mean, {percent:g} %")
+    for low, high, colour, label in bands:
+        edges = low.iloc[order], high.iloc[order]
+        ax.fill_between(at, *edges, color=colour, alpha=0.35, lw=0, label=label)
     ax.plot(at, table["mean"], color=BLUE, lw=1.5, label="mean")
     if observed is not None:
         ax.plot(values, observed, ".", color=BLACK, ms=4, alpha=0.7, label="observed")
@@ -297,19 +293,41 @@ def _check_columns(argument: str, table: Any, columns: tuple[str, ...], source: 
         raise ArgumentError(argument, rule, {argument: received})
 
 
+def _bands(summary: pd.DataFrame) -> list[tuple[pd.Series, pd.Series, str, str]]:
+    """Return the bands of a table, the outer one first: lower and upper edge, colour and label."""
+    if "lower" in summary:
+        columns = ("example", "variable", "mean", "lower", "upper")
+        _check_columns("summary", summary, columns, "conformal_interval()")
+        _check_one_output(summary)
+        return [(summary["lower"], summary["upper"], SKY, "conformal interval")]
+    low, high = _outer_quantiles(summary)
+    percent = high - low
+    spread = NormalDist().inv_cdf(0.5 + percent / 200) * summary["sd_epistemic"]
+    mean = summary["mean"]
+    bands = [(mean - spread, mean + spread, BLUE, f"mean, {percent:g} %")]
+    if not summary["sd_aleatoric"].isna().any():
+        edges = summary[f"q{low:g}"], summary[f"q{high:g}"]
+        bands.insert(0, (*edges, SKY, f"outcome, {percent:g} %"))
+    return bands
+
+
 def _outer_quantiles(summary: pd.DataFrame) -> tuple[float, float]:
     """Return the lowest and the highest quantile of a summary, in percent."""
     columns = ("example", "variable", "mean", "sd_epistemic", "sd_aleatoric")
     _check_columns("summary", summary, columns, "predictive_summary()")
-    if summary["variable"].nunique() > 1:
-        rule = "must be of one output: take the rows of one `variable`"
-        variables = Described(f"{list(summary['variable'].unique())}")
-        raise ArgumentError("summary", rule, {"variables": variables})
+    _check_one_output(summary)
     percents = [float(m[1]) for m in map(_QUANTILE.fullmatch, summary.columns) if m]
     if len(percents) < 2:  # noqa: PLR2004
         rule = "must hold two quantiles: give `predictive_summary()` two `probs`"
         raise ArgumentError("summary", rule, {"quantiles": percents})
     return min(percents), max(percents)
+
+
+def _check_one_output(summary: pd.DataFrame) -> None:
+    if summary["variable"].nunique() > 1:
+        rule = "must be of one output: take the rows of one `variable`"
+        variables = Described(f"{list(summary['variable'].unique())}")
+        raise ArgumentError("summary", rule, {"variables": variables})
 
 
 def _numbers(argument: str, values: Any, count: int) -> np.ndarray:

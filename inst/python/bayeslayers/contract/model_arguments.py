@@ -128,8 +128,9 @@ MODEL_ARGUMENTS = {
         Coercion.DATA,
     ),
     "y_calibration": Argument(
-        "Targets of the calibration examples, in the forms that `fit()` takes; classes may be a "
-        "pandas categorical. With `None` they are those that come with `x_calibration`.",
+        "Targets of the calibration examples, as `predictive_scores()` takes them. Classes may be "
+        "a pandas categorical: its categories are the classes in this order. With `None` they are "
+        "those that come with `x_calibration`.",
         Coercion.DATA,
     ),
     "x_ood": Argument(

@@ -154,21 +154,18 @@ def conformal_interval(
     more where scores have no ties. It holds over all x, and for each output of an example by
     itself; it need not hold for each x, nor for all outputs together.
 
-    Methods for values, which start from the columns of `predictive_summary()`:
+    For values, the method "quantiles" takes as low and high the model's own quantiles at
+    (1 - level) / 2 and (1 + level) / 2, those of `predictive_summary()` (conformalized quantile
+    regression): all intervals of an output are widened, or narrowed, by the same amount. It is what
+    "auto" stands for, as it keeps the shape of the model's intervals, and needs no noise: a model
+    that ends in a tensor of values will do. With "sd" it is s_i = |y_i - mean(x_i)| / sd(x_i), and
+    the interval is mean(x) -+ s sd(x): all are stretched by the same factor, and symmetric.
 
-    * "quantiles": low and high are the quantiles at (1 - level) / 2 and (1 + level) / 2
-      (conformalized quantile regression). All intervals of an output are widened, or narrowed, by
-      the same amount. It is what "auto" stands for, as it keeps the shape of the model's own
-      intervals and needs no noise: a model that ends in a tensor of values will do.
-    * "sd": s_i = |y_i - mean(x_i)| / sd(x_i), and the interval is mean(x) -+ s sd(x): all are
-      stretched by the same factor, and symmetric.
-
-    Methods for classes, which make sets of classes k from their mean probabilities p:
-
-    * "lac", what "auto" stands for: s_i = 1 - p(y_i | x_i), and the set holds all classes with
-      1 - p(k | x) <= s. These sets are the smallest on average.
-    * "aps": s_i = the probability of all classes no less probable than y_i. The sets differ more in
-      size from example to example, and hold hard examples more often; they are larger.
+    For classes, the result are sets of classes k, made from their mean probabilities p. With
+    "lac", what "auto" stands for, s_i = 1 - p(y_i | x_i), and the set holds all classes with
+    1 - p(k | x) <= s: such sets are the smallest on average. With "aps", s_i is the probability of
+    all classes that are no less probable than y_i: such sets are larger, but hold the classes of
+    hard examples more often.
 
     A set always holds the most probable class, so that none is empty, and only more outcomes are
     held.
