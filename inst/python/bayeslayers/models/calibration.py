@@ -89,17 +89,17 @@ def recalibrate(
         >>> from bayeslayers import layer_dense_flipout, layer_distribution_lambda
         >>> from bayeslayers import recalibrate, tfp
         >>> model = layer_dense_flipout(keras.Sequential([keras.Input((3,))]), units=1)
-        >>> model = layer_distribution_lambda(model, lambda t: tfp.distributions.Normal(t, 0.01))
+        >>> model = layer_distribution_lambda(model, lambda t: tfp.distributions.Normal(t, 0.1))
         >>> x, y = keras.random.normal((50, 3)), keras.random.normal((50, 1))
         >>> wider = recalibrate(model, x, y, seed=1, verbose=0)
-        >>> bool(wider.layers[-1].factor > 10)
+        >>> bool(wider.layers[-1].factor > 3)
         True
 
     R example:
         library(keras3)
         model <- keras_model_sequential(input_shape = 3) |>
           layer_dense_flipout(units = 1) |>
-          layer_distribution_lambda(function(t) tfd_normal(t, 0.01))
+          layer_distribution_lambda(function(t) tfd_normal(t, 0.1))
         x <- array(rnorm(150), c(50, 3))
         y <- array(rnorm(50), c(50, 1))
         wider <- recalibrate(model, x, y, verbose = 0)
