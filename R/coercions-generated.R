@@ -2,6 +2,10 @@
 
 argument_coercions <- c(
   num_examples = "whole_number",
+  validation_data = "data",
+  samples = "whole_number",
+  patience = "whole_number",
+  loss = "closures",
   epochs = "whole_number",
   cycles = "whole_number",
   x = "data",
@@ -10,6 +14,9 @@ argument_coercions <- c(
   output = "place",
   seed = "whole_number",
   y = "data",
+  x_calibration = "data",
+  y_calibration = "data",
+  x_ood = "data",
   bins = "whole_number",
   filters = "whole_number",
   kernel_size = "whole_number",

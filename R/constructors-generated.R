@@ -2,9 +2,9 @@
 
 #' Distributions of numbers on the real line
 #'
-#' Each makes a distribution of one number, or a batch of them where its arguments are vectors or arrays. Below, z = (x - loc) / scale, and Z is what makes the density integrate to 1.
+#' Each function makes a distribution of one number, or a batch of distributions where its arguments are vectors or arrays. Below, z = (x - loc) / scale, and Z is the constant with which the density integrates to 1.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -40,7 +40,7 @@
 #' \item{`tfd_doublesided_maxwell()`}{Double-sided Maxwell distribution.
 #' \preformatted{p(x) = z^2 exp(-z^2 / 2) / (sqrt(2 pi) scale),   z = (x - loc) / scale}
 #' }
-#' \item{`tfd_horseshoe()`}{Horseshoe distribution. Its density has no closed form: an approximation stands for it.
+#' \item{`tfd_horseshoe()`}{Horseshoe distribution. Its density has no closed form, and is approximated.
 #' \preformatted{x ~ Normal(0, scale s),   s ~ HalfCauchy(0, 1)}
 #' }
 #' \item{`tfd_exp_gamma()`}{Distribution of the logarithm of a gamma variable.
@@ -66,11 +66,11 @@
 #' @param concentration Positive shape of the gamma distribution.
 #' @param rate Positive rate: number, array or tensor. Give this or `log_rate`, where there is one.
 #' @param log_rate Logarithm of the rate.
-#' @param log_scale Logarithm of the scale; or give `scale`.
+#' @param log_scale Logarithm of the scale. Give either this or `scale`.
 #' @param low Smallest value.
 #' @param high Largest value.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
+#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN or an error.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A distribution of TensorFlow Probability.
 #' @section Errors:
@@ -298,9 +298,9 @@ tfd_truncated_cauchy <- function(
 
 #' Distributions of positive numbers
 #'
-#' Each makes a distribution of one number above 0 or above a bound, or a batch of them where its arguments are vectors or arrays. The densities are those for x inside of the range; they are 0 outside.
+#' Each function makes a distribution of one number above 0 or above a bound, or a batch of distributions where its arguments are vectors or arrays. The formulas hold for x inside the range; outside of it the densities are 0.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -356,8 +356,8 @@ tfd_truncated_cauchy <- function(
 #' @param mixing_rate Positive rate of the distribution of the rate.
 #' @param loc Location: number, array or tensor.
 #' @param df Positive degrees of freedom: number, array or tensor.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
+#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN or an error.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A distribution of TensorFlow Probability.
 #' @section Errors:
@@ -556,9 +556,9 @@ tfd_generalized_pareto <- function(
 
 #' Distributions of numbers in an interval
 #'
-#' Each makes a distribution of one number between two bounds, or a batch of them where its arguments are vectors or arrays. The densities are those for x inside of the interval; they are 0 outside. Z is what makes a density integrate to 1.
+#' Each function makes a distribution of one number between two bounds, or a batch of distributions where its arguments are vectors or arrays. The formulas hold for x inside the interval; outside of it the densities are 0. Z is the constant with which a density integrates to 1.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -600,15 +600,15 @@ tfd_generalized_pareto <- function(
 #' @param concentration0 Second positive shape: number, array or tensor.
 #' @param loc Location: number, array or tensor; the mean direction of angles.
 #' @param scale Positive scale: number, array or tensor.
-#' @param logits Logarithms of odds, or of probabilities up to a constant; or give `probs`.
+#' @param logits Logarithms of odds, or of probabilities up to a constant. Give either these or `probs`.
 #' @param probs Probabilities. Give either these or `logits`.
 #' @param dtype Dtype of the samples.
 #' @param peak Most likely value.
-#' @param temperature Positive number: how peaked, or how near to 0 and 1, draws are.
-#' @param total_count Positive whole number: of how many draws the mean is taken.
+#' @param temperature Positive number: how peaked the density is, or how near to 0 and 1 the draws are.
+#' @param total_count Positive whole number: how many draws are averaged.
 #' @param concentration Positive concentration around `loc`.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
+#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN or an error.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A distribution of TensorFlow Probability.
 #' @section Errors:
@@ -765,9 +765,9 @@ tfd_relaxed_bernoulli <- function(
 
 #' Distributions of counts, classes and single values
 #'
-#' Each makes a distribution of one whole number, or of one of a few numbers; or a batch of them where its arguments are vectors or arrays. Classes are counted from 0.
+#' Each function makes a distribution of one whole number, or of one of a few numbers; or a batch of distributions where its arguments are vectors or arrays. Classes are counted from 0.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -814,10 +814,10 @@ tfd_relaxed_bernoulli <- function(
 #' \preformatted{P(x = loc) = 1}
 #' }
 #' }
-#' @param logits Logarithms of odds, or of probabilities up to a constant; or give `probs`.
+#' @param logits Logarithms of odds, or of probabilities up to a constant. Give either these or `probs`.
 #' @param probs Probabilities. Give either these or `logits`.
 #' @param dtype Dtype of the samples.
-#' @param probits Quantiles of the normal distribution at `probs`; or give those.
+#' @param probits Quantiles of the normal distribution at `probs`. Give either these or `probs`.
 #' @param total_count Number of trials; for the negative binomial distribution the number of failures until which successes are counted.
 #' @param concentration1 Positive shape of the beta distribution at 1.
 #' @param concentration0 Positive shape of the beta distribution at 0.
@@ -828,20 +828,20 @@ tfd_relaxed_bernoulli <- function(
 #' @param scale Positive standard deviation of the logarithm of the rate.
 #' @param quadrature_size Whole number: how many points there are.
 #' @param quadrature_fn Function of `loc`, `scale`, `quadrature_size` and `validate_args` that returns points and weights.
-#' @param rate1 Positive rate of what is added; or give `log_rate1`.
-#' @param rate2 Positive rate of what is subtracted; or give `log_rate2`.
+#' @param rate1 Positive rate of the first Poisson variable. Give either this or `log_rate1`.
+#' @param rate2 Positive rate of the second Poisson variable. Give either this or `log_rate2`.
 #' @param log_rate1 Logarithm of `rate1`.
 #' @param log_rate2 Logarithm of `rate2`.
 #' @param force_probs_to_zero_outside_support `TRUE` or `FALSE`: whether numbers that are not whole have probability 0, or the formula is evaluated for them.
 #' @param power Exponent, above 1.
 #' @param sample_maximum_iterations Whole number: how many rounds of rejections there are at most in a draw.
 #' @param outcomes The numbers that may be drawn, in increasing order.
-#' @param rtol The same, relative to the value. `NULL` is 0.
-#' @param atol How far from a value still counts as it. `NULL` is 0.
+#' @param rtol Relative tolerance: numbers within it count as equal. `NULL` is 0.
+#' @param atol Absolute tolerance: numbers within it count as equal. `NULL` is 0.
 #' @param samples The samples, over their last dimension.
 #' @param event_ndims Whole number: how many of the last dimensions of `samples` are one event. The samples run over the dimension before.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
+#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN or an error.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A distribution of TensorFlow Probability.
 #' @section Errors:
@@ -1058,9 +1058,9 @@ tfd_deterministic <- function(
 
 #' Distributions of vectors: classes, counts, shares and directions
 #'
-#' Each makes a distribution of one vector; or a batch of them where its arguments have further dimensions in front. Z is what makes a density integrate to 1.
+#' Each function makes a distribution of one vector, or a batch of distributions where its arguments have further dimensions in front. Z is the constant with which a density integrates to 1.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -1098,21 +1098,21 @@ tfd_deterministic <- function(
 #' \preformatted{p(x) = 1 / (area of the sphere),   |x| = 1,   x of `dimension` numbers}
 #' }
 #' }
-#' @param logits Logarithms of odds, or of probabilities up to a constant; or give `probs`.
+#' @param logits Logarithms of odds, or of probabilities up to a constant. Give either these or `probs`.
 #' @param probs Probabilities. Give either these or `logits`.
 #' @param dtype Dtype of the samples.
-#' @param temperature Positive number: how near to one-hot vectors draws are.
+#' @param temperature Positive number: the lower, the nearer the draws are to one-hot vectors.
 #' @param total_count Number of trials: number, array or tensor.
-#' @param concentration Positive concentration: of the shares a vector, of directions a number, around `mean_direction`.
+#' @param concentration Positive concentration: a vector for shares; for directions a number, which says how close they are to `mean_direction`.
 #' @param scores Positive scores of the items, one each.
 #' @param loc The vector.
-#' @param atol How far from a value still counts as it. `NULL` is 0.
-#' @param rtol The same, relative to the value. `NULL` is 0.
+#' @param atol Absolute tolerance: numbers within it count as equal. `NULL` is 0.
+#' @param rtol Relative tolerance: numbers within it count as equal. `NULL` is 0.
 #' @param mean_direction Vector of length 1: the direction around which draws lie.
 #' @param dimension Whole number: how many numbers a vector has.
 #' @param batch_shape Whole number, or several: how many distributions there are.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
+#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN or an error.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A distribution of TensorFlow Probability.
 #' @section Errors:
@@ -1281,9 +1281,9 @@ tfd_spherical_uniform <- function(
 
 #' Multivariate normal and t distributions
 #'
-#' Each makes a distribution of one vector, x = loc + S z with independent standard normal numbers z; they differ in how S is given. The covariance is S S'. Further dimensions in front of the arguments make a batch.
+#' Each function makes a distribution of one vector, x = loc + S z with independent standard normal numbers z. The functions differ in how S is given. The covariance is S S'. Further dimensions in front of the arguments make a batch.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -1316,8 +1316,8 @@ tfd_spherical_uniform <- function(
 #' @param scale_perturb_diag Vector of as many numbers as `scale_perturb_factor` has columns.
 #' @param scale Linear operator of the library below Keras, such as of a triangular matrix.
 #' @param df Positive degrees of freedom: number, array or tensor.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
+#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN or an error.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A distribution of TensorFlow Probability.
 #' @section Errors:
@@ -1420,9 +1420,9 @@ tfd_multivariate_student_t_linear_operator <- function(
 
 #' Distributions of matrices: Wishart and LKJ
 #'
-#' Each makes a distribution of one matrix: of positive definite matrices, of correlation matrices, or of their Cholesky factors, which are lower triangular. Z is what makes a density integrate to 1.
+#' Each function makes a distribution of one matrix: of positive definite matrices, of correlation matrices, or of their Cholesky factors, which are lower triangular. Z is the constant with which a density integrates to 1.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -1446,12 +1446,12 @@ tfd_multivariate_student_t_linear_operator <- function(
 #' }
 #' @param df Degrees of freedom, at least the number of rows.
 #' @param scale_tril Lower triangular matrix with a positive diagonal.
-#' @param input_output_cholesky `TRUE` or `FALSE`: whether draws, and what densities are asked for, are Cholesky factors in place of matrices.
+#' @param input_output_cholesky `TRUE` or `FALSE`: whether draws and the arguments of densities are Cholesky factors instead of matrices.
 #' @param scale Positive definite matrix; for `tfd_wishart_linear_operator()` a linear operator of the library below Keras.
 #' @param dimension Whole number: how many rows a matrix has.
-#' @param concentration Positive number: the greater, the nearer to the identity.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
+#' @param concentration Positive number: the greater, the nearer the draws are to the identity.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
+#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN or an error.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A distribution of TensorFlow Probability.
 #' @section Errors:
@@ -1537,9 +1537,9 @@ tfd_cholesky_lkj <- function(
 
 #' Distributions that are made from others
 #'
-#' Each takes distributions and makes another: independent ones, mixtures, joint and transformed ones.
+#' Each function makes a distribution from others: of independent numbers, mixtures, joint or transformed distributions.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -1567,19 +1567,19 @@ tfd_cholesky_lkj <- function(
 #' \item{`tfd_quantized()`}{Distribution on whole numbers.
 #' \preformatted{x = min(max(ceiling(y), low), high),   y ~ distribution}
 #' }
-#' \item{`tfd_autoregressive()`}{Autoregressive distribution. Entry i of what `distribution_fn` returns may depend on entries before i alone.
+#' \item{`tfd_autoregressive()`}{Autoregressive distribution. Entry i of the distribution may depend only on entries before i.
 #' \preformatted{p(x) = product over i of distribution_fn(x[:i])(x[i])}
 #' }
-#' \item{`tfd_joint_distribution_sequential()`}{Joint distribution of a list. A function takes the draws before it, the latest first.
+#' \item{`tfd_joint_distribution_sequential()`}{Joint distribution of a list. A function takes the draws of the distributions before it, the latest first.
 #' \preformatted{p(x) = product over i of model[i](x[i - 1], ..., x[0])(x[i])}
 #' }
 #' \item{`tfd_joint_distribution_named()`}{Joint distribution of a named list.
 #' \preformatted{p(x) = product over names i of model[i](the draws that its arguments name)(x[i])}
 #' }
-#' \item{`tfd_joint_distribution_sequential_auto_batched()`}{Joint distribution of a list, of one draw at a time. The functions see one draw; batches of draws are made of it.
+#' \item{`tfd_joint_distribution_sequential_auto_batched()`}{Joint distribution of a list, of one draw at a time. The functions take a single draw; batches are made from them.
 #' \preformatted{p(x) = product over i of model[i](x[i - 1], ..., x[0])(x[i])}
 #' }
-#' \item{`tfd_joint_distribution_named_auto_batched()`}{Joint distribution of a named list, of one draw at a time. The functions see one draw; batches of draws are made of it.
+#' \item{`tfd_joint_distribution_named_auto_batched()`}{Joint distribution of a named list, of one draw at a time. The functions take a single draw; batches are made from them.
 #' \preformatted{p(x) = product over names i of model[i](the draws that its arguments name)(x[i])}
 #' }
 #' }
@@ -1588,7 +1588,7 @@ tfd_cholesky_lkj <- function(
 #' @param sample_shape Whole number, or several: how many draws are one event.
 #' @param batch_shape Whole number, or several: how many distributions there are. For a transformed one, `distribution` must have no batch of its own.
 #' @param distributions List of distributions of numbers or vectors.
-#' @param dtype_override Dtype of the whole, where those of the parts differ.
+#' @param dtype_override Dtype of the joint distribution, where those of the parts differ.
 #' @param cat Categorical distribution of the components.
 #' @param components List of distributions, as many as `cat` has classes.
 #' @param mixture_distribution Categorical distribution of the components.
@@ -1596,18 +1596,18 @@ tfd_cholesky_lkj <- function(
 #' @param reparameterize `TRUE` or `FALSE`: whether gradients pass through samples.
 #' @param bijector A TensorFlow Probability bijector.
 #' @param event_shape Whole number, or several: the shape of one draw. The draws of `distribution`, which must be of single numbers, are independent there before they are transformed.
-#' @param kwargs_split_fn Function that splits further arguments between distribution and bijector. With `NULL` TensorFlow Probability's own.
-#' @param parameters Named list of the arguments that a subclass was made with, or `NULL`.
-#' @param low Smallest value, to which all below are moved. `NULL` is no bound.
-#' @param high Largest value, to which all above are moved. `NULL` is no bound.
+#' @param kwargs_split_fn Function that splits further arguments between distribution and bijector. With `NULL` it is TensorFlow Probability's own.
+#' @param parameters Named list of the arguments of a subclass, or `NULL`.
+#' @param low Smallest value: lower values are set to it. `NULL` is no bound.
+#' @param high Largest value: higher values are set to it. `NULL` is no bound.
 #' @param distribution_fn Function of a tensor that returns a distribution of tensors of its shape.
 #' @param sample0 First input of `distribution_fn`. `NULL` is 0.
 #' @param num_steps Whole number: how many steps there are.
-#' @param model List, or named list, of distributions, and of functions of the draws of others that return distributions.
+#' @param model List, or named list, of distributions, and of functions that return a distribution from the draws of others.
 #' @param batch_ndims Whole number: how many dimensions of the batch the distributions have in common.
 #' @param use_vectorized_map `TRUE` or `FALSE`: whether draws of a batch are computed at once, or one by one.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
+#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN or an error.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A distribution of TensorFlow Probability.
 #' @section Errors:
@@ -1810,9 +1810,9 @@ tfd_joint_distribution_named_auto_batched <- function(
 
 #' Gaussian processes, models of time, and images
 #'
-#' Distributions of functions at given points, of series in time, and of images. Below, m = mean_fn(index_points), K = kernel(index_points, index_points), and I is the identity.
+#' Each function makes a distribution of the values of a function at given points, of a series in time, or of images. Below, m = mean_fn(index_points), K = kernel(index_points, index_points), and I is the identity.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -1839,18 +1839,18 @@ tfd_joint_distribution_named_auto_batched <- function(
 #' \preformatted{z[0] ~ initial_distribution,   z[t + 1] ~ transition_distribution[z[t]],
 #' x[t] ~ observation_distribution[z[t]],   t = 0, ..., num_steps - 1}
 #' }
-#' \item{`tfd_pixel_cnn()`}{Distribution of images, pixel by pixel. On TensorFlow alone. Its network is one of Keras 2, which needs `tf_keras`.
+#' \item{`tfd_pixel_cnn()`}{Distribution of images, pixel by pixel. It works on TensorFlow alone. Its network is of Keras 2 and needs `tf_keras`.
 #' \preformatted{p(x) = product over pixels i of a mixture of logistics, of a network of x[:i]}
 #' }
 #' }
 #' @param kernel Kernel of TensorFlow Probability, of its module `tfp$math$psd_kernels`.
-#' @param index_points Points, one in each row: where the process is looked at.
+#' @param index_points Points at which the process is evaluated, one in each row.
 #' @param mean_fn Function of points that returns a number for each. `NULL` is 0.
-#' @param observation_noise_variance Variance of the noise of what is observed.
+#' @param observation_noise_variance Variance of the noise of the observations.
 #' @param jitter Small number that is added to the diagonal of a covariance.
 #' @param observation_index_points Points of the observations, one in each row.
 #' @param observations The observations, a number for each of their points.
-#' @param predictive_noise_variance Variance of the noise of what is predicted. `NULL` is `observation_noise_variance`.
+#' @param predictive_noise_variance Variance of the noise of the predictions. `NULL` is `observation_noise_variance`.
 #' @param inducing_index_points Inducing points, one in each row.
 #' @param variational_inducing_observations_loc Means of the values at inducing points.
 #' @param variational_inducing_observations_scale Matrix: a factor of the covariance of the values at inducing points.
@@ -1864,24 +1864,24 @@ tfd_joint_distribution_named_auto_batched <- function(
 #' @param initial_step Whole number: the first time.
 #' @param initial_distribution Categorical distribution of the first state.
 #' @param transition_distribution Categorical distributions of the next state, one for each state.
-#' @param observation_distribution Distributions of what is seen, one for each state.
+#' @param observation_distribution Distributions of the observations, one for each state.
 #' @param num_steps Whole number: how many steps there are.
 #' @param image_shape Height, width and channels.
-#' @param conditional_shape Shape of what the images depend on. `NULL` where they depend on nothing.
+#' @param conditional_shape Shape of the input on which the images depend. `NULL` for none.
 #' @param num_resnet Whole number: layers in a block.
 #' @param num_hierarchies Whole number: blocks.
 #' @param num_filters Whole number: filters of a convolution.
 #' @param num_logistic_mix Whole number: components of the mixture.
 #' @param receptive_field_dims Height and width of the convolutions.
-#' @param dropout_p Share of what is dropped in training.
+#' @param dropout_p Share of the units that are dropped in training.
 #' @param resnet_activation `"concat_elu"`, `"elu"` or `"relu"`.
 #' @param use_weight_norm `TRUE` or `FALSE`: whether weights are normalized.
 #' @param use_data_init `TRUE` or `FALSE`: whether the first batch sets the first weights.
 #' @param high Whole number: the largest value of a pixel.
 #' @param low Whole number: the smallest value of a pixel.
 #' @param dtype Dtype of the samples.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
+#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN or an error.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A distribution of TensorFlow Probability.
 #' @section Errors:
@@ -2064,9 +2064,9 @@ tfd_pixel_cnn <- function(
 
 #' Distributions that TensorFlow Probability has dropped
 #'
-#' Functions of tfprobability whose classes TensorFlow Probability no longer has. Each raises an error that says what to use instead.
+#' TensorFlow Probability no longer has the classes of these functions of tfprobability. Each function raises an error that says what to use instead.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -2094,8 +2094,8 @@ tfd_pixel_cnn <- function(
 #' @param scale_identity_multiplier Number that is added to each standard deviation, or a tensor of the shape of the batch. Without `scale_diag` it is the standard deviation.
 #' @param skewness Skewness.
 #' @param tailweight Weight of the tails.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
-#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN, rather than an error.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
+#' @param allow_nan_stats `TRUE` or `FALSE`: whether a statistic that is not defined is NaN or an error.
 #' @param name Name in the graph, where the backend has one.
 #' @returns Nothing.
 #' @section Errors:
@@ -2191,9 +2191,9 @@ tfd_vector_sinh_arcsinh_diag <- function(
 
 #' Bijectors that work number by number
 #'
-#' Each makes a map of numbers y = f(x), its inverse, and the logarithm of its derivative.
+#' Each function makes a map y = f(x) of numbers, with its inverse and the logarithm of its derivative.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -2227,7 +2227,7 @@ tfd_vector_sinh_arcsinh_diag <- function(
 #' \item{`tfb_reciprocal()`}{Reciprocal.
 #' \preformatted{y = 1 / x}
 #' }
-#' \item{`tfb_absolute_value()`}{Absolute value. Its inverse is two numbers, -y and y.
+#' \item{`tfb_absolute_value()`}{Absolute value. Its inverse returns two numbers, -y and y.
 #' \preformatted{y = |x|}
 #' }
 #' \item{`tfb_power_transform()`}{Power transform.
@@ -2279,19 +2279,19 @@ tfd_vector_sinh_arcsinh_diag <- function(
 #' @param power Exponent, from 0.
 #' @param skewness Skewness. `NULL` is 0.
 #' @param tailweight Weight of the tails, positive. `NULL` is 1.
-#' @param shift What is added: number, array or tensor.
+#' @param shift Number, array or tensor that is added.
 #' @param scale Factor; of a distribution function its positive scale.
-#' @param log_scale Logarithm of the scale; or give `scale`.
+#' @param log_scale Logarithm of the scale. Give either this or `scale`.
 #' @param bin_widths Positive widths of the bins, which sum to the width of the range.
 #' @param bin_heights Positive heights of the bins, which sum to the width of the range.
 #' @param knot_slopes Positive slopes at the inner knots, one fewer than there are bins.
-#' @param range_min Where the range begins.
+#' @param range_min Lower end of the range.
 #' @param concentration Positive shape.
 #' @param rate Positive rate.
 #' @param loc Location.
 #' @param concentration1 First positive shape.
 #' @param concentration0 Second positive shape.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A bijector of TensorFlow Probability.
 #' @section Errors:
@@ -2594,9 +2594,9 @@ tfb_weibull_cdf <- function(
 
 #' Bijectors onto increasing vectors, shares and matrices
 #'
-#' Each makes a map of vectors or matrices y = f(x), its inverse, and the logarithm of the determinant of its derivative.
+#' Each function makes a map y = f(x) of vectors or matrices, with its inverse and the logarithm of the determinant of its derivative.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -2606,13 +2606,13 @@ tfb_weibull_cdf <- function(
 #' \item{`tfb_cumsum()`}{Cumulative sum.
 #' \preformatted{y[i] = x[0] + ... + x[i]}
 #' }
-#' \item{`tfb_softmax_centered()`}{Shares by softmax. A vector of one number more than x.
+#' \item{`tfb_softmax_centered()`}{Shares by softmax. y has one number more than x.
 #' \preformatted{y = softmax((x[0], ..., x[k - 1], 0))}
 #' }
-#' \item{`tfb_iterated_sigmoid_centered()`}{Shares by breaking a stick. A vector of k + 1 numbers that sum to 1, of a vector of k.
+#' \item{`tfb_iterated_sigmoid_centered()`}{Shares by breaking a stick. x has k numbers; y has k + 1 numbers that sum to 1.
 #' \preformatted{y[i] = s[i] (1 - y[0] - ... - y[i - 1]),   s[i] = sigmoid(x[i] - log(k - i))}
 #' }
-#' \item{`tfb_discrete_cosine_transform()`}{Discrete cosine transform. On TensorFlow alone.
+#' \item{`tfb_discrete_cosine_transform()`}{Discrete cosine transform. It works on TensorFlow alone.
 #' \preformatted{y[i] = c[i] sum over j of x[j] cos(pi i (2 j + 1) / (2 n)),   of type 2}
 #' }
 #' \item{`tfb_fill_triangular()`}{Triangular matrices.
@@ -2642,7 +2642,7 @@ tfb_weibull_cdf <- function(
 #' @param upper `TRUE` or `FALSE`: whether the matrix is upper triangular.
 #' @param diag_bijector Bijector of the diagonal. `NULL` is softplus.
 #' @param diag_shift Number that is added to the diagonal. `NULL` adds none.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A bijector of TensorFlow Probability.
 #' @section Errors:
@@ -2784,9 +2784,9 @@ tfb_matrix_inverse_tri_l <- function(
 
 #' Bijectors that multiply a vector by a matrix
 #'
-#' Each makes a linear map of vectors, y = A x; they differ in how the matrix A is given.
+#' Each function makes a linear map y = A x of vectors. They differ in how the matrix A is given.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -2813,7 +2813,7 @@ tfb_matrix_inverse_tri_l <- function(
 #' @param scale Linear operator of the library below Keras.
 #' @param lower_upper Matrix: L and U in one, without the diagonal of L, which is 1.
 #' @param permutation Places of the numbers, each once, counted from 0.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A bijector of TensorFlow Probability.
 #' @section Errors:
@@ -2889,9 +2889,9 @@ tfb_matvec_lu <- function(
 
 #' Bijectors that move numbers around
 #'
-#' Each makes a map that changes the order of numbers, or their shape, and no number.
+#' Each function makes a map that changes the order or the shape of numbers alone.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -2917,11 +2917,11 @@ tfb_matvec_lu <- function(
 #' @param event_shape_in Shape of x; -1 stands for one size that follows from the others.
 #' @param perm Order of the last dimensions, counted from 0.
 #' @param rightmost_transposed_ndims Whole number: how many of the last dimensions come in inverse order, where `perm` is left out. `NULL` is 2.
-#' @param paddings For each dimension two whole numbers: how many numbers come before, and behind.
+#' @param paddings Two whole numbers for each dimension: how many numbers are added before and after.
 #' @param mode `"CONSTANT"`, `"REFLECT"` or `"SYMMETRIC"`.
 #' @param constant_values Number that the padding consists of.
 #' @param num_or_size_splits Whole number: how many parts there are; or several: their sizes.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A bijector of TensorFlow Probability.
 #' @section Errors:
@@ -2998,13 +2998,13 @@ tfb_split <- function(
 
 #' Bijectors that are made from others, or from functions
 #'
-#' Each takes bijectors or functions, and makes a bijector of them.
+#' Each function makes a bijector from bijectors or functions.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
-#' \item{`tfb_chain()`}{One bijector after another. The last of the list comes first.
+#' \item{`tfb_chain()`}{One bijector after another. The last bijector of the list is applied first.
 #' \preformatted{y = bijectors[0](bijectors[1](... x))}
 #' }
 #' \item{`tfb_invert()`}{Inverse.
@@ -3019,21 +3019,21 @@ tfb_split <- function(
 #' }
 #' @param bijectors List of bijectors.
 #' @param validate_event_size `TRUE` or `FALSE`: whether it is checked that the events of neighbours fit.
-#' @param parameters Named list of the arguments that a subclass was made with, or `NULL`.
+#' @param parameters Named list of the arguments of a subclass, or `NULL`.
 #' @param bijector A TensorFlow Probability bijector.
 #' @param block_sizes Whole numbers: how many numbers each part has. `NULL` is 1 each.
 #' @param forward_fn Function of x that returns y.
 #' @param inverse_fn Function of y that returns x.
-#' @param inverse_log_det_jacobian_fn The same of the inverse, a function of y.
+#' @param inverse_log_det_jacobian_fn Function of y that returns the same for the inverse.
 #' @param forward_log_det_jacobian_fn Function of x that returns the logarithm of the determinant of the derivative.
-#' @param forward_event_shape_fn Function of the shape of x that returns that of y.
+#' @param forward_event_shape_fn Function of the shape of x that returns the shape of y.
 #' @param forward_event_shape_tensor_fn The same for a tensor of sizes.
-#' @param inverse_event_shape_fn Function of the shape of y that returns that of x.
+#' @param inverse_event_shape_fn Function of the shape of y that returns the shape of x.
 #' @param inverse_event_shape_tensor_fn The same for a tensor of sizes.
-#' @param is_constant_jacobian `TRUE` or `FALSE`: whether the Jacobian is the same everywhere, as without a log scale.
+#' @param is_constant_jacobian `TRUE` or `FALSE`: whether the Jacobian is constant, as it is without a log scale.
 #' @param forward_min_event_ndims Whole number: how many dimensions of x belong to one event.
 #' @param inverse_min_event_ndims Whole number: how many dimensions of y belong to one event. `NULL` is as many as of x.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
 #' @param name Name in the graph, where the backend has one.
 #' @returns A bijector of TensorFlow Probability.
 #' @section Errors:
@@ -3110,9 +3110,9 @@ tfb_inline <- function(
 
 #' Bijectors that networks compute
 #'
-#' The maps of normalizing flows: a function, such as a network, gives their shift and scale, or their derivative in time.
+#' Each function makes a map of a normalizing flow. A function, such as a network, computes its shift and scale, or its derivative in time.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -3127,31 +3127,31 @@ tfb_inline <- function(
 #' \item{`tfb_ffjord()`}{Flow of a differential equation.
 #' \preformatted{y = z(final_time),   dz / dt = state_time_derivative_fn(t, z),   z(initial_time) = x}
 #' }
-#' \item{`tfb_glow()`}{Glow: a flow of images. On TensorFlow alone. Without `coupling_bijector_fn` it does not start: take `tfp$bijectors$GlowDefaultNetwork`.
+#' \item{`tfb_glow()`}{Glow: a flow of images. It works on TensorFlow alone. Its default of `coupling_bijector_fn` fails: take `tfp$bijectors$GlowDefaultNetwork`.
 #' \preformatted{y = an image of output_shape, of a vector x, by blocks of normalization, 1x1
 #'     convolution and coupling}
 #' }
-#' \item{`tfb_batch_normalization()`}{Batch normalization, inverted. On TensorFlow alone. Its layer is one of Keras 2, which needs `tf_keras`.
+#' \item{`tfb_batch_normalization()`}{Batch normalization, inverted. It works on TensorFlow alone. Its layer is of Keras 2 and needs `tf_keras`.
 #' \preformatted{y = (x - beta) sqrt(variance + epsilon) / gamma + mean,   of a batch}
 #' }
-#' \item{`tfb_masked_autoregressive_default_template()`}{Network for a masked autoregressive flow. On TensorFlow alone, and old: `layer_autoregressive()` does the same.
+#' \item{`tfb_masked_autoregressive_default_template()`}{Network for a masked autoregressive flow. It works on TensorFlow alone. `layer_autoregressive()` replaces it.
 #' \preformatted{(shift[i], log_scale[i]) = a masked network of x[:i]}
 #' }
-#' \item{`tfb_masked_dense()`}{Masked dense layer. On TensorFlow alone, and old: `layer_autoregressive()` is made of such layers.
+#' \item{`tfb_masked_dense()`}{Masked dense layer. It works on TensorFlow alone. `layer_autoregressive()` replaces it.
 #' \preformatted{y[b] = a dense layer of the blocks x[:b], and of x[b] unless `exclusive`}
 #' }
-#' \item{`tfb_real_nvp_default_template()`}{Network for a real-valued non-volume preserving flow. On TensorFlow alone, and old: any network with two outputs does the same.
+#' \item{`tfb_real_nvp_default_template()`}{Network for a real-valued non-volume preserving flow. It works on TensorFlow alone. Any network with two outputs replaces it.
 #' \preformatted{(shift, log_scale) = a dense network of x[:d]}
 #' }
 #' }
-#' @param shift_and_log_scale_fn Function of a tensor that returns shift and logarithm of the scale of each entry, from the entries before it; such as the layer of `layer_autoregressive()`.
-#' @param is_constant_jacobian `TRUE` or `FALSE`: whether the Jacobian is the same everywhere, as without a log scale.
+#' @param shift_and_log_scale_fn Function of a tensor that returns the shift and the logarithm of the scale of each entry from the entries before it, such as a layer of `layer_autoregressive()`.
+#' @param is_constant_jacobian `TRUE` or `FALSE`: whether the Jacobian is constant, as it is without a log scale.
 #' @param unroll_loop `TRUE` or `FALSE`: whether the loop over entries is unrolled.
 #' @param event_ndims Whole number: how many dimensions an event has.
 #' @param num_masked Whole number: how many of the numbers stay as they are.
 #' @param state_time_derivative_fn Function of a time and a state that returns the derivative of the state.
 #' @param ode_solve_fn Function that solves the equation. `NULL` is TensorFlow Probability's solver of Dormand and Prince.
-#' @param trace_augmentation_fn Function that adds the trace of the Jacobian to the equation; without one Hutchinson's estimator.
+#' @param trace_augmentation_fn Function that adds the trace of the Jacobian to the equation. `NULL` is Hutchinson's estimator.
 #' @param initial_time Time of x.
 #' @param final_time Time of y.
 #' @param dtype Dtype of the samples.
@@ -3159,10 +3159,10 @@ tfb_inline <- function(
 #' @param num_glow_blocks Whole number: blocks.
 #' @param num_steps_per_block Whole number: steps in a block.
 #' @param coupling_bijector_fn Function of a shape that returns a function as `shift_and_log_scale_fn` of `tfb_real_nvp()`.
-#' @param exit_bijector_fn Function of a shape and the shape of what leaves a block that returns such a function, or `NULL`.
+#' @param exit_bijector_fn Function of two shapes, that of a block and that of the channels that leave it, that returns a function as `coupling_bijector_fn` does; or `NULL`.
 #' @param grab_after_block Shares of the channels that leave after each block. `NULL` is half of them.
 #' @param use_actnorm `TRUE` or `FALSE`: whether activations are normalized.
-#' @param seed Whole number, or several, from which draws follow.
+#' @param seed Whole number, or several: the same seed gives the same draws.
 #' @param batchnorm_layer Layer of `tf_keras`. `NULL` is a new one.
 #' @param training `TRUE` or `FALSE`: whether the batch's own moments are used.
 #' @param hidden_layers Whole numbers: units of the hidden layers.
@@ -3172,12 +3172,12 @@ tfb_inline <- function(
 #' @param log_scale_max_clip Largest logarithm of the scale.
 #' @param log_scale_clip_gradient `TRUE` or `FALSE`: whether the gradient is 0 where the logarithm of the scale is cut off.
 #' @param inputs Tensor of the inputs.
-#' @param units Whole number: outputs.
+#' @param units Whole number: how many outputs there are.
 #' @param num_blocks Whole number: blocks of inputs.
 #' @param exclusive `TRUE` or `FALSE`: whether the block itself is left out.
 #' @param kernel_initializer Initializer of TensorFlow. `NULL` is that of Glorot and Bengio.
 #' @param reuse `TRUE` or `FALSE`: whether the weights of a layer of that name are used.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
 #' @param name Name in the graph, where the backend has one.
 #' @param ... Further arguments of `tf_keras.layers.Dense`.
 #' @returns A bijector of TensorFlow Probability.
@@ -3318,9 +3318,9 @@ tfb_real_nvp_default_template <- function(
 
 #' Bijectors that TensorFlow Probability has dropped
 #'
-#' Functions of tfprobability whose classes TensorFlow Probability no longer has. Each raises an error that says what to use instead.
+#' TensorFlow Probability no longer has the classes of these functions of tfprobability. Each function raises an error that says what to use instead.
 #'
-#' R's numbers may be whole or not, and vectors and matrices are tensors of Keras's `floatx`. What is left at `NULL` has TensorFlow Probability's default. On PyTorch, where TensorFlow Probability does not run, the functions say what to use instead.
+#' Whole numbers need no `L`, and vectors and matrices become tensors of Keras's `floatx`. An argument that is `NULL` has TensorFlow Probability's default. TensorFlow Probability does not run on PyTorch: there the functions raise an error that says what to use instead.
 #'
 #' @details
 #' \describe{
@@ -3339,7 +3339,7 @@ tfb_real_nvp_default_template <- function(
 #' \item{`tfb_weibull()`}{Distribution function of the Weibull distribution. TensorFlow Probability 0.10 dropped it. Take `tfb_weibull_cdf(scale, concentration)`, which computes the same.
 #' }
 #' }
-#' @param shift What is added: number, array or tensor.
+#' @param shift Number, array or tensor that is added.
 #' @param scale_identity_multiplier Number that is added to each standard deviation, or a tensor of the shape of the batch. Without `scale_diag` it is the standard deviation.
 #' @param scale_diag Diagonal of the matrix.
 #' @param scale_tril Lower triangular matrix.
@@ -3354,7 +3354,7 @@ tfb_real_nvp_default_template <- function(
 #' @param diag_bijector Bijector of the diagonal.
 #' @param diag_shift Number that is added to the diagonal. `NULL` adds none.
 #' @param concentration Shape.
-#' @param validate_args `TRUE` or `FALSE`: whether arguments are checked at run time, which takes time.
+#' @param validate_args `TRUE` or `FALSE`: whether values are checked in each computation, which takes time.
 #' @param name Name in the graph, where the backend has one.
 #' @returns Nothing.
 #' @section Errors:

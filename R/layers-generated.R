@@ -2,18 +2,18 @@
 
 #' 1-D convolution with the Flipout estimator
 #'
-#' 1-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 1-D convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
-#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -24,26 +24,26 @@
 #' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(24, 3)) |>
@@ -79,48 +79,48 @@ layer_conv_1d_flipout <- function(
 
 #' 2-D convolution with the Flipout estimator
 #'
-#' 2-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 2-D convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
-#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
-#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
@@ -156,48 +156,48 @@ layer_conv_2d_flipout <- function(
 
 #' 3-D convolution with the Flipout estimator
 #'
-#' 3-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 3-D convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
-#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 3: how many positions the window has.
-#' @param strides Positive whole number, or a list of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 3: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
@@ -233,18 +233,18 @@ layer_conv_3d_flipout <- function(
 
 #' 1-D convolution with the reparameterization estimator
 #'
-#' 1-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' 1-D convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
-#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -255,26 +255,26 @@ layer_conv_3d_flipout <- function(
 #' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(24, 3)) |>
@@ -310,48 +310,48 @@ layer_conv_1d_reparameterization <- function(
 
 #' 2-D convolution with the reparameterization estimator
 #'
-#' 2-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' 2-D convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
-#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
-#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
@@ -387,48 +387,48 @@ layer_conv_2d_reparameterization <- function(
 
 #' 3-D convolution with the reparameterization estimator
 #'
-#' 3-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' 3-D convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
-#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 3: how many positions the window has.
-#' @param strides Positive whole number, or a list of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 3: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
@@ -464,18 +464,18 @@ layer_conv_3d_reparameterization <- function(
 
 #' 1-D convolution with the local reparameterization estimator
 #'
-#' 1-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it for the gradient with the least noise, where one draw of the weights for all positions of an input does not matter. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 1-D convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it for the gradient with the least noise, where the positions of an input need not share one draw of the weights. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
-#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, loc and scale are mean and standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, loc and scale are the mean and the standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn separately from the normal distribution that the posterior implies for it, so the variance of the gradient falls with the batch size. Where positions share a kernel, as in a convolution, the distribution of each output is exact, but the outputs at different positions are not correlated, as they would be with one kernel. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -486,26 +486,26 @@ layer_conv_3d_reparameterization <- function(
 #' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(24, 3)) |>
@@ -541,48 +541,48 @@ layer_conv_1d_local_reparameterization <- function(
 
 #' 2-D convolution with the local reparameterization estimator
 #'
-#' 2-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it for the gradient with the least noise, where one draw of the weights for all positions of an input does not matter. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 2-D convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it for the gradient with the least noise, where the positions of an input need not share one draw of the weights. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
-#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, loc and scale are mean and standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, loc and scale are the mean and the standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn separately from the normal distribution that the posterior implies for it, so the variance of the gradient falls with the batch size. Where positions share a kernel, as in a convolution, the distribution of each output is exact, but the outputs at different positions are not correlated, as they would be with one kernel. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
-#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
@@ -618,48 +618,48 @@ layer_conv_2d_local_reparameterization <- function(
 
 #' 3-D convolution with the local reparameterization estimator
 #'
-#' 3-D convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it for the gradient with the least noise, where one draw of the weights for all positions of an input does not matter. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 3-D convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it for the gradient with the least noise, where the positions of an input need not share one draw of the weights. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
 #' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
 #'
-#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, loc and scale are mean and standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, loc and scale are the mean and the standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn separately from the normal distribution that the posterior implies for it, so the variance of the gradient falls with the batch size. Where positions share a kernel, as in a convolution, the distribution of each output is exact, but the outputs at different positions are not correlated, as they would be with one kernel. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 3: how many positions the window has.
-#' @param strides Positive whole number, or a list of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 3: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
@@ -695,18 +695,18 @@ layer_conv_3d_local_reparameterization <- function(
 
 #' 1-D transposed convolution with the Flipout estimator
 #'
-#' 1-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 1-D transposed convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
-#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -718,25 +718,25 @@ layer_conv_3d_local_reparameterization <- function(
 #' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(24, 3)) |>
@@ -773,48 +773,48 @@ layer_conv_1d_transpose_flipout <- function(
 
 #' 2-D transposed convolution with the Flipout estimator
 #'
-#' 2-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 2-D transposed convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
-#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
-#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
-#' @param output_padding Whole number below `strides`, or a list of 2: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param output_padding Whole number below `strides`, or a vector of 2: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
@@ -851,48 +851,48 @@ layer_conv_2d_transpose_flipout <- function(
 
 #' 3-D transposed convolution with the Flipout estimator
 #'
-#' 3-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 3-D transposed convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
-#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 3: how many positions the window has.
-#' @param strides Positive whole number, or a list of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 3: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
-#' @param output_padding Whole number below `strides`, or a list of 3: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param output_padding Whole number below `strides`, or a vector of 3: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
@@ -929,18 +929,18 @@ layer_conv_3d_transpose_flipout <- function(
 
 #' 1-D transposed convolution with the reparameterization estimator
 #'
-#' 1-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' 1-D transposed convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
-#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -952,25 +952,25 @@ layer_conv_3d_transpose_flipout <- function(
 #' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(24, 3)) |>
@@ -1007,48 +1007,48 @@ layer_conv_1d_transpose_reparameterization <- function(
 
 #' 2-D transposed convolution with the reparameterization estimator
 #'
-#' 2-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' 2-D transposed convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
-#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
-#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
-#' @param output_padding Whole number below `strides`, or a list of 2: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param output_padding Whole number below `strides`, or a vector of 2: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
@@ -1085,48 +1085,48 @@ layer_conv_2d_transpose_reparameterization <- function(
 
 #' 3-D transposed convolution with the reparameterization estimator
 #'
-#' 3-D transposed convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' 3-D transposed convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
 #'
-#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width).
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 3: how many positions the window has.
-#' @param strides Positive whole number, or a list of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 3: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
-#' @param output_padding Whole number below `strides`, or a list of 3: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param output_padding Whole number below `strides`, or a vector of 3: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
@@ -1163,18 +1163,19 @@ layer_conv_3d_transpose_reparameterization <- function(
 
 #' 1-D depthwise convolution with the Flipout estimator
 #'
-#' 1-D depthwise convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 1-D depthwise convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
-#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
+#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+#' m = 0, ..., depth_multiplier - 1}
 #'
-#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param kernel_size Positive whole number: how many positions the window has.
@@ -1185,25 +1186,25 @@ layer_conv_3d_transpose_reparameterization <- function(
 #' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(24, 3)) |>
@@ -1239,47 +1240,48 @@ layer_depthwise_conv_1d_flipout <- function(
 
 #' 2-D depthwise convolution with the Flipout estimator
 #'
-#' 2-D depthwise convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 2-D depthwise convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
-#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
+#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+#' m = 0, ..., depth_multiplier - 1}
 #'
-#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
-#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param depth_multiplier Positive whole number: how many output channels each input channel has.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
@@ -1315,18 +1317,19 @@ layer_depthwise_conv_2d_flipout <- function(
 
 #' 1-D depthwise convolution with the reparameterization estimator
 #'
-#' 1-D depthwise convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' 1-D depthwise convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
-#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
+#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+#' m = 0, ..., depth_multiplier - 1}
 #'
-#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param kernel_size Positive whole number: how many positions the window has.
@@ -1337,25 +1340,25 @@ layer_depthwise_conv_2d_flipout <- function(
 #' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(24, 3)) |>
@@ -1391,47 +1394,48 @@ layer_depthwise_conv_1d_reparameterization <- function(
 
 #' 2-D depthwise convolution with the reparameterization estimator
 #'
-#' 2-D depthwise convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' 2-D depthwise convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
-#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]}
+#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+#' m = 0, ..., depth_multiplier - 1}
 #'
-#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
-#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param depth_multiplier Positive whole number: how many output channels each input channel has.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
@@ -1467,20 +1471,20 @@ layer_depthwise_conv_2d_reparameterization <- function(
 
 #' 1-D separable convolution with the Flipout estimator
 #'
-#' 1-D separable convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 1-D separable convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k) = P(D(x, depthwise), pointwise),
-#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own}
+#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately}
 #'
-#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -1492,29 +1496,29 @@ layer_depthwise_conv_2d_reparameterization <- function(
 #' @param depth_multiplier Positive whole number: how many output channels each input channel has.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param depthwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the depthwise kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param depthwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the depthwise kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param pointwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the pointwise kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param pointwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the pointwise kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(24, 3)) |>
@@ -1555,54 +1559,54 @@ layer_separable_conv_1d_flipout <- function(
 
 #' 2-D separable convolution with the Flipout estimator
 #'
-#' 2-D separable convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' 2-D separable convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k) = P(D(x, depthwise), pointwise),
-#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own}
+#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately}
 #'
-#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
-#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param depth_multiplier Positive whole number: how many output channels each input channel has.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param depthwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the depthwise kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param depthwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the depthwise kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param pointwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the pointwise kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param pointwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the pointwise kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
@@ -1643,20 +1647,20 @@ layer_separable_conv_2d_flipout <- function(
 
 #' 1-D separable convolution with the reparameterization estimator
 #'
-#' 1-D separable convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' 1-D separable convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k) = P(D(x, depthwise), pointwise),
-#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own}
+#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately}
 #'
-#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels); with `data_format` "channels_first" (batch, channels, length) and (batch, new_channels, new_length).
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
@@ -1668,29 +1672,29 @@ layer_separable_conv_2d_flipout <- function(
 #' @param depth_multiplier Positive whole number: how many output channels each input channel has.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param depthwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the depthwise kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param depthwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the depthwise kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param pointwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the pointwise kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param pointwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the pointwise kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(24, 3)) |>
@@ -1731,54 +1735,54 @@ layer_separable_conv_1d_reparameterization <- function(
 
 #' 2-D separable convolution with the reparameterization estimator
 #'
-#' 2-D separable convolution whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' 2-D separable convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k) = P(D(x, depthwise), pointwise),
-#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own}
+#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately}
 #'
-#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels); with `data_format` "channels_first" (batch, channels, height, width) and (batch, new_channels, new_height, new_width).
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `depthwise_posterior`, `depthwise_prior`, `pointwise_posterior`, `pointwise_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param filters Positive whole number: how many output channels there are.
-#' @param kernel_size Positive whole number, or a list of 2: how many positions the window has.
-#' @param strides Positive whole number, or a list of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
 #' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
 #' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
-#' @param dilation_rate Positive whole number, or a list of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
 #' @param depth_multiplier Positive whole number: how many output channels each input channel has.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param depthwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the depthwise kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param depthwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param depthwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the depthwise kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param depthwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole depthwise kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param pointwise_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the pointwise kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param pointwise_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param pointwise_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the pointwise kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param pointwise_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole pointwise kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family convolution layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
@@ -1819,45 +1823,45 @@ layer_separable_conv_2d_reparameterization <- function(
 
 #' Dense layer with the Flipout estimator
 #'
-#' Dense layer whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' Dense layer whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
 #'
-#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights. Inputs of two dimensions may be a sparse tensor, such as TensorFlow's.
+#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units). The dimensions in between are positions, which share the weights. o counts the output channels, c the input channels. Inputs of two dimensions may be a sparse tensor.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
-#' @param seed Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param seed Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
 #' @param ... Further arguments, by name:
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
-#' model <- keras_model_sequential(input_shape = c(10)) |>
+#' model <- keras_model_sequential(input_shape = 10) |>
 #'   layer_dense_flipout(
 #'     units = 8, activation = "relu"
 #'   )
@@ -1886,45 +1890,45 @@ layer_dense_flipout <- function(
 
 #' Dense layer with the reparameterization estimator
 #'
-#' Dense layer whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' Dense layer whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
 #'
-#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights. Inputs of two dimensions may be a sparse tensor, such as TensorFlow's.
+#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units). The dimensions in between are positions, which share the weights. o counts the output channels, c the input channels. Inputs of two dimensions may be a sparse tensor.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
-#' model <- keras_model_sequential(input_shape = c(10)) |>
+#' model <- keras_model_sequential(input_shape = 10) |>
 #'   layer_dense_reparameterization(
 #'     units = 8, activation = "relu"
 #'   )
@@ -1952,45 +1956,45 @@ layer_dense_reparameterization <- function(
 
 #' Dense layer with the local reparameterization estimator
 #'
-#' Dense layer whose weights are random: training fits their posterior distribution, instead of one value for each. Take it for the gradient with the least noise, where one draw of the weights for all positions of an input does not matter. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' Dense layer whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it for the gradient with the least noise, where the positions of an input need not share one draw of the weights. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + sqrt(A(x^2, scale^2)) * e,   e ~ Normal(0, 1)
 #' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
 #'
-#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights. Inputs of two dimensions may be a sparse tensor, such as TensorFlow's.
+#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units). The dimensions in between are positions, which share the weights. o counts the output channels, c the input channels. Inputs of two dimensions may be a sparse tensor.
 #'
-#' A is the linear map, x are the inputs, loc and scale are mean and standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn from the normal distribution that the posterior implies for it, on its own: the variance of the gradient falls with the batch size. Where a kernel is shared between positions, as in a convolution, each output's distribution is exact, and the correlation between positions is left out. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, loc and scale are the mean and the standard deviation of the kernel's posterior, and e is noise of the shape of the outputs. Each output is drawn separately from the normal distribution that the posterior implies for it, so the variance of the gradient falls with the batch size. Where positions share a kernel, as in a convolution, the distribution of each output is exact, but the outputs at different positions are not correlated, as they would be with one kernel. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., Salimans, T., and Welling, M. (2015). Variational Dropout and the Local Reparameterization Trick. Advances in Neural Information Processing Systems 28. <https://arxiv.org/abs/1506.02557>
-#' @family layers
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
-#' model <- keras_model_sequential(input_shape = c(10)) |>
+#' model <- keras_model_sequential(input_shape = 10) |>
 #'   layer_dense_local_reparameterization(
 #'     units = 8, activation = "relu"
 #'   )
@@ -2018,42 +2022,42 @@ layer_dense_local_reparameterization <- function(
 
 #' Embedding with the reparameterization estimator
 #'
-#' Embedding whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' Embedding whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' A(x, k)[..., o] = k[x[...], o]}
 #'
-#' Inputs are whole numbers from 0 to below `input_dim`, of shape (batch, ...), outputs of shape (batch, ..., output_dim).
+#' Inputs x are whole numbers from 0 to below `input_dim`, of shape (batch, ...). Outputs are of shape (batch, ..., output_dim). The kernel k has a row for each member of the vocabulary; o counts the output channels.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `embeddings_posterior` and `embeddings_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `embeddings_posterior` and `embeddings_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param input_dim Positive whole number: how many members the vocabulary has.
 #' @param output_dim Positive whole number: how many output channels there are.
-#' @param mask_zero `TRUE` or `FALSE`: whether an input of 0 stands for nothing, which later layers are told by a mask.
+#' @param mask_zero `TRUE` or `FALSE`: whether an input of 0 is padding, which a mask tells later layers to ignore.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param embeddings_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the embeddings, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param embeddings_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param embeddings_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param embeddings_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the embeddings, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param embeddings_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole embeddings: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param embeddings_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole embeddings. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
-#' model <- keras_model_sequential(input_shape = c(10)) |>
+#' model <- keras_model_sequential(input_shape = 10) |>
 #'   layer_embedding_reparameterization(
 #'     input_dim = 100, output_dim = 8
 #'   )
@@ -2078,58 +2082,58 @@ layer_embedding_reparameterization <- function(
 
 #' Long short-term memory with the Flipout estimator
 #'
-#' Long short-term memory whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' Long short-term memory whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' i, f, g, o = A(x[t], kernel) + A(h[t - 1], recurrent) + bias, in four parts,
 #' c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
 #' h[t] = recurrent_activation(o) * activation(c[t]),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
 #'
-#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#' Inputs x are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). t is the step, and h the output. The two linear maps A(., kernel) and A(., recurrent) are drawn separately, once for each call: kernels and signs are the same at all steps. Like Keras's layer, it is called with a `mask` of shape (batch, steps), an `initial_state` and `training`, where these are needed. i, f and o are the input, forget and output gates, g is the candidate, and c the state of the cell.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
 #' @param activation Name of a Keras activation, or a function of one tensor. With `NULL` there is none.
 #' @param recurrent_activation Name of a Keras activation, or a function of one tensor, applied to the gates. With `NULL` there is none.
-#' @param unit_forget_bias `TRUE` or `FALSE`: whether the bias of the forget gate starts higher by 1, where there is a bias: the mean of its posterior starts at its initializer plus 1. Posterior and prior are those of the bias as it is used. A `bias_posterior_fn` of your own starts so where it makes a variable of the shape of the bias with the name `name` followed by `_loc`; any other starts where it says itself.
-#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training, the same at all steps.
-#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the state is mapped, the same at all steps.
+#' @param unit_forget_bias `TRUE` or `FALSE`: whether the bias of the forget gate starts higher by 1, where there is a bias: the mean of its posterior starts at its initializer plus 1. Posterior and prior are those of the bias as it is used. With a `bias_posterior_fn` of your own this holds for a variable of the shape of the bias whose name is `name` followed by `_loc`; any other variable starts at its own initializer.
+#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training. The same channels are left out at all steps.
+#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the recurrent kernel multiplies the state. The same units are left out at all steps.
 #' @param return_sequences `TRUE` or `FALSE`: whether the outputs of all steps are returned, or that of the last.
-#' @param return_state `TRUE` or `FALSE`: whether the last state is returned, too: a list of outputs and states.
+#' @param return_state `TRUE` or `FALSE`: whether the last state is returned as well, in a list of outputs and states.
 #' @param go_backwards `TRUE` or `FALSE`: whether the steps are taken from the last to the first.
-#' @param stateful `TRUE` or `FALSE`: whether a call begins with the state that the call before left. Needs a fixed batch size; `reset_state()` sets the state to zero.
+#' @param stateful `TRUE` or `FALSE`: whether a call begins with the last state of the call before. It needs a fixed batch size; `reset_state()` sets the state to zero.
 #' @param unroll `TRUE` or `FALSE`: whether the loop over steps is written out, which is faster for few steps and takes more memory.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param recurrent_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the recurrent kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param recurrent_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the recurrent kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386> Hochreiter, S., and Schmidhuber, J. (1997). Long Short-Term Memory. Neural Computation, 9(8), 1735-1780. \doi{10.1162/neco.1997.9.8.1735}
-#' @family layers
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(10, 3)) |>
@@ -2173,58 +2177,58 @@ layer_lstm_flipout <- function(
 
 #' Long short-term memory with the reparameterization estimator
 #'
-#' Long short-term memory whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' Long short-term memory whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' i, f, g, o = A(x[t], kernel) + A(h[t - 1], recurrent) + bias, in four parts,
 #' c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
 #' h[t] = recurrent_activation(o) * activation(c[t]),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
 #'
-#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#' Inputs x are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). t is the step, and h the output. The two linear maps A(., kernel) and A(., recurrent) are drawn separately, once for each call: kernels and signs are the same at all steps. Like Keras's layer, it is called with a `mask` of shape (batch, steps), an `initial_state` and `training`, where these are needed. i, f and o are the input, forget and output gates, g is the candidate, and c the state of the cell.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
 #' @param activation Name of a Keras activation, or a function of one tensor. With `NULL` there is none.
 #' @param recurrent_activation Name of a Keras activation, or a function of one tensor, applied to the gates. With `NULL` there is none.
-#' @param unit_forget_bias `TRUE` or `FALSE`: whether the bias of the forget gate starts higher by 1, where there is a bias: the mean of its posterior starts at its initializer plus 1. Posterior and prior are those of the bias as it is used. A `bias_posterior_fn` of your own starts so where it makes a variable of the shape of the bias with the name `name` followed by `_loc`; any other starts where it says itself.
-#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training, the same at all steps.
-#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the state is mapped, the same at all steps.
+#' @param unit_forget_bias `TRUE` or `FALSE`: whether the bias of the forget gate starts higher by 1, where there is a bias: the mean of its posterior starts at its initializer plus 1. Posterior and prior are those of the bias as it is used. With a `bias_posterior_fn` of your own this holds for a variable of the shape of the bias whose name is `name` followed by `_loc`; any other variable starts at its own initializer.
+#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training. The same channels are left out at all steps.
+#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the recurrent kernel multiplies the state. The same units are left out at all steps.
 #' @param return_sequences `TRUE` or `FALSE`: whether the outputs of all steps are returned, or that of the last.
-#' @param return_state `TRUE` or `FALSE`: whether the last state is returned, too: a list of outputs and states.
+#' @param return_state `TRUE` or `FALSE`: whether the last state is returned as well, in a list of outputs and states.
 #' @param go_backwards `TRUE` or `FALSE`: whether the steps are taken from the last to the first.
-#' @param stateful `TRUE` or `FALSE`: whether a call begins with the state that the call before left. Needs a fixed batch size; `reset_state()` sets the state to zero.
+#' @param stateful `TRUE` or `FALSE`: whether a call begins with the last state of the call before. It needs a fixed batch size; `reset_state()` sets the state to zero.
 #' @param unroll `TRUE` or `FALSE`: whether the loop over steps is written out, which is faster for few steps and takes more memory.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param recurrent_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the recurrent kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param recurrent_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the recurrent kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114> Hochreiter, S., and Schmidhuber, J. (1997). Long Short-Term Memory. Neural Computation, 9(8), 1735-1780. \doi{10.1162/neco.1997.9.8.1735}
-#' @family layers
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(10, 3)) |>
@@ -2268,58 +2272,58 @@ layer_lstm_reparameterization <- function(
 
 #' Gated recurrent unit with the Flipout estimator
 #'
-#' Gated recurrent unit whose weights are random: training fits their posterior distribution, instead of one value for each. Take it first: each example of a batch has a draw of its own. The posterior of the kernel must be `Independent(Normal)`, as by default.
+#' Gated recurrent unit whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
 #'
 #' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
 #' z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
 #' z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
 #' h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
 #'
-#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#' Inputs x are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). t is the step, and h the output. The two linear maps A(., kernel) and A(., recurrent) are drawn separately, once for each call: kernels and signs are the same at all steps. Like Keras's layer, it is called with a `mask` of shape (batch, steps), an `initial_state` and `training`, where these are needed. z and r are the update and reset gates, and g + r * w is the candidate. Without `reset_after`, the third part of A(r * `h[t - 1]`, recurrent) takes the place of r * w, and there is a single bias.
 #'
-#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. The signs s (one per example and input channel) and r (one per example and output channel) are +1 or -1 with equal probability and the same at all positions. Each example sees an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. It takes two linear maps where a deterministic layer takes one.
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
 #' @param activation Name of a Keras activation, or a function of one tensor. With `NULL` there is none.
 #' @param recurrent_activation Name of a Keras activation, or a function of one tensor, applied to the gates. With `NULL` there is none.
-#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training, the same at all steps.
-#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the state is mapped, the same at all steps.
+#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training. The same channels are left out at all steps.
+#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the recurrent kernel multiplies the state. The same units are left out at all steps.
 #' @param return_sequences `TRUE` or `FALSE`: whether the outputs of all steps are returned, or that of the last.
-#' @param return_state `TRUE` or `FALSE`: whether the last state is returned, too: a list of outputs and states.
+#' @param return_state `TRUE` or `FALSE`: whether the last state is returned as well, in a list of outputs and states.
 #' @param go_backwards `TRUE` or `FALSE`: whether the steps are taken from the last to the first.
-#' @param stateful `TRUE` or `FALSE`: whether a call begins with the state that the call before left. Needs a fixed batch size; `reset_state()` sets the state to zero.
+#' @param stateful `TRUE` or `FALSE`: whether a call begins with the last state of the call before. It needs a fixed batch size; `reset_state()` sets the state to zero.
 #' @param unroll `TRUE` or `FALSE`: whether the loop over steps is written out, which is faster for few steps and takes more memory.
-#' @param reset_after `TRUE` or `FALSE`: whether the reset gate multiplies the map of the state, or the state before it is mapped.
+#' @param reset_after `TRUE` or `FALSE`: whether the reset gate multiplies the product of the recurrent kernel and the state, or the state itself before that product.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param recurrent_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the recurrent kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param recurrent_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the recurrent kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386> Cho, K., van Merrienboer, B., Gulcehre, C., Bahdanau, D., Bougares, F., Schwenk, H., and Bengio, Y. (2014). Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation. EMNLP. <https://arxiv.org/abs/1406.1078>
-#' @family layers
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(10, 3)) |>
@@ -2363,58 +2367,58 @@ layer_gru_flipout <- function(
 
 #' Gated recurrent unit with the reparameterization estimator
 #'
-#' Gated recurrent unit whose weights are random: training fits their posterior distribution, instead of one value for each. Take it where the posterior is not normal, or where a step must not take longer than a plain layer's.
+#' Gated recurrent unit whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
 #'
 #' \preformatted{y = A(x, w),   w ~ q
 #' z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
 #' z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
 #' h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
 #'
-#' Inputs are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). Each of the two linear maps A(., kernel) and A(., recurrent) is drawn on its own, once for a call: kernels and signs are the same at all steps. The layer is called as Keras's is, with a `mask` of shape (batch, steps), an `initial_state` and `training`.
+#' Inputs x are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). t is the step, and h the output. The two linear maps A(., kernel) and A(., recurrent) are drawn separately, once for each call: kernels and signs are the same at all steps. Like Keras's layer, it is called with a `mask` of shape (batch, steps), an `initial_state` and `training`, where these are needed. z and r are the update and reset gates, and g + r * w is the candidate. Without `reset_after`, the third part of A(r * `h[t - 1]`, recurrent) takes the place of r * w, and there is a single bias.
 #'
-#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. It takes one linear map, like a deterministic layer, and any posterior that can be sampled with gradients. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
 #'
-#' The layer draws its weights anew at every call, in training and in prediction alike: `predict_draws()` calls a model many times for the predictive distribution.
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
 #'
-#' After the layer has been built, `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow the layer's variables: those of TensorFlow Probability on TensorFlow and on JAX, and of `torch.distributions` on PyTorch. `losses` holds one number for each prior that is there: the divergence of the posterior from it, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound, for the whole training set: with a loss that is a mean over examples, it must be divided by the number of training examples: see `scale_kl()`.
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `recurrent_posterior`, `recurrent_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
 #' @param activation Name of a Keras activation, or a function of one tensor. With `NULL` there is none.
 #' @param recurrent_activation Name of a Keras activation, or a function of one tensor, applied to the gates. With `NULL` there is none.
-#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training, the same at all steps.
-#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the state is mapped, the same at all steps.
+#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training. The same channels are left out at all steps.
+#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the recurrent kernel multiplies the state. The same units are left out at all steps.
 #' @param return_sequences `TRUE` or `FALSE`: whether the outputs of all steps are returned, or that of the last.
-#' @param return_state `TRUE` or `FALSE`: whether the last state is returned, too: a list of outputs and states.
+#' @param return_state `TRUE` or `FALSE`: whether the last state is returned as well, in a list of outputs and states.
 #' @param go_backwards `TRUE` or `FALSE`: whether the steps are taken from the last to the first.
-#' @param stateful `TRUE` or `FALSE`: whether a call begins with the state that the call before left. Needs a fixed batch size; `reset_state()` sets the state to zero.
+#' @param stateful `TRUE` or `FALSE`: whether a call begins with the last state of the call before. It needs a fixed batch size; `reset_state()` sets the state to zero.
 #' @param unroll `TRUE` or `FALSE`: whether the loop over steps is written out, which is faster for few steps and takes more memory.
-#' @param reset_after `TRUE` or `FALSE`: whether the reset gate multiplies the map of the state, or the state before it is mapped.
+#' @param reset_after `TRUE` or `FALSE`: whether the reset gate multiplies the product of the recurrent kernel and the state, or the state itself before that product.
 #' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' @param trainable `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param recurrent_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the recurrent kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
-#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param recurrent_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param recurrent_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the recurrent kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
-#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param recurrent_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole recurrent kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
-#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. A sample that it takes without a seed comes from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
 #' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
-#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw behind this call's outputs. The default is the exact Kullback-Leibler divergence of the whole bias: where the loss is a mean over examples, divide it by the number of training examples. With `NULL` nothing is added.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
 #' @param ... Further arguments, by name:
 #' * `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned.
-#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114> Cho, K., van Merrienboer, B., Gulcehre, C., Bahdanau, D., Bougares, F., Schwenk, H., and Bengio, Y. (2014). Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation. EMNLP. <https://arxiv.org/abs/1406.1078>
-#' @family layers
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(10, 3)) |>
@@ -2458,39 +2462,41 @@ layer_gru_reparameterization <- function(
 
 #' Dense layer with a joint posterior of kernel and bias
 #'
-#' Take it where kernel and bias depend on each other in the posterior, or where the posterior is a function of the inputs; `layer_dense_flipout()` is faster, and simpler to write.
+#' Take it where the weights depend on each other in the posterior, or where the posterior is a function of the inputs. `layer_dense_flipout()` is faster and simpler to write.
 #'
 #' \preformatted{y = A(x, k) + b,   w = (k, b) ~ q(w; x)
 #' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
 #'
+#' k is the kernel, b the bias, and q their joint posterior, which may depend on the inputs x. o counts the output channels, c the input channels.
+#'
 #' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units); the dimensions in between are positions, which share the weights. Inputs of two dimensions may be a sparse tensor, such as TensorFlow's.
 #'
-#' One draw of the weights serves all examples of a call, in training and in prediction alike: call the model many times for the predictive distribution. Kernel and bias have one posterior together, so that it can hold correlations between any of the weights.
+#' One draw of the weights serves all examples of a call, in training and in prediction alike. Call the model many times for the predictive distribution: `predict_draws()` does so. Kernel and bias have one joint posterior, so any of the weights may be correlated.
 #'
-#' The posterior and the prior are made once, when the layer is built, and are then its attributes `posterior` and `prior`; their variables are the layer's, and are trained and saved with it. The classic posterior is a `Sequential` model of `layer_variable()` and `layer_distribution_lambda()`. Let it start narrow, at a scale of a tenth of the prior's or less: draws as wide as the prior drown the data, and training may learn nothing. A prior with variables is fitted to the data too (empirical Bayes).
+#' The posterior and the prior are made once, when the layer is built. They are then its attributes `posterior` and `prior`, and their variables are trained and saved with the layer. The usual posterior is a `Sequential` model of `layer_variable()` and `layer_distribution_lambda()`. Let it start narrow, at a scale of a tenth of the prior's or less: draws as wide as the prior hide what the data say, and training may learn nothing. A prior with variables is fitted to the data too (empirical Bayes).
 #'
-#' `losses` holds one number, once per forward pass: the divergence of the posterior from the prior times `kl_weight`. Estimated from the draw, it is log q(w) - log p(w), whose mean is the exact divergence.
+#' `losses` holds one number: the divergence of the posterior from the prior, times `kl_weight`. Estimated from the draw w, it is log q(w) - log p(w), whose mean is the exact divergence.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param units Positive whole number: how many output channels there are.
-#' @param make_posterior_fn Function of `(kernel_size, bias_size, dtype)`, the numbers of weights in the kernel and in the bias, that returns the posterior: a Keras model, a layer, or a function with variables, which is called on the layer's inputs and returns a distribution over vectors of all `kernel_size + bias_size` weights, the kernel's first, row by row.
-#' @param make_prior_fn Function of `(kernel_size, bias_size, dtype)`, the numbers of weights in the kernel and in the bias, that returns the prior: a Keras model, a layer, or a function with variables, which is called on the layer's inputs and returns a distribution over vectors of all `kernel_size + bias_size` weights, the kernel's first, row by row.
-#' @param kl_weight Number from 0 by which the divergence is multiplied: where the loss is a mean over examples, one over the number of training examples. `NULL` is 1.
-#' @param kl_use_exact `TRUE` or `FALSE`: whether the divergence is the closed form, which not every pair of distributions has, or estimated from the draw behind this call's outputs.
+#' @param make_posterior_fn Function of `(kernel_size, bias_size, dtype)`, the numbers of weights in the kernel and in the bias, that returns the posterior: a Keras model, a layer, or a function with variables. What it returns is called on the layer's inputs, and returns a distribution over vectors of all `kernel_size + bias_size` weights: those of the kernel row by row, and then the bias.
+#' @param make_prior_fn Function of `(kernel_size, bias_size, dtype)`, the numbers of weights in the kernel and in the bias, that returns the prior: a Keras model, a layer, or a function with variables. What it returns is called on the layer's inputs, and returns a distribution over vectors of all `kernel_size + bias_size` weights: those of the kernel row by row, and then the bias.
+#' @param kl_weight Factor of the divergence: a number from 0. Where the loss is a mean over examples, it should be one over the number of training examples. With `NULL` it is 1.
+#' @param kl_use_exact `TRUE` or `FALSE`: whether the divergence is computed in closed form, which not every pair of distributions has. Otherwise it is estimated from the draw of this call.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
 #' @param use_bias `TRUE` or `FALSE`: whether the layer has a bias.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. A model or a layer that is the posterior draws from its own seed. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. A model or a layer that is the posterior draws from its own seed. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps how far the samples have come: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Graves, A. (2011). Practical Variational Inference for Neural Networks. Advances in Neural Information Processing Systems. <https://papers.nips.cc/paper/4329-practical-variational-inference-for-neural-networks>
-#' @family layers
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' posterior <- function(kernel_size, bias_size, dtype) {
@@ -2527,33 +2533,33 @@ layer_dense_variational <- function(
   call_core("layer_dense_variational")
 }
 
-#' Trainable variable
+#' Trainable variable as a layer's output
 #'
-#' Take it for the parameters of a distribution that depends on no inputs: a posterior or prior for `layer_dense_variational()`, or a density that is fitted to data.
+#' Take it for the parameters of a distribution that does not depend on inputs: a posterior or prior for `layer_dense_variational()`, or a density that is fitted to data. `layer_distribution_lambda()` makes the distribution of them.
 #'
-#' \preformatted{y = f(v), whatever the inputs are}
+#' \preformatted{y = f(v)}
 #'
-#' The layer returns its variable, of the same shape whatever the inputs are and however many: there is no batch dimension. It is where the parameters of a distribution come from that depends on nothing: followed by `layer_distribution_lambda()`, it is a trainable posterior or prior for `layer_dense_variational()`.
+#' The output f(v) is the variable v after the activation f. It has the shape of the variable, without a batch dimension, whatever the inputs are.
 #'
-#' The variable is there as soon as the layer is. Under a mixed dtype policy it is returned in the higher precision, as the parameters of distributions are.
+#' The variable exists as soon as the layer does. Under a mixed dtype policy it is returned in the higher precision, as the parameters of distributions are.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param shape Positive whole number, or a list of them: the shape of the variable.
-#' @param dtype Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
+#' @param shape Positive whole number, or a vector of them: the shape of the variable.
+#' @param dtype Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
 #' @param activation Name of a Keras activation, or a function of one tensor: f, applied to the variable. With `NULL` there is none.
 #' @param initializer Keras initializer of the variable, its name, or a function of a shape and a dtype.
 #' @param regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the variable, added to the losses. With `NULL` there is none.
 #' @param constraint Keras constraint, its name, or a function of one tensor, applied to the variable after each step of training. With `NULL` there is none.
 #' @param ... Further arguments, by name:
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Tran, D., Dusenberry, M. W., van der Wilk, M., and Hafner, D. (2019). Bayesian Layers: A Module for Neural Network Uncertainty. Advances in Neural Information Processing Systems. <https://arxiv.org/abs/1812.03973>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available()
 #' variable <- layer_variable(shape = c(2, 3), initializer = "ones")
 #' variable(array(0, c(32, 1)))
@@ -2574,43 +2580,43 @@ layer_variable <- function(
 
 #' Distribution as a layer's output
 #'
-#' Take it where a model is to end in a distribution that no layer has by name, or to have one inside; `layer_independent_normal()` and its like are saved without a function of your own.
+#' Take it where a model is to end in a distribution for which there is no layer, or to have such a distribution inside. Where there is a layer, such as `layer_independent_normal()`, take that one: it is saved without a function of your own.
 #'
-#' \preformatted{y ~ p(y; x), where p is made from the inputs x}
+#' \preformatted{y ~ p(y; x), x = inputs}
 #'
-#' The output is the distribution, with all its methods, and also a tensor to every Keras layer, loss and metric that it meets: by default a draw. The tensor is made when it is first needed, and stays the same for that output; the draw of the next call is a new one. The distribution is one of the library that goes with Keras's backend: TensorFlow Probability on TensorFlow and on JAX, `torch.distributions` on PyTorch.
+#' `make_distribution_fn` returns the distribution p(y; x) of the inputs x. The output is this distribution, with all its methods, and also a tensor for every Keras layer, loss and metric: by default a draw. The tensor is made when it is first needed, and stays the same for that output; the next call makes a new draw. The distribution comes from the library that belongs to Keras's backend: TensorFlow Probability on TensorFlow and JAX, `torch.distributions` on PyTorch.
 #'
-#' The methods of the output are the distribution's: `mean()` is its mean, and on PyTorch `mean`, which is a property there. The functions `tfd_mean()`, `tfd_log_prob()` and their like are the same on every backend. Operators, indices, layers and other libraries see the tensor, as in TensorFlow Probability. But `==` compares objects on TensorFlow, and numbers on JAX and PyTorch; `keras$ops$equal()` compares numbers on all three.
+#' The output has the methods of the distribution, such as `mean()`, which is a property on PyTorch. The functions `tfd_mean()`, `tfd_log_prob()` and so on are the same on every backend. Operators, indices, layers and other libraries see the tensor, as in TensorFlow Probability. One operator differs: `==` compares objects on TensorFlow, and numbers on JAX and PyTorch. `keras$ops$equal()` compares numbers on all three.
 #'
-#' While a model is put together in the functional API, the output has the methods of the distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and `log_prob()`: each adds to the model a layer that calls it. For the output of a model within a model, use the functions: `tfd_mean()` and its like.
+#' In the functional API, while the model is being put together, the output has those methods of the distribution that return a tensor, such as `mean()`, `stddev()`, `sample()` and `log_prob()`. Each call adds a layer to the model. For the output of a model inside a model, use the functions, such as `tfd_mean()`.
 #'
-#' An `activity_regularizer` receives the distribution, too: in a variational autoencoder the divergence of the encoder's output from the prior. Keras divides what it returns by the number of rows: return the sum over them, or one number for each, and the mean divergence of an example is added to the loss, which is then the negative evidence lower bound. Keras's own regularizers, such as "l2", penalise the tensor.
+#' An `activity_regularizer` receives the distribution, too. In a variational autoencoder it computes the divergence of the encoder's output from the prior. Keras divides its result by the number of rows. So return the sum of the divergences over the rows, or one number for each row: the mean divergence of an example is then added to the loss, which becomes the negative evidence lower bound. Keras's own regularizers, such as "l2", penalise the tensor.
 #'
-#' A model that ends in this layer is trained with a loss function of the targets and the distribution, such as its negative log density: a function that is passed to `compile()` receives the distribution itself. `predict()` returns the tensors; for the distribution, call the model, or let `predict()` of a model without this layer return the parameters. Where shapes differ by a last axis of one, Keras makes targets and distribution agree; on JAX, outputs of one dimension need targets of one dimension.
+#' A model that ends in this layer is trained with a loss function of the targets and the distribution, such as the negative log density: a function that is passed to `compile()` receives the distribution itself. `predict()` returns the tensors. For the distribution, call the model, or let `predict()` of a model without this layer return the parameters. Where the shapes of targets and distribution differ by a last axis of one, Keras makes them agree; on JAX, outputs of one dimension need targets of one dimension.
 #'
-#' On PyTorch, Keras calls a loss once with a plain tensor, to infer shapes: write it with `tfd_log_prob(rv, y)`, which takes such a tensor too; the distribution's own method `log_prob` does not exist there. On JAX, a layer that hands its inputs to JAX's own operations, such as a convolution, a pooling or the activation "sigmoid", takes an array alone: an operation before it makes one, such as `code + 0.0`.
+#' On PyTorch, Keras calls a loss once with a plain tensor, to infer shapes. Write the loss with `tfd_log_prob(rv, y)`, which takes such a tensor too; a plain tensor has no method `log_prob`. On JAX, layers that hand their inputs to JAX's own operations, such as a convolution, a pooling or the activation "sigmoid", take arrays alone. An operation before such a layer makes an array, such as `code + 0.0`.
 #'
-#' `make_distribution_fn` is called at every use, on the outputs of the layers before: it must take its parameters from them, or from constants, and has no trainable variables of its own.
+#' `make_distribution_fn` is called at every use, on the outputs of the layers before. It takes the parameters of the distribution from these, or from constants: it can't have trainable variables of its own.
 #'
-#' XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from some distributions, such as gamma and Poisson: take "mean" as their `convert_to_tensor_fn`, or compile the model with `jit_compile` off.
+#' XLA can't draw from some distributions, such as gamma and Poisson, and `fit()` and `predict()` use XLA by default on some devices. Give "mean" as `convert_to_tensor_fn` there, or compile the model with `jit_compile` off.
 #'
 #' `keras3::op_split()` takes a tensor into its columns. Indices in brackets mean two things: with keras3 on TensorFlow, `t[, 1]` is the first column; on JAX and PyTorch, and without keras3, indices are Python's, and it is the second.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param make_distribution_fn Function of the layer's inputs that returns a distribution.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' make_normal <- function(t) {
@@ -2657,27 +2663,31 @@ layer_distribution_lambda <- function(
 
 #' Independent normal distribution as a layer's output, with one learned scale for all inputs
 #'
-#' Take it for regression, before anything else: the standard deviation of the noise is one number for each output variable, which training finds. `layer_independent_normal()` has a standard deviation that depends on the inputs, and needs more data for it. The inputs are the means: the layer before has as many units as an outcome has numbers. The output is a distribution, and a tensor wherever one is needed: see `layer_distribution_lambda()`.
+#' Take it as the first choice for regression: the standard deviation of the noise is one number for each output variable, and training finds it. `layer_independent_normal()` has a standard deviation that depends on the inputs, and needs more data.
 #'
 #' \preformatted{y[j] ~ Normal(inputs[j], softplus(v[j])), v a trainable variable}
 #'
+#' The inputs are the means. The layer before it has as many units as one outcome has numbers.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @param initial_scale Positive number: the standard deviation where training starts, in the unit of the outcome.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param event_shape Positive whole number, or a vector of them, which may be empty: the shape of one outcome.
+#' @param initial_scale Positive number: the standard deviation before training, in the unit of the outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Nix, D. A., and Weigend, A. S. (1994). Estimating the mean and variance of the target probability distribution. IEEE International Conference on Neural Networks, 55-60. \doi{10.1109/ICNN.1994.374138}
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = 3) |>
@@ -2700,26 +2710,30 @@ layer_homoscedastic_normal <- function(
 
 #' Independent normal distribution as a layer's output, whose scale depends on the inputs
 #'
-#' Take it for numbers whose noise differs from input to input; `layer_homoscedastic_normal()` has one noise for all inputs, which takes less data to learn. The first half of the inputs' last dimension are the means m, the second half r becomes the standard deviations: the layer before has `params_size_independent_normal(event_shape)` units. The output is a distribution, and a tensor wherever one is needed: see `layer_distribution_lambda()`.
+#' Take it for numbers whose noise differs from input to input. `layer_homoscedastic_normal()` has the same noise for all inputs, which takes less data to learn.
 #'
 #' \preformatted{y[j] ~ Normal(m[j], softplus(r[j])), (m, r) = inputs}
 #'
+#' The first half of the inputs' last dimension holds the means m. The second half is r, of which softplus makes the standard deviations. The layer before it has `params_size_independent_normal(event_shape)` units.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param event_shape Positive whole number, or a vector of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' units <- params_size_independent_normal(2)
@@ -2741,27 +2755,31 @@ layer_independent_normal <- function(
 
 #' Independent logistic distribution as a layer's output
 #'
-#' Take it for numbers with some outliers: its tails are heavier than those of the normal distribution. The first half of the inputs' last dimension are the means m, the second half r becomes the scales, of which the standard deviation is 1.81 times: the layer before has `params_size_independent_logistic(event_shape)` units. The output is a distribution, and a tensor wherever one is needed: see `layer_distribution_lambda()`.
+#' Take it for numbers with some outliers: its tails are heavier than those of the normal distribution.
 #'
-#' \preformatted{y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
-#' (m, r) = inputs}
+#' \preformatted{y[j] ~ Logistic(m[j], softplus(r[j])), (m, r) = inputs
+#' P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j]))}
+#'
+#' The first half of the inputs' last dimension holds the means m. The second half is r, of which softplus makes the scales; a standard deviation is 1.81 times its scale. The layer before it has `params_size_independent_logistic(event_shape)` units.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param event_shape Positive whole number, or a vector of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' units <- params_size_independent_logistic(2)
@@ -2782,27 +2800,33 @@ layer_independent_logistic <- function(
 
 #' Independent Bernoulli distribution as a layer's output
 #'
-#' Take it for outcomes of 0 and 1 of which several may be 1 at once: labels of a text, black and white pixels. The inputs are the logits: the layer before has `params_size_independent_bernoulli(event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
+#' Take it for outcomes of 0 and 1 of which several may be 1 at once, such as the labels of a text, or black and white pixels.
 #'
 #' \preformatted{P(y[j] = 1) = sigmoid(inputs[j]), P(y[j] = 0) = 1 - P(y[j] = 1)}
 #'
+#' The inputs are the logits. The layer before it has `params_size_independent_bernoulli(event_shape)` units.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
+#' With "mean" as `convert_to_tensor_fn` the tensor holds the probabilities.
+#'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
-#' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is that of the parameters.
+#' @param event_shape Positive whole number, or a vector of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is the dtype of the parameters.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' units <- params_size_independent_bernoulli(c(2, 2))
@@ -2824,28 +2848,32 @@ layer_independent_bernoulli <- function(
 
 #' Independent Poisson distribution as a layer's output
 #'
-#' Take it for counts, whose variance is their mean. The inputs are the logarithms of the rates: the layer before has `params_size_independent_poisson(event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#' Take it for counts whose variance is about equal to their mean.
 #'
 #' \preformatted{P(y[j] = k) = rate[j]^k exp(-rate[j]) / k!, rate = exp(inputs)}
 #'
-#' XLA, which `fit()` and `predict()` switch on by default on some devices, can't draw from it on TensorFlow: take "mean" as `convert_to_tensor_fn`, or compile the model with `jit_compile` off.
+#' The inputs are the logarithms of the rates. The layer before it has `params_size_independent_poisson(event_shape)` units.
+#'
+#' On TensorFlow, XLA can't draw from a Poisson distribution, and `fit()` and `predict()` use XLA by default on some devices. Give "mean" as `convert_to_tensor_fn` there, or compile the model with `jit_compile` off.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param event_shape Positive whole number, or a vector of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' units <- params_size_independent_poisson(2)
@@ -2866,29 +2894,33 @@ layer_independent_poisson <- function(
 
 #' Multivariate normal distribution as a layer's output, with any covariance
 #'
-#' Take it for vectors whose numbers depend on each other given the inputs, such as the code of a variational autoencoder. The inputs are the d means, followed by the d (d + 1) / 2 numbers of the triangle in the order of TensorFlow Probability's `fill_triangular`: the layer before has `params_size_multivariate_normal_tri_l(event_size)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#' Take it for vectors whose numbers depend on each other, such as the code in a variational autoencoder.
 #'
-#' \preformatted{y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
-#' (m, r, and the rest of L) = inputs}
+#' \preformatted{y ~ Normal(m, L L'), (m, r, L[i, j] for j < i) = inputs
+#' L[i, i] = softplus(r[i]) + 1e-5, L[i, j] = 0 for j > i}
 #'
-#' In a variational autoencoder the encoder's output has an `activity_regularizer`, its divergence from the prior: see `layer_kl_divergence_regularizer()`.
+#' The inputs are the d = event_size means m, followed by the d (d + 1) / 2 numbers of the triangle L, with r in the place of its diagonal, in the order of TensorFlow Probability's `fill_triangular`. The layer before it has `params_size_multivariate_normal_tri_l(event_size)` units.
+#'
+#' In a variational autoencoder, this layer ends the encoder, and its `activity_regularizer` adds the divergence from the prior to the loss: see `layer_kl_divergence_regularizer()`.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param event_size Positive whole number: how many numbers one outcome has.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' units <- params_size_multivariate_normal_tri_l(2)
@@ -2908,29 +2940,35 @@ layer_multivariate_normal_tri_l <- function(
   call_core("layer_multivariate_normal_tri_l")
 }
 
-#' Categorical distribution as a layer's output, whose outcomes are columns of 0 and 1
+#' Categorical distribution as a layer's output, with outcomes of 0 and 1 in columns
 #'
-#' Take it for classes, where targets have a column for each class. The inputs are the logits: the layer before has `params_size_one_hot_categorical(event_size)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
+#' Take it for classes whose targets have a column for each class.
 #'
-#' \preformatted{P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1}
+#' \preformatted{P(y[j] = 1) = softmax(inputs)[j], exactly one y[j] is 1}
+#'
+#' The inputs are the logits. The layer before it has `params_size_one_hot_categorical(event_size)` units.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
+#' With "mean" as `convert_to_tensor_fn` the tensor holds the probabilities.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param event_size Positive whole number: how many classes there are.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
-#' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is that of the parameters.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is the dtype of the parameters.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' units <- params_size_one_hot_categorical(4)
@@ -2952,29 +2990,33 @@ layer_one_hot_categorical <- function(
 
 #' Mixture of distributions of one family as a layer's output
 #'
-#' Take it where an outcome may be in one of several places, and no layer has the mixture by name: `layer_mixture_normal()` and `layer_mixture_logistic()` are shorter. The first inputs are the logits l of the K components, the others their parameters: the layer before has `params_size_mixture_same_family(num_components, component_params_size)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#' Take it where an outcome may be in one of several places, and no layer has the mixture by name. `layer_mixture_normal()` and `layer_mixture_logistic()` are shorter to write.
 #'
 #' \preformatted{p(y) = sum over k of softmax(l)[k] p(y; t[k]), (l, t[1], ..., t[K]) = inputs}
+#'
+#' The first inputs are the logits l of the K = num_components components. The parameters `t[k]` of each component k follow. The layer before it has `params_size_mixture_same_family(num_components, component_params_size)` units.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
 #'
 #' Draws pass no gradient on to the parameters.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param num_components Positive whole number: how many components there are.
-#' @param component_layer Layer whose output is a distribution, or a function that returns one: the distribution of a component, of its parameters in the last dimension.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param component_layer Layer whose output is a distribution, or a function that returns one. It is called on the parameters of the components, and returns their distribution.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Bishop, C. M. (1994). Mixture Density Networks. Aston University. <https://publications.aston.ac.uk/id/eprint/373>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' units <- params_size_mixture_same_family(3, params_size_independent_normal(2))
@@ -2996,30 +3038,34 @@ layer_mixture_same_family <- function(
 
 #' Mixture of normal distributions as a layer's output
 #'
-#' Take it where an outcome may be in one of several places, such as the angle that reaches a point. The numbers of one component are independent; those of the mixture are not. The layer before has `params_size_mixture_normal(num_components, event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#' Take it where an outcome may be in one of several places, such as the angle of a joint with which an arm reaches a point. The numbers `y[j]` are independent within a component, but not in the mixture.
 #'
 #' \preformatted{p(y) = sum over k of softmax(l)[k] prod over j of Normal(y[j]; m[k, j], s[k, j]),
 #' s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs}
+#'
+#' The first inputs are the logits l of the K = num_components components. The means m and then the numbers r of each component follow. The layer before it has `params_size_mixture_normal(num_components, event_shape)` units.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
 #'
 #' Draws pass no gradient on to the parameters.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param num_components Positive whole number: how many components there are.
-#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param event_shape Positive whole number, or a vector of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Bishop, C. M. (1994). Mixture Density Networks. Aston University. <https://publications.aston.ac.uk/id/eprint/373>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' units <- params_size_mixture_normal(3, 2)
@@ -3042,30 +3088,34 @@ layer_mixture_normal <- function(
 
 #' Mixture of logistic distributions as a layer's output
 #'
-#' Take it where an outcome may be in one of several places, and some are far from all of them: its tails are heavier than those of `layer_mixture_normal()`. The numbers of one component are independent; those of the mixture are not. The layer before has `params_size_mixture_logistic(num_components, event_shape)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#' Take it where an outcome may be in one of several places, and some outcomes are far from all of them: its tails are heavier than those of `layer_mixture_normal()`. The numbers `y[j]` are independent within a component, but not in the mixture.
 #'
 #' \preformatted{p(y) = sum over k of softmax(l)[k] prod over j of Logistic(y[j]; m[k, j], s[k, j]),
 #' s = softplus(r), (l, (m, r)[1], ..., (m, r)[K]) = inputs}
+#'
+#' The first inputs are the logits l of the K = num_components components. The means m and then the numbers r of each component follow. The layer before it has `params_size_mixture_logistic(num_components, event_shape)` units.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
 #'
 #' Draws pass no gradient on to the parameters.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param num_components Positive whole number: how many components there are.
-#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
+#' @param event_shape Positive whole number, or a vector of them, which may be empty: the shape of one outcome.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Salimans, T., Karpathy, A., Chen, X., and Kingma, D. P. (2017). PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood and Other Modifications. International Conference on Learning Representations. <https://arxiv.org/abs/1701.05517>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' units <- params_size_mixture_logistic(3, 2)
@@ -3087,28 +3137,36 @@ layer_mixture_logistic <- function(
 
 #' Mixture of categorical distributions as a layer's output
 #'
-#' Take it for classes whose probabilities one softmax is too narrow for, as with many classes and few inputs. Outcomes have a column for each class. The layer before has `params_size_categorical_mixture_of_one_hot_categorical(event_size, num_components)` units. The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`. With "mean" as `convert_to_tensor_fn` the tensor is the probabilities.
+#' Take it for classes where a single softmax can't represent the probabilities, as with many classes and few inputs. Outcomes have a column for each class.
 #'
 #' \preformatted{P(y[j] = 1) = sum over k of softmax(l)[k] softmax(t[k])[j], (l, t[1], ..., t[K]) = inputs}
+#'
+#' The first inputs are the logits l of the K = num_components components. The logits `t[k]` of the classes follow for each component k. The layer before it has `params_size_categorical_mixture_of_one_hot_categorical(event_size, num_components)` units.
+#'
+#' The output is a distribution, and a tensor wherever one is needed, by default a draw: see `layer_distribution_lambda()`.
+#'
+#' With "mean" as `convert_to_tensor_fn` the tensor holds the probabilities.
+#'
+#' Draws pass no gradient on to the parameters.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param event_size Positive whole number: how many classes there are.
 #' @param num_components Positive whole number: how many components there are.
-#' @param convert_to_tensor_fn Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
-#' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is that of the parameters.
+#' @param convert_to_tensor_fn Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param sample_dtype Dtype of the draws, such as "int32". With `NULL` it is the dtype of the parameters.
 #' @param validate_args `TRUE` or `FALSE`: whether the distribution checks the parameters and the values that it is given.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Yang, Z., Dai, Z., Salakhutdinov, R., and Cohen, W. W. (2018). Breaking the Softmax Bottleneck: A High-Rank RNN Language Model. International Conference on Learning Representations. <https://arxiv.org/abs/1711.03953>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' units <- params_size_categorical_mixture_of_one_hot_categorical(4, 3)
@@ -3131,41 +3189,43 @@ layer_categorical_mixture_of_one_hot_categorical <- function(
 
 #' Sparse Gaussian process as a layer's output
 #'
-#' Take it as the last layer of a regression whose doubt is to grow away from the data. The process is known by its values f(z) at `num_inducing_points` points z, so that a step of training takes time in the cube of their number, and not of that of the data.
+#' Take it as the last layer of a regression whose uncertainty is to grow away from the data.
 #'
 #' \preformatted{y = f(inputs) + noise, f ~ GP(mean_fn, kernel), noise ~ Normal(0, sqrt(softplus(v))),
-#' f(z) ~ Normal(m, S S'), z, m, S and v trainable variables
+#' f(z) ~ Normal(m, S S')
 #' variational_loss(y) = -E[log p(y | f)] + kl_weight KL(f(z) || p(f(z)))}
 #'
-#' The output is the joint distribution of all rows of a batch, of shape (rows, event_shape). Its method `variational_loss()` of the targets is the loss to train with: the sum over the rows of a batch, with the rows of a batch over those of the training set as `kl_weight`.
+#' The process f has the mean `mean_fn` and the covariance `kernel`. It is described by its values f(z) at `num_inducing_points` inducing points z, whose normal posterior has the mean m and the covariance S S'. So the time of a training step grows with the cube of the number of inducing points, and not with that of the training data. z, m, S and v are trainable variables.
 #'
-#' `kernel_provider` is a Keras layer with a property `kernel`: a kernel of TensorFlow Probability, made of the layer's variables whenever it is asked for. Its variables are trained and saved with this layer.
+#' The output is the joint distribution of all rows of a batch, of shape (rows, event_shape). Train with its method `variational_loss()` of the targets: the sum over the rows of a batch. Set `kl_weight` to the number of rows in a batch over the number of rows in the training set.
 #'
-#' In single precision, draws can come out as no numbers where inputs lie close together for the kernel: raise `jitter` to 1e-4, or take "float64" as the dtype of the kernel's layer, which this layer follows.
+#' `kernel_provider` is a Keras layer with a property `kernel`, which returns a kernel of TensorFlow Probability made of the layer's variables. These variables are trained and saved with this layer.
 #'
-#' The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it is an error that says so.
+#' In single precision, draws can be NaN where inputs lie close together for the kernel: raise `jitter` to 1e-4, or give the kernel's layer the dtype "float64", which this layer follows. A warning says so, but not within a function that is compiled, such as `predict()`.
+#'
+#' The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it raises an error that says so.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param num_inducing_points Positive whole number: how many points the process is known by.
-#' @param kernel_provider Keras layer with a property `kernel`, a kernel of TensorFlow Probability made of the layer's variables.
-#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
+#' @param num_inducing_points Positive whole number: how many inducing points describe the process.
+#' @param kernel_provider Keras layer with a property `kernel`, which returns a kernel of TensorFlow Probability made of the layer's variables.
+#' @param event_shape Positive whole number, or a vector of them, which may be empty: the shape of one outcome.
 #' @param inducing_index_points_initializer Keras initializer of the inducing points, its name, or a function of a shape and a dtype. With `NULL` it is "glorot_uniform", which suits inputs of mean 0 and standard deviation 1.
-#' @param unconstrained_observation_noise_variance_initializer Keras initializer of the noise's variance before softplus, its name, or a function of a shape and a dtype. With `NULL` it starts at -10, a variance of 4.5e-5.
-#' @param mean_fn Function of the inputs that returns the mean of the process there. With `NULL` the mean is one number for all inputs, which is trained.
-#' @param jitter Positive number that is added to the diagonals of covariances, so that they can be factorized.
+#' @param unconstrained_observation_noise_variance_initializer Keras initializer of v, of which softplus makes the variance of the noise; its name, or a function of a shape and a dtype. With `NULL` v starts at -10, a variance of 4.5e-5.
+#' @param mean_fn Function of the inputs that returns the mean of the process at these inputs. With `NULL` the mean is one number for all inputs, which is trained.
+#' @param jitter Positive number that is added to the diagonals of covariance matrices, so that they can be factorized.
 #' @param name Name of the layer, without "/". With `NULL` Keras makes one.
 #' @param ... Further arguments, by name:
-#' * `convert_to_tensor_fn`: Function of a distribution that returns the tensor it stands for, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". A sample that it takes without a seed comes from the layer's own stream of random numbers.
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `convert_to_tensor_fn`: Function of a distribution that returns its tensor, or the name of a method of distributions: "mean", "mode", "sample", "stddev" or "variance"; of a distribution over classes also "logits" or "probs". Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of the distribution that returns a number: a penalty, which Keras divides by the number of rows and adds to the losses. With `NULL` there is none.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32". Under a mixed policy the parameters of the distribution keep the higher precision.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Titsias, M. K. (2009). Variational Learning of Inducing Variables in Sparse Gaussian Processes. International Conference on Artificial Intelligence and Statistics. <https://proceedings.mlr.press/v5/titsias09a.html>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' Kernel <- reticulate::PyClass("Kernel", inherit = reticulate::import("keras")$Layer, list(
@@ -3198,33 +3258,34 @@ layer_variational_gaussian_process <- function(
 
 #' Divergence of the distribution that comes in from a prior, added to the loss
 #'
-#' Take it behind a layer whose output is a distribution, such as the code of a variational autoencoder; `layer_kl_divergence_regularizer()` is the same in that layer itself. The distribution is passed on as it is. Keras adds the sum to the loss as it is, and the loss of the targets is a mean over the rows of a batch: so with `use_exact_kl`, or with `test_points_reduce_axis` of no axes, take a `weight` of 1 over the size of a batch. With the defaults, the mean over all rows is added, which needs no weight.
+#' Take it behind a layer whose output is a distribution, such as the code of a variational autoencoder. It passes the distribution on unchanged. `layer_kl_divergence_regularizer()` does the same inside the layer itself, and names the symbols of the formula.
 #'
-#' \preformatted{loss = loss + sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q,
-#' with use_exact_kl: loss = loss + sum over outcomes of weight KL(q || p),
-#' q = inputs, p = prior}
+#' \preformatted{loss = loss + weight sum(mean(log q(z) - log p(z))), z ~ q, q = inputs, p = prior
+#' loss = loss + weight sum(KL(q || p)) with use_exact_kl}
 #'
-#' `callback_kl_history()` shows what it adds to the loss.
+#' Keras adds the sum to the loss as it is, while the loss of the targets is a mean over the rows of a batch. So with `use_exact_kl`, or with an empty `test_points_reduce_axis`, give a `weight` of 1 over the batch size. With the defaults, the mean over all rows is added, which needs no weight.
 #'
-#' The prior is a distribution, a function without arguments that returns one, or a Keras model that does: see `layer_kl_divergence_regularizer()`.
+#' `callback_kl_history()` shows what is added to the loss.
+#'
+#' The prior p is a distribution, a function without arguments that returns one, or a Keras model whose output is one: see `layer_kl_divergence_regularizer()`.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param distribution_b The prior: a distribution, a function without arguments that returns one, or a Keras model that does.
-#' @param use_exact_kl `TRUE` or `FALSE`: whether the divergence is computed in closed form; else it is estimated from `test_points_fn`.
-#' @param test_points_reduce_axis Whole numbers: the axes that the estimate is averaged over, before all that is left is summed. With `NULL` it is all axes; an empty list averages over none.
-#' @param test_points_fn Function of the distribution that returns the points at which the divergence is estimated. The default is the tensor that it stands for, which is a draw.
-#' @param weight Number from 0 that the divergence is multiplied by. With `NULL` it is 1.
+#' @param distribution_b The prior: a distribution, a function without arguments that returns one, or a Keras model whose output is one.
+#' @param use_exact_kl `TRUE` or `FALSE`: whether the divergence is computed in closed form. Otherwise it is estimated at the points that `test_points_fn` returns.
+#' @param test_points_reduce_axis Whole numbers: the axes over which the estimate is averaged; the rest is summed. With `NULL` these are all axes, with an empty list none.
+#' @param test_points_fn Function of the distribution that returns the points at which the divergence is estimated. The default returns the distribution's tensor, which is a draw.
+#' @param weight Factor of the divergence: a number from 0. With `NULL` it is 1.
 #' @param ... Further arguments, by name:
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' prior <- tfd_independent(tfd_normal(c(0, 0), 1), 1)
@@ -3253,46 +3314,50 @@ layer_kl_divergence_add_loss <- function(
 #'
 #' \preformatted{h[k] = f((K[k] * M[k])' h[k - 1] + V[k]' conditional_input + b[k]), h[0] = inputs}
 #'
-#' Inputs of shape (..., n) give outputs of shape (..., n, params). With the variables in the order that `input_order` gives them, the outputs of a variable depend only on the variables before it: they can be the parameters of its distribution given those. With two parameters, a shift and the logarithm of a scale, the layer is the `shift_and_log_scale_fn` of TensorFlow Probability's `MaskedAutoregressiveFlow`; in its `Autoregressive` distribution it makes the distribution of every next variable. TensorFlow Probability's objects do not list the variables of a Keras 3 layer: train the layer's own `trainable_variables`, or put the layer into `layer_autoregressive_transform()`, which trains with `fit()`.
+#' `h[k]` are the units of layer k, f is the activation, `K[k]` the kernel, `M[k]` its mask of zeros and ones, `b[k]` the bias, and `V[k]` the kernel of `conditional_input`, where there is one.
 #'
-#' The masks M come from degrees: an input's is its place in the order, and a hidden unit's is the last place that it may see. They multiply the kernels at every call, so that nothing that changes a kernel can let a later variable through. Once the layer has been built, `degrees` holds those of the inputs and of each hidden layer.
+#' Inputs of shape (..., n) give outputs of shape (..., n, params). `input_order` puts the variables in an order, and the outputs of a variable depend only on the variables before it: they can be the parameters of its distribution given these.
 #'
-#' A layer that was made with `conditional` is called with a second tensor, `conditional_input`, of shape `(..., *conditional_event_shape)`, on which all outputs may depend. Its leading dimensions broadcast with those of the inputs.
+#' With two parameters, a shift and the logarithm of a scale, the layer is the `shift_and_log_scale_fn` of TensorFlow Probability's `MaskedAutoregressiveFlow`. In its `Autoregressive` distribution, the layer makes the distribution of every next variable. TensorFlow Probability's objects do not list the variables of a Keras 3 layer: train the layer's own `trainable_variables`, or put the layer into `layer_autoregressive_transform()`, which trains with `fit()`.
+#'
+#' The masks M come from degrees. The degree of an input is its place in the order; the degree of a hidden unit is the last place that it may see. The masks multiply the kernels at every call, so a changed kernel can't let a later variable through. Once the layer has been built, `degrees` holds the degrees of the inputs and of each hidden layer.
+#'
+#' A layer with `conditional` is called with a second tensor, `conditional_input`, of shape `(..., *conditional_event_shape)`. All outputs may depend on it. Its leading dimensions broadcast with those of the inputs.
 #'
 #' Under a mixed dtype policy the outputs are in the higher precision, as the parameters of distributions are.
 #'
-#' On JAX, a bijector calls the network in a function that is being compiled, where no variables can be made: call its `build()` before. `layer_autoregressive_transform()` does so itself.
+#' On JAX, a bijector calls the network inside a function that is being compiled, where variables can't be made: call `build()` of the layer first. `layer_autoregressive_transform()` does so itself.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param params Positive whole number, alone or as the only one of a list: how many parameters each variable gets.
-#' @param event_shape Positive whole number, alone or as the only size of a shape: how many variables there are. With `NULL` the inputs say so.
+#' @param params Positive whole number, which may stand in a list: how many parameters each variable has.
+#' @param event_shape Positive whole number, which may stand in a list: how many variables there are. With `NULL` it is the size of the inputs' last dimension.
 #' @param hidden_units Positive whole numbers: how many units each hidden layer has. With `NULL` there is no hidden layer.
-#' @param input_order One of "left-to-right", "right-to-left" and "random", or the place of each variable in the order, from 1: with (2, 1, 3) the second variable is the first.
-#' @param hidden_degrees One of "equal" (spread evenly over the places) and "random", or a list that holds the degree of each unit for each hidden layer: whole numbers from 0, which sees no variable, to below the number of variables.
+#' @param input_order One of "left-to-right", "right-to-left" and "random", or the place of each variable in the order, from 1: with 2, 1, 3 the second variable comes first.
+#' @param hidden_degrees One of "equal" (spread evenly over the places) and "random", or a list with the degrees of the units of each hidden layer: whole numbers from 0 to below the number of variables. A unit of degree 0 sees no variable.
 #' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs of each hidden layer. With `NULL` there is none.
 #' @param use_bias `TRUE` or `FALSE`: whether the layer has a bias.
 #' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
-#' @param validate_args `TRUE` or `FALSE`. Changes nothing: the arguments are checked in any case.
+#' @param validate_args `TRUE` or `FALSE`. It has no effect: the arguments are always checked.
 #' @param ... Further arguments, by name:
 #' * `conditional`: `TRUE` or `FALSE`: whether the layer is called with a `conditional_input`.
-#' * `conditional_event_shape`: Positive whole number, alone or as the only size of a shape: the size of `conditional_input`. Must be given where `conditional` is `TRUE`.
-#' * `conditional_input_layers`: One of "all_layers" (every layer sees `conditional_input`) and "first_layer" (the others see it through the first; where no hidden unit has degree 0, the first variable in the order then does not depend on it).
+#' * `conditional_event_shape`: Positive whole number, which may stand in a list: the size of `conditional_input`. Must be given where `conditional` is `TRUE`.
+#' * `conditional_input_layers`: One of "all_layers" (every layer sees `conditional_input`) and "first_layer" (the others see it through the first layer; where no hidden unit has degree 0, the first variable in the order then does not depend on it).
 #' * `bias_initializer`: Keras initializer of the biases, its name, or a function of a shape and a dtype.
 #' * `kernel_regularizer`: Keras regularizer of the kernels, its name, or a function of one tensor.
 #' * `bias_regularizer`: Keras regularizer of the biases, its name, or a function of one tensor.
 #' * `kernel_constraint`: Keras constraint on the kernels, its name, or a function of one tensor.
 #' * `bias_constraint`: Keras constraint on the biases, its name, or a function of one tensor.
-#' * `seed`: Whole number from which the layer draws its initial variables, and the order and the degrees that are random. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws its initial variables, and the order and the degrees that are random. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Germain, M., Gregor, K., Murray, I., and Larochelle, H. (2015). MADE: Masked Autoencoder for Distribution Estimation. International Conference on Machine Learning. <https://arxiv.org/abs/1502.03509>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available()
 #' made <- layer_autoregressive(params = 2, hidden_units = c(16, 16), activation = "relu")
 #' base <- tfp$distributions$MultivariateNormalDiag(c(0, 0), c(1, 1))
@@ -3321,33 +3386,35 @@ layer_autoregressive <- function(
 #'
 #' Take it for a density of vectors that no named distribution fits.
 #'
-#' \preformatted{y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,
-#' (shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made}
+#' \preformatted{y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs
+#' (shift[i], log_scale[i]) = made(y)[i]}
 #'
-#' The input is a distribution over vectors, such as the output of `layer_distribution_lambda()`; the output is the distribution of its transformed draws, a `TransformedDistribution` of TensorFlow Probability, and also a tensor to every Keras layer, loss and metric that it meets: a draw. The Jacobian of the transformation is triangular, so the density is exact, and takes one pass through `made`; a draw takes one for each variable.
+#' x is a draw from the distribution that comes in, and y the transformed draw. The network `made` gives the shift and the logarithm of the scale of each `y[i]` from the variables before it, in the order of `made`.
 #'
-#' Several of these layers in a row, each with a network and an order of its own, make a more flexible distribution. Each adds some seconds to the first step of training, in which the step is compiled.
+#' The input is a distribution over vectors, such as the output of `layer_distribution_lambda()`. The output is the distribution of y, a `TransformedDistribution` of TensorFlow Probability, and also a tensor for every Keras layer, loss and metric: a draw. The Jacobian of the transformation is triangular, so the density is exact. It takes one pass through `made`; a draw takes one pass for each variable.
 #'
-#' A density that depends on nothing is trained on inputs of any value, as many rows as there are targets; called on one such row, the model returns the distribution.
+#' Several of these layers in a row, each with its own network and order, make a more flexible distribution. Each adds some seconds to the first step of training, while the step is compiled.
 #'
-#' The variables of `made` are the layer's, and are trained and saved with it.
+#' A density that does not depend on inputs is trained on inputs of any value, with as many rows as there are targets. Called on one such row, the model returns the distribution.
 #'
-#' The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it is an error that says so.
+#' The variables of `made` belong to the layer, and are trained and saved with it.
+#'
+#' The layer needs TensorFlow Probability, which runs on TensorFlow and on JAX. On PyTorch it raises an error that says so.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
 #' @param made Layer of `layer_autoregressive()` with `params` of 2: the shift and the logarithm of the scale of each variable, given those before it.
 #' @param ... Further arguments, by name:
-#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it. A file keeps how far the samples have come, so that a model that is loaded twice makes the same noise in both: see `reseed()`.
-#' * `trainable`: `TRUE` or `FALSE`: whether the variables of posteriors and priors are trained.
+#' * `seed`: Whole number from which the layer draws all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `trainable`: `TRUE` or `FALSE`: whether the layer's variables are trained.
 #' * `activity_regularizer`: Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
-#' * `name`: Name of the layer, unique in its model. With `NULL` one is made up.
-#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. What the layer adds to the losses is cast to `keras$config$floatx()`, the dtype of Keras's own losses, when it has been computed.
-#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: sizes, or a `tf$TensorShape`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
 #' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Papamakarios, G., Pavlakou, T., and Murray, I. (2017). Masked Autoregressive Flow for Density Estimation. Advances in Neural Information Processing Systems. <https://arxiv.org/abs/1705.07057>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' standard_normal <- function(t) {
@@ -3371,27 +3438,31 @@ layer_autoregressive_transform <- function(
 
 #' Divergence of a layer's distribution from a prior, as an activity regularizer
 #'
-#' Take it as the `activity_regularizer` of a layer whose output is a distribution, such as the code of a variational autoencoder: `layer_multivariate_normal_tri_l()`. Keras divides what it returns by the number of rows. So with `use_exact_kl`, and with `test_points_reduce_axis` of no axes, the mean divergence of an example is added to the loss, which is then the negative evidence lower bound. With the defaults the mean is taken over all rows at once, as in tfprobability, and then divided by the number of rows a second time: set one of the two.
+#' Take it as the `activity_regularizer` of a layer whose output is a distribution, such as `layer_multivariate_normal_tri_l()` for the code of a variational autoencoder.
 #'
-#' \preformatted{loss = sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q, q = outputs, p = prior
-#' with use_exact_kl: loss = sum over outcomes of weight KL(q || p)}
+#' \preformatted{loss = weight sum(mean(log q(z) - log p(z))), z ~ q
+#' loss = weight sum(KL(q || p)) with use_exact_kl}
 #'
-#' `callback_kl_history()` shows what it adds to the loss.
+#' q is the distribution that the layer puts out, one for each row of a batch; p is the prior `distribution_b`; z are the points that `test_points_fn` returns, by default one draw. Without `use_exact_kl` the mean is taken over `test_points_reduce_axis`; with it, KL(q || p) is the closed form.
 #'
-#' The prior is a distribution, a function without arguments that returns one, or a Keras model that does, such as `layer_variable()` followed by `layer_distribution_lambda()`: its variables are trained and saved with the layer. A file holds a function by its registered name; a distribution itself can't be saved.
+#' Keras divides the result by the number of rows. With `use_exact_kl`, or with an empty `test_points_reduce_axis`, the mean divergence of an example is therefore added to the loss, which becomes the negative evidence lower bound. With the defaults the mean is taken over all rows, as in tfprobability, and then divided by the number of rows a second time: set one of the two arguments.
+#'
+#' `callback_kl_history()` shows what is added to the loss.
+#'
+#' The prior is a distribution, a function without arguments that returns one, or a Keras model whose output is one, such as `layer_variable()` followed by `layer_distribution_lambda()`. The variables of a model are trained and saved with the layer. A file holds a function by its registered name, and a distribution by the numbers that it was made of, such as `tfd_normal()` makes.
 #'
 #' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
-#' @param distribution_b The prior: a distribution, a function without arguments that returns one, or a Keras model that does.
-#' @param use_exact_kl `TRUE` or `FALSE`: whether the divergence is computed in closed form; else it is estimated from `test_points_fn`.
-#' @param test_points_reduce_axis Whole numbers: the axes that the estimate is averaged over, before all that is left is summed. With `NULL` it is all axes; an empty list averages over none.
-#' @param test_points_fn Function of the distribution that returns the points at which the divergence is estimated. The default is the tensor that it stands for, which is a draw.
-#' @param weight Number from 0 that the divergence is multiplied by. With `NULL` it is 1.
+#' @param distribution_b The prior: a distribution, a function without arguments that returns one, or a Keras model whose output is one.
+#' @param use_exact_kl `TRUE` or `FALSE`: whether the divergence is computed in closed form. Otherwise it is estimated at the points that `test_points_fn` returns.
+#' @param test_points_reduce_axis Whole numbers: the axes over which the estimate is averaged; the rest is summed. With `NULL` these are all axes, with an empty list none.
+#' @param test_points_fn Function of the distribution that returns the points at which the divergence is estimated. The default returns the distribution's tensor, which is a draw.
+#' @param weight Factor of the divergence: a number from 0. With `NULL` it is 1.
 #' @param ... There are no further arguments.
 #' @returns The regularizer.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available()
 #' prior <- tfd_independent(tfd_normal(c(0, 0), 1), 1)
 #' layer <- layer_independent_normal(
@@ -3416,21 +3487,47 @@ layer_kl_divergence_regularizer <- function(
   call_core("layer_kl_divergence_regularizer")
 }
 
-#' Number of parameters of `layer_categorical_mixture_of_one_hot_categorical()`
+#' Number of parameters of a layer's distribution
 #'
-#' It is the size that the layer before must have.
+#' A layer whose output is a distribution takes the n parameters of the distribution as its inputs, so the layer before it must have n units. In the formula, prod() is the product of all sizes of a shape.
 #'
-#' \preformatted{n = num_components (1 + event_size)}
-#'
-#' @param event_size Positive whole number: how many numbers one outcome has.
+#' @details
+#' \describe{
+#' \item{`params_size_categorical_mixture_of_one_hot_categorical()`}{`n = num_components (1 + event_size)`, for [layer_categorical_mixture_of_one_hot_categorical()].}
+#' \item{`params_size_independent_bernoulli()`}{`n = prod(event_size)`, for [layer_independent_bernoulli()].}
+#' \item{`params_size_independent_logistic()`}{`n = 2 prod(event_size)`, for [layer_independent_logistic()].}
+#' \item{`params_size_independent_normal()`}{`n = 2 prod(event_size)`, for [layer_independent_normal()].}
+#' \item{`params_size_independent_poisson()`}{`n = prod(event_size)`, for [layer_independent_poisson()].}
+#' \item{`params_size_mixture_logistic()`}{`n = num_components (1 + 2 prod(event_shape))`, for [layer_mixture_logistic()].}
+#' \item{`params_size_mixture_normal()`}{`n = num_components (1 + 2 prod(event_shape))`, for [layer_mixture_normal()].}
+#' \item{`params_size_mixture_same_family()`}{`n = num_components (1 + component_params_size)`, for [layer_mixture_same_family()].}
+#' \item{`params_size_multivariate_normal_tri_l()`}{`n = event_size + event_size (event_size + 1) / 2`, for [layer_multivariate_normal_tri_l()].}
+#' \item{`params_size_one_hot_categorical()`}{`n = event_size`, for [layer_one_hot_categorical()].}
+#' }
+#' @param event_size Positive whole number: how many numbers one outcome has, or how many classes there are. For independent numbers it may also be the shape of one outcome: a list of positive whole numbers, which may be empty.
 #' @param num_components Positive whole number: how many components the mixture has.
+#' @param event_shape Positive whole number, or a vector of them, which may be empty: the shape of one outcome.
+#' @param component_params_size Positive whole number: how many parameters one component has.
 #' @returns A whole number.
 #' @section Errors:
-#' If an argument is no such number.
+#' If an argument breaks a rule that is stated here.
+#' @name params_size
 #' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
+#' @family layers of distributions
 #' @examplesIf bayeslayers_available()
 #' params_size_categorical_mixture_of_one_hot_categorical(4, 3)
+#' params_size_independent_bernoulli(c(2, 3))
+#' params_size_independent_logistic(2)
+#' params_size_independent_normal(2)
+#' params_size_independent_poisson(2)
+#' params_size_mixture_logistic(3, 2)
+#' params_size_mixture_normal(3, 2)
+#' params_size_mixture_same_family(3, 4)
+#' params_size_multivariate_normal_tri_l(3)
+#' params_size_one_hot_categorical(3)
+NULL
+
+#' @rdname params_size
 #' @export
 params_size_categorical_mixture_of_one_hot_categorical <- function(
   event_size,
@@ -3439,20 +3536,7 @@ params_size_categorical_mixture_of_one_hot_categorical <- function(
   call_core("params_size_categorical_mixture_of_one_hot_categorical")
 }
 
-#' Number of parameters of `layer_independent_bernoulli()`
-#'
-#' It is the size that the layer before must have.
-#'
-#' \preformatted{n = prod(event_size)}
-#'
-#' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @returns A whole number.
-#' @section Errors:
-#' If an argument is no such number.
-#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
-#' @examplesIf bayeslayers_available()
-#' params_size_independent_bernoulli(c(2, 3))
+#' @rdname params_size
 #' @export
 params_size_independent_bernoulli <- function(
   event_size
@@ -3460,20 +3544,7 @@ params_size_independent_bernoulli <- function(
   call_core("params_size_independent_bernoulli")
 }
 
-#' Number of parameters of `layer_independent_logistic()`
-#'
-#' It is the size that the layer before must have.
-#'
-#' \preformatted{n = 2 prod(event_size)}
-#'
-#' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @returns A whole number.
-#' @section Errors:
-#' If an argument is no such number.
-#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
-#' @examplesIf bayeslayers_available()
-#' params_size_independent_logistic(2)
+#' @rdname params_size
 #' @export
 params_size_independent_logistic <- function(
   event_size
@@ -3481,20 +3552,7 @@ params_size_independent_logistic <- function(
   call_core("params_size_independent_logistic")
 }
 
-#' Number of parameters of `layer_independent_normal()`
-#'
-#' It is the size that the layer before must have.
-#'
-#' \preformatted{n = 2 prod(event_size)}
-#'
-#' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @returns A whole number.
-#' @section Errors:
-#' If an argument is no such number.
-#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
-#' @examplesIf bayeslayers_available()
-#' params_size_independent_normal(2)
+#' @rdname params_size
 #' @export
 params_size_independent_normal <- function(
   event_size
@@ -3502,20 +3560,7 @@ params_size_independent_normal <- function(
   call_core("params_size_independent_normal")
 }
 
-#' Number of parameters of `layer_independent_poisson()`
-#'
-#' It is the size that the layer before must have.
-#'
-#' \preformatted{n = prod(event_size)}
-#'
-#' @param event_size Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @returns A whole number.
-#' @section Errors:
-#' If an argument is no such number.
-#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
-#' @examplesIf bayeslayers_available()
-#' params_size_independent_poisson(2)
+#' @rdname params_size
 #' @export
 params_size_independent_poisson <- function(
   event_size
@@ -3523,21 +3568,7 @@ params_size_independent_poisson <- function(
   call_core("params_size_independent_poisson")
 }
 
-#' Number of parameters of `layer_mixture_logistic()`
-#'
-#' It is the size that the layer before must have.
-#'
-#' \preformatted{n = num_components (1 + 2 prod(event_shape))}
-#'
-#' @param num_components Positive whole number: how many components the mixture has.
-#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @returns A whole number.
-#' @section Errors:
-#' If an argument is no such number.
-#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
-#' @examplesIf bayeslayers_available()
-#' params_size_mixture_logistic(3, 2)
+#' @rdname params_size
 #' @export
 params_size_mixture_logistic <- function(
   num_components,
@@ -3546,21 +3577,7 @@ params_size_mixture_logistic <- function(
   call_core("params_size_mixture_logistic")
 }
 
-#' Number of parameters of `layer_mixture_normal()`
-#'
-#' It is the size that the layer before must have.
-#'
-#' \preformatted{n = num_components (1 + 2 prod(event_shape))}
-#'
-#' @param num_components Positive whole number: how many components the mixture has.
-#' @param event_shape Positive whole number, or a list of them, which may be empty: the shape of one outcome.
-#' @returns A whole number.
-#' @section Errors:
-#' If an argument is no such number.
-#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
-#' @examplesIf bayeslayers_available()
-#' params_size_mixture_normal(3, 2)
+#' @rdname params_size
 #' @export
 params_size_mixture_normal <- function(
   num_components,
@@ -3569,21 +3586,7 @@ params_size_mixture_normal <- function(
   call_core("params_size_mixture_normal")
 }
 
-#' Number of parameters of `layer_mixture_same_family()`
-#'
-#' It is the size that the layer before must have.
-#'
-#' \preformatted{n = num_components (1 + component_params_size)}
-#'
-#' @param num_components Positive whole number: how many components the mixture has.
-#' @param component_params_size Positive whole number: how many parameters one component has.
-#' @returns A whole number.
-#' @section Errors:
-#' If an argument is no such number.
-#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
-#' @examplesIf bayeslayers_available()
-#' params_size_mixture_same_family(3, 4)
+#' @rdname params_size
 #' @export
 params_size_mixture_same_family <- function(
   num_components,
@@ -3592,20 +3595,7 @@ params_size_mixture_same_family <- function(
   call_core("params_size_mixture_same_family")
 }
 
-#' Number of parameters of `layer_multivariate_normal_tri_l()`
-#'
-#' It is the size that the layer before must have.
-#'
-#' \preformatted{n = event_size + event_size (event_size + 1) / 2}
-#'
-#' @param event_size Positive whole number: how many numbers one outcome has.
-#' @returns A whole number.
-#' @section Errors:
-#' If an argument is no such number.
-#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
-#' @examplesIf bayeslayers_available()
-#' params_size_multivariate_normal_tri_l(3)
+#' @rdname params_size
 #' @export
 params_size_multivariate_normal_tri_l <- function(
   event_size
@@ -3613,20 +3603,7 @@ params_size_multivariate_normal_tri_l <- function(
   call_core("params_size_multivariate_normal_tri_l")
 }
 
-#' Number of parameters of `layer_one_hot_categorical()`
-#'
-#' It is the size that the layer before must have.
-#'
-#' \preformatted{n = event_size}
-#'
-#' @param event_size Positive whole number: how many numbers one outcome has.
-#' @returns A whole number.
-#' @section Errors:
-#' If an argument is no such number.
-#' @references Dillon, J. V., Langmore, I., Tran, D., Brevdo, E., Vasudevan, S., Moore, D., Patton, B., Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. <https://arxiv.org/abs/1711.10604>
-#' @family layers
-#' @examplesIf bayeslayers_available()
-#' params_size_one_hot_categorical(3)
+#' @rdname params_size
 #' @export
 params_size_one_hot_categorical <- function(
   event_size

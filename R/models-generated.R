@@ -2,22 +2,22 @@
 
 #' Bayesian model of a plain Keras one
 #'
-#' Take it for a network that is there already: one call makes it Bayesian, and keeps what it has learnt, if you want.
+#' Take it for a network that exists already: one call makes it Bayesian. With MOPED it also keeps what it has learnt. w0 is a trained weight; q and p are its posterior and its prior.
 #'
 #' \preformatted{w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)}
 #'
-#' The same architecture with this package's layers in the place of Keras's dense, convolution, recurrent and embedding layers, under the same names and wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. Layers that do not have the estimator get the reparameterization estimator. The model that is passed stays as it is.
+#' The new model has the same architecture, with this package's layers in the place of Keras's dense, convolution, recurrent and embedding layers, under the same names. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. Where there is no such layer with the given estimator, the new layer has the reparameterization estimator. The model that is passed does not change.
 #'
-#' Other layers are cloned with their weights and what they have learnt from data. A warning names those with kernels that stay plain, and says why: layers that another layer makes by itself, as `MultiHeadAttention` does, and layers without a Bayesian counterpart, such as the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.
+#' Other layers are cloned with their weights and with what they have learnt from data. A warning names the layers with kernels that stay plain, and the reason: another layer makes them by itself, as `MultiHeadAttention` does, or there is no Bayesian counterpart, as for the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.
 #'
-#' Without MOPED all posteriors start anew. With it (model priors with empirical Bayes using a deterministic network) posteriors and priors of the kernels are centred on the trained weights w0, and biases start at theirs: training then finds out how sure each weight is, from where it stands. A prior function of your own keeps the mean that it gives, unless it takes it from a variable `<name>_loc`. The standard deviation is `delta |w0|` for each weight; a zero counts as a weight of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence by the number of examples with `scale_kl()`.
+#' Without MOPED all posteriors start anew. With MOPED (model priors with empirical Bayes using a deterministic network), the posteriors and priors of the kernels are centred on the trained weights w0, and the biases start at their trained values. Training then finds how certain each weight is. A prior function of your own keeps its mean, unless it takes the mean from a variable `<name>_loc`. The standard deviation is `delta |w0|` for each weight. A weight of zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence by the number of examples with `scale_kl()`.
 #'
-#' Regularizers and constraints of kernels and biases are left out, with a warning: the prior takes their place.
+#' Regularizers and constraints of kernels and biases are left out, with a warning, as the prior takes their place.
 #'
 #' @param model A Keras 3 model, sequential or functional.
 #' @param estimator "flipout", "reparameterization" or "local_reparameterization".
 #' @param moped `TRUE` or `FALSE`: whether posteriors and priors are centred on the trained weights.
-#' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value. A weight of exactly zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A posterior function of your own keeps its spread, unless it makes it of a variable named as the default's, `name` followed by `_untransformed_scale`.
+#' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value. A weight of exactly zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A posterior function of your own keeps its standard deviation, unless it computes it from a variable with the default's name, `name` followed by `_untransformed_scale`.
 #' @param ... `kernel_prior_fn` and its like: arguments for all layers that are put in.
 #' @returns A Keras model, not compiled.
 #' @section Errors:
@@ -42,15 +42,15 @@ as_bayesian <- function(
 
 #' Plain Keras model of a Bayesian one
 #'
-#' Take it to deploy a Bayesian model where only Keras is, or to see what its mean does.
+#' Take it to use a Bayesian model where only Keras is installed, or to see what the model predicts at the mean of its weights. q is the posterior of the weights w.
 #'
 #' \preformatted{w = E_q[w]   or   w ~ q}
 #'
-#' The same architecture with Keras's own layers in the place of this package's, whose weights are the means of the posteriors ("mean") or one draw of them all ("sample"): for a file that needs nothing but Keras, for TensorFlow Lite, or for speed. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. The model that is passed stays as it is.
+#' The new model has the same architecture, with Keras's own layers in the place of this package's. Their weights are the means of the posteriors ("mean"), or one draw of them all ("sample"). It suits files that only Keras has to read, TensorFlow Lite, and fast prediction. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. The model that is passed does not change.
 #'
-#' Other layers are cloned with their weights and what they have learnt from data. Functions need not be registered, as no file is written. A distribution at the end of the model stays there: a file of such a model needs this package, and functions that are registered.
+#' Other layers are cloned with their weights and with what they have learnt from data. Functions need not be registered, as no file is written. A distribution at the end of the model stays there: a file of such a model needs this package, and registered functions.
 #'
-#' The outputs at the mean of the weights are not the mean of the outputs, and say nothing of what is uncertain: see `predict_draws()`.
+#' The outputs at the mean of the weights are not the mean of the outputs, and do not show how uncertain they are: see `predict_draws()`.
 #'
 #' @param model A Keras 3 model, sequential or functional.
 #' @param weights "mean" for the means of the posteriors, "sample" for one draw of all weights.
@@ -84,7 +84,7 @@ as_deterministic <- function(
 #'
 #' @param epochs Positive whole number: how many epochs the warm-up takes.
 #' @param schedule "linear", "cyclical" or "sigmoid".
-#' @param cycles Positive whole number: how many cycles there are; for `cyclical` alone.
+#' @param cycles Positive whole number: how many cycles there are, for `cyclical` alone.
 #' @returns A Keras callback.
 #' @section Errors:
 #' If `epochs` or `cycles` is not a positive whole number, or `schedule` not one of the three.
@@ -121,11 +121,11 @@ callback_kl_annealing <- function(
 #'
 #' A model with a `train_step()` or `test_step()` of its own must compute its loss by `compute_loss()`, or no figure can be shown, and must return it as "loss", or there is no `negative_log_likelihood`: a warning says once which is missing.
 #'
-#' Where the divergence outweighs the likelihood by far after an epoch, it warns once, and names the remedy, `scale_kl()`.
+#' Where the divergence outweighs the likelihood by far after an epoch, it warns once, and names the remedy, `scale_kl()`. A likelihood of less than one nat per example counts as one.
 #'
 #' It acts inside the steps of `fit()` alone. A training that is interrupted, by the user or by an error, leaves the model as it was before.
 #'
-#' @param warn_above Positive number: how many times the likelihood the divergence may be before a warning.
+#' @param warn_above Positive number: the ratio of divergence to likelihood above which there is a warning.
 #' @returns A Keras callback.
 #' @section Errors:
 #' If `warn_above` is not a positive number; in `fit()`, if the model has no layer with a posterior, and none that adds to the losses by `add_loss()`.
@@ -149,6 +149,190 @@ callback_kl_history <- function(
   call_core("callback_kl_history")
 }
 
+#' Score the predictive distribution on validation data after each epoch
+#'
+#' Take it to stop training, or to choose among models, by how good the predictive distribution is: the loss of a single draw of the weights says less.
+#'
+#' \preformatted{val_log_score = mean over examples of log (mean over draws of p(y | x, w_d)),   w_d ~ q}
+#'
+#' A callback for `fit()`. Progress bar and history gain `val_log_score`, by which Keras's `EarlyStopping` can stop if it comes after: with `monitor = "val_log_score"` and `mode = "max"`. The draws are the same after each epoch, so that epochs compare, and they do not change those of training. Of a model with several outputs, the log-likelihoods are added up. Higher is better.
+#'
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
+#' @param draws Positive whole number: how many draws there are.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto". The argument `output` is another one: it picks one of several outputs.
+#' @returns A Keras callback.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here; in `fit()`, if the model ends in a tensor of values, which leave no likelihood.
+#' @references Gneiting, T., and Raftery, A. E. (2007). Strictly Proper Scoring Rules, Prediction, and Estimation. Journal of the American Statistical Association 102(477), 359-378. \doi{10.1198/016214506000001437}
+#' @family functions of models
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1) |>
+#'   layer_homoscedastic_normal(event_shape = 1)
+#' x <- array(1, c(64, 3))
+#' y <- array(1, c(64, 1))
+#' history <- model |> fit_bayesian(
+#'   x, y,
+#'   epochs = 2, verbose = 0, callbacks = list(callback_log_score(x, y))
+#' )
+#' history$metrics$val_log_score
+#' @export
+callback_log_score <- function(
+  x,
+  y = NULL,
+  draws = 20,
+  outputs = "auto"
+) {
+  call_core("callback_log_score")
+}
+
+#' Conformal intervals: they hold the outcome as often as they say, whatever the model
+#'
+#' Take it where intervals must hold: the model's own are right as far as the model is.
+#'
+#' \preformatted{P(lower <= y <= upper) >= level
+#' s_i = max(low(x_i) - y_i, y_i - high(x_i)),   i = 1, ..., n
+#' [lower, upper] = [low(x) - s, high(x) + s],   s = the ceil((n + 1) level)-th smallest s_i}
+#'
+#' The examples in `x_calibration` and those in `x` must be exchangeable, as those of a random split are, and the model must have been trained on neither. Then the share of outcomes inside the intervals, on average over calibration sets, is at least `level`, and at most 1 / (n + 1) more where scores have no ties. It holds over all x, and for each output of an example by itself; it need not hold for each x, nor for all outputs together.
+#'
+#' For values, the method "quantiles" takes as low and high the model's own quantiles at (1 - level) / 2 and (1 + level) / 2, those of `predictive_summary()` (conformalized quantile regression): all intervals of an output are widened, or narrowed, by the same amount. It is what "auto" stands for, as it keeps the shape of the model's intervals, and needs no noise: a model that ends in a tensor of values will do. With "sd" it is s_i = |y_i - mean(x_i)| / sd(x_i), and the interval is mean(x) -+ s sd(x): all are stretched by the same factor, and symmetric.
+#'
+#' For classes, the result are sets of classes k, made from their mean probabilities p. With "lac", what "auto" stands for, s_i = 1 - p(y_i | x_i), and the set holds all classes with 1 - p(k | x) <= s: such sets are the smallest on average. With "aps", s_i is the probability of all classes that are no less probable than y_i: such sets are larger, but hold the classes of hard examples more often.
+#'
+#' A set always holds the most probable class, so that none is empty, and only more outcomes are held.
+#'
+#' For values there is a row for each example and each output, as in `predictive_summary()`, with `variable`, `mean`, `lower` and `upper`. For classes there is a row for each example: `class`, the most probable; `probability`, that class's; `size`, how many classes there are in the set; and for each class whether it is `in[...]` it.
+#'
+#' At least level / (1 - level) calibration examples are needed, 9 for 90 %. With n of them, the coverage given the calibration set varies about its mean with a standard deviation of about sqrt(level (1 - level) / n): some hundreds are better.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param x Inputs to predict for, in any form that `predict()` takes: see `predictive_summary()`. Targets among them are ignored.
+#' @param x_calibration Inputs of the calibration examples, in any form that `predict()` takes, as `x`. The model must not have been trained on them.
+#' @param y_calibration Targets of the calibration examples, as `predictive_scores()` takes them. Classes may be a factor: its levels are the classes in this order. With `NULL` they are those that come with `x_calibration`.
+#' @param level Number between 0 and 1: the share of outcomes to hold.
+#' @param method "auto", "quantiles" or "sd" for values, "lac" or "aps" for classes.
+#' @param draws Positive whole number: how many draws there are.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto". The argument `output` is another one: it picks one of several outputs.
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the memory. With `NULL` it is at most 16384, and less where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @returns A data frame.
+#' @section Errors:
+#' If there are too few calibration examples for `level`; if `y_calibration` does not hold a target for each of the model's numbers; if a standard deviation is zero where `method` is "sd"; or if an argument breaks a rule that is stated here.
+#' @references Romano, Y., Patterson, E., and Candes, E. (2019). Conformalized Quantile Regression. Advances in Neural Information Processing Systems 32. <https://arxiv.org/abs/1905.03222> Angelopoulos, A. N., and Bates, S. (2023). Conformal Prediction: A Gentle Introduction. Foundations and Trends in Machine Learning 16(4), 494-591. <https://arxiv.org/abs/2107.07511>
+#' @family functions of models
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1)
+#' x <- array(rnorm(150), c(50, 3))
+#' y <- array(rnorm(50), c(50, 1))
+#' conformal_interval(model, array(1, c(5, 3)), x, y, draws = 10, verbose = 0)
+#' @export
+conformal_interval <- function(
+  model,
+  x,
+  x_calibration,
+  y_calibration = NULL,
+  level = 0.9,
+  method = "auto",
+  draws = 1000,
+  outputs = "auto",
+  batch_size = NULL,
+  seed = NULL,
+  verbose = "auto",
+  output = NULL
+) {
+  result <- call_core("conformal_interval")
+  as_interval(result)
+}
+
+#' Train a Bayesian network by a recipe that holds
+#'
+#' Take it in the place of `compile()` and `fit()`, unless you do one of its parts in another way.
+#'
+#' \preformatted{loss(epoch) = mean over examples of -log p(y | x, w)
+#'               + a(epoch) temperature KL(q || p) / n,   w ~ q}
+#'
+#' n is the number of examples, and a rises from 0 to 1 over the first part of the epochs. At a constant learning rate, and with all of the divergence from the start, weights fall to the prior before they have learnt, and many stay there. Each part of the recipe exists by itself, too. `scale_kl()` divides the divergence by `num_examples`, and multiplies it by `temperature`. `callback_kl_annealing()` lets it in over the part `annealing` of the epochs. Keras's `CosineDecay` takes the learning rate from `learning_rate` to 0, and its `clipnorm` keeps one step from taking the network away. `callback_kl_history()` shows likelihood and divergence apart.
+#'
+#' With validation data, `callback_log_score()` scores the model after each epoch. Once all of the divergence is in, Keras's `EarlyStopping` ends the training after `patience` epochs without a better score, and the weights of the best of these epochs come back. Where the loss leaves no likelihood, the score is the `negative_log_likelihood` of `callback_kl_history()`.
+#'
+#' The loss is the negative log-likelihood where the model ends in distributions, summed over the outputs of an example. Where it ends in a tensor, give `loss`, such as a crossentropy, or compile the model with one before.
+#'
+#' `temperature = "auto"`, or several temperatures, trains the model anew with each, from the same weights, and keeps the one with the best log score on the validation data. The history holds a table of the scores as `temperatures`, and the choice as `temperature`.
+#'
+#' With `samples` above 1, each step repeats the examples of its batch so many times. Layers with the Flipout and the local reparameterization estimators give each copy noise of its own, so that the gradient's variance falls. Layers with the reparameterization estimator draw once per step, and gain nothing. A step takes up to `samples` times as long.
+#'
+#' The model stays compiled as it was trained.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param x Inputs, or batches of inputs and targets, in any form that `fit()` takes.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
+#' @param epochs Positive whole number: how many times the examples are gone through.
+#' @param batch_size Positive whole number: how many examples there are in a step. With `NULL` 32, or those of a batch where `x` comes in batches.
+#' @param validation_data Inputs and targets to validate on, a pair or batches, as `fit()` takes them, or `NULL`.
+#' @param validation_split Number from 0 to 1: the last part of the examples, which is kept for validation.
+#' @param temperature Positive number; several of them; or "auto", for 1, 0.5, 0.2 and 0.1: what the divergence is multiplied by.
+#' @param samples Positive whole number: how often a step repeats its examples, each under other noise.
+#' @param annealing Number from 0 to 1: the part of the epochs in which the divergence is let in. 0 for none.
+#' @param optimizer Name of one of Keras's optimizers, or an optimizer, which is taken with its own learning rate and clipping.
+#' @param learning_rate Positive number, or a schedule of Keras: the learning rate.
+#' @param decay `TRUE` or `FALSE`: whether the learning rate falls to 0 along a cosine. A schedule stays as it is.
+#' @param clipnorm Positive number: the norm to which the gradient of each weight is clipped, or `NULL`.
+#' @param patience Positive whole number: after how many epochs without a better log score on the validation data training stops, or `NULL`. Without validation data it does not matter.
+#' @param num_examples Positive number: how many examples there are to learn from. With `NULL` they are counted. Copies of an example are no new examples.
+#' @param loss Keras loss, a function of targets and outputs, or one for each output. With `NULL` it is the negative log-likelihood of the distributions that the model ends in, or the loss that the model was compiled with.
+#' @param metrics Keras metrics, as `compile()` takes them, or `NULL`.
+#' @param callbacks A Keras callback, or a list of them. They act after those of the recipe.
+#' @param verbose Whether Keras shows progress: 0, 1, 2 (a line for each epoch), or "auto".
+#' @param ... Further arguments of Keras's `compile()` and `fit()`.
+#' @returns Keras's history, with `temperature` and `temperatures` beside the figures.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here; if `model` has no layer with a posterior; or if there are several temperatures, and no validation data or a loss without a likelihood.
+#' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424> Fu, H., Li, C., Liu, X., Gao, J., Celikyilmaz, A., and Carin, L. (2019). Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing. North American Chapter of the Association for Computational Linguistics. <https://arxiv.org/abs/1903.10145> Wenzel, F., Roth, K., Veeling, B. S., Swiatkowski, J., Tran, L., Mandt, S., Snoek, J., Salimans, T., Jenatton, R., and Nowozin, S. (2020). How Good is the Bayes Posterior in Deep Neural Networks Really? International Conference on Machine Learning. <https://arxiv.org/abs/2002.02405>
+#' @family functions of models
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' x <- matrix(rnorm(64))
+#' y <- 2 * x + rnorm(64, sd = 0.1)
+#' model <- keras_model_sequential(input_shape = 1) |>
+#'   layer_dense_flipout(units = 1) |>
+#'   layer_homoscedastic_normal(event_shape = 1)
+#' history <- model |> fit_bayesian(x, y, epochs = 5, verbose = 0)
+#' names(history$metrics)
+#' @export
+fit_bayesian <- function(
+  model,
+  x,
+  y = NULL,
+  epochs = 100,
+  batch_size = NULL,
+  validation_data = NULL,
+  validation_split = 0,
+  temperature = 1,
+  samples = 1,
+  annealing = 0.8,
+  optimizer = "adam",
+  learning_rate = 0.01,
+  decay = TRUE,
+  clipnorm = 1,
+  patience = 20,
+  num_examples = NULL,
+  loss = NULL,
+  metrics = NULL,
+  callbacks = NULL,
+  verbose = "auto",
+  ...
+) {
+  result <- call_core("fit_bayesian")
+  as_fit_history(result)
+}
+
 #' Kullback-Leibler divergence of a model
 #'
 #' Take it to see how far each posterior has moved from its prior, in nats.
@@ -157,13 +341,13 @@ callback_kl_history <- function(
 #'
 #' The divergence at the variables' current values, of each weight that has a posterior, a prior and a divergence function. A divergence without a closed form is estimated: it is the mean over `draws` draws of the weight, and `mcse` is the Monte Carlo standard error of that mean (the standard deviation over draws, divided by the square root of their number; not defined for a single draw). `mcse` is 0 where no draw matters: for closed forms, which are computed once, and for functions of the caller's that give the same number for two draws.
 #'
-#' `scale` is the factor under which the loss holds it: the one that `scale_kl()` set, times the layer's own `kl_weight`, times the factor of `callback_kl_annealing()` inside a step of that training. A divergence function of the caller's is taken as it is.
+#' `scale` is the factor under which the loss holds it: `temperature` divided by the number of examples, as `scale_kl()` set them, times the layer's own `kl_weight`, times the factor of `callback_kl_annealing()` inside a step of that training. A divergence function of the caller's is taken as it is.
 #'
 #' The draws are not those of training, which goes on as if nothing had been drawn.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param draws Positive whole number: how many draws.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
+#' @param draws Positive whole number: how many draws there are.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @returns An object with `total` and `loss`, in nats, and `table`, a data frame with a row for each weight.
 #' @section Errors:
 #' If `model` is no Keras 3 model, or has no layer with a posterior that is built, or if `draws` or `seed` breaks its rule.
@@ -196,13 +380,13 @@ kl_divergence <- function(
 #' Probabilities of classes are computed in double precision, and as logarithms, from the logits that the model returns or that its distribution was made from: however unlikely an outcome, its log-likelihood is right to six digits. Where the model returns probabilities, it is their logarithm: minus infinity at exactly 0, to which rounding takes what is too small for their precision. So let a model return logits.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
-#' @param draws Positive whole number: how many draws.
-#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to be confused with `output`, which picks one of several outputs.
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.
+#' @param draws Positive whole number: how many draws there are.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto". The argument `output` is another one: it picks one of several outputs.
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the memory. With `NULL` it is at most 16384, and less where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns An array of shape (draws, n).
 #' @section Errors:
@@ -232,17 +416,108 @@ log_likelihood <- function(
   call_core("log_likelihood")
 }
 
+#' How well a model's scores tell examples apart that are out of distribution (OOD)
+#'
+#' Take it to choose the score by which a model shall refuse to decide, and to compare models.
+#'
+#' \preformatted{auroc = P(s(x_ood) > s(x)) + P(s(x_ood) = s(x)) / 2
+#' aupr = mean over x_ood of the share of x_ood among all scores >= s(x_ood)
+#' fpr95 = P(s(x) >= t),   t: 95 % of s(x_ood) are >= t}
+#'
+#' The scores are those of `ood_scores()`, with one minus the `probability` in its place, so that all are high where an example is unusual; one that is not known is left out. The examples in `x_ood` are what is to be found: `auroc`, the area under the ROC curve, is 0.5 for a score that says nothing, and 1 for one that makes no error; `aupr`, the area under the curve of precision and recall (average precision), depends on how many of each there are; `fpr95` is the share of `x` that is taken for OOD where 95 % of `x_ood` are found: lower is better. The draws of the weights are the same for both sets.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param x_ood Inputs of the examples that are out of distribution, in the forms that `x` has.
+#' @param draws Positive whole number: how many draws there are.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto". The argument `output` is another one: it picks one of several outputs.
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the memory. With `NULL` it is at most 16384, and less where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @returns A data frame with a row for each score: `score`, `auroc`, `aupr` and `fpr95`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here; see `predictive_summary()`.
+#' @references Hendrycks, D., and Gimpel, K. (2017). A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks. International Conference on Learning Representations. <https://arxiv.org/abs/1610.02136>
+#' @family functions of models
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1)
+#' near <- array(rnorm(150), c(50, 3))
+#' ood_detection(model, near, near + 9, verbose = 0)
+#' @export
+ood_detection <- function(
+  model,
+  x,
+  x_ood,
+  draws = 100,
+  outputs = "auto",
+  batch_size = NULL,
+  seed = NULL,
+  verbose = "auto",
+  output = NULL
+) {
+  result <- call_core("ood_detection")
+  as_data_frame(result)
+}
+
+#' Scores that say how unusual each example looks to a model
+#'
+#' Take it to find examples that are out of distribution (OOD), unlike those that the model was trained on: what the weights leave open grows there, if the model is any good at it. `ood_detection()` measures how good.
+#'
+#' \preformatted{classes:  H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)
+#'                entropy         expected_entropy   mutual_information
+#' values:   sd^2 = sd_epistemic^2 + sd_aleatoric^2}
+#'
+#' For a classifier: `probability`, that of the most probable class; `entropy` of the mean probabilities, in nats; `mutual_information`, the part of it that the weights leave open (epistemic); and `expected_entropy`, the other part, the noise of the outcome (aleatoric). `probability` is low where an example is unusual, all others are high.
+#'
+#' For values: the standard deviations `sd`, `sd_epistemic`, which the weights leave open, and `sd_aleatoric`, the noise of the data, which is not a number where the model ends in a tensor. Of several outputs, it is the root of the mean variance: give them the same units.
+#'
+#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param draws Positive whole number: how many draws there are.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto". The argument `output` is another one: it picks one of several outputs.
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the memory. With `NULL` it is at most 16384, and less where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @returns A data frame with a row for each example.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here; see `predictive_summary()`.
+#' @references Depeweg, S., Hernandez-Lobato, J. M., Doshi-Velez, F., and Udluft, S. (2018). Decomposition of Uncertainty in Bayesian Deep Learning for Efficient and Risk-sensitive Learning. International Conference on Machine Learning. <https://arxiv.org/abs/1710.07283>
+#' @family functions of models
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 4)
+#' ood_scores(model, array(1, c(5, 3)), outputs = "logits", verbose = 0)
+#' @export
+ood_scores <- function(
+  model,
+  x,
+  draws = 100,
+  outputs = "auto",
+  batch_size = NULL,
+  seed = NULL,
+  verbose = "auto",
+  output = NULL
+) {
+  result <- call_core("ood_scores")
+  as_scores(result)
+}
+
 #' Draws of a model's weights
 #'
-#' Take it for anything that is a function of the weights.
+#' Take it to compute functions of the weights. w_d is draw d of all weights, q their posterior.
 #'
 #' \preformatted{w_d ~ q,   d = 1, ..., draws}
 #'
-#' Weights are named after their layer: `out.kernel`. The same `seed` gives the weights that `predict_draws()` has under it, draw by draw, so that predictions can be compared with the weights behind them.
+#' Weights are named after their layer: `out.kernel`. With the same `seed`, `predict_draws()` uses the same weights, draw by draw, so predictions can be compared with the weights behind them.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param draws Positive whole number: how many draws.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
+#' @param draws Positive whole number: how many draws there are.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @returns A named list of arrays (draws, ...), one for each weight.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here.
@@ -264,11 +539,11 @@ posterior_draws <- function(
 
 #' Summary of the posterior of a model's weights
 #'
-#' Take it to see which weights the data have pinned down.
+#' Take it to see which weights the data determine. The signal-to-noise ratio snr is the ratio of a weight's mean to its standard deviation sd; `prune()` removes weights by it.
 #'
 #' \preformatted{snr = |mean| / sd}
 #'
-#' A row for each number in a weight: `layer`, `weight`, `variable` (`kernel[0,1]`, counted from 0 in Python and from 1 in R), `mean` and `sd` of its posterior, and `snr`, their ratio, by which `prune()` removes weights. Where a posterior does not know its standard deviation, `sd` and `snr` are not numbers. A bias is as a rule one number without a spread: its `sd` is 0, its `snr` infinite.
+#' The table has a row for each number in a weight, with the columns `layer`, `weight`, `variable` (`kernel[0,1]`, counted from 0 in Python and from 1 in R), `mean`, `sd` and `snr`. Where a posterior has no method for its standard deviation, `sd` and `snr` are missing values. By default a bias is a number without a spread: its `sd` is 0, and its `snr` infinite.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
 #' @returns A data frame.
@@ -280,7 +555,9 @@ posterior_draws <- function(
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = 3) |>
 #'   layer_dense_flipout(units = 2, name = "out")
-#' posterior_summary(model)
+#' summary <- posterior_summary(model)
+#' summary
+#' if (rlang::is_installed("ggplot2")) plot(summary)
 #' @export
 posterior_summary <- function(
   model
@@ -304,12 +581,12 @@ posterior_summary <- function(
 #' All draws are returned, and take as much memory as the array that holds them. The draws of one batch are held beside it.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
-#' @param draws Positive whole number: how many draws.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param draws Positive whole number: how many draws there are.
 #' @param kind "mean" for means of the outcome, "sample" for draws of it.
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the memory. With `NULL` it is at most 16384, and less where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns An array of shape (draws, n, ...); for a model of several outputs, one for each, in a list or a named list as the model returns them.
 #' @section Errors:
@@ -346,7 +623,7 @@ predict_draws <- function(
 #' covered = quantile((1 - level) / 2) <= y <= quantile((1 + level) / 2)
 #' brier = sum over classes k of (P(k) - [y = k])^2}
 #'
-#' Y and Y' are independent draws of the outcome: of the weights, and of the noise under them. E and P are means over the draws, and those over Y and Y' are over pairs of two different draws, so that `crps` is without bias for any number of draws from 2 on; of few draws, that of a single example may be below zero.
+#' Y and Y' are independent draws of the outcome: of the weights, and of the noise under them. E and P are means over the draws of the weights, and those over Y and Y' are over pairs of two different draws, so that `crps` is without bias for any number of draws from 2 on; of few draws, that of a single example may be below zero. Under each draw of the weights, the noise is integrated out where the output is a distribution whose cdf is known: 100 draws then are as good as 1000 where the noise is most of the spread. `crps` is an integral over the cdf, by quadrature: it is off by less than a hundredth of the standard deviation of the outcome, and by less than 1e-4 of it where the noise is most of the spread. Of counts it is a sum, but where they range over more than 256, which may be off by a fiftieth of the standard deviation. Where the cdf is not known, there is one sample of the noise under each draw.
 #'
 #' For values, by example: a row for each example and each output, with the outcome `y`, the probability integral transform `pit`, which is uniform where the model is calibrated, the continuous ranked probability score `crps`, in the units of `y`, the `log_score` of the example (all its outputs together), and for each of `levels` whether the central interval of that probability `covered` the outcome. By model: one row with `n`, the root mean squared error `rmse` of the predictive mean, and the means of the others, of which `coverage_90` is the share of outcomes in the interval of 90 %.
 #'
@@ -354,23 +631,23 @@ predict_draws <- function(
 #'
 #' Higher is better for `log_score`, lower for `crps`, `rmse`, `brier` and `calibration_error`.
 #'
-#' A central interval lies between two quantiles of the draws of the outcome, ends included: those that `predictive_summary()` shows for the same `seed` and the same `draws`. The ends of an interval of counts are outcomes themselves, so that it holds its level or more. That of continuous outcomes holds about (m - 1) / (m + 1) of its level, with m draws: 2 % too little at 100, 0.2 % at 1000.
+#' A central interval lies between two quantiles of the outcome, ends included: those that `predictive_summary()` shows for the same `seed` and the same `draws`. The ends of an interval of counts are outcomes themselves, so that it holds its level or more. Where the output is a distribution whose cdf is known, quantiles, intervals and `pit` are those of the mixture over draws of the weights. Else they are those of one sample a draw, and an interval of continuous outcomes holds about (m - 1) / (m + 1) of its level, with m draws: 2 % too little at 100, 0.2 % at 1000.
 #'
 #' Probabilities of classes are computed in double precision, and as logarithms, from the logits that the model returns or that its distribution was made from: however unlikely an outcome, its log-likelihood is right to six digits. Where the model returns probabilities, it is their logarithm: minus infinity at exactly 0, to which rounding takes what is too small for their precision. So let a model return logits.
 #'
 #' The examples are scored batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, twice for values, and one more for the log-likelihood of the example.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
-#' @param draws Positive whole number: how many draws.
+#' @param draws Positive whole number: how many draws there are.
 #' @param levels Numbers from 0 to 1: the probabilities of the central intervals.
-#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to be confused with `output`, which picks one of several outputs.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto". The argument `output` is another one: it picks one of several outputs.
 #' @param bins Positive whole number: how many bins there are.
-#' @param by "model" for one row, "example" for a row for each.
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.
+#' @param by "model" for one row in all, "example" for a row for each example.
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the memory. With `NULL` it is at most 16384, and less where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns A data frame.
 #' @section Errors:
@@ -415,22 +692,26 @@ predictive_scores <- function(
 #'
 #' For outputs that are values, a row for each example and each output, with the columns that the R package posterior gives to a summary of draws: `variable`, `mean`, `median`, `sd`, `mad` and a quantile for each of `probs` (`q5`, `q95`); and with the two parts of the spread, `sd_epistemic` (what the weights leave open) and `sd_aleatoric` (the noise of the data), whose squares add up to that of `sd`. Where the model ends in a tensor, the noise is not known: `sd_aleatoric` is not a number, and the other columns are those of the model's mean.
 #'
-#' Quantiles are those of the draws, as R computes them by default (type 7): between two draws they interpolate. From the quantile at (1 - level) / 2 to that at (1 + level) / 2, ends included, is the central interval of a level, here and wherever there is one: in `predictive_scores()`, in `reliability_curve()` and in pictures.
+#' Where the model ends in a distribution whose cdf is known, quantiles, `median` and `mad` are those of the mixture over draws of the weights, whose cdf is the mean of theirs: it is inverted, to single precision. The quantile of a count is the smallest outcome whose cdf reaches the probability. Of several outputs, each has its own. Of 0 and 1, which no cdf reaches at a number, quantiles are those of 1e-12 from them.
+#'
+#' All other quantiles are those of draws of the outcome, one for each draw of the weights, as R computes them by default (type 7): of a tensor, and of a distribution without a cdf, such as PyTorch's Student's t, or one of several numbers at once that is neither normal nor independent.
+#'
+#' From the quantile at (1 - level) / 2 to that at (1 + level) / 2, ends included, is the central interval of a level, here and wherever there is one: in `predictive_scores()`, in `reliability_curve()` and in pictures.
 #'
 #' For a classifier, a row for each example: `class`, the most probable; `probability`, that class's; `entropy` of the mean probabilities, in nats; `mutual_information`, the part of the entropy that the weights leave open; and `p[...]`, the mean probability of each class. They are computed in double precision from the logits, where there are any. Several outcomes of 0 and 1 for each example are values.
 #'
 #' "auto" takes a model that ends in a categorical or Bernoulli distribution for a classifier, and all others for values.
 #'
-#' The examples are summarised batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, and as much again for their variances and for samples where there is noise.
+#' The examples are summarised batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, and as much again for their variances and for samples where there is noise, and for each parameter of a distribution whose cdf is known.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
-#' @param draws Positive whole number: how many draws.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param draws Positive whole number: how many draws there are.
 #' @param probs Numbers from 0 to 1: the probabilities of the quantiles.
-#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to be confused with `output`, which picks one of several outputs.
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto". The argument `output` is another one: it picks one of several outputs.
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the memory. With `NULL` it is at most 16384, and less where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns A data frame.
 #' @section Errors:
@@ -460,13 +741,13 @@ predictive_summary <- function(
 
 #' Prune a Bayesian model by signal-to-noise ratio
 #'
-#' Take it for a smaller model: weights that are as likely positive as negative can go.
+#' Take it for a smaller model: weights that are as likely positive as negative can be removed. `loc[i]` and `scale[i]` are the mean and the standard deviation of weight `w[i]`.
 #'
 #' \preformatted{w[i] = 0   where   |loc[i]| / scale[i] < snr}
 #'
-#' A copy of the model in which the weights that the posterior is least sure of are zero: their mean is zero, and their scale the smallest there is, 1e-7 in single precision. Give either the ratio `snr`, or the `share` of all random weights to remove. Biases and the model that is passed stay as they are. Functions need not be registered, as no file is written.
+#' It returns a copy of the model in which the weights that the posterior is least sure of are zero: their mean is zero, and their standard deviation is the smallest possible, 1e-7 in single precision. Give either the ratio `snr`, or the `share` of all random weights to remove. Biases, and the model that is passed, do not change. Functions need not be registered, as no file is written.
 #'
-#' The copy is for prediction: the divergence of a weight that is all but certain is large, and training would revive it.
+#' The copy is for prediction. The divergence of a weight that is almost certain is large, and training would make the weight uncertain again.
 #'
 #' @param model A Keras 3 model, sequential or functional.
 #' @param snr Positive number: the ratio of mean to scale below which a weight is removed, or `NULL`.
@@ -491,18 +772,18 @@ prune <- function(
   call_core("prune")
 }
 
-#' What pruning costs: a metric against the share of weights removed
+#' A metric against the share of weights removed by pruning
 #'
-#' Take it before `prune()`, to see how much can go.
+#' Take it before `prune()`, to see how many weights can be removed.
 #'
-#' \preformatted{metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))}
+#' \preformatted{metric(y, f(x; w)),   w = E_q[w], and 0 where |loc| / scale is lowest}
 #'
-#' For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors, as in Blundell et al. A distribution at the end of the model is evaluated by its mean, one over classes by the probabilities.
+#' For each share the model is pruned (see `prune()`) and evaluated at the means of its posteriors, as in Blundell et al. (2015). A distribution at the end of the model is evaluated by its mean, a distribution over classes by its probabilities. In the formula, f is the model, x and y are the data, and q is the posterior.
 #'
-#' `y` may be `NULL` where the targets come with `x`. Inputs that come in batches are kept in memory, as all shares go through the same.
+#' `y` may be `NULL` where the targets come with `x`. Inputs that come in batches are kept in memory, as they are used for every share.
 #'
 #' @param model A Keras 3 model, sequential or functional.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
 #' @param metric Name of a Keras metric, such as "sparse_categorical_accuracy".
 #' @param shares Numbers from 0 to 1: the parts of the weights to remove.
@@ -533,6 +814,58 @@ pruning_curve <- function(
   as_data_frame(result)
 }
 
+#' Model whose doubt is recalibrated by one factor
+#'
+#' Take it after training, with examples that the model has not seen, where `predictive_scores()` or `reliability_curve()` say that the model is too sure, or not sure enough.
+#'
+#' \preformatted{classes:  p(k | x, w) = softmax(f(x; w) / factor)[k]
+#' values:   y = m + factor (Y - m),   Y ~ p(y | x, w) with the location m
+#' factor = argmax sum_i log E_w[p(y_i | x_i, w)]}
+#'
+#' The model that comes back is a copy with one more layer, and the other verbs take it as any model. Its factor is a weight that is not trained: `layers[-1].factor` of a sequential model. Above 1, the model was too sure. For classes it is the temperature of the logits, also where the model returns probabilities or ends in a distribution over classes; the most probable class under each draw of the weights stays what it is. For values it multiplies the scale of the noise, the same for all outputs of an example, and leaves what the weights do not know. The distribution is normal, logistic, Laplace, Student-t, Cauchy or Gumbel, independent or alone, or a multivariate normal; `conformal_interval()` takes all others.
+#'
+#' The factor has the highest log score of the examples, that of the mixture over draws, between 0.01 and 100. The draws are the same for all factors. For classes they are kept: `draws` times examples times classes numbers in single precision. For values the model is evaluated some twenty times. The same `seed` stands for the same draws of the weights in both models.
+#'
+#' The model that is passed stays as it is. Functions need not be registered, as no file is written.
+#'
+#' @param model A Keras 3 model, sequential or functional.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
+#' @param draws Positive whole number: how many draws there are.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto". The argument `output` is another one: it picks one of several outputs.
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the memory. With `NULL` it is at most 16384, and less where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @returns A Keras model, not compiled.
+#' @section Errors:
+#' If `model` is not sequential or functional; if it ends in values without noise, or in a distribution of another family; if a target has no probability at all; or if an argument breaks a rule that is stated here.
+#' @references Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1706.04599>
+#' @family functions of models
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 1) |>
+#'   layer_distribution_lambda(function(t) tfd_normal(t, 0.1))
+#' x <- array(rnorm(150), c(50, 3))
+#' y <- array(rnorm(50), c(50, 1))
+#' wider <- recalibrate(model, x, y, verbose = 0)
+#' wider$layers[[length(wider$layers)]]$factor
+#' @export
+recalibrate <- function(
+  model,
+  x,
+  y = NULL,
+  draws = 100,
+  outputs = "auto",
+  batch_size = NULL,
+  seed = NULL,
+  verbose = "auto",
+  output = NULL
+) {
+  call_core("recalibrate")
+}
+
 #' Reliability curve: what a model says against what comes true
 #'
 #' Take it to see whether a model's intervals, or its probabilities of classes, come true as often as they say.
@@ -546,19 +879,19 @@ pruning_curve <- function(
 #'
 #' A calibrated model stays near the diagonal. Above it, it is less sure than it could be, below it surer than it should be.
 #'
-#' A central interval lies between two quantiles of the draws of the outcome, ends included: those that `predictive_summary()` shows for the same `seed` and the same `draws`. The ends of an interval of counts are outcomes themselves, so that it holds its level or more. That of continuous outcomes holds about (m - 1) / (m + 1) of its level, with m draws: 2 % too little at 100, 0.2 % at 1000.
+#' A central interval lies between two quantiles of the outcome, ends included: those that `predictive_summary()` shows for the same `seed` and the same `draws`. The ends of an interval of counts are outcomes themselves, so that it holds its level or more. Where the output is a distribution whose cdf is known, quantiles, intervals and `pit` are those of the mixture over draws of the weights. Else they are those of one sample a draw, and an interval of continuous outcomes holds about (m - 1) / (m + 1) of its level, with m draws: 2 % too little at 100, 0.2 % at 1000.
 #'
 #' The examples are scored batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, twice for values, and one more for the log-likelihood of the example.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator with an end, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
-#' @param draws Positive whole number: how many draws.
-#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" stands for values. For a distribution, leave "auto". Not to be confused with `output`, which picks one of several outputs.
+#' @param draws Positive whole number: how many draws there are.
+#' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto". The argument `output` is another one: it picks one of several outputs.
 #' @param bins Positive whole number: how many bins there are.
-#' @param batch_size Positive whole number: how many examples are computed at once, which bounds the memory. With `NULL` at most 16384, and fewer where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
-#' @param verbose Whether to show progress: 0, 1, or "auto", which shows it if there are several steps.
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the memory. With `NULL` it is at most 16384, and less where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
 #' @returns A data frame.
 #' @section Errors:
@@ -590,20 +923,20 @@ reliability_curve <- function(
   as_reliability(result)
 }
 
-#' Give a model new streams of random numbers
+#' New streams of random numbers for a model
 #'
-#' Take it where one model runs in several workers, or was loaded twice, and the noise must differ.
+#' Take it where one model runs in several workers, or was loaded twice, and the noise must differ. The stream of random numbers of layer i follows from `seed` and i.
 #'
 #' \preformatted{stream of layer i = hash(seed, i)}
 #'
-#' Each layer that draws has a stream of random numbers. A file keeps how far it has come, so that training goes on from the file as it would have gone on without. The price is that a model that is loaded twice, or in several workers, makes the same noise in each. `reseed()` starts the streams of all layers anew: with another seed in each worker, the noise of the workers is independent, and with the same seed it is the same.
+#' Each layer that draws has a stream of random numbers. A file keeps the state of each stream, so that training continues from the file as it would have without it. Therefore two models that are loaded from one file draw the same noise. `reseed()` starts the streams of all layers anew. With another seed in each worker the noise of the workers is independent; with the same seed it is the same.
 #'
-#' Layers are told apart by their place in the model, not by their names: a model and its clone have the same noise under the same seed. The streams of layers, and of seeds next to each other, have nothing in common. Layers within layers and the `keras$layers` that draw, such as `Dropout`, are included. Weights stay as they are, and so does a layer's argument `seed`, from which its first weights came.
+#' Layers are identified by their place in the model, not by their names: a model and its clone draw the same noise under the same seed. The streams of different layers, and of different seeds, are independent. Layers inside layers, and those of `keras$layers` that draw, such as `Dropout`, are included. Weights do not change, and neither does a layer's argument `seed`, from which its first weights came.
 #'
-#' `predict_draws()` and the functions that use it have seeds of their own, and need none of this.
+#' `predict_draws()` and the functions that use it have their own argument `seed`, and do not need `reseed()`.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
-#' @param seed Whole number that the draws follow from. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` or `keras$utils$set_random_seed(1L)` sets; R's own, which `set.seed()` sets, has no effect on it.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @returns The model, with new streams.
 #' @section Errors:
 #' If `seed` breaks its rule, or `model` is no Keras 3 model or has no layer that draws.
@@ -625,49 +958,57 @@ reseed <- function(
 
 #' Scale the divergence of a model for a loss that is a mean over examples
 #'
-#' Every divergence that the model's layers add to its losses is divided by `num_examples`. Keras's losses are means over examples, and the divergence is one number for the whole training set: without the scale it drowns the likelihood.
+#' Take it before every training: without it, the divergence drowns the likelihood.
 #'
-#' \preformatted{loss = mean over examples of -log p(y | x, w) + KL / num_examples}
+#' \preformatted{loss = mean over examples of -log p(y | x, w) + temperature KL / num_examples}
 #'
-#' The scale belongs to the layers: it is saved with the model and cloned with it, holds under a loss that has been compiled already, and is set anew by another call. 1 is where it starts. A loss that is a sum over a batch of b examples needs `num_examples` / b.
+#' Every divergence that the model's layers add to its losses is multiplied by `temperature` and divided by `num_examples`. Keras's losses are means over examples, and the divergence is one number for the whole training set.
+#'
+#' At a `temperature` of 1 the loss is the negative evidence lower bound per example, and the posterior is that of Bayes' theorem under the stated prior, as well as q can tell. Below 1 the posterior is narrower ("cold"): predictions of networks often score better, and the loss bounds the evidence no longer, so that losses at different temperatures can't be compared. Choose it by the log score on validation data, as `fit_bayesian(temperature = "auto")` does, and report it.
+#'
+#' Both belong to the layers: they are saved with the model and cloned with it, hold under a loss that has been compiled already, and are set anew by another call. 1 is where each starts. A loss that is a sum over a batch of b examples needs `num_examples` / b.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
 #' @param num_examples Positive number: how many examples there are in the training set.
+#' @param temperature Positive number: what the divergence is multiplied by. 1 is Bayes' theorem, below 1 the posterior is narrower.
 #' @returns The model, with its layers scaled.
 #' @section Errors:
-#' If `num_examples` is missing or not a positive number, or `model` has no layer with a posterior.
-#' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
+#' If `num_examples` is missing, `num_examples` or `temperature` is not a positive number, or `model` has no layer with a posterior.
+#' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424> Wenzel, F., Roth, K., Veeling, B. S., Swiatkowski, J., Tran, L., Mandt, S., Snoek, J., Salimans, T., Jenatton, R., and Nowozin, S. (2020). How Good is the Bayes Posterior in Deep Neural Networks Really? International Conference on Machine Learning. <https://arxiv.org/abs/2002.02405>
 #' @family functions of models
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = 3) |>
 #'   layer_dense_flipout(units = 4)
-#' model |> scale_kl(num_examples = 1000)
+#' model |> scale_kl(num_examples = 1000, temperature = 0.5)
 #' kl_divergence(model)
 #' @export
 scale_kl <- function(
   model,
-  num_examples
+  num_examples,
+  temperature = 1
 ) {
   call_core("scale_kl")
 }
 
-#' The history of a training as a table
+#' History of a training as a table
 #'
-#' Take it to plot a training, or to compare several.
+#' Take it to plot a training, or to compare several trainings.
 #'
 #' \preformatted{loss = negative_log_likelihood + kl_divergence}
 #'
-#' A row for each epoch and figure: `epoch`, counted from 1; `data`, which is `training` or `validation`; `figure`, its name, without `val_`; and `value`. With `callback_kl_history()`, likelihood and divergence are among the figures.
+#' The table has a row for each epoch and figure, with the columns `epoch`, counted from 1; `data`, which is `training` or `validation`; `figure`, the name of the figure without `val_`; and `value`. With `callback_kl_history()`, the likelihood and the divergence are among the figures.
 #'
-#' @param history What `fit()` returned, in Keras or in the R package keras3, or the figures by their names.
+#' @param history What `fit()` returned, in Keras or in the R package keras3, or a named list of figures.
 #' @returns A data frame.
 #' @section Errors:
 #' If `history` is not what `fit()` returned.
 #' @references Chollet, F. and others (2015). Keras. <https://keras.io>
 #' @family functions of models
 #' @examplesIf bayeslayers_available()
-#' training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2)))
+#' history <- training_history(list(loss = c(2, 1.5), val_loss = c(2.5, 2)))
+#' history
+#' if (rlang::is_installed("ggplot2")) plot(history)
 #' @export
 training_history <- function(
   history

@@ -75,6 +75,8 @@ from bayeslayers.models.kl import KLDivergence
 from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.training.kl_annealing import KLAnnealing
 from bayeslayers.training.kl_history import KLHistory
+from bayeslayers.training.log_score import LogScore
+from bayeslayers.training.optimizers import Schedule
 
 class _Tensor(Protocol):
     """A tensor or an array of any library."""
@@ -2227,7 +2229,8 @@ def layer_depthwise_conv_1d_flipout(
     """1-D depthwise convolution with the Flipout estimator.
 
     y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
-    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+    m = 0, ..., depth_multiplier - 1
     """
     ...
 
@@ -2363,7 +2366,8 @@ def layer_depthwise_conv_2d_flipout(
     """2-D depthwise convolution with the Flipout estimator.
 
     y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
-    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+    m = 0, ..., depth_multiplier - 1
     """
     ...
 
@@ -2499,7 +2503,8 @@ def layer_depthwise_conv_1d_reparameterization(
     """1-D depthwise convolution with the reparameterization estimator.
 
     y = A(x, w),   w ~ q
-    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+    m = 0, ..., depth_multiplier - 1
     """
     ...
 
@@ -2635,7 +2640,8 @@ def layer_depthwise_conv_2d_reparameterization(
     """2-D depthwise convolution with the reparameterization estimator.
 
     y = A(x, w),   w ~ q
-    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+    m = 0, ..., depth_multiplier - 1
     """
     ...
 
@@ -2777,8 +2783,8 @@ def layer_separable_conv_1d_flipout(
 
     y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
     A(x, k) = P(D(x, depthwise), pointwise),
-    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
     """
     ...
 
@@ -2940,8 +2946,8 @@ def layer_separable_conv_2d_flipout(
 
     y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
     A(x, k) = P(D(x, depthwise), pointwise),
-    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
     """
     ...
 
@@ -3103,8 +3109,8 @@ def layer_separable_conv_1d_reparameterization(
 
     y = A(x, w),   w ~ q
     A(x, k) = P(D(x, depthwise), pointwise),
-    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
     """
     ...
 
@@ -3266,8 +3272,8 @@ def layer_separable_conv_2d_reparameterization(
 
     y = A(x, w),   w ~ q
     A(x, k) = P(D(x, depthwise), pointwise),
-    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
     """
     ...
 
@@ -4666,9 +4672,9 @@ def layer_variable(
     name: str | None = None,
     input_shape: Sequence[int | None] | None = None,
 ) -> VariableLayer:
-    """Trainable variable.
+    """Trainable variable as a layer's output.
 
-    y = f(v), whatever the inputs are
+    y = f(v)
     """
     ...
 
@@ -4746,7 +4752,7 @@ def layer_distribution_lambda(
 ) -> DistributionLambda:
     """Distribution as a layer's output.
 
-    y ~ p(y; x), where p is made from the inputs x
+    y ~ p(y; x), x = inputs
     """
     ...
 
@@ -4972,8 +4978,8 @@ def layer_independent_logistic(
 ) -> IndependentLogistic:
     """Independent logistic distribution as a layer's output.
 
-    y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
-    (m, r) = inputs
+    y[j] ~ Logistic(m[j], softplus(r[j])), (m, r) = inputs
+    P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j]))
     """
     ...
 
@@ -5203,8 +5209,8 @@ def layer_multivariate_normal_tri_l(
 ) -> MultivariateNormalTriL:
     """Multivariate normal distribution as a layer's output, with any covariance.
 
-    y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
-    (m, r, and the rest of L) = inputs
+    y ~ Normal(m, L L'), (m, r, L[i, j] for j < i) = inputs
+    L[i, i] = softplus(r[i]) + 1e-5, L[i, j] = 0 for j > i
     """
     ...
 
@@ -5278,9 +5284,9 @@ def layer_one_hot_categorical(
     dtype: str | keras.DTypePolicy | None = None,
     input_shape: Sequence[int | None] | None = None,
 ) -> OneHotCategorical:
-    """Categorical distribution as a layer's output, whose outcomes are columns of 0 and 1.
+    """Categorical distribution as a layer's output, with outcomes of 0 and 1 in columns.
 
-    P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1
+    P(y[j] = 1) = softmax(inputs)[j], exactly one y[j] is 1
     """
     ...
 
@@ -5692,7 +5698,7 @@ def layer_variational_gaussian_process(
     """Sparse Gaussian process as a layer's output.
 
     y = f(inputs) + noise, f ~ GP(mean_fn, kernel), noise ~ Normal(0, sqrt(softplus(v))),
-    f(z) ~ Normal(m, S S'), z, m, S and v trainable variables
+    f(z) ~ Normal(m, S S')
     variational_loss(y) = -E[log p(y | f)] + kl_weight KL(f(z) || p(f(z)))
     """
     ...
@@ -5789,9 +5795,8 @@ def layer_kl_divergence_add_loss(
 ) -> KLDivergenceAddLoss:
     """Divergence of the distribution that comes in from a prior, added to the loss.
 
-    loss = loss + sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q,
-    with use_exact_kl: loss = loss + sum over outcomes of weight KL(q || p),
-    q = inputs, p = prior
+    loss = loss + weight sum(mean(log q(z) - log p(z))), z ~ q, q = inputs, p = prior
+    loss = loss + weight sum(KL(q || p)) with use_exact_kl
     """
     ...
 
@@ -6013,8 +6018,8 @@ def layer_autoregressive_transform(
 ) -> AutoregressiveTransform:
     """Distribution transformed by a masked autoregressive flow.
 
-    y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,
-    (shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made
+    y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs
+    (shift[i], log_scale[i]) = made(y)[i]
     """
     ...
 
@@ -6077,8 +6082,8 @@ def layer_kl_divergence_regularizer(
 ) -> KLDivergenceRegularizer:
     """Divergence of a layer's distribution from a prior, as an activity regularizer.
 
-    loss = sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q, q = outputs, p = prior
-    with use_exact_kl: loss = sum over outcomes of weight KL(q || p)
+    loss = weight sum(mean(log q(z) - log p(z))), z ~ q
+    loss = weight sum(KL(q || p)) with use_exact_kl
     """
     ...
 
@@ -6141,6 +6146,67 @@ def callback_kl_history(warn_above: float = 10.0) -> KLHistory:
     """
     ...
 
+def callback_log_score(
+    x: ModelInputs, y: ArrayLike | None = None, draws: int = 20, outputs: str = "auto"
+) -> LogScore:
+    """Score the predictive distribution on validation data after each epoch.
+
+    val_log_score = mean over examples of log (mean over draws of p(y | x, w_d)),   w_d ~ q
+    """
+    ...
+
+def conformal_interval(
+    model: keras.Model,
+    x: ModelInputs,
+    x_calibration: ModelInputs,
+    y_calibration: ArrayLike | None = None,
+    level: float = 0.9,
+    method: str = "auto",
+    draws: int = 1000,
+    outputs: str = "auto",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+    output: str | int | None = None,
+) -> pd.DataFrame:
+    """Conformal intervals: they hold the outcome as often as they say, whatever the model.
+
+    P(lower <= y <= upper) >= level
+    s_i = max(low(x_i) - y_i, y_i - high(x_i)),   i = 1, ..., n
+    [lower, upper] = [low(x) - s, high(x) + s],   s = the ceil((n + 1) level)-th smallest s_i
+    """
+    ...
+
+def fit_bayesian(
+    model: keras.Model,
+    x: ModelInputs,
+    y: ArrayLike | None = None,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    temperature: float | str | Sequence[float] = 1.0,
+    samples: int = 1,
+    annealing: float = 0.8,
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    learning_rate: float | Schedule = 0.01,
+    decay: bool = True,
+    clipnorm: float | None = 1.0,
+    patience: int | None = 20,
+    num_examples: float | None = None,
+    loss: Any = None,
+    metrics: Any = None,
+    callbacks: Any = None,
+    verbose: str | int = "auto",
+    **kwargs: Any,
+) -> keras.callbacks.History:
+    """Train a Bayesian network by a recipe that holds.
+
+    loss(epoch) = mean over examples of -log p(y | x, w)
+                  + a(epoch) temperature KL(q || p) / n,   w ~ q
+    """
+    ...
+
 def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None) -> KLDivergence:
     """Kullback-Leibler divergence of a model.
 
@@ -6162,6 +6228,43 @@ def log_likelihood(
     """Log-likelihood of observations under each draw of the weights.
 
     log p(y_i | x_i, w_d),   w_d ~ q,   d = 1, ..., draws
+    """
+    ...
+
+def ood_detection(
+    model: keras.Model,
+    x: ModelInputs,
+    x_ood: ModelInputs,
+    draws: int = 100,
+    outputs: str = "auto",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+    output: str | int | None = None,
+) -> pd.DataFrame:
+    """How well a model's scores tell examples apart that are out of distribution (OOD).
+
+    auroc = P(s(x_ood) > s(x)) + P(s(x_ood) = s(x)) / 2
+    aupr = mean over x_ood of the share of x_ood among all scores >= s(x_ood)
+    fpr95 = P(s(x) >= t),   t: 95 % of s(x_ood) are >= t
+    """
+    ...
+
+def ood_scores(
+    model: keras.Model,
+    x: ModelInputs,
+    draws: int = 100,
+    outputs: str = "auto",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+    output: str | int | None = None,
+) -> pd.DataFrame:
+    """Scores that say how unusual each example looks to a model.
+
+    classes:  H[E_w p(y | x, w)] = E_w H[p(y | x, w)] + I(y, w | x)
+                   entropy         expected_entropy   mutual_information
+    values:   sd^2 = sd_epistemic^2 + sd_aleatoric^2
     """
     ...
 
@@ -6243,9 +6346,9 @@ def plot_bands(
     y: ArrayLike | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Bands of a predictive distribution, with what the weights leave open told apart.
+    """Bands of a predictive distribution.
 
-    outer band: [q_low, q_high];   inner band: mean +- z sd_epistemic,   z for the same level
+    outer band: [q_low, q_high];   inner band: mean +- z sd_epistemic
     """
     ...
 
@@ -6257,9 +6360,9 @@ def plot_posterior(summary: pd.DataFrame, weight: str | None = None) -> Figure:
     ...
 
 def plot_reliability(curve: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Reliability diagram: what the model says against what comes true.
+    """Reliability diagram: the predicted probabilities against the observed frequencies.
 
-    values: coverage(level);   classes: accuracy(confidence);   calibrated: the diagonal
+    values: coverage(level);   classes: accuracy(confidence)
     """
     ...
 
@@ -6360,9 +6463,28 @@ def pruning_curve(
     shares: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98),
     output: str | int | None = None,
 ) -> pd.DataFrame:
-    """What pruning costs: a metric against the share of weights removed.
+    """A metric against the share of weights removed by pruning.
 
-    metric(y, f(x; E_q[w] without the weights of the lowest |loc| / scale))
+    metric(y, f(x; w)),   w = E_q[w], and 0 where |loc| / scale is lowest
+    """
+    ...
+
+def recalibrate(
+    model: keras.Model,
+    x: ModelInputs,
+    y: ArrayLike | None = None,
+    draws: int = 100,
+    outputs: str = "auto",
+    batch_size: int | None = None,
+    seed: int | None = None,
+    verbose: str | int = "auto",
+    output: str | int | None = None,
+) -> keras.Model:
+    """Model whose doubt is recalibrated by one factor.
+
+    classes:  p(k | x, w) = softmax(f(x; w) / factor)[k]
+    values:   y = m + factor (Y - m),   Y ~ p(y | x, w) with the location m
+    factor = argmax sum_i log E_w[p(y_i | x_i, w)]
     """
     ...
 
@@ -6386,21 +6508,21 @@ def reliability_curve(
     ...
 
 def reseed(model: keras.Model, seed: int | None = None) -> keras.Model:
-    """Give a model new streams of random numbers.
+    """New streams of random numbers for a model.
 
     stream of layer i = hash(seed, i)
     """
     ...
 
-def scale_kl(model: keras.Model, num_examples: float) -> keras.Model:
+def scale_kl(model: keras.Model, num_examples: float, temperature: float = 1.0) -> keras.Model:
     """Scale the divergence of a model for a loss that is a mean over examples.
 
-    loss = mean over examples of -log p(y | x, w) + KL / num_examples
+    loss = mean over examples of -log p(y | x, w) + temperature KL / num_examples
     """
     ...
 
 def tfb_forward(bijector: Any, x: Any, name: str = "forward") -> Any:
-    """What a bijector maps a value to.
+    """Value of a bijector.
 
     y = f(x)
     """
@@ -6416,7 +6538,7 @@ def tfb_forward_log_det_jacobian(
     ...
 
 def tfb_inverse(bijector: Any, y: Any, name: str = "inverse") -> Any:
-    """What a bijector maps to a value.
+    """Inverse of a bijector.
 
     x = f^(-1)(y)
     """
@@ -6544,7 +6666,7 @@ def tfd_variance(distribution: Any, **kwargs: Any) -> Any:
     ...
 
 def training_history(history: Any) -> pd.DataFrame:
-    """The history of a training as a table.
+    """History of a training as a table.
 
     loss = negative_log_likelihood + kl_divergence
     """
@@ -8651,8 +8773,13 @@ __all__ = [
     "as_inference_data",
     "callback_kl_annealing",
     "callback_kl_history",
+    "callback_log_score",
+    "conformal_interval",
+    "fit_bayesian",
     "kl_divergence",
     "log_likelihood",
+    "ood_detection",
+    "ood_scores",
     "params_size_categorical_mixture_of_one_hot_categorical",
     "params_size_independent_bernoulli",
     "params_size_independent_logistic",
@@ -8674,6 +8801,7 @@ __all__ = [
     "predictive_summary",
     "prune",
     "pruning_curve",
+    "recalibrate",
     "reliability_curve",
     "reseed",
     "scale_kl",

@@ -1168,7 +1168,8 @@ class DepthwiseConv1DFlipout(convolution.DepthwiseConv1DFlipout):
     """1-D depthwise convolution with the Flipout estimator.
 
     y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
-    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+    m = 0, ..., depth_multiplier - 1
     """
 
     kernel_size: int | Sequence[int]
@@ -1233,7 +1234,8 @@ class DepthwiseConv1DFlipout(convolution.DepthwiseConv1DFlipout):
         """1-D depthwise convolution with the Flipout estimator.
 
         y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
-        A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+        A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+        m = 0, ..., depth_multiplier - 1
         """
         ...
 
@@ -1241,7 +1243,8 @@ class DepthwiseConv2DFlipout(convolution.DepthwiseConv2DFlipout):
     """2-D depthwise convolution with the Flipout estimator.
 
     y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
-    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+    m = 0, ..., depth_multiplier - 1
     """
 
     kernel_size: int | Sequence[int]
@@ -1306,7 +1309,8 @@ class DepthwiseConv2DFlipout(convolution.DepthwiseConv2DFlipout):
         """2-D depthwise convolution with the Flipout estimator.
 
         y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
-        A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+        A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+        m = 0, ..., depth_multiplier - 1
         """
         ...
 
@@ -1314,7 +1318,8 @@ class DepthwiseConv1DReparameterization(convolution.DepthwiseConv1DReparameteriz
     """1-D depthwise convolution with the reparameterization estimator.
 
     y = A(x, w),   w ~ q
-    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+    m = 0, ..., depth_multiplier - 1
     """
 
     kernel_size: int | Sequence[int]
@@ -1379,7 +1384,8 @@ class DepthwiseConv1DReparameterization(convolution.DepthwiseConv1DReparameteriz
         """1-D depthwise convolution with the reparameterization estimator.
 
         y = A(x, w),   w ~ q
-        A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+        A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+        m = 0, ..., depth_multiplier - 1
         """
         ...
 
@@ -1387,7 +1393,8 @@ class DepthwiseConv2DReparameterization(convolution.DepthwiseConv2DReparameteriz
     """2-D depthwise convolution with the reparameterization estimator.
 
     y = A(x, w),   w ~ q
-    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+    m = 0, ..., depth_multiplier - 1
     """
 
     kernel_size: int | Sequence[int]
@@ -1452,7 +1459,8 @@ class DepthwiseConv2DReparameterization(convolution.DepthwiseConv2DReparameteriz
         """2-D depthwise convolution with the reparameterization estimator.
 
         y = A(x, w),   w ~ q
-        A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c]
+        A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+        m = 0, ..., depth_multiplier - 1
         """
         ...
 
@@ -1461,8 +1469,8 @@ class SeparableConv1DFlipout(convolution.SeparableConv1DFlipout):
 
     y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
     A(x, k) = P(D(x, depthwise), pointwise),
-    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
     """
 
     filters: int
@@ -1548,8 +1556,8 @@ class SeparableConv1DFlipout(convolution.SeparableConv1DFlipout):
 
         y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
         A(x, k) = P(D(x, depthwise), pointwise),
-        D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-        P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+        D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+        P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
         """
         ...
 
@@ -1558,8 +1566,8 @@ class SeparableConv2DFlipout(convolution.SeparableConv2DFlipout):
 
     y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
     A(x, k) = P(D(x, depthwise), pointwise),
-    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
     """
 
     filters: int
@@ -1645,8 +1653,8 @@ class SeparableConv2DFlipout(convolution.SeparableConv2DFlipout):
 
         y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
         A(x, k) = P(D(x, depthwise), pointwise),
-        D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-        P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+        D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+        P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
         """
         ...
 
@@ -1655,8 +1663,8 @@ class SeparableConv1DReparameterization(convolution.SeparableConv1DReparameteriz
 
     y = A(x, w),   w ~ q
     A(x, k) = P(D(x, depthwise), pointwise),
-    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
     """
 
     filters: int
@@ -1742,8 +1750,8 @@ class SeparableConv1DReparameterization(convolution.SeparableConv1DReparameteriz
 
         y = A(x, w),   w ~ q
         A(x, k) = P(D(x, depthwise), pointwise),
-        D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-        P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+        D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+        P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
         """
         ...
 
@@ -1752,8 +1760,8 @@ class SeparableConv2DReparameterization(convolution.SeparableConv2DReparameteriz
 
     y = A(x, w),   w ~ q
     A(x, k) = P(D(x, depthwise), pointwise),
-    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
     """
 
     filters: int
@@ -1839,8 +1847,8 @@ class SeparableConv2DReparameterization(convolution.SeparableConv2DReparameteriz
 
         y = A(x, w),   w ~ q
         A(x, k) = P(D(x, depthwise), pointwise),
-        D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
-        P(x, k)[t, o] = sum over c of k[c, o] * x[t, c]; each of D and P is drawn on its own
+        D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+        P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
         """
         ...
 
@@ -2536,9 +2544,9 @@ class DenseVariational(dense_variational.DenseVariational):
         ...
 
 class VariableLayer(variable.VariableLayer):
-    """Trainable variable.
+    """Trainable variable as a layer's output.
 
-    y = f(v), whatever the inputs are
+    y = f(v)
     """
     def __init__(
         self,
@@ -2554,16 +2562,16 @@ class VariableLayer(variable.VariableLayer):
         name: str | None = None,
         input_shape: Sequence[int | None] | None = None,
     ) -> None:
-        """Trainable variable.
+        """Trainable variable as a layer's output.
 
-        y = f(v), whatever the inputs are
+        y = f(v)
         """
         ...
 
 class DistributionLambda(distribution_lambda.DistributionLambda):
     """Distribution as a layer's output.
 
-    y ~ p(y; x), where p is made from the inputs x
+    y ~ p(y; x), x = inputs
     """
     def __init__(
         self,
@@ -2579,7 +2587,7 @@ class DistributionLambda(distribution_lambda.DistributionLambda):
     ) -> None:
         """Distribution as a layer's output.
 
-        y ~ p(y; x), where p is made from the inputs x
+        y ~ p(y; x), x = inputs
         """
         ...
 
@@ -2635,8 +2643,8 @@ class IndependentNormal(independent.IndependentNormal):
 class IndependentLogistic(independent.IndependentLogistic):
     """Independent logistic distribution as a layer's output.
 
-    y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
-    (m, r) = inputs
+    y[j] ~ Logistic(m[j], softplus(r[j])), (m, r) = inputs
+    P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j]))
     """
     def __init__(
         self,
@@ -2653,8 +2661,8 @@ class IndependentLogistic(independent.IndependentLogistic):
     ) -> None:
         """Independent logistic distribution as a layer's output.
 
-        y[j] ~ Logistic(m[j], softplus(r[j])), P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j])),
-        (m, r) = inputs
+        y[j] ~ Logistic(m[j], softplus(r[j])), (m, r) = inputs
+        P(y[j] <= t) = sigmoid((t - m[j]) / softplus(r[j]))
         """
         ...
 
@@ -2710,8 +2718,8 @@ class IndependentPoisson(independent.IndependentPoisson):
 class MultivariateNormalTriL(vectors.MultivariateNormalTriL):
     """Multivariate normal distribution as a layer's output, with any covariance.
 
-    y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
-    (m, r, and the rest of L) = inputs
+    y ~ Normal(m, L L'), (m, r, L[i, j] for j < i) = inputs
+    L[i, i] = softplus(r[i]) + 1e-5, L[i, j] = 0 for j > i
     """
     def __init__(
         self,
@@ -2728,15 +2736,15 @@ class MultivariateNormalTriL(vectors.MultivariateNormalTriL):
     ) -> None:
         """Multivariate normal distribution as a layer's output, with any covariance.
 
-        y ~ Normal(m, L L'), L lower triangular, L[i, i] = softplus(r[i]) + 1e-5,
-        (m, r, and the rest of L) = inputs
+        y ~ Normal(m, L L'), (m, r, L[i, j] for j < i) = inputs
+        L[i, i] = softplus(r[i]) + 1e-5, L[i, j] = 0 for j > i
         """
         ...
 
 class OneHotCategorical(vectors.OneHotCategorical):
-    """Categorical distribution as a layer's output, whose outcomes are columns of 0 and 1.
+    """Categorical distribution as a layer's output, with outcomes of 0 and 1 in columns.
 
-    P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1
+    P(y[j] = 1) = softmax(inputs)[j], exactly one y[j] is 1
     """
     def __init__(
         self,
@@ -2752,9 +2760,9 @@ class OneHotCategorical(vectors.OneHotCategorical):
         dtype: str | keras.DTypePolicy | None = None,
         input_shape: Sequence[int | None] | None = None,
     ) -> None:
-        """Categorical distribution as a layer's output, whose outcomes are columns of 0 and 1.
+        """Categorical distribution as a layer's output, with outcomes of 0 and 1 in columns.
 
-        P(y[j] = 1) = softmax(inputs)[j], exactly one of y is 1
+        P(y[j] = 1) = softmax(inputs)[j], exactly one y[j] is 1
         """
         ...
 
@@ -2867,7 +2875,7 @@ class VariationalGaussianProcess(gaussian_process.VariationalGaussianProcess):
     """Sparse Gaussian process as a layer's output.
 
     y = f(inputs) + noise, f ~ GP(mean_fn, kernel), noise ~ Normal(0, sqrt(softplus(v))),
-    f(z) ~ Normal(m, S S'), z, m, S and v trainable variables
+    f(z) ~ Normal(m, S S')
     variational_loss(y) = -E[log p(y | f)] + kl_weight KL(f(z) || p(f(z)))
     """
     def __init__(
@@ -2893,7 +2901,7 @@ class VariationalGaussianProcess(gaussian_process.VariationalGaussianProcess):
         """Sparse Gaussian process as a layer's output.
 
         y = f(inputs) + noise, f ~ GP(mean_fn, kernel), noise ~ Normal(0, sqrt(softplus(v))),
-        f(z) ~ Normal(m, S S'), z, m, S and v trainable variables
+        f(z) ~ Normal(m, S S')
         variational_loss(y) = -E[log p(y | f)] + kl_weight KL(f(z) || p(f(z)))
         """
         ...
@@ -2901,9 +2909,8 @@ class VariationalGaussianProcess(gaussian_process.VariationalGaussianProcess):
 class KLDivergenceAddLoss(kl_divergence.KLDivergenceAddLoss):
     """Divergence of the distribution that comes in from a prior, added to the loss.
 
-    loss = loss + sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q,
-    with use_exact_kl: loss = loss + sum over outcomes of weight KL(q || p),
-    q = inputs, p = prior
+    loss = loss + weight sum(mean(log q(z) - log p(z))), z ~ q, q = inputs, p = prior
+    loss = loss + weight sum(KL(q || p)) with use_exact_kl
     """
     def __init__(
         self,
@@ -2921,9 +2928,8 @@ class KLDivergenceAddLoss(kl_divergence.KLDivergenceAddLoss):
     ) -> None:
         """Divergence of the distribution that comes in from a prior, added to the loss.
 
-        loss = loss + sum over outcomes of weight mean(log q(z) - log p(z)), z ~ q,
-        with use_exact_kl: loss = loss + sum over outcomes of weight KL(q || p),
-        q = inputs, p = prior
+        loss = loss + weight sum(mean(log q(z) - log p(z))), z ~ q, q = inputs, p = prior
+        loss = loss + weight sum(KL(q || p)) with use_exact_kl
         """
         ...
 
@@ -2968,8 +2974,8 @@ class AutoregressiveNetwork(autoregressive.AutoregressiveNetwork):
 class AutoregressiveTransform(autoregressive_transform.AutoregressiveTransform):
     """Distribution transformed by a masked autoregressive flow.
 
-    y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,
-    (shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made
+    y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs
+    (shift[i], log_scale[i]) = made(y)[i]
     """
     def __init__(
         self,
@@ -2984,8 +2990,8 @@ class AutoregressiveTransform(autoregressive_transform.AutoregressiveTransform):
     ) -> None:
         """Distribution transformed by a masked autoregressive flow.
 
-        y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs,
-        (shift, log_scale)[i] = made(y)[i], of the y before y[i] in the order of made
+        y[i] = shift[i] + exp(log_scale[i]) x[i], x ~ inputs
+        (shift[i], log_scale[i]) = made(y)[i]
         """
         ...
 
