@@ -17,6 +17,7 @@ Answer = Mixture | np.ndarray
 DRAWS = 100  # of the weights, for an answer
 MEMBERS = 5  # networks of an ensemble
 COLD_VALUES, COLD_CLASSES = 0.5, 0.1
+SAMPLES = 4  # draws in a step
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def ours(
     """Train by the recipe. `recipe` is what `fit_bayesian()` takes."""
     import keras
 
+    from bayeslayers import fit_bayesian
     from reproduce import networks
-    from reproduce.recipe import fit_bayesian
 
     keras.utils.set_random_seed(seed)
     model = networks.bayesian(problem, noise)
@@ -64,6 +65,16 @@ def ours_cold(problem: Problem, seed: int, steps: int) -> Answer:
     """Train by the recipe, with the divergence at a part of its weight."""
     cold = COLD_CLASSES if problem.classes else COLD_VALUES
     return ours(problem, seed, steps, temperature=cold)
+
+
+def ours_of_x(problem: Problem, seed: int, steps: int) -> Answer:
+    """Train by the recipe a network whose second output is the noise."""
+    return ours(problem, seed, steps, "of x")
+
+
+def ours_repeated(problem: Problem, seed: int, steps: int) -> Answer:
+    """Train by the recipe, with several draws of the noise in each step."""
+    return ours(problem, seed, steps, samples=SAMPLES)
 
 
 def former(problem: Problem, seed: int, steps: int) -> Answer:
@@ -111,6 +122,8 @@ METHODS = {
     "ours_cold": Method(
         f"ours, temperature {COLD_VALUES:g} (classes: {COLD_CLASSES:g})", ours_cold
     ),
+    "ours_repeated": Method(f"ours, {SAMPLES} samples in a step", ours_repeated),
+    "ours_of_x": Method("ours, noise that depends on x", ours_of_x, is_of=("values",)),
     "former": Method("ours, the page's former way", former),
     "plain": Method("plain network", plain),
     "plain_5": Method(

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from bayeslayers.distributions.verbs import tfd_log_prob
+
 
 @keras.saving.register_keras_serializable("bayeslayers")
 def negative_log_likelihood(y_true: Any, y_pred: Any) -> Any:
@@ -19,5 +21,6 @@ def negative_log_likelihood(y_true: Any, y_pred: Any) -> Any:
         y_true: What was observed, (batch, ...).
         y_pred: The distribution that the model returns.
     """
-    log_prob = y_pred.log_prob(y_true)
+    # Not the distribution's own method: Keras infers shapes with tensors in its place.
+    log_prob = tfd_log_prob(y_pred, y_true)
     return -ops.sum(log_prob, axis=tuple(range(1, len(log_prob.shape))))
