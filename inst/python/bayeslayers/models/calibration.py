@@ -133,7 +133,7 @@ def conformal_interval(
     y_calibration: ArrayLike | None = None,
     level: float = 0.9,
     method: str = "auto",
-    draws: int = 1000,
+    draws: int = 200,
     outputs: str = "auto",
     batch_size: int | None = None,
     seed: int | None = None,

@@ -20,7 +20,7 @@ from bayeslayers.predictive.summaries import summarise_classes, summarise_values
 def predictive_summary(
     model: keras.Model,
     x: ModelInputs,
-    draws: int = 1000,
+    draws: int = 200,
     probs: Sequence[float] = (0.05, 0.95),
     outputs: str = "auto",
     batch_size: int | None = None,
