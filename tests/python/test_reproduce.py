@@ -256,8 +256,9 @@ def test_the_worst_of_twenty_runs_is_judged_against_their_median():
 
 
 def test_bars_of_digits_look_at_digits_alone():
-    records = [record("ours", "digits", 0, seed, calibration_error=0.01) for seed in range(5)]
-    assert judged(records, "Calibration error")["figures"] == {"digits": pytest.approx(0.01)}
+    records = [record("ours_cold", "digits", 0, seed, calibration_error=0.01) for seed in range(5)]
+    bar = judged(records, "Temperature 0.1: calibration error")
+    assert bar["figures"] == {"digits": pytest.approx(0.01)}
 
 
 def test_published_standard_deviations_become_standard_errors():
