@@ -11,18 +11,15 @@ Run from benchmarks: python -m reproduce             20 splits of each set
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import importlib.util
 import json
 import os
 import sys
-import time
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
 from bars import verdicts
-from bench import describe_machine
 
 from reproduce import picture, table
 from reproduce.data import SETS, SMALL, is_there
@@ -35,7 +32,6 @@ RESULTS = Path(__file__).parents[1] / "results"
 STEPS, QUICK_STEPS = 7500, 1500
 SPLITS, QUICK_SPLITS = 20, 5
 SEEDS = 20
-PACKAGES = ("keras", "numpy", "jax", "tensorflow", "torch", "tensorflow-probability", "tf_keras")
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -96,17 +92,6 @@ def line(record: Record) -> str:
     return f"{head} ({record['seconds']:.0f} s): {scores}"
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what is installed."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def main() -> int:
     """Run what is left to be run, and write the results. Return how many tasks failed."""
     options = arguments()
@@ -118,7 +103,7 @@ def main() -> int:
     file = options.output / f"{name}.jsonl"
     if options.fresh:
         file.unlink(missing_ok=True)
-    start, failed = time.monotonic(), 0
+    failed = 0
     for record in run_all(tasks, file, options.backend, options.jobs, options.data):
         failed += "error" in record
         print(line(record), flush=True)
@@ -130,15 +115,13 @@ def main() -> int:
         "splits": options.splits,
         "steps of a training": options.steps,
         "backend": options.backend,
-        "processes": options.jobs,
-        "minutes of this run": round((time.monotonic() - start) / 60, 1),
         "processor seconds of all trainings": round(sum(record["seconds"] for record in records)),
-        "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+        "made on": "; ".join(sorted({record["made on"] for record in records})),
     }
     if records:
         written = table.write(records, facts, verdicts(judged))
         (options.output / f"{name}.md").write_text(written, encoding="utf-8")
-        report = {**facts, "machine": describe_machine(), "bars": judged}
+        report = {**facts, "bars": judged}
         text = json.dumps(report, indent=1) + "\n"
         (options.output / f"{name}.json").write_text(text, encoding="utf-8")
         picture.draw(records, options.output / f"{name}.png")

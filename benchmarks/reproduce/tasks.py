@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import json
 import multiprocessing
 import os
@@ -15,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import describe_machine
 from columns import ONE_THREAD
 
 from reproduce.data import SETS, digits, values_of
@@ -88,9 +90,16 @@ def run(task: Task, folder: Path | None) -> Record:
     return {"scores": scores, "seconds": round(time.process_time() - start, 2)}
 
 
+def made_on() -> str:
+    """Return what a result was made on: a run may be stopped, and go on on another machine."""
+    machine = describe_machine()
+    python, keras = machine["python"], importlib.metadata.version("keras")
+    return f"{machine['cpu']}, {machine['cores']} cores, Python {python}, Keras {keras}"
+
+
 def _work(given: tuple[Task, Path | None]) -> Record:
     task, folder = given
-    done = {**asdict(task), "backend": os.environ["KERAS_BACKEND"]}
+    done = {**asdict(task), "backend": os.environ["KERAS_BACKEND"], "made on": made_on()}
     try:
         return {**done, **run(task, folder)}
     except Exception:
