@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from frameworks import BACKEND
+from frameworks import BACKEND, distributions
 from scipy.special import logsumexp
 from scipy.stats import f as f_distribution
 from scipy.stats import norm
@@ -21,10 +21,10 @@ from bayeslayers import (
     layer_dense_local_reparameterization,
     layer_distribution_lambda,
     layer_homoscedastic_normal,
+    layers,
     log_likelihood,
     scale_kl,
     tfd_log_prob,
-    tfd_normal,
 )
 from bayeslayers.contract.errors import ArgumentError
 
@@ -144,7 +144,7 @@ def test_outputs_of_an_example_are_added_up(rng):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="plain")])
     model = layer_dense_flipout(model, units=2, name="last")
     # Not independent by construction: a batch of two normal distributions for each example.
-    model = layer_distribution_lambda(model, lambda t: tfd_normal(0.0 * t, 2.0))
+    model = layer_distribution_lambda(model, lambda t: distributions.Normal(0.0 * t, 2.0))
     history = fit_bayesian(model, x, y, epochs=1, batch_size=N, verbose=0)
     expected = -norm.logpdf(y, 0, 2).sum(axis=1).mean()
     np.testing.assert_allclose(history.history["negative_log_likelihood"], expected, rtol=1e-5)
@@ -166,6 +166,18 @@ def test_categories_are_classes_in_their_order(data):
     expected = fit_bayesian(classifier(), x, classes, epochs=2, loss=loss, verbose=0)
     found = fit_bayesian(classifier(), x, names, epochs=2, loss=loss, verbose=0)
     np.testing.assert_allclose(found.history["loss"], expected.history["loss"], rtol=1e-6)
+
+
+def test_categories_are_validated_on_as_they_are_learnt(data):
+    x, y = data
+    classes = (y[:, 0] > 0).astype(int)
+    names = pd.Categorical.from_codes(classes, categories=["low", "high"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    how = {"epochs": 2, "loss": loss, "verbose": 0}
+    expected = fit_bayesian(classifier(), x, classes, validation_data=(x, classes), **how)
+    found = fit_bayesian(classifier(), x, names, validation_data=(x, names), **how)
+    for figure, values in expected.history.items():
+        np.testing.assert_allclose(found.history[figure], values, rtol=1e-6)
 
 
 def test_the_score_is_that_of_the_likelihood(data):
@@ -375,3 +387,77 @@ def test_batches_of_tensorflow_are_counted(data):
     fit_bayesian(model, batches, epochs=1, validation_data=batches, verbose=0)
     np.testing.assert_allclose(kl_divergence(model).table["scale"], 1 / N, rtol=1e-6)
     assert BACKEND == "tensorflow"
+
+
+class TwoOutputs(keras.Model):
+    """A subclassed model, whose outputs Keras does not list."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.DenseFlipout(1, seed=3)
+        self.noise = [layers.HomoscedasticNormal(1), layers.HomoscedasticNormal(1)]
+
+    def call(self, inputs, training=False):
+        hidden = self.dense(inputs)
+        return tuple(noise(hidden) for noise in self.noise)
+
+
+def test_the_score_counts_all_outputs_of_a_subclassed_model(data):
+    x, y = data
+    model = TwoOutputs()
+    how = {"validation_data": (x, (y, y)), "patience": None, "verbose": 0}
+    history = fit_bayesian(model, x, (y, y), epochs=1, **how)
+    found = sum(
+        log_likelihood(model, x, y, draws=20, seed=0, verbose=0, output=place) for place in (0, 1)
+    )
+    expected = np.mean(logsumexp(found, axis=0) - np.log(20))
+    np.testing.assert_allclose(history.history["val_log_score"][-1], expected, rtol=1e-5)
+
+
+def test_no_batch_of_a_generator_is_lost(data):
+    x, y = data
+    batches = ((x[i : i + 10], y[i : i + 10]) for i in range(0, N, 10))
+    history = fit_bayesian(
+        network(), batches, epochs=1, num_examples=N, steps_per_epoch=7, annealing=0, decay=False,
+        optimizer=keras.optimizers.SGD(0.0), verbose=0,
+    )  # fmt: skip
+    expected = fit_bayesian(
+        network(), x, y, epochs=1, batch_size=10, annealing=0, shuffle=False, decay=False,
+        optimizer=keras.optimizers.SGD(0.0), verbose=0,
+    )  # fmt: skip
+    for figure, values in expected.history.items():
+        np.testing.assert_allclose(history.history[figure], values, rtol=1e-5)
+
+
+class Endless(Batches):
+    @property
+    def num_batches(self):
+        return None
+
+    def __getitem__(self, i):
+        return super().__getitem__(i % len(self))
+
+
+def test_batches_without_an_end_are_taken_by_steps(data):
+    model = network()
+    batches = Endless(*data, 16)
+    fit_bayesian(model, batches, epochs=1, num_examples=N, steps_per_epoch=5, verbose=0)
+    np.testing.assert_allclose(kl_divergence(model).table["scale"], 1 / N, rtol=1e-6)
+    with pytest.raises(ArgumentError, match="`num_examples` must be given"):
+        fit_bayesian(network(), batches, epochs=1, steps_per_epoch=5, verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["generator", "endless"])
+def test_validation_data_can_be_gone_through_again(data, kind):
+    validation = (batch for batch in [data]) if kind == "generator" else Endless(*data, 16)
+    with pytest.raises(ArgumentError, match="`validation_data` must be data that have an end"):
+        fit_bayesian(network(), *data, epochs=1, validation_data=validation, verbose=0)
+
+
+def test_one_generator_serves_one_temperature(data):
+    batches = (data for _ in range(4))
+    with pytest.raises(ArgumentError, match="`temperature` must be one number where `x`"):
+        fit_bayesian(
+            network(), batches, epochs=1, num_examples=N, steps_per_epoch=1,
+            temperature=[1.0, 0.5], validation_data=data, verbose=0,
+        )  # fmt: skip

@@ -7,12 +7,11 @@ from numpy.typing import ArrayLike
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import public_function
-from bayeslayers.predictive.inputs import ModelInputs, described
+from bayeslayers.predictive.inputs import ModelInputs, comes_once, described
 from bayeslayers.predictive.kinds import OUTPUTS
 from bayeslayers.training.kl_annealing import SCHEDULES, KLAnnealing
 from bayeslayers.training.kl_history import KLHistory
 from bayeslayers.training.log_score import LogScore
-from bayeslayers.training.recipe import comes_once
 
 
 @public_function()

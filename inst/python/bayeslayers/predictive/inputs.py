@@ -172,6 +172,27 @@ def repeatable(x: Any) -> ArrayInputs | KeptBatches:
     return KeptBatches(list(inputs.batches(None))) if isinstance(inputs, BatchStream) else inputs
 
 
+def first_batch(x: Any) -> Batch:
+    """Return the first batch of inputs, or the first example; the batches need have no end."""
+    if isinstance(x, keras.utils.PyDataset):
+        return BatchStream([x[0]], 1, x).first
+    if _is_tensorflow_dataset(x) or _is_iterable_of_batches(x):
+        return BatchStream(x, None, x).first
+    return as_inputs(x).first
+
+
+def comes_once(x: Any) -> bool:
+    """Whether batches can be gone through only once, as those of a generator."""
+    return isinstance(x, Iterable) and iter(x) is x
+
+
+def is_endless(x: Any) -> bool:
+    """Whether batches have no end, as those of a repeated dataset."""
+    if isinstance(x, keras.utils.PyDataset):
+        return x.num_batches is None
+    return _is_tensorflow_dataset(x) and int(x.cardinality()) == _ENDLESS
+
+
 def as_inputs(x: Any) -> Inputs:
     """Return the inputs in one of the three forms; refuse what can't be inputs."""
     if isinstance(x, (ArrayInputs, BatchStream, KeptBatches)):

@@ -7,7 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from bayeslayers.predictive.inputs import repeatable, specification
 from bayeslayers.predictive.likelihood import log_likelihoods
+from bayeslayers.predictive.outputs import describe
 from bayeslayers.predictive.statistics import log_mean_exp
 
 FIGURE = "val_log_score"
@@ -48,6 +50,7 @@ class LogScore(keras.callbacks.Callback):
 
     def score(self, draws: int) -> float:
         """Return the log score of the model as it is."""
-        model = self.model
-        count = len(model.outputs) if hasattr(model, "outputs") and model.outputs else 1
-        return log_score(model, self.x, self.y, draws, self.outputs, 0, count)
+        # All outputs are scored on the same examples, also where a dataset is shuffled.
+        x = repeatable(self.x)
+        kinds = describe(self.model, specification(x.first.x)).kinds
+        return log_score(self.model, x, self.y, draws, self.outputs, 0, len(kinds))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -12,18 +12,22 @@ import keras
 import numpy as np
 
 from bayeslayers.backend import is_ragged, is_sparse
-from bayeslayers.contract import binding
+from bayeslayers.contract import binding, checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.inputs import (
     ArrayInputs,
     as_array,
     as_inputs,
+    comes_once,
     described,
+    first_batch,
     first_row,
+    is_endless,
     specification,
 )
 from bayeslayers.predictive.outputs import OutputKind
 from bayeslayers.predictive.outputs import describe as describe_outputs
+from bayeslayers.predictive.targets import class_numbers
 from bayeslayers.training.kl_annealing import KLAnnealing
 from bayeslayers.training.kl_history import LIKELIHOOD, KLHistory
 from bayeslayers.training.log_score import FIGURE, LogScore
@@ -38,11 +42,6 @@ _ENTROPIES = (
 # As `compile()` takes them, too: they are of probabilities.
 _NAMES = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
 _DRAWS = 20
-
-
-def comes_once(x: Any) -> bool:
-    """Whether batches can be gone through only once, as those of a generator."""
-    return isinstance(x, Iterable) and iter(x) is x
 
 
 def size_of_epoch(
@@ -61,8 +60,11 @@ def size_of_epoch(
     """
     if num_examples is not None and steps is not None:
         return num_examples, steps
-    if comes_once(x):
-        rule = "must be given, and `steps_per_epoch` as well, where `x` can be gone through once"
+    if comes_once(x) or is_endless(x):
+        rule = (
+            "must be given, and `steps_per_epoch` as well, where `x` can be gone through once, or "
+            "has no end"
+        )
         raise ArgumentError("num_examples", rule, {"num_examples": num_examples, "x": described(x)})
     inputs = as_inputs(x)
     if isinstance(inputs, ArrayInputs):
@@ -89,9 +91,33 @@ def last_part(x: Any, y: Any, split: float) -> tuple[Any, Any]:
     return x, y
 
 
-def kinds_of_outputs(model: keras.Model, x: Any, samples: int) -> tuple[OutputKind, ...]:
-    """Return what the model returns, which is built if it is not."""
-    first = as_inputs(x).first.x
+def with_class_numbers(validation: Any, classes: int) -> Any:
+    """Return validation data with the numbers of classes in the place of categories."""
+    if not isinstance(validation, (tuple, list)):
+        return validation
+    return tuple(
+        class_numbers(part, classes) if place == 1 and checks.is_categorical(part) else part
+        for place, part in enumerate(validation)
+    )
+
+
+def peeked(x: Any) -> tuple[Any, Any]:
+    """Return the first batch, and what `fit()` takes: with that batch still to come."""
+    if not comes_once(x):
+        return first_batch(x), x
+    first = next(x, None)
+    if first is None:
+        raise ArgumentError("x", "must hold at least one batch", {"x": described(x)})
+
+    def batches() -> Iterator[Any]:
+        yield first
+        yield from x
+
+    return first_batch(iter([first])), batches()
+
+
+def kinds_of_outputs(model: keras.Model, first: Any, samples: int) -> tuple[OutputKind, ...]:
+    """Return what the model returns for its first inputs; it is built if it is not."""
     if samples > 1 and any(is_sparse(v) or is_ragged(v) for v in keras.tree.flatten(first)):
         rule = "must be 1 where inputs are sparse or ragged, whose examples can't be repeated"
         raise ArgumentError("samples", rule, {"samples": samples})
@@ -147,6 +173,12 @@ def scorer(validation: Any, outputs: str | None) -> LogScore | None:
         if isinstance(validation, (tuple, list))
         else (validation, None, None)
     )
+    if comes_once(x) or is_endless(x):
+        rule = (
+            "must be data that have an end and can be gone through more than once, as they are "
+            "scored after each epoch"
+        )
+        raise ArgumentError("validation_data", rule, {"validation_data": described(x)})
     return LogScore(x, y, _DRAWS, outputs)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.predictive.inputs import comes_once, described
 from bayeslayers.predictive.targets import class_numbers
 from bayeslayers.training import recipe
 from bayeslayers.training.optimizers import optimizer_for
@@ -57,12 +58,18 @@ class Training:
             settings.num_examples,
             self._fitting.get("steps_per_epoch"),
         )
-        kinds = recipe.kinds_of_outputs(model, x, settings.samples)
+        self._comes_once = comes_once(x)
+        first, x = recipe.peeked(x)
+        kinds = recipe.kinds_of_outputs(model, first.x, settings.samples)
         if checks.is_categorical(y):
             y = class_numbers(y, kinds[0].width)
         self._x, self._y = x, y
         self._loss = recipe.loss_for(model, loss, kinds)
-        self._validation = recipe.last_part(x, y, split) if split else validation
+        self._validation = (
+            recipe.last_part(x, y, split)
+            if split
+            else recipe.with_class_numbers(validation, kinds[0].width)
+        )
         outputs = recipe.likelihood_of(self._loss, kinds)
         self._score = recipe.scorer(self._validation, outputs)
 
@@ -113,6 +120,10 @@ class Training:
                 "likelihood, as several are chosen among by the log score"
             )
             raise ArgumentError("temperature", rule, {"temperature": list(temperatures)})
+        if self._comes_once:
+            rule = "must be one number where `x` can be gone through once, as each trains anew"
+            received = {"temperature": list(temperatures), "x": described(self._x)}
+            raise ArgumentError("temperature", rule, received)
         start = self._model.get_weights()
         scores: list[float] = []
         for temperature in temperatures:
