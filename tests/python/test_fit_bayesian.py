@@ -461,3 +461,35 @@ def test_one_generator_serves_one_temperature(data):
             network(), batches, epochs=1, num_examples=N, steps_per_epoch=1,
             temperature=[1.0, 0.5], validation_data=data, verbose=0,
         )  # fmt: skip
+
+
+def test_categories_are_refused_by_a_model_of_values(data):
+    x, y = data
+    names = pd.Categorical.from_codes((y[:, 0] > 0).astype(int), categories=["low", "high"])
+    with pytest.raises(ArgumentError, match="`y` must hold numbers for a model of values"):
+        fit_bayesian(network(), x, names, verbose=0)
+    with pytest.raises(ArgumentError, match="`y` must hold numbers for a model of values"):
+        fit_bayesian(classifier(), x, names, loss="mse", verbose=0)
+
+
+def test_a_loss_that_is_a_sum_is_refused(data):
+    summed = keras.losses.MeanSquaredError(reduction="sum")
+    with pytest.raises(ArgumentError, match="`loss` must be a mean over examples"):
+        fit_bayesian(classifier(), *data, loss=summed, verbose=0)
+
+
+@pytest.mark.parametrize("loss", ["ignored", "columns"])
+def test_a_loss_that_is_no_likelihood_of_classes_is_watched_by_itself(data, loss):
+    """A class that is left out, and columns that are events of their own."""
+    x, y = data
+    classes = (y > 0).astype("int32")
+    targets = classes if loss == "ignored" else np.concatenate([classes, 1 - classes], axis=1)
+    losses = {
+        "ignored": keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1),
+        "columns": keras.losses.BinaryCrossentropy(from_logits=True),
+    }
+    history = fit_bayesian(
+        classifier(), x, targets, epochs=2, loss=losses[loss], validation_split=0.2, verbose=0
+    )
+    assert "val_negative_log_likelihood" in history.history
+    assert "val_log_score" not in history.history

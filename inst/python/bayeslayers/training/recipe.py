@@ -141,16 +141,40 @@ def loss_for(model: keras.Model, loss: Any, kinds: Sequence[OutputKind]) -> Any:
     raise ArgumentError("loss", rule, {"loss": loss})
 
 
-def likelihood_of(loss: Any, kinds: Sequence[OutputKind]) -> str | None:
+def check_mean(loss: Any) -> None:
+    """Check that a loss is a mean over examples, as the divergence is scaled for one."""
+    losses = keras.tree.flatten(loss)
+    if any(getattr(each, "reduction", None) == "sum" for each in losses):
+        rule = "must be a mean over examples, which the divergence is scaled for"
+        raise ArgumentError("loss", rule, {"reduction": "sum"})
+
+
+def likelihood_of(model: keras.Model, loss: Any, kinds: Sequence[OutputKind]) -> str | None:
     """Return what `log_likelihood()` takes the outputs for under a loss, `None` without one."""
     if all(kind.is_distribution for kind in kinds):
         return "auto"
     if len(kinds) > 1:
         return None
     if isinstance(loss, _ENTROPIES):
-        return "logits" if loss.get_config()["from_logits"] else "probabilities"
-    is_one = any(loss in (name, getattr(keras.losses, name)) for name in _NAMES)
-    return "probabilities" if is_one else None
+        settings = loss.get_config()
+        is_binary = isinstance(loss, keras.losses.BinaryCrossentropy)
+        kind = "logits" if settings["from_logits"] else "probabilities"
+        is_left_out = settings.get("ignore_class") is not None
+    else:
+        is_binary = loss in (_NAMES[0], keras.losses.binary_crossentropy)
+        kind = "probabilities"
+        is_left_out = not any(loss in (name, getattr(keras.losses, name)) for name in _NAMES)
+    # Several columns of a binary loss are events of their own, and no classes.
+    is_left_out |= is_binary and getattr(model, "output_shape", (1,))[-1] != 1
+    return None if is_left_out else kind
+
+
+def check_classes(kinds: Sequence[OutputKind], likelihood: str | None) -> None:
+    """Check that targets may be categories: that the model is about classes."""
+    of_classes = likelihood in ("logits", "probabilities")
+    if len(kinds) > 1 or not (of_classes or kinds[0].count_of_classes or kinds[0].classes):
+        rule = "must hold numbers for a model of values, and no categories"
+        raise ArgumentError("y", rule, {"y": Described("categories")})
 
 
 def arguments_of(

@@ -61,16 +61,18 @@ class Training:
         self._comes_once = comes_once(x)
         first, x = recipe.peeked(x)
         kinds = recipe.kinds_of_outputs(model, first.x, settings.samples)
+        self._loss = recipe.loss_for(model, loss, kinds)
+        recipe.check_mean(self._loss)
+        outputs = recipe.likelihood_of(model, self._loss, kinds)
         if checks.is_categorical(y):
+            recipe.check_classes(kinds, outputs)
             y = class_numbers(y, kinds[0].width)
         self._x, self._y = x, y
-        self._loss = recipe.loss_for(model, loss, kinds)
         self._validation = (
             recipe.last_part(x, y, split)
             if split
             else recipe.with_class_numbers(validation, kinds[0].width)
         )
-        outputs = recipe.likelihood_of(self._loss, kinds)
         self._score = recipe.scorer(self._validation, outputs)
 
     def optimizer(self, optimizer: Any) -> Callable[[], keras.optimizers.Optimizer]:
