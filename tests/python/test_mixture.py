@@ -347,7 +347,9 @@ def test_a_distribution_without_a_cdf_has_the_quantiles_of_its_samples():
     made = linear(1, lambda t: Unknown(t, NOISE), seed=11)
     table = table_of(made)
     samples = predict_draws(made, X, draws=40, kind="sample", seed=1, verbose=0)[..., 0]
-    assert_allclose(table[names(PROBS)].T, np.quantile(samples, PROBS, axis=0), rtol=1e-5)
+    # Interpolated in single and in double precision; one of these quantiles is almost 0.
+    expected = np.quantile(samples, PROBS, axis=0)
+    assert_allclose(table[names(PROBS)].T, expected, rtol=1e-5, atol=1e-6)
     y = np.zeros((12, 1))
     assert_allclose(scores_of(made, y)["pit"], (samples < 0).mean(axis=0))
 
