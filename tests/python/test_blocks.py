@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from frameworks import assert_allclose, assert_array_equal, call_outside, distributions
+from scipy.stats import norm
 
 from bayeslayers import (
     as_inference_data,
@@ -49,6 +50,7 @@ OF_WEIGHTS = {
     "by example": lambda **a: predictive_scores(
         network(), X, CLASSES, outputs="logits", by="example", **a
     ),
+    "figures of noise": lambda **a: predictive_scores(network(normal), X, Y, by="example", **a),
     "reliability": lambda **a: reliability_curve(network(), X, CLASSES, outputs="logits", **a),
 }
 
@@ -65,14 +67,15 @@ def test_the_batch_size_changes_nothing(what):
             assert_allclose(other, found[0], rtol=1e-4, atol=1e-6)
 
 
-def test_figures_of_noise_are_those_of_the_draws_in_the_same_batches():
+def test_figures_of_noise_are_those_of_the_mixture_over_draws_in_the_same_batches():
     model = network(normal)
     arguments = {"draws": 200, "seed": 4, "verbose": 0, "batch_size": 7}
-    samples = predict_draws(model, X, kind="sample", **arguments)
+    loc = predict_draws(model, X, kind="mean", **arguments).reshape(200, -1)
     table = predictive_summary(model, X, **arguments)
-    assert_allclose(table["median"], np.median(samples, axis=0).ravel(), rtol=1e-5)
+    at_median = norm.cdf(table["median"].to_numpy(), loc, 0.5).mean(axis=0)
+    assert_allclose(at_median, np.full(46, 0.5), rtol=1e-5)
     scores = predictive_scores(model, X, Y, by="example", **arguments)
-    assert_allclose(scores["pit"], (samples < Y).mean(axis=0).ravel())
+    assert_allclose(scores["pit"], norm.cdf(Y.ravel(), loc, 0.5).mean(axis=0), rtol=1e-5)
     assert scores["example"].tolist() == np.repeat(np.arange(23), 2).tolist()
 
 

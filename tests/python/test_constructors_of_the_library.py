@@ -298,7 +298,7 @@ def test_whole_numbers_may_be_tensors_and_arrays():
         ("tfd_wishart", {"df": 3.0}, "`scale` must be given, or else `scale_tril`"),
         ("tfd_normal", {"loc": 0.0, "scale": 1.0, "validate_args": 1}, "`validate_args` must be"),
         ("tfd_normal", {"loc": 0.0, "scale": 1.0, "name": 1}, "`name` must be text"),
-        ("tfd_categorical", {"probs": [0.5, 0.5], "dtype": "int3"}, "`dtype` must be the name"),
+        ("tfd_categorical", {"probs": [0.5, 0.5], "dtype": "int3"}, "`dtype` must be a dtype"),
         ("tfd_mixture", {"cat": 1.0, "components": []}, "`cat` must be a distribution"),
         ("tfb_chain", {"bijectors": [1.0]}, "`bijectors` must be a bijector"),
         ("tfd_multivariate_normal_linear_operator", {"scale": MATRIX}, "a linear operator"),

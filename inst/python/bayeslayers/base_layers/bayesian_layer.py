@@ -112,7 +112,7 @@ class BayesianLayer(StochasticLayer):
     of training: it is 1 wherever no callback says otherwise.
     """
 
-    temperature: float = 1.0
+    divergence_temperature: float = 1.0
     """What part of the scale is a choice, not a mean over examples. No step reads it."""
 
     geometry: Geometry
@@ -174,7 +174,7 @@ class BayesianLayer(StochasticLayer):
     def scale_divergences(self, num_examples: float, temperature: float) -> None:
         """Let the losses hold the divergences times a temperature, for a mean over examples."""
         self.divergence_scale.assign(temperature / num_examples)
-        self.temperature = temperature
+        self.divergence_temperature = temperature
 
     @property
     def own_scale(self) -> float:
@@ -233,8 +233,8 @@ class BayesianLayer(StochasticLayer):
         """Save the variables, and the scale of the divergences."""
         super().save_own_variables(store)
         store[_SCALE] = self._saved_scale()
-        if self.temperature != 1.0:
-            store[_TEMPERATURE] = np.float64(self.temperature)
+        if self.divergence_temperature != 1.0:
+            store[_TEMPERATURE] = np.float64(self.divergence_temperature)
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the variables, and the scale of the divergences."""
@@ -246,13 +246,13 @@ class BayesianLayer(StochasticLayer):
         self.divergence_scale.assign(serialization.saved_numbers(self, saved, _SCALE, ()))
         # Files have none where it is 1, and those of version 0.1.0 where it is another.
         held = _TEMPERATURE in set(saved.keys())
-        self.temperature = (
+        self.divergence_temperature = (
             float(serialization.saved_numbers(self, saved, _TEMPERATURE, ())) if held else 1.0
         )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, and the scale of the divergences where there is one."""
-        saved = {_SCALE: float(self._saved_scale()), _TEMPERATURE: self.temperature}
+        saved = {_SCALE: float(self._saved_scale()), _TEMPERATURE: self.divergence_temperature}
         return {**super().get_config(), **{k: v for k, v in saved.items() if v != 1.0}}
 
     @classmethod

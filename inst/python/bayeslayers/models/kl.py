@@ -118,7 +118,7 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
         for weight, divergence in divergences.items():
             value, mcse = _mean_over_draws(divergence, fresh, draws)
             names = (layer.name, weight, layer.size_of(weight))
-            rows.append((*names, value, mcse, layer.temperature, scale, scale * value))
+            rows.append((*names, value, mcse, layer.divergence_temperature, scale, scale * value))
     table = pd.DataFrame(rows, columns=_COLUMNS)
     return KLDivergence(float(table["divergence"].sum()), float(table["loss"].sum()), table)
 
