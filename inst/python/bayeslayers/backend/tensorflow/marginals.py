@@ -37,10 +37,14 @@ def sum_over_draws(function: Callable[[list[Any], Any], Any]) -> Callable[..., n
     compiled: list[Any] = []
 
     def total(arrays: list[Any], points: Any) -> Any:
-        def add(so_far: Any, draw: list[Any]) -> Any:
-            return tf.ensure_shape(so_far + function(draw, points), points.shape)
+        def add(place: Any, so_far: Any) -> tuple[Any, Any]:
+            draw = [array[place] for array in arrays]
+            return place + 1, tf.ensure_shape(so_far + function(draw, points), points.shape)
 
-        return tf.foldl(add, arrays, initializer=tf.zeros_like(points))
+        count = tf.shape(arrays[0])[0]
+        # Not `tf.foldl()`, which leaves the scope of variables changed where a function raises.
+        _, found = tf.while_loop(lambda place, _: place < count, add, (0, tf.zeros_like(points)))
+        return found
 
     def call(arrays: list[np.ndarray], points: np.ndarray) -> np.ndarray:
         if not compiled:
