@@ -8,6 +8,7 @@ from languages import example_inputs
 from bayeslayers import (
     as_deterministic,
     conformal_interval,
+    fit_bayesian,
     kl_divergence,
     log_likelihood,
     ood_detection,
@@ -46,6 +47,20 @@ def model(r):
     r.assign("model", made)
     r.assign("x", X)
     return made
+
+
+def test_the_recipe_trains_alike(r):
+    y = np.ones((4, 2), "float32")
+    how = {"epochs": 3, "batch_size": 2, "loss": "mse", "shuffle": False, "num_examples": 400}
+    keras.utils.set_random_seed(7)
+    expected = fit_bayesian(network(), X, y, temperature=0.5, verbose=0, **how).history["loss"]
+    keras.utils.set_random_seed(7)
+    r.assign("model", network())
+    r.assign("x", X)
+    r.assign("y", y)
+    arguments = 'epochs = 3, batch_size = 2, loss = "mse", shuffle = FALSE, num_examples = 400'
+    call = f"fit_bayesian(model, x, y, temperature = 0.5, verbose = 0, {arguments})$metrics$loss"
+    np.testing.assert_allclose(r.numbers(call), expected, rtol=1e-5)
 
 
 def test_draws(r, model):
