@@ -26,9 +26,9 @@
 #' The package ggplot2 has to be installed. Its functions change the picture, such as `+
 #' ggplot2::labs(x = "time")`.
 #'
-#' @param object,x The result of one of these functions. In `autoplot()` of a summary or of intervals
-#'   of values, `x` gives the horizontal axis: a number or a date for each example. With `NULL` it is the
-#'   number of the example. `plot()` takes it by position: `plot(summary, time)`.
+#' @param object,x The result of one of these functions. In `autoplot()` of a summary or of
+#'   intervals of values, `x` gives the horizontal axis: a number or a date for each example. With
+#'   `NULL` it is the number of the example. `plot()` takes it by position: `plot(summary, time)`.
 #' @param y Observations, as `fit()` takes them: a number for each example, or a matrix with a
 #'   column for each value; for classes, numbers from 0, or a factor with a level for each class; or
 #'   `NULL`.
