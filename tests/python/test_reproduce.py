@@ -364,7 +364,8 @@ def test_the_answer_is_scored_as_the_package_scores_its_model(name, monkeypatch)
     y = (part.y_test - part.loc) / part.scale
     if name == "plain":
         rv = models[0](part.problem.x_test)
-        expected = np.asarray(bl.tfd_log_prob(rv, y[:, None].astype("float32")))[None]
+        log_prob = bl.tfd_log_prob(rv, y[:, None].astype("float32"))
+        expected = keras.ops.convert_to_numpy(log_prob)[None]
     else:
         expected = bl.log_likelihood(
             models[0], part.problem.x_test, y[:, None], draws=methods.DRAWS, seed=0, verbose=0

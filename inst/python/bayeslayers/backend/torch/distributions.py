@@ -96,6 +96,9 @@ def draw_shape(distribution: Any) -> tuple[int, ...]:
     return (*distribution.batch_shape, *distribution.event_shape)
 
 
+_DRAWING = ("sample", "rsample")
+
+
 def with_seeds(distribution: Any, seeds: Stream) -> Any:
     """Return the distribution with a `sample` and `rsample` that take their seeds from `seeds`.
 
@@ -114,6 +117,14 @@ def with_seeds(distribution: Any, seeds: Stream) -> Any:
     if distribution.has_rsample:
         seeded.rsample = sample
     return seeded
+
+
+def without_seeds(distribution: Any) -> Any:
+    """Return the distribution as it was before `with_seeds`: what it is part of gives the seeds."""
+    plain = object.__new__(type(distribution))
+    own = {name: value for name, value in vars(distribution).items() if name not in _DRAWING}
+    vars(plain).update(own)
+    return plain
 
 
 @uncompiled

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import distributions
 
-from bayeslayers.backend.torch.distributions import inner_distribution
+from bayeslayers.backend.torch.distributions import inner_distribution, without_seeds
 from bayeslayers.backend.torch.logistic import Logistic
 
 
@@ -102,9 +102,9 @@ def _with_dtype(plain: type, in_dtype: type[_InDtype]) -> Callable[..., Any]:
 
 
 def _mixture(mixture_distribution: Any, components_distribution: Any, **parameters: Any) -> Any:
-    return distributions.MixtureSameFamily(
-        mixture_distribution, inner_distribution(components_distribution), **parameters
-    )
+    # The layer that made the components may have seeds of its own.
+    components = without_seeds(inner_distribution(components_distribution))
+    return distributions.MixtureSameFamily(mixture_distribution, components, **parameters)
 
 
 _FAMILIES: dict[str, Callable[..., Any]] = {
