@@ -23,6 +23,7 @@ WHATEVER_THE_BACKEND = (
     "test_pages",
     "test_public_layers",
     "test_readme",
+    "test_reproduce",
     "test_stubs",
     "test_supply_chain",
 )
