@@ -15,27 +15,6 @@ from bayeslayers.predictive.statistics import log_mean_exp
 FIGURE = "val_log_score"
 
 
-def log_score(
-    model: keras.Model, x: Any, y: Any, draws: int, outputs: str, seed: int, count: int
-) -> float:
-    """Return the mean over examples of the log of the mean likelihood over draws.
-
-    Args:
-        model: The model.
-        x: The inputs, which can be gone through more than once.
-        y: The targets.
-        draws: The number of draws.
-        outputs: What the outputs are, as in `log_likelihood()`.
-        seed: What the draws follow from.
-        count: How many outputs there are; given the weights, they are independent of each other.
-    """
-    found = [
-        log_likelihoods(model, x, y, draws, outputs, seed=seed, verbose=0, output=place)
-        for place in range(count)
-    ]
-    return float(log_mean_exp(np.sum(found, axis=0, dtype="float64")).mean())
-
-
 class LogScore(keras.callbacks.Callback):
     """Add the log score on validation data to the figures; see `callback_log_score()`."""
 
@@ -49,8 +28,19 @@ class LogScore(keras.callbacks.Callback):
             logs[FIGURE] = self.score(self.draws)
 
     def score(self, draws: int) -> float:
-        """Return the log score of the model as it is."""
+        """Return the mean over examples of the log of the mean likelihood over draws."""
         # All outputs are scored on the same examples, also where a dataset is shuffled.
         x = repeatable(self.x)
         kinds = describe(self.model, specification(x.first.x)).kinds
-        return log_score(self.model, x, self.y, draws, self.outputs, 0, len(kinds))
+        # Given the weights, outputs are independent of each other.
+        joint = np.sum(
+            [
+                log_likelihoods(
+                    self.model, x, self.y, draws, self.outputs, seed=0, verbose=0, output=kind.place
+                )
+                for kind in kinds
+            ],
+            axis=0,
+            dtype="float64",
+        )
+        return float(log_mean_exp(joint).mean())

@@ -91,16 +91,6 @@ def last_part(x: Any, y: Any, split: float) -> tuple[Any, Any]:
     return x, y
 
 
-def with_class_numbers(validation: Any, classes: int) -> Any:
-    """Return validation data with the numbers of classes in the place of categories."""
-    if not isinstance(validation, (tuple, list)):
-        return validation
-    return tuple(
-        class_numbers(part, classes) if place == 1 and checks.is_categorical(part) else part
-        for place, part in enumerate(validation)
-    )
-
-
 def peeked(x: Any) -> tuple[Any, Any]:
     """Return the first batch, and what `fit()` takes: with that batch still to come."""
     if not comes_once(x):
@@ -169,12 +159,19 @@ def likelihood_of(model: keras.Model, loss: Any, kinds: Sequence[OutputKind]) ->
     return None if is_left_out else kind
 
 
-def check_classes(kinds: Sequence[OutputKind], likelihood: str | None) -> None:
-    """Check that targets may be categories: that the model is about classes."""
+def with_class_numbers(y: Any, kinds: Sequence[OutputKind], likelihood: str | None) -> Any:
+    """Return targets with the numbers of classes in the place of categories.
+
+    Raises:
+        ArgumentError: If there are categories, and the model is not about classes.
+    """
+    if not checks.is_categorical(y):
+        return y
     of_classes = likelihood in ("logits", "probabilities")
     if len(kinds) > 1 or not (of_classes or kinds[0].count_of_classes or kinds[0].classes):
         rule = "must hold numbers for a model of values, and no categories"
         raise ArgumentError("y", rule, {"y": Described("categories")})
+    return class_numbers(y, kinds[0].width)
 
 
 def arguments_of(

@@ -8,10 +8,8 @@ from typing import Any
 import keras
 import pandas as pd
 
-from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.predictive.inputs import comes_once, described
-from bayeslayers.predictive.targets import class_numbers
 from bayeslayers.training import recipe
 from bayeslayers.training.optimizers import optimizer_for
 from bayeslayers.training.repeated_batches import repeated_batches
@@ -64,15 +62,13 @@ class Training:
         self._loss = recipe.loss_for(model, loss, kinds)
         recipe.check_mean(self._loss)
         outputs = recipe.likelihood_of(model, self._loss, kinds)
-        if checks.is_categorical(y):
-            recipe.check_classes(kinds, outputs)
-            y = class_numbers(y, kinds[0].width)
-        self._x, self._y = x, y
-        self._validation = (
-            recipe.last_part(x, y, split)
-            if split
-            else recipe.with_class_numbers(validation, kinds[0].width)
-        )
+        self._x, self._y = x, recipe.with_class_numbers(y, kinds, outputs)
+        if split:
+            validation = recipe.last_part(self._x, self._y, split)
+        elif isinstance(validation, (tuple, list)) and len(validation) > 1:
+            x_val, y_val, *weights = validation
+            validation = (x_val, recipe.with_class_numbers(y_val, kinds, outputs), *weights)
+        self._validation = validation
         self._score = recipe.scorer(self._validation, outputs)
 
     def optimizer(self, optimizer: Any) -> Callable[[], keras.optimizers.Optimizer]:
