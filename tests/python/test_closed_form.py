@@ -34,6 +34,9 @@ GENERAL = {
 }
 
 
+LARGE = (256, 200)  # enough numbers to be computed in one pass
+
+
 def pair(row, *changed, **further):
     """Return a layer with all defaults, and one with functions of a caller's that do the same."""
     general = {f"{role}_{what}": GENERAL[what] for role in row.geometry.kernels for what in changed}
@@ -111,9 +114,10 @@ def test_a_weight_with_all_its_mass_on_a_point_diverges_by_the_density_of_the_pr
     assert_allclose(numpy_of(layer.losses[-1]), -density, rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(7, 5), LARGE])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_divergence_and_its_gradient_are_the_closed_form(dtype, rng):
-    loc, scale = rng.normal(size=(7, 5)), rng.uniform(1e-3, 3, size=(7, 5))
+def test_the_divergence_and_its_gradient_are_the_closed_form(dtype, shape, rng):
+    loc, scale = rng.normal(size=shape), rng.uniform(1e-3, 3, size=shape)
     loc, scale = (value.astype(dtype) for value in (loc, scale))
     variables = [parameter(value, dtype) for value in (loc, scale)]
     total, found = value_and_gradients(
@@ -125,15 +129,35 @@ def test_the_divergence_and_its_gradient_are_the_closed_form(dtype, rng):
     assert_allclose(of_scale, scale - 1 / scale, rtol=1e-5)
 
 
-def test_the_divergence_has_second_derivatives():
-    scale = np.array([0.5, 2.0], "float32")
-    found = second_derivatives(lambda s: divergence_from_standard_normal(ops.zeros(2), s), scale)
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", ["DenseFlipout", "DenseReparameterization"])
+def test_a_large_kernel_trains_in_a_compiled_step_as_in_any_other(name, policy, rng):
+    x, y = (rng.normal(size=(16, n)).astype("float32") for n in LARGE)
+    losses = []
+    for jit_compile in JIT_COMPILE:
+        keras.utils.set_random_seed(1)
+        layer = getattr(bayeslayers.layers, name)(LARGE[1], dtype=policy)
+        model = keras.Sequential([keras.Input((LARGE[0],)), layer])
+        model.compile("sgd", "mse", jit_compile=jit_compile)
+        losses.append(model.fit(x, y, epochs=3, batch_size=8, verbose=0).history["loss"])
+    assert np.all(np.isfinite(losses))
+    assert losses[0][-1] < losses[0][0]
+    for others in losses[1:]:
+        assert_allclose(others, losses[0], rtol=1e-4 if policy == "float32" else 1e-2)
+
+
+@pytest.mark.parametrize("size", [2, 40_000])
+def test_the_divergence_has_second_derivatives(size):
+    scale = np.linspace(0.5, 2.0, size, dtype="float32")
+    loc = ops.zeros(size)
+    found = second_derivatives(lambda s: divergence_from_standard_normal(loc, s), scale)
     assert_allclose(numpy_of(found), 1 + 1 / scale**2, rtol=1e-6)
 
 
-def test_softplus_and_its_gradient_are_those_of_numpy_in_double_precision():
+@pytest.mark.parametrize("size", [4001, 40_001])
+def test_softplus_and_its_gradient_are_those_of_numpy_in_double_precision(size):
     """From where it is exp(x) to where it is x; four roundings of single precision apart."""
-    points = np.concatenate([np.linspace(-80, 80, 4001), np.linspace(-4, 4, 4001)])
+    points = np.concatenate([np.linspace(-80, 80, size), np.linspace(-4, 4, size)])
     points = keras.Variable(points.astype("float32"))
     x = numpy_of(points).astype("float64")
     found, (gradient,) = value_and_gradients(lambda: ops.sum(softplus(points.value)), [points])

@@ -8,9 +8,11 @@ from keras import ops
 from scipy import stats
 from statistical import ERROR_RATE
 
-from bayeslayers.backend import random_signs, standard_normal
+from bayeslayers.backend import random_signs, standard_normal, weight_noise
+from bayeslayers.backend.threefry import OF_NORMALS, threefry
 
 DTYPES = ["float32", "float64"]
+DRAWS = [standard_normal, weight_noise]
 SIZES = [999, 200_001]  # drawn as they are, and compiled
 
 
@@ -18,34 +20,52 @@ def seed_of(*numbers):
     return ops.convert_to_tensor(numbers, "int32")
 
 
-def normals(count, seed=(3, 4), dtype="float32"):
-    return numpy_of(standard_normal((count,), dtype, seed_of(*seed)))
+def normals(count, seed=(3, 4), dtype="float32", draw=standard_normal):
+    return numpy_of(draw((count,), dtype, seed_of(*seed)))
 
 
+def rotated(words, bits):
+    return (words << np.uint32(bits)) | (words >> np.uint32(32 - bits))
+
+
+def transformed(first, second):
+    """Box and Muller in NumPy, in double precision, from two words of 32 bits for each normal.
+
+    The uniform numbers are rounded to single precision, as they are drawn: close to 1 the radius
+    follows from their last digits.
+    """
+    u = (first >> 1).astype("float32") * np.float32(2.0**-31) + np.float32(2.0**-32)
+    angle = np.pi * second.view("int32").astype("float64") * 2.0**-31
+    return np.sqrt(-2 * np.log(u.astype("float64"))) * np.cos(angle)
+
+
+@pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", SIZES)
-def test_draws_are_standard_normal(size, dtype):
+def test_draws_are_standard_normal(size, dtype, draw):
     """Kolmogorov-Smirnov, over all draws and over the tail: each fails once in a million seeds."""
-    draws = normals(size, dtype=dtype)
+    draws = normals(size, dtype=dtype, draw=draw)
     assert draws.dtype == dtype
     assert stats.kstest(draws, "norm").pvalue > ERROR_RATE
     tail = draws[np.abs(draws) > 1.5]
     assert stats.kstest(stats.norm.sf(np.abs(tail)) / stats.norm.sf(1.5), "uniform").pvalue > 1e-6
 
 
-def test_far_tails_are_as_frequent_as_they_should_be():
+@pytest.mark.parametrize("draw", DRAWS)
+def test_far_tails_are_as_frequent_as_they_should_be(draw):
     """Four million draws: binomial counts beyond 4 and 4.5 standard deviations, exact."""
-    draws = np.concatenate([normals(10**6, (5, i)) for i in range(4)])
+    draws = np.concatenate([normals(10**6, (5, i), draw=draw) for i in range(4)])
     for limit in (4.0, 4.5):
         count = int(np.sum(np.abs(draws) > limit))
         expected = stats.binom(len(draws), 2 * stats.norm.sf(limit))
         assert expected.ppf(ERROR_RATE / 4) <= count <= expected.isf(ERROR_RATE / 4)
 
 
-def test_draws_of_one_call_and_of_neighbouring_seeds_are_independent():
+@pytest.mark.parametrize("draw", DRAWS)
+def test_draws_of_one_call_and_of_neighbouring_seeds_are_independent(draw):
     """Correlations of draws and of their squares, at the distance of a pair and at others."""
     size = 200_000
-    draws, other = normals(size), normals(size, (3, 5))
+    draws, other = (normals(size, seed, draw=draw) for seed in ((3, 4), (3, 5)))
     half = size // 2
     pairs = [(draws[:half], draws[half:]), (draws[:-1], draws[1:]), (draws[:-7], draws[7:])]
     for first, second in [*pairs, (draws, other)]:
@@ -75,39 +95,45 @@ def test_the_radius_and_the_angle_of_a_pair_are_those_of_the_transform():
 
 @on("jax")
 def test_the_radius_and_the_angle_are_those_of_the_transform():
-    """Box and Muller in NumPy in double precision, from the bits of JAX's own generator.
-
-    The uniform numbers are rounded to single precision, as they are drawn: close to 1 the radius
-    follows from their last digits.
-    """
+    """Box and Muller in NumPy, from the bits of JAX's own generator."""
     from jax.extend.random import threefry_2x32
 
     count, seed = 50_000, seed_of(3, 4)
     # Of an array JAX encrypts each number of the first half with its partner of the second.
     counters = np.concatenate([np.full(count, 1), np.arange(count)]).astype("uint32")
     first, second = np.split(np.asarray(threefry_2x32(seed.astype("uint32"), counters)), 2)
-    u = (first >> 1).astype("float32") * np.float32(2.0**-31) + np.float32(2.0**-32)
-    u = u.astype("float64")
-    angle = np.pi * second.view("int32").astype("float64") * 2.0**-31
-    expected = np.sqrt(-2 * np.log(u)) * np.cos(angle)
+    expected = transformed(first, second)
     assert_allclose(normals(count), expected, rtol=1e-4, atol=2e-6)
 
 
+@on("tensorflow", "jax")
+def test_a_large_weight_has_the_same_draws_on_both_backends():
+    """From words in NumPy of a generator that gives the known answers, below."""
+    count, seed = 50_000, np.array([2**31 - 1, 4], "uint32")
+    with np.errstate(over="ignore"):
+        words = threefry(seed, OF_NORMALS, np.arange(count, dtype="uint32"), rotated)
+    draws = normals(count, (2**31 - 1, 4), draw=weight_noise)
+    assert_allclose(draws, transformed(*words), rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize("size", SIZES)
-def test_a_seed_gives_the_same_draws_in_every_mode(size):
-    eager = normals(size)
-    assert_array_equal(normals(size), eager)
-    assert np.mean(normals(size, (3, 5)) == eager) < 0.01
+def test_a_seed_gives_the_same_draws_in_every_mode(size, draw):
+    eager = normals(size, draw=draw)
+    assert_array_equal(normals(size, draw=draw), eager)
+    assert np.mean(normals(size, (3, 5), draw=draw) == eager) < 0.01
     for jit_compile in (False, True):
-        call = compiled(lambda seed: standard_normal((size,), "float32", seed), jit_compile)
+        call = compiled(lambda seed: draw((size,), "float32", seed), jit_compile)
         assert_allclose(call(seed_of(3, 4)), eager, rtol=1e-4, atol=2e-6)
 
 
+@pytest.mark.parametrize("draw", DRAWS)
+@pytest.mark.parametrize("size", [1000, 50_000])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_less_precise_draws_are_rounded_ones(dtype):
-    draws = standard_normal((1000,), dtype, seed_of(3, 4))
+def test_less_precise_draws_are_rounded_ones(dtype, size, draw):
+    draws = draw((size,), dtype, seed_of(3, 4))
     assert keras.backend.standardize_dtype(draws.dtype) == dtype
-    assert_array_equal(draws, ops.cast(normals(1000), dtype))
+    assert_array_equal(draws, ops.cast(normals(size, draw=draw), dtype))
 
 
 def test_shapes_may_be_anything():
@@ -130,7 +156,6 @@ def test_signs_are_fair_and_independent():
     assert low <= np.sum(products > 0) <= high
 
 
-@on("jax")
 @pytest.mark.parametrize(
     ("counter", "key", "words"),
     [
@@ -141,7 +166,5 @@ def test_signs_are_fair_and_independent():
 )
 def test_threefry_gives_the_known_answers(counter, key, words):
     """Those of the authors' library Random123, for 20 rounds."""
-    from bayeslayers.backend.jax.threefry import threefry
-
-    found = threefry(np.array(key, "uint32"), *np.array(counter, "uint32")[:, None])
+    found = threefry(np.array(key, "uint32"), *np.array(counter, "uint32")[:, None], rotated)
     assert tuple(int(word[0]) for word in found) == words

@@ -46,6 +46,7 @@ INTERFACE = {
     # Random numbers.
     "fold_in": "The seed that follows from a seed and a whole number.",
     "standard_normal": "Standard normal draws of a shape and a dtype, from a seed.",
+    "weight_noise": "Standard normal draws for a weight, whose shape is the same in every call.",
     "random_signs": "Draws of +1 and -1 of a shape and a dtype, from a seed.",
     "SeedStream": "A generator of seeds that threads and replicas share without a collision.",
     # Variables.

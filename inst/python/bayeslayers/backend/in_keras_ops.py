@@ -39,11 +39,6 @@ def conv(
     return ops.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
 
 
-def softplus(values: Any) -> Any:
-    """Return log(1 + exp(x)), to the precision of the dtype."""
-    return ops.softplus(values)
-
-
 @ops.custom_gradient
 def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
     """Return KL(Normal(loc, scale) || Normal(0, 1)), summed over all entries.
@@ -54,15 +49,22 @@ def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
         loc: Tensor of any shape.
         scale: Tensor of that shape and dtype.
     """
-    # A single sum, which XLA computes in one pass.
-    total = ops.sum(0.5 * (loc * loc + scale * scale - 1.0) - ops.log(scale))
 
     # Frameworks pass the upstream gradient by position or by name.
     def gradient(*above: Any, upstream: Any = None) -> tuple[Any, Any]:
-        upstream = above[-1] if upstream is None else upstream
-        return upstream * loc, upstream * (scale - 1.0 / scale)
+        return kl_gradient(above[-1] if upstream is None else upstream, loc, scale)
 
-    return total, gradient
+    return kl_value(loc, scale), gradient
+
+
+def kl_value(loc: Any, scale: Any) -> Any:
+    """Return the divergence of normals from standard ones: a single sum, one pass for XLA."""
+    return ops.sum(0.5 * (loc * loc + scale * scale - 1.0) - ops.log(scale))
+
+
+def kl_gradient(upstream: Any, loc: Any, scale: Any) -> tuple[Any, Any]:
+    """Return the gradient of that sum, times the gradient with respect to it."""
+    return upstream * loc, upstream * (scale - 1.0 / scale)
 
 
 def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:

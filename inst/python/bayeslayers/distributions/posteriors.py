@@ -15,6 +15,7 @@ from bayeslayers.backend import (
     normal,
     normal_parameters,
     standard_normal,
+    weight_noise,
 )
 from bayeslayers.distributions.mean_field import divergence_from_standard_normal, scale_of
 
@@ -97,25 +98,24 @@ class MeanFieldPosterior(Posterior):
         return self.sample_later()()
 
     def perturbation(self) -> tuple[Any, Any]:
-        return self._loc, self._scale * self._noise(self._loc.shape)
+        noise = weight_noise(self._loc.shape, self._loc.dtype, self._seeds.next())
+        return self._loc, self._scale * noise
 
     def moments(self) -> tuple[Any, Any]:
         return self._loc, self._scale
 
     def sample_outputs(self, mean: Any, stddev: Any) -> Any:
         mean, stddev = (cast(value, self._loc.dtype) for value in (mean, stddev))
-        return mean + stddev * self._noise(ops.shape(mean))
+        noise = standard_normal(ops.shape(mean), self._loc.dtype, self._seeds.next())
+        return mean + stddev * noise
 
     def sample_later(self) -> Callable[[], Any]:
         seed = self._seeds.next()
         if self._scale is None:
             return lambda: self._loc
         shape, dtype = self._loc.shape, self._loc.dtype
-        return lambda: self._loc + self._scale * standard_normal(shape, dtype, seed)
+        return lambda: self._loc + self._scale * weight_noise(shape, dtype, seed)
 
     def divergence_from_standard_normal(self) -> Any:
         """Return the divergence in closed form."""
         return divergence_from_standard_normal(self._loc, self._scale)
-
-    def _noise(self, shape: Any) -> Any:
-        return standard_normal(shape, self._loc.dtype, self._seeds.next())

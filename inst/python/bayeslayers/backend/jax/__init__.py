@@ -3,7 +3,6 @@
 from bayeslayers.backend.in_keras_ops import (
     cast,
     conv,
-    kl_from_standard_normal,
     matmul,
     uncompiled,
 )
@@ -49,6 +48,7 @@ from bayeslayers.backend.jax.operations import (
     has_gpu,
     has_values,
     is_sparse,
+    kl_from_standard_normal,
     native_dtype,
     saturating_cast,
     softplus,
@@ -59,7 +59,7 @@ from bayeslayers.backend.jax.outcomes import (
     sample_with,
     widened,
 )
-from bayeslayers.backend.jax.random import random_signs, standard_normal
+from bayeslayers.backend.jax.random import random_signs, standard_normal, weight_noise
 from bayeslayers.backend.jax.seeds import SeedStream, fold_in
 from bayeslayers.backend.jax.steps import (
     step_with_logs,

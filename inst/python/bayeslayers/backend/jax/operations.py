@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -10,14 +11,13 @@ import keras
 import numpy as np
 from jax.experimental import sparse
 
+from bayeslayers.backend import in_keras_ops, series
 from bayeslayers.backend.common import at_least_single
 
 _WAY_TO_DOUBLES = (
     "JAX computes in single precision unless it is told otherwise: run "
     '`jax.config.update("jax_enable_x64", True)` before the first layer is made.'
 )
-# The series of artanh(x) / x in powers of x squared, for x up to a third.
-_ARTANH = tuple(1.0 / (2 * n + 1) for n in range(8, -1, -1))
 
 
 def add_bias(values: Any, bias: Any) -> Any:
@@ -36,31 +36,38 @@ def saturating_cast(values: Any, dtype: Any) -> Any:
     return values.astype(dtype)
 
 
-@jax.custom_jvp
 def softplus(values: Any) -> Any:
-    """Return log(1 + exp(x)), to the precision of the dtype.
-
-    XLA computes log(1 + y) for each number by itself on a CPU. Here it is 2 artanh(y / (2 + y)), of
-    which the series takes all as vectors; what that leaves out is below 1e-9 of it.
-    """
-    values = jnp.asarray(values)
-    if values.dtype == jnp.float64:
-        return jax.nn.softplus(values)
-    single = values.astype(jnp.float32)
-    exponential = jnp.exp(-jnp.abs(single))
-    ratio = exponential / (2.0 + exponential)
-    square = ratio * ratio
-    series = _ARTANH[0]
-    for coefficient in _ARTANH[1:]:
-        series = series * square + coefficient
-    return (jnp.maximum(single, 0.0) + 2.0 * ratio * series).astype(values.dtype)
+    """Return log(1 + exp(x)), to the precision of the dtype."""
+    return _softplus(jnp.asarray(values))
 
 
-@softplus.defjvps
+# Compiled by themselves, or a call of a layer outside of compiled steps would take each operation's
+# way through JAX.
+@functools.partial(jax.jit, inline=True)
+@jax.custom_jvp
+def _softplus(values: Any) -> Any:
+    precise = values.astype(at_least_single(values.dtype))
+    return series.softplus(precise).astype(values.dtype)
+
+
+@_softplus.__wrapped__.defjvps
 def _derivative(tangent: Any, result: Any, values: Any) -> Any:
     # In float16, JAX's sigmoid is zero below -11: the exponential is beyond it.
-    precise = jnp.asarray(values).astype(at_least_single(result.dtype))
+    precise = values.astype(at_least_single(result.dtype))
     return tangent * jax.nn.sigmoid(precise).astype(result.dtype)
+
+
+def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
+    """Return KL(Normal(loc, scale) || Normal(0, 1)), summed over all entries.
+
+    Args:
+        loc: Tensor of any shape.
+        scale: Tensor of that shape and dtype.
+    """
+    return _kl_from_standard_normal(loc, scale)
+
+
+_kl_from_standard_normal = jax.jit(in_keras_ops.kl_from_standard_normal, inline=True)
 
 
 def native_dtype(dtype: Any) -> np.dtype:
@@ -121,4 +128,6 @@ def finite_when_trained_on(value: Any, message: str) -> Any:
         return (upstream,)
 
     checked.defvjp(lambda value: (value, value), backward)
-    return checked(keras.ops.convert_to_tensor(value))
+    value = keras.ops.convert_to_tensor(value)
+    # JAX takes the gradient of what it traces alone.
+    return checked(value) if isinstance(value, jax.core.Tracer) else value

@@ -16,16 +16,11 @@ import numpy as np
 from jax import export, lax
 
 from bayeslayers.backend.common import at_least_single
-from bayeslayers.backend.jax.threefry import threefry
+from bayeslayers.backend.series import cosine
+from bayeslayers.backend.threefry import OF_ANGLES, OF_NORMALS, OF_SIGNS, threefry
 
 # Whatever generator JAX is configured to use: its keys may have another size than seeds.
 _GENERATOR = "threefry2x32"
-# The first words of counters. JAX's `fold_in` has 0 there: no seed that follows from a seed is made
-# of bits of a draw from it.
-_OF_NORMALS, _OF_ANGLES, _OF_SIGNS = np.uint32(1), np.uint32(2), np.uint32(3)
-# The series of sin(x) / x in powers of x squared. What it leaves out is below 1e-9 for a quarter of
-# a turn, which is less than the rounding of single precision.
-_SINE = tuple((-1) ** n / math.factorial(2 * n + 1) for n in (6, 5, 4, 3, 2, 1, 0))
 _BITS_OF_A_WORD = 32
 
 
@@ -62,6 +57,11 @@ def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
     return _normal(tuple(map(int, shape)), dtype, as_key(seed))
 
 
+def weight_noise(shape: Any, dtype: Any, seed: Any) -> Any:
+    """Draw standard normals for a weight, as `standard_normal` does."""
+    return standard_normal(shape, dtype, seed)
+
+
 def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
     """Draw independent signs, +1 or -1 with equal probability.
 
@@ -90,7 +90,7 @@ def _normal(shape: tuple[int, ...], dtype: str, key: Any) -> Any:
 
     def draw(numbers: Any) -> Any:
         uniform, half_turns = _uniforms(numbers, precise, key)
-        return jnp.sqrt(-2.0 * jnp.log(uniform)) * _cosine(half_turns)
+        return jnp.sqrt(-2.0 * jnp.log(uniform)) * cosine(half_turns)
 
     return _for_numbers(math.prod(shape), draw).reshape(shape).astype(dtype)
 
@@ -99,7 +99,7 @@ def _normal(shape: tuple[int, ...], dtype: str, key: Any) -> Any:
 def _signs(shape: tuple[int, ...], dtype: str, key: Any) -> Any:
     count = math.prod(shape)
     words = _for_numbers(
-        -(-count // _BITS_OF_A_WORD), lambda numbers: threefry(key, _OF_SIGNS, numbers)[0]
+        -(-count // _BITS_OF_A_WORD), lambda numbers: _words(key, OF_SIGNS, numbers)[0]
     )
     # (32, words): what one bit of all words gives follows each other.
     bits = (words >> np.arange(_BITS_OF_A_WORD, dtype="uint32")[:, None]) & 1
@@ -121,31 +121,25 @@ def _for_numbers(count: int, function: Callable[[Any], Any]) -> Any:
 def _uniforms(numbers: Any, dtype: str, key: Any) -> tuple[Any, Any]:
     """Return numbers uniform on (0, 1], and on [-1, 1): from 31 and 32 bits each, or 63 and 64."""
     if dtype == "float64":
-        words = (threefry(key, purpose, numbers) for purpose in (_OF_NORMALS, _OF_ANGLES))
+        words = (_words(key, purpose, numbers) for purpose in (OF_NORMALS, OF_ANGLES))
         first, second = (
             high.astype(jnp.uint64) << _BITS_OF_A_WORD | low.astype(jnp.uint64)
             for high, low in words
         )
         signed, size = jnp.int64, 63
     else:
-        first, second = threefry(key, _OF_NORMALS, numbers)
+        first, second = _words(key, OF_NORMALS, numbers)
         signed, size = jnp.int32, 31
     # Whole numbers with a sign become floats in fewer steps.
     uniform = (first >> 1).astype(signed).astype(dtype) * 2.0**-size + 2.0 ** -(size + 1)
     return uniform, second.astype(signed).astype(dtype) * 2.0**-size
 
 
-def _cosine(half_turns: Any) -> Any:
-    """Return cos(pi x) for x from -1 to 1, to the precision of the dtype.
+def _words(key: Any, purpose: np.uint32, numbers: Any) -> tuple[Any, Any]:
+    """Return two random words for each number."""
+    return threefry(key, purpose, numbers, _rotated)
 
-    XLA computes single-precision cosines one by one on a CPU; the series it takes as vectors.
-    """
-    if half_turns.dtype == jnp.float64:
-        return jnp.cos(math.pi * half_turns)
-    # cos(pi x) = sin(pi (1/2 - |x|)), of which the argument is an exact difference.
-    angle = math.pi * (0.5 - jnp.abs(half_turns))
-    square = angle * angle
-    series = _SINE[0]
-    for coefficient in _SINE[1:]:
-        series = series * square + coefficient
-    return angle * series
+
+def _rotated(words: Any, bits: int) -> Any:
+    """Return words of which the first bits have become the last ones."""
+    return (words << np.uint32(bits)) | (words >> np.uint32(_BITS_OF_A_WORD - bits))

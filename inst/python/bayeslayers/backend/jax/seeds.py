@@ -83,7 +83,7 @@ class SeedStream(keras.random.SeedGenerator):
 
     def _read_and_move_on(self) -> Any:
         before = self.state.value
-        after = before + jnp.asarray([0, 1], before.dtype)
+        after = _moved_on(before)
         if isinstance(after, jax.core.Tracer) and not in_stateless_scope():
             raise RuntimeError(
                 "A layer can't draw in a function that JAX compiles without its state: every call "
@@ -92,3 +92,9 @@ class SeedStream(keras.random.SeedGenerator):
             )
         self.state.assign(after)
         return before
+
+
+@jax.jit
+def _moved_on(state: Any) -> Any:
+    """Return the state from which the next seed is drawn."""
+    return state + jnp.asarray([0, 1], state.dtype)

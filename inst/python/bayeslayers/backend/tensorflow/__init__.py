@@ -3,9 +3,7 @@
 from bayeslayers.backend.in_keras_ops import (
     cast,
     conv,
-    kl_from_standard_normal,
     matmul,
-    softplus,
     uncompiled,
 )
 from bayeslayers.backend.tensorflow.distributions import (
@@ -58,7 +56,8 @@ from bayeslayers.backend.tensorflow.outcomes import (
     sample_with,
     widened,
 )
-from bayeslayers.backend.tensorflow.random import random_signs, standard_normal
+from bayeslayers.backend.tensorflow.passes import kl_from_standard_normal, softplus
+from bayeslayers.backend.tensorflow.random import random_signs, standard_normal, weight_noise
 from bayeslayers.backend.tensorflow.seeds import SeedStream, fold_in
 from bayeslayers.backend.tensorflow.steps import (
     step_with_logs,

@@ -14,7 +14,8 @@ def add_bias(values: Any, bias: Any) -> Any:
 
 def saturating_cast(values: Any, dtype: Any) -> Any:
     """Cast, and take the largest number of the dtype for larger ones: float16 ends at 65504."""
-    return tf.saturate_cast(values, tf.as_dtype(dtype))
+    dtype = tf.as_dtype(dtype)
+    return values if values.dtype == dtype else tf.saturate_cast(values, dtype)
 
 
 def native_dtype(dtype: Any) -> tf.DType:

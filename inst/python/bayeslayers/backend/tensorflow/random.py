@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import functools
 import math
-import sys
 from typing import Any
 
 import tensorflow as tf
 
 from bayeslayers.backend.common import at_least_single
+from bayeslayers.backend.series import cosine, polynomial
+from bayeslayers.backend.tensorflow.passes import compiled_for, is_worth_compiling
+from bayeslayers.backend.threefry import OF_ANGLES, OF_NORMALS, threefry
 
 _PHILOX = 1
-# XLA draws many numbers in one pass, TensorFlow in twenty. For few draws its call takes longer,
-# and its compiler takes memory.
-# On a CPU, TensorFlow has XLA only under Linux.
-_WORTH_COMPILING = 2**15 if sys.platform == "linux" else math.inf
 # The series of sin(x) / x and cos(x) in powers of x squared. Up to an eighth of a turn their error
 # is below 1e-9, which is less than the rounding of single precision.
 _SINE = tuple((-1) ** n / math.factorial(2 * n + 1) for n in (4, 3, 2, 1, 0))
@@ -45,11 +43,82 @@ def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
     dtype = tf.as_dtype(dtype)
     precise = tf.as_dtype(at_least_single(dtype))
     count = _product(shape)
-    if isinstance(count, int) and count >= _WORTH_COMPILING:
-        draws = _compiled(count, precise)(seed)
+    if isinstance(count, int) and is_worth_compiling(count):
+        draws = compiled_for(_draw, count, precise)(seed)
+    elif tf.executing_eagerly():
+        draws = _in_one_call(precise)(count, seed)
     else:
         draws = _draw(count, precise, seed)
     return tf.cast(tf.reshape(draws, shape), dtype)
+
+
+def weight_noise(shape: Any, dtype: Any, seed: Any) -> Any:
+    """Draw standard normals for a weight, of which the shape is the same in every call.
+
+    Large weights are drawn from the generator that is the fastest in XLA. That of all other draws
+    is fast outside of it as well, where the number of examples is not known.
+
+    Args:
+        shape: The shape of the weight.
+        dtype: A float dtype; in less than single precision, draws are rounded ones of that.
+        seed: Tensor of two int32, of which each draw needs its own.
+
+    Returns:
+        A tensor of this shape and dtype.
+    """
+    count = math.prod(shape)
+    if not is_worth_compiling(count):
+        return standard_normal(shape, dtype, seed)
+    dtype = tf.as_dtype(dtype)
+    draws = compiled_for(_draw_by_threefry, count, tf.as_dtype(at_least_single(dtype)))(seed)
+    return tf.cast(tf.reshape(draws, shape), dtype)
+
+
+def _draw_by_threefry(count: int, precise: tf.DType, seed: Any) -> Any:
+    """Return a vector of standard normals: z = sqrt(-2 log u) cos v.
+
+    The sine as well, for half as many u and v, would take XLA as long.
+    """
+    key = tf.bitcast(tf.cast(seed, tf.int32), tf.uint32)
+    numbers = tf.cast(tf.range(count), tf.uint32)
+    integers, size = _BITS[precise]
+    if precise == tf.float64:
+        first, second = (_long_words(key, purpose, numbers) for purpose in (OF_NORMALS, OF_ANGLES))
+    else:
+        first, second = _words(key, OF_NORMALS, numbers)
+    # Whole numbers with a sign become floats in fewer steps.
+    unsigned = tf.bitcast(tf.bitwise.right_shift(first, tf.ones([], first.dtype)), integers)
+    u = tf.cast(unsigned, precise) * 2.0**-size + 2.0 ** -(size + 1)
+    half_turns = tf.cast(tf.bitcast(second, integers), precise) * 2.0**-size
+    return tf.sqrt(-2.0 * tf.math.log(u)) * cosine(half_turns)
+
+
+def _words(key: Any, purpose: Any, numbers: Any) -> tuple[Any, Any]:
+    """Return two random words for each number."""
+    return threefry(key, tf.constant(purpose), numbers, _rotated)
+
+
+def _long_words(key: Any, purpose: Any, numbers: Any) -> Any:
+    """Return a random word of 64 bits for each number."""
+    high, low = (tf.cast(word, tf.uint64) for word in _words(key, purpose, numbers))
+    return tf.bitwise.left_shift(high, tf.constant(32, tf.uint64)) | low
+
+
+def _rotated(words: Any, bits: int) -> Any:
+    """Return words of which the first bits have become the last ones."""
+    left, right = (tf.constant(by, tf.uint32) for by in (bits, 32 - bits))
+    return tf.bitwise.left_shift(words, left) | tf.bitwise.right_shift(words, right)
+
+
+@functools.cache
+def _in_one_call(precise: tf.DType) -> Any:
+    """Return `_draw` as one function, as twenty operations called from Python take longer."""
+
+    def draw(count: Any, seed: Any) -> Any:
+        return _draw(count, precise, seed)
+
+    specifications = [tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)]
+    return tf.function(draw, specifications, autograph=False)
 
 
 def _draw(count: Any, precise: tf.DType, seed: Any) -> Any:
@@ -62,13 +131,6 @@ def _draw(count: Any, precise: tf.DType, seed: Any) -> Any:
     radius = tf.sqrt(-2.0 * tf.math.log(u))
     pairs = tf.concat([radius * side for side in _sine_and_cosine(half_turns)], axis=0)
     return pairs[:count]
-
-
-@functools.cache
-def _compiled(count: int, precise: tf.DType) -> Any:
-    """Return the function of a seed that draws so many; each by itself, as none is traced twice."""
-    draw = functools.partial(_draw, count, precise)
-    return tf.function(draw, jit_compile=True, autograph=False)
 
 
 def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
@@ -99,7 +161,7 @@ def _sine_and_cosine(half_turns: Any) -> tuple[Any, Any]:
     quarters = tf.round(2.0 * half_turns)
     rest = math.pi * (half_turns - 0.5 * quarters)
     square = rest * rest
-    sine, cosine = rest * _series(_SINE, square), _series(_COSINE, square)
+    sine, cosine = rest * polynomial(_SINE, square), polynomial(_COSINE, square)
     quarters = tf.bitwise.bitwise_and(tf.cast(quarters, tf.int32), 3)
     is_odd = tf.equal(tf.bitwise.bitwise_and(quarters, 1), 1)
     sine, cosine = tf.where(is_odd, cosine, sine), tf.where(is_odd, sine, cosine)
@@ -109,16 +171,10 @@ def _sine_and_cosine(half_turns: Any) -> tuple[Any, Any]:
     return sine, tf.where(in_second_or_third, -cosine, cosine)
 
 
-def _series(coefficients: tuple[float, ...], x: Any) -> Any:
-    """Return the polynomial with these coefficients, the highest power's first."""
-    value = coefficients[0]
-    for coefficient in coefficients[1:]:
-        value = value * x + coefficient
-    return value
-
-
 def _product(shape: Any) -> Any:
     """Return how many entries a shape has: a number where it is known, else a tensor."""
+    if isinstance(shape, (tuple, tf.TensorShape)) and all(isinstance(size, int) for size in shape):
+        return math.prod(shape)
     sizes = tf.convert_to_tensor(shape, tf.int32)
     known = tf.get_static_value(sizes)
     return tf.reduce_prod(sizes) if known is None else math.prod(known.tolist())

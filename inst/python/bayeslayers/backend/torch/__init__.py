@@ -50,7 +50,12 @@ from bayeslayers.backend.torch.outcomes import (
     log_prob_by_example,
     sample_with,
 )
-from bayeslayers.backend.torch.random import fold_in, random_signs, standard_normal
+from bayeslayers.backend.torch.random import (
+    fold_in,
+    random_signs,
+    standard_normal,
+    weight_noise,
+)
 from bayeslayers.backend.torch.seeds import SeedStream
 from bayeslayers.backend.torch.steps import (
     step_with_logs,

@@ -62,6 +62,11 @@ def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
     return draws.to(dtype)
 
 
+def weight_noise(shape: Any, dtype: Any, seed: Any) -> Any:
+    """Draw standard normals for a weight, as `standard_normal` does."""
+    return standard_normal(shape, dtype, seed)
+
+
 @uncompiled
 def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
     """Draw independent signs, +1 or -1 with equal probability.
