@@ -6,31 +6,35 @@ import operator
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from columns import COLUMNS, OURS, PLAIN
+from measurements import Measurement, Run
+
+Measured = TypeVar("Measured")
 Figures = dict[str, float]
 """What a bar looks at, by the name of the row."""
 
 
 @dataclass(frozen=True)
-class Bar:
+class Bar(Generic[Measured]):
     """A limit to figures, all of which must keep to it.
 
     Args:
         title: What the figures are.
         limit: The limit.
-        figures: Returns the figures of a list of measurements; none where nothing was measured.
+        figures: Returns the figures of a run; none where nothing was measured.
         at_least: Whether the limit is the smallest or the largest figure that is allowed.
     """
 
     title: str
     limit: float
-    figures: Callable[[list[Any]], Figures]
+    figures: Callable[[Measured], Figures]
     at_least: bool = True
 
-    def judge(self, results: list[Any]) -> dict[str, Any]:
+    def judge(self, run: Measured) -> dict[str, Any]:
         """Return the bar with its figures, and whether it is met; `None` without figures."""
-        figures = self.figures(results)
+        figures = self.figures(run)
         keeps = operator.ge if self.at_least else operator.le
         below = [name for name, figure in figures.items() if not keeps(figure, self.limit)]
         sign = "at least" if self.at_least else "at most"
@@ -42,7 +46,7 @@ class Bar:
         }
 
 
-def ratios(over: str, under: str, *rows: int) -> Callable[[list[Any]], Figures]:
+def ratios(over: str, under: str, *rows: int) -> Callable[[Run], Figures]:
     """Return figures: how many times longer one column takes than another for a Flipout step.
 
     Args:
@@ -51,23 +55,87 @@ def ratios(over: str, under: str, *rows: int) -> Callable[[list[Any]], Figures]:
         rows: The numbers of the rows. None: all.
     """
 
-    def figures(results: list[Any]) -> Figures:
+    def figures(run: Run) -> Figures:
         found = {
             f"row {result.row}": result.ratio(over, under)
-            for result in results
-            if (result.estimator, result.dtype, result.jit) == ("Flipout", "float32", "default")
-            and (not rows or result.row in rows)
+            for result in _at_the_defaults(run)
+            if not rows or result.row in rows
         }
         return {row: ratio for row, ratio in found.items() if ratio is not None}
 
     return figures
 
 
-def geometric_mean(figures: Callable[[list[Any]], Figures]) -> Callable[[list[Any]], Figures]:
+def _at_the_defaults(run: Run) -> list[Measurement]:
+    """Return the Flipout steps in single precision, as each library compiles them by itself."""
+    defaults = ("Flipout", "float32", "default")
+    return [r for r in run.results if (r.estimator, r.dtype, r.jit) == defaults]
+
+
+def over_floor(run: Run) -> Figures:
+    """Return how many times the floor a Flipout step takes, on each backend."""
+    found = {
+        f"row {result.row}, {backend}": result.over_floor(backend)
+        for result in _at_the_defaults(run)
+        for backend in OURS
+    }
+    return {name: ratio for name, ratio in found.items() if ratio is not None}
+
+
+def peak_ratios(over: str, under: str) -> Callable[[Run], Figures]:
+    """Return figures: how many times more memory one column's steps take than another's."""
+
+    def figures(run: Run) -> Figures:
+        return {
+            f"row {result.row}": result.peak[over] / result.peak[under]
+            for result in run.results
+            if {over, under} <= set(result.peak)
+        }
+
+    return figures
+
+
+def normals_ratios(count: int) -> Callable[[Run], Figures]:
+    """Return figures: how many times longer our draw of normals takes than PyTorch's."""
+
+    def figures(run: Run) -> Figures:
+        found = run.normals.get(count, {})
+        return _ratios_of_turns(
+            found,
+            {
+                backend: (f"{PLAIN[backend]}: bayeslayers", f"{PLAIN['torch']}: torch.randn")
+                for backend in ("tensorflow", "jax")
+            },
+        )
+
+    return figures
+
+
+def call_ratios(run: Run) -> Figures:
+    """Return how many times longer a call of our layer takes than one of Keras's."""
+    return _ratios_of_turns(run.calls, {name: (OURS[name], PLAIN[name]) for name in OURS})
+
+
+def draws_ratio(run: Run) -> Figures:
+    """Return how many times longer the draws of a prediction take on TensorFlow than on JAX."""
+    title = COLUMNS[OURS["jax"]].title
+    return _ratios_of_turns(run.draws, {title: (OURS["tensorflow"], OURS["jax"])})
+
+
+def _ratios_of_turns(times: dict[str, list[float]], pairs: dict[str, tuple[str, str]]) -> Figures:
+    """Return the median over turns of how many times longer the first of a pair takes."""
+    return {
+        name: statistics.median(a / b for a, b in zip(times[over], times[under], strict=True))
+        for name, (over, under) in pairs.items()
+        if {over, under} <= set(times)
+    }
+
+
+def geometric_mean(figures: Callable[[Run], Figures]) -> Callable[[Run], Figures]:
     """Return the geometric mean of figures, as a figure."""
 
-    def mean(results: list[Any]) -> Figures:
-        found = figures(results)
+    def mean(run: Run) -> Figures:
+        found = figures(run)
         name = f"of {len(found)} rows"
         return {name: statistics.geometric_mean(found.values())} if found else {}
 
@@ -75,17 +143,32 @@ def geometric_mean(figures: Callable[[list[Any]], Figures]) -> Callable[[list[An
 
 
 _ON_JAX = ("tfp", "bayeslayers, jax")
+_ON_TENSORFLOW = ("tfp", "bayeslayers")
 
-BARS = [
+BARS: list[Bar[Run]] = [
     Bar("TFP / ours on JAX, geometric mean", 2.5, geometric_mean(ratios(*_ON_JAX))),
     Bar("TFP / ours on JAX, every row", 1.5, ratios(*_ON_JAX)),
     Bar("TFP / ours on JAX, rows 2, 5 and 7", 3.5, ratios(*_ON_JAX, 2, 5, 7)),
+    Bar("TFP / ours on TensorFlow, row 4", 2.5, ratios(*_ON_TENSORFLOW, 4)),
+    Bar("TFP / ours on TensorFlow, rows 1, 2 and 6", 1.0, ratios(*_ON_TENSORFLOW, 1, 2, 6)),
     Bar("bayesian-torch / ours in the same loop", 1.0, ratios("bayesian-torch", "loop")),
     Bar(
         "bayesian-torch in a loop / ours in fit()",
         1.0,
         ratios("bayesian-torch", "bayeslayers, torch"),
     ),
+    Bar("Flipout / the floor, every row and backend", 1.2, over_floor, at_least=False),
+    Bar("a million normals: ours / torch.randn", 1.0, normals_ratios(1_000_000), at_least=False),
+    Bar("41,000 normals: ours / torch.randn", 1.5, normals_ratios(41_000), at_least=False),
+    Bar("memory: ours on TensorFlow / TFP", 1.0, peak_ratios("bayeslayers", "tfp"), at_least=False),
+    Bar(
+        "memory: ours in the same loop / bayesian-torch",
+        1.0,
+        peak_ratios("loop", "bayesian-torch"),
+        at_least=False,
+    ),
+    Bar("a layer's call outside of steps: ours / Keras's", 5.0, call_ratios, at_least=False),
+    Bar("100 draws of 1,000 inputs: TensorFlow / JAX", 2.0, draws_ratio),
 ]
 
 

@@ -22,7 +22,7 @@ import shutil
 import statistics
 import subprocess
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from columns import (
     start_workers,
     stay_on_one_processor,
 )
+from measurements import Measurement, Run
+from parts import time_parts
 from rows import ROW_OF_EPOCHS, ROWS, Row, growth_rows
 
 RESULTS = Path(__file__).parent / "results"
@@ -51,48 +53,6 @@ RATIOS = {
     "TFP/ours, JAX": ("tfp", "bayeslayers, jax"),
     "b-torch/loop": ("bayesian-torch", "loop"),
 }
-
-
-@dataclass
-class Measurement:
-    """Times of one model in each column, in milliseconds.
-
-    Args:
-        row: The row's number.
-        title: The row's title.
-        estimator: The way to draw.
-        dtype: The dtype policy.
-        jit: Whether XLA compiles: "on", "off", or "default", each library's own choice.
-        turns: The median time of each turn, by column.
-        median: The median time by column.
-        quartiles: The quartiles by column.
-        errors: What a column raised instead.
-        floor: What the arithmetic costs, by backend: deterministic steps, and a draw of normals.
-        peak: The megabytes by which training raises the peak of a process, by column.
-    """
-
-    row: int
-    title: str
-    estimator: str
-    dtype: str
-    jit: str
-    turns: dict[str, list[float]] = field(default_factory=dict)
-    median: dict[str, float] = field(default_factory=dict)
-    quartiles: dict[str, list[float]] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    floor: dict[str, float] = field(default_factory=dict)
-    peak: dict[str, float] = field(default_factory=dict)
-
-    def ratio(self, over: str, under: str) -> float | None:
-        """Return how many times longer one column takes than another, in the median of pairs."""
-        pairs = self.pairs(over, under)
-        return statistics.median(pairs) if pairs else None
-
-    def pairs(self, over: str, under: str) -> list[float]:
-        """Return how many times longer one column takes than another, turn by turn."""
-        if over not in self.turns or under not in self.turns:
-            return []
-        return [a / b for a, b in zip(self.turns[over], self.turns[under], strict=True)]
 
 
 def time_row(workers: dict[str, Worker], spec: dict[str, Any], row: Row, **how: Any) -> dict:
@@ -156,7 +116,7 @@ def measure(
 
 def draw_time(worker: Worker, row: Row) -> float:
     """Return the time of a row's draw of normals by the fastest exact method of a backend."""
-    found = worker.ask("normals", count=row.weights, repeats=20)
+    found = worker.ask("normals", count=row.weights)
     return min(found["milliseconds"].values())
 
 
@@ -234,17 +194,11 @@ def table(results: list[Measurement]) -> str:
     for result in results:
         values = [result.median.get(name) for name in names]
         values += [result.ratio(*pair) for pair in RATIOS.values()]
-        values += [over_floor(result, backend) for backend in OURS]
+        values += [result.over_floor(backend) for backend in OURS]
         cells = ["-" if value is None else f"{value:.2f}" for value in values]
         lines.append([result.title, result.estimator, result.dtype, result.jit, *cells])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-
-
-def over_floor(result: Measurement, backend: str) -> float | None:
-    """Return how many times the floor our layer takes on a backend."""
-    ours, floor = result.median.get(OURS[backend]), result.floor.get(backend)
-    return ours / floor if ours and floor else None
 
 
 def line(result: Measurement) -> str:
@@ -299,6 +253,7 @@ def main() -> None:
     for result in measure(workers, rows, estimators, dtypes, jits):
         results.append(result)
         print(line(result), flush=True)
+    run = Run(results, **time_parts(workers))
     grown = {} if options.quick else growth(workers)
     for worker in workers.values():
         worker.close()
@@ -307,14 +262,14 @@ def main() -> None:
             row = next(row for row in rows if row.number == result.row)
             result.peak = peaks(list(workers), row, "Flipout")
     from_r = None if options.quick else time_from_r()
-    judged = [bar.judge(results) for bar in BARS]
+    judged = [bar.judge(run) for bar in BARS]
     report = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": describe_machine(),
         "versions": versions,
         "timed steps": {"rows": ROUNDS * STEPS, f"row {ROW_OF_EPOCHS}": EPOCH_ROUNDS * EPOCHS},
         "bars": judged,
-        "results": [asdict(result) for result in results],
+        **asdict(run),
         "growth": grown,
         f"row {ROW_OF_EPOCHS} from R": from_r,
     }

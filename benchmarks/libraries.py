@@ -12,6 +12,7 @@ import numpy as np
 from rows import CLASSES, Row
 
 LEARNING_RATE = 1e-3
+DRAWS, INPUTS = 100, 1000
 _RNG_SEED = 1
 # The processor's time that the whole process takes: others on the machine don't count.
 clock = time.process_time
@@ -26,6 +27,20 @@ def example_data(row: Row, outputs: tuple[int, ...]) -> tuple[np.ndarray, np.nda
     n = row.examples or row.batch
     inputs = rng.normal(size=(n, *row.example)).astype("float32")
     return inputs, rng.normal(size=(n, *outputs)).astype("float32")
+
+
+def predictive_network(library: Any) -> Any:
+    """Return the network of which predictions are drawn: two convolutions and a dense layer."""
+    layers = library.keras.layers
+    return library.keras.Sequential(
+        [
+            layers.Input((24, 3)),
+            library.layer("Conv1D", "Flipout", filters=16, kernel_size=3, activation="relu"),
+            library.layer("Conv1D", "Flipout", filters=32, kernel_size=5, activation="relu"),
+            layers.GlobalAveragePooling1D(),
+            library.layer("Dense", "Flipout", units=2),
+        ]
+    )
 
 
 class Library(ABC):
@@ -51,6 +66,14 @@ class Library(ABC):
 
     def normals(self, count: int) -> dict[str, Callable[[], Any]]:
         """Return the ways to draw `count` normals, each ready to call."""
+        raise NotImplementedError
+
+    def caller(self, row: Row) -> Callable[[], Any]:
+        """Return what calls the row's layer with a batch, outside of compiled steps."""
+        raise NotImplementedError
+
+    def drawer(self) -> Callable[[], Any]:
+        """Return what draws 100 times from the predictive distribution of 1,000 inputs."""
         raise NotImplementedError
 
 
@@ -185,6 +208,12 @@ class Deterministic(KerasLike):
 
         return WAYS[self.backend](count)
 
+    def caller(self, row: Row) -> Callable[[], Any]:
+        """See `Library.caller`."""
+        layer = self.layer(row.layer, "Flipout", **row.arguments)
+        inputs = self.keras.ops.convert_to_tensor(example_data(row, ())[0])
+        return lambda: self.keras.ops.convert_to_numpy(layer(inputs))
+
 
 class Bayeslayers(Deterministic):
     """This package's layers."""
@@ -199,6 +228,14 @@ class Bayeslayers(Deterministic):
         from bayeslayers import layers
 
         return getattr(layers, kind + estimator)(**arguments)
+
+    def drawer(self) -> Callable[[], Any]:
+        """See `Library.drawer`."""
+        from bayeslayers import predict_draws
+
+        model = predictive_network(self)
+        inputs = np.random.default_rng(_RNG_SEED).normal(size=(INPUTS, 24, 3)).astype("float32")
+        return lambda: predict_draws(model, inputs, draws=DRAWS, verbose=0)
 
 
 class TensorFlowProbability(KerasLike):

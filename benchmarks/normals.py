@@ -6,55 +6,73 @@ from collections.abc import Callable
 from typing import Any
 
 Ways = dict[str, Callable[[], Any]]
+_NUMBERS_OF_A_CALL, _DRAWS_OF_A_CALL = 2**20, 24
+
+
+def draws_of_a_call(count: int) -> int:
+    """Return how many draws of so many numbers one call makes.
+
+    A step draws within its function: what it costs to call a function is none of the draw's cost.
+    """
+    return min(max(_NUMBERS_OF_A_CALL // count, 1), _DRAWS_OF_A_CALL)
 
 
 def on_tensorflow(count: int) -> Ways:
     """Return TensorFlow's ways and ours, compiled by XLA or not."""
     import tensorflow as tf
 
-    from bayeslayers.backend import standard_normal
+    from bayeslayers.backend import weight_noise
 
-    seed, shape = tf.constant([1, 2]), (count,)
+    shape = (count,)
+    seeds = [tf.constant([1, i]) for i in range(draws_of_a_call(count))]
     ways = {
-        "stateless_normal, Philox": lambda: tf.random.stateless_normal(shape, seed, alg="philox"),
-        "stateful normal": lambda: tf.random.normal(shape),
-        "bayeslayers": lambda: standard_normal(shape, tf.float32, seed),
+        "stateless_normal, Philox": lambda seed: tf.random.stateless_normal(
+            shape, seed, alg="philox"
+        ),
+        "stateful normal": lambda seed: tf.random.normal(shape),
+        "bayeslayers": lambda seed: weight_noise(shape, tf.float32, seed),
     }
-    return {
-        f"{name}, {how}": tf.function(way, jit_compile=jit)
+
+    def function(way: Callable[[Any], Any], jit: bool) -> Callable[[], Any]:
+        return tf.function(lambda: [way(seed) for seed in seeds], jit_compile=jit)
+
+    compiled = {
+        f"{name}, XLA": function(way, True)
         for name, way in ways.items()
-        for how, jit in (("XLA", True), ("no XLA", False))
-        if not (jit and name == "stateful normal")
+        if name != "stateful normal"
     }
+    return {name: function(way, False) for name, way in ways.items()} | compiled
 
 
 def on_jax(count: int) -> Ways:
     """Return JAX's way and ours."""
     import jax
 
-    from bayeslayers.backend import standard_normal
+    from bayeslayers.backend import weight_noise
 
-    seed = jax.numpy.array([1, 2], "uint32")
+    seeds = [jax.numpy.array([1, i], "uint32") for i in range(draws_of_a_call(count))]
     ways = {
-        "jax.random.normal": jax.jit(lambda seed: jax.random.normal(seed, (count,))),
-        "bayeslayers": jax.jit(lambda seed: standard_normal((count,), "float32", seed)),
+        "jax.random.normal": lambda seed: jax.random.normal(seed, (count,)),
+        "bayeslayers": lambda seed: weight_noise((count,), "float32", seed),
     }
-    return {
-        name: lambda way=way: jax.block_until_ready(way(seed))  # type: ignore[misc]
-        for name, way in ways.items()
-    }
+
+    def function(way: Callable[[Any], Any]) -> Callable[[], Any]:
+        call = jax.jit(lambda seeds: [way(seed) for seed in seeds])
+        return lambda: jax.block_until_ready(call(seeds))
+
+    return {name: function(way) for name, way in ways.items()}
 
 
 def on_torch(count: int) -> Ways:
     """Return PyTorch's way and ours."""
     import torch
 
-    from bayeslayers.backend import standard_normal
+    from bayeslayers.backend import weight_noise
 
-    seed = torch.tensor([1, 2])
+    seeds = [torch.tensor([1, i]) for i in range(draws_of_a_call(count))]
     return {
-        "torch.randn": lambda: torch.randn(count),
-        "bayeslayers": lambda: standard_normal((count,), torch.float32, seed),
+        "torch.randn": lambda: [torch.randn(count) for _ in seeds],
+        "bayeslayers": lambda: [weight_noise((count,), torch.float32, seed) for seed in seeds],
     }
 
 

@@ -18,26 +18,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from libraries import Bayeslayers, TensorFlowProbability
+from libraries import DRAWS, INPUTS, Bayeslayers, TensorFlowProbability, predictive_network
 
 from bayeslayers import predict_draws
 
-DRAWS, INPUTS, ROUNDS = 100, 1000, 7
+ROUNDS = 7
 RESULTS = Path(__file__).parent / "results" / "predictive.json"
-
-
-def convolutional(library: Any) -> Any:
-    """Return a network of two convolutions and a dense layer, with Flipout."""
-    layers = library.keras.layers
-    return library.keras.Sequential(
-        [
-            layers.Input((24, 3)),
-            library.layer("Conv1D", "Flipout", filters=16, kernel_size=3, activation="relu"),
-            library.layer("Conv1D", "Flipout", filters=32, kernel_size=5, activation="relu"),
-            layers.GlobalAveragePooling1D(),
-            library.layer("Dense", "Flipout", units=2),
-        ]
-    )
 
 
 def in_one_function(model: Any) -> Any:
@@ -52,7 +38,7 @@ def in_one_function(model: Any) -> Any:
 
 def main() -> None:
     """Measure, print and write."""
-    ours, theirs = convolutional(Bayeslayers()), convolutional(TensorFlowProbability())
+    ours, theirs = predictive_network(Bayeslayers()), predictive_network(TensorFlowProbability())
     x = np.random.default_rng(1).normal(size=(INPUTS, 24, 3)).astype("float32")
     tensor, tfp_draws = tf.constant(x), in_one_function(theirs)
     ways = {

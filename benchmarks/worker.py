@@ -43,12 +43,27 @@ def find_library(name: str) -> Library:
     return LOOPS[name]()
 
 
+def median_time(function: Callable[[], Any], repeats: int = 20) -> float:
+    """Return the milliseconds of a call, after three that are not timed."""
+    for _ in range(3):
+        function()
+    times = []
+    for _ in range(repeats):
+        start = clock()
+        function()
+        times.append(1000 * (clock() - start))
+    return float(np.median(times))
+
+
 class Bench:
     """Models under measurement, by name, in one library."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
         self.steps: dict[str, Callable[[int], list[float]]] = {}
+        self.ways: dict[int, dict[str, Callable[[], Any]]] = {}
+        self.call: Callable[[], Any] | None = None
+        self.draw: Callable[[], Any] | None = None
 
     def build(self, name: str, row: dict[str, Any], **how: Any) -> dict[str, Any]:
         """Make and warm up a model, if the library has one."""
@@ -77,19 +92,27 @@ class Bench:
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {"megabytes": (after - before) / _MEGABYTE}
 
-    def normals(self, count: int, repeats: int) -> dict[str, Any]:
+    def normals(self, count: int) -> dict[str, Any]:
         """Time draws of `count` normals by each exact method that the library has."""
-        found = {}
-        for name, draw in self.library.normals(count).items():
-            for _ in range(3):
-                draw()
-            times = []
-            for _ in range(repeats):
-                start = clock()
-                draw()
-                times.append(1000 * (clock() - start))
-            found[name] = float(np.median(times))
-        return {"milliseconds": found}
+        from normals import draws_of_a_call
+
+        if count not in self.ways:
+            self.ways[count] = self.library.normals(count)
+        found = {name: median_time(draw) for name, draw in self.ways[count].items()}
+        draws = draws_of_a_call(count)
+        return {"milliseconds": {name: time / draws for name, time in found.items()}}
+
+    def calls(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Time calls of a row's layer outside of compiled steps."""
+        if self.call is None:
+            self.call = self.library.caller(find_row(row))
+        return {"milliseconds": {"": median_time(self.call)}}
+
+    def draws(self) -> dict[str, Any]:
+        """Time 100 draws of the predictive distribution for 1,000 inputs."""
+        if self.draw is None:
+            self.draw = self.library.drawer()
+        return {"milliseconds": {"": median_time(self.draw, repeats=3)}}
 
     def versions(self) -> dict[str, Any]:
         """Return the versions of what runs here."""

@@ -8,7 +8,8 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 import bars
-from bench import Measurement, table
+from bench import table
+from measurements import Measurement, Run
 
 
 def measured(row, **turns):
@@ -33,7 +34,7 @@ def test_a_ratio_is_the_median_over_pairs_of_turns():
 )
 def test_a_bar_is_met_where_every_row_keeps_to_its_limit(limit, at_least, met, missed_by):
     results = [measured(1, a=[2.0], b=[1.0]), measured(2, a=[8.0], b=[2.0])]
-    judged = bars.Bar("a / b", limit, bars.ratios("a", "b"), at_least).judge(results)
+    judged = bars.Bar("a / b", limit, bars.ratios("a", "b"), at_least).judge(Run(results))
     assert judged["figures"] == {"row 1": 2.0, "row 2": 4.0}
     assert (judged["met"], judged["missed by"]) == (met, missed_by)
     assert bars.verdicts([judged]).startswith("MET" if met else "MISSED")
@@ -42,16 +43,18 @@ def test_a_bar_is_met_where_every_row_keeps_to_its_limit(limit, at_least, met, m
 def test_a_bar_looks_at_its_rows_at_the_defaults_alone():
     other = Measurement(2, "Row 2", "Flipout", "float32", "on", turns={"a": [1.0], "b": [9.0]})
     results = [measured(1, a=[1.0], b=[9.0]), measured(2, a=[4.0], b=[1.0]), other]
-    assert bars.ratios("a", "b", 2)(results) == {"row 2": 4.0}
+    assert bars.ratios("a", "b", 2)(Run(results)) == {"row 2": 4.0}
 
 
 def test_a_mean_of_ratios_is_geometric():
     results = [measured(1, a=[2.0], b=[1.0]), measured(2, a=[8.0], b=[1.0])]
-    assert bars.geometric_mean(bars.ratios("a", "b"))(results) == {"of 2 rows": pytest.approx(4.0)}
+    assert bars.geometric_mean(bars.ratios("a", "b"))(Run(results)) == {
+        "of 2 rows": pytest.approx(4.0)
+    }
 
 
 def test_what_was_not_measured_is_neither_met_nor_missed():
-    judged = bars.Bar("a / b", 1.0, bars.ratios("a", "b")).judge([measured(1, a=[1.0])])
+    judged = bars.Bar("a / b", 1.0, bars.ratios("a", "b")).judge(Run([measured(1, a=[1.0])]))
     assert judged["met"] is None
     assert bars.verdicts([judged]).endswith("not measured")
 
@@ -63,3 +66,19 @@ def test_the_table_has_the_columns_that_were_measured():
     assert "ours, TF" in head
     assert "ours, JAX" not in head.split("TFP/ours")[0]
     assert "1.50" in line
+
+
+def test_parts_are_compared_turn_by_turn():
+    times = {"keras: bayeslayers": [2.0, 9.0, 3.0], "keras, torch: torch.randn": [1.0, 3.0, 3.0]}
+    run = Run([], normals={1000: times}, calls={"bayeslayers": [6.0], "keras": [2.0]})
+    assert bars.normals_ratios(1000)(run) == {"tensorflow": 2.0}
+    assert bars.normals_ratios(41_000)(run) == {}
+    assert bars.call_ratios(run) == {"tensorflow": 3.0}
+    assert bars.draws_ratio(run) == {}
+
+
+def test_memory_is_compared_where_both_were_measured():
+    results = [measured(1), measured(2)]
+    results[0].peak = {"bayeslayers": 50.0, "tfp": 100.0}
+    results[1].peak = {"bayeslayers": 50.0}
+    assert bars.peak_ratios("bayeslayers", "tfp")(Run(results)) == {"row 1": 0.5}
