@@ -72,6 +72,19 @@ def test_outputs_losses_and_gradients_are_the_general_ones(row, changed, rng):
         assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize(
+    "name", ["DenseFlipout", "DenseReparameterization", "DenseLocalReparameterization"]
+)
+def test_draws_of_a_large_kernel_are_the_general_ones(name, rng):
+    inputs = rng.normal(size=(4, LARGE[0])).astype("float32")
+    general = {f"kernel_{what}": function for what, function in GENERAL.items()}
+    make = getattr(bayeslayers.layers, name)
+    layers = make(LARGE[1], seed=5), make(LARGE[1], seed=5, **general)
+    short, longer = (results(layer, inputs) for layer in layers)
+    for ours, theirs in zip(short, longer, strict=True):
+        assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("jit_compile", JIT_COMPILE)
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_training_is_the_general_one(jit_compile, policy, rng):

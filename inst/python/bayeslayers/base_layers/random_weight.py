@@ -183,9 +183,7 @@ class RandomWeight:
         """Return the posterior as it is during a call, which draws from this stream."""
         if self._draws_mean_field:
             return MeanFieldPosterior(*self._posterior_maker.parameters(), seeds)
-        return GeneralPosterior(
-            self.posterior, lambda distribution: self._sample(distribution, seeds)
-        )
+        return GeneralPosterior(self.posterior, partial(self._sample, seeds))
 
     @property
     def is_independent_normal(self) -> bool:
@@ -251,10 +249,10 @@ class RandomWeight:
             )
             raise ArgumentError(argument, rule, received, hint)
 
-    def _sample(self, distribution: Any, seeds: Stream) -> Any:
+    def _sample(self, seeds: Stream, distribution: Any, *, of_weight: bool) -> Any:
         """Draw a tensor from a distribution, the way the caller chose."""
         assert self.posterior_tensor_fn is not None  # as the weight exists
-        drawn = self.posterior_tensor_fn(with_seeds(distribution, seeds))
+        drawn = self.posterior_tensor_fn(with_seeds(distribution, seeds, of_weight=of_weight))
         expected = draw_shape(distribution)
         shape = getattr(drawn, "shape", ())
         if drawn is None or not may_be(shape, expected):

@@ -49,26 +49,27 @@ class GeneralPosterior(Posterior):
 
     Args:
         distribution: The posterior distribution.
-        sample: Draws a tensor from a distribution.
+        sample: Draws a tensor from a distribution; `of_weight` says whether from a weight's.
     """
 
-    def __init__(self, distribution: Any, sample: Callable[[Any], Any]) -> None:
+    def __init__(self, distribution: Any, sample: Callable[..., Any]) -> None:
         self.distribution = distribution
         self._sample = sample
 
     def sample(self) -> Any:
-        return self._sample(self.distribution)
+        return self._sample(self.distribution, of_weight=True)
 
     def perturbation(self) -> tuple[Any, Any]:
         loc, scale = self.moments()
-        return loc, self._sample(normal(ops.zeros_like(loc), scale))
+        return loc, self._sample(normal(ops.zeros_like(loc), scale), of_weight=True)
 
     def moments(self) -> tuple[Any, Any]:
         return normal_parameters(self.distribution)
 
     def sample_outputs(self, mean: Any, stddev: Any) -> Any:
         dtype = self.moments()[0].dtype
-        return self._sample(normal(cast(mean, dtype), cast(stddev, dtype)))
+        outputs = normal(cast(mean, dtype), cast(stddev, dtype))
+        return self._sample(outputs, of_weight=False)
 
     def sample_later(self) -> Callable[[], Any]:
         drawn = self.sample()

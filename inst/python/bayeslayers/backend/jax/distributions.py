@@ -15,7 +15,7 @@ import numpy as np
 
 from bayeslayers.backend import tfp_distributions
 from bayeslayers.backend.jax.compat import tensorflow_probability
-from bayeslayers.backend.jax.random import as_key, standard_normal
+from bayeslayers.backend.jax.random import as_key, standard_normal, weight_noise
 
 if TYPE_CHECKING:
     from bayeslayers.backend.common import Stream
@@ -151,20 +151,27 @@ def _key_of(seed: Any) -> Any:
     return seed if is_typed else as_key(seed)
 
 
-def with_seeds(distribution: Any, seeds: Stream) -> Any:
+def with_seeds(distribution: Any, seeds: Stream, *, of_weight: bool = False) -> Any:
     """Return the distribution with a `sample` that takes its seed from `seeds`, unless given one.
 
     On JAX there are no draws without a seed: so a caller's `function(d) d.sample()` is the same as
     on the other backends. It is repeatable from the layer's seed, and never shares noise with
     another layer.
+
+    Args:
+        distribution: The distribution.
+        seeds: The stream.
+        of_weight: Whether it is one of a weight, of which normal draws are `weight_noise`.
     """
+    noise = weight_noise if of_weight else standard_normal
+    sample_normal = functools.partial(_sample_normal, noise)
     return tfp_distributions.with_seeds(
-        _tfd(), distribution, lambda: as_key(seeds.next()), _sample_normal, _key_of
+        _tfd(), distribution, lambda: as_key(seeds.next()), sample_normal, _key_of
     )
 
 
-def _sample_normal(normal: Any, sample_shape: Any, seed: Any) -> Any:
-    """Draw as `standard_normal` does, which is faster than TensorFlow Probability's own way."""
+def _sample_normal(noise: Callable[..., Any], normal: Any, sample_shape: Any, seed: Any) -> Any:
+    """Draw by a function of noise, which is faster than TensorFlow Probability's own way."""
     sizes = (sample_shape,) if np.ndim(sample_shape) == 0 else tuple(sample_shape)
     shape = (*sizes, *normal.batch_shape)
-    return normal.loc + normal.scale * standard_normal(shape, normal.dtype, seed)
+    return normal.loc + normal.scale * noise(shape, normal.dtype, seed)

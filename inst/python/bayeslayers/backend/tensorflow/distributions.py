@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from bayeslayers.backend import tfp_distributions
 from bayeslayers.backend.common import RecordingScope
-from bayeslayers.backend.tensorflow.random import standard_normal
+from bayeslayers.backend.tensorflow.random import standard_normal, weight_noise
 
 if TYPE_CHECKING:
     from bayeslayers.backend.common import Stream
@@ -177,27 +177,35 @@ def method_of(distribution: Any, name: str) -> Callable[..., Any]:
     return getattr(distribution, name)
 
 
-def with_seeds(distribution: Any, seeds: Stream) -> Any:
+def with_seeds(distribution: Any, seeds: Stream, *, of_weight: bool = False) -> Any:
     """Return the distribution with a `sample` that takes its seed from `seeds`, unless given one.
 
     A caller's `function(d) d.sample()` is so repeatable from the layer's seed, never shares noise
     with another layer, and compiles under XLA, which refuses TensorFlow's stateful generators.
+
+    Args:
+        distribution: The distribution.
+        seeds: The stream.
+        of_weight: Whether it is one of a weight, of which normal draws are `weight_noise`.
     """
     from tensorflow_probability import distributions as tfd
 
     return tfp_distributions.with_seeds(
-        tfd, distribution, lambda: tf.cast(seeds.next(), tf.int32), _sample_normal
+        tfd,
+        distribution,
+        lambda: tf.cast(seeds.next(), tf.int32),
+        partial(_sample_normal, weight_noise if of_weight else standard_normal),
     )
 
 
-def _sample_normal(normal: Any, sample_shape: Any, seed: Any) -> Any:
-    """Draw as `standard_normal` does, which is faster than TensorFlow Probability's own way."""
+def _sample_normal(noise: Callable[..., Any], normal: Any, sample_shape: Any, seed: Any) -> Any:
+    """Draw by a function of noise, which is faster than TensorFlow Probability's own way."""
     of_batch = normal.batch_shape
     if not of_batch.is_fully_defined():
         of_batch = normal.batch_shape_tensor()
     of_sample = tf.reshape(tf.convert_to_tensor(sample_shape, tf.int32), [-1])
     shape = tf.concat([of_sample, tf.convert_to_tensor(of_batch, tf.int32)], axis=0)
-    return normal.loc + normal.scale * standard_normal(shape, normal.dtype, seed)
+    return normal.loc + normal.scale * noise(shape, normal.dtype, seed)
 
 
 def to_coercible(

@@ -66,8 +66,8 @@ def weight_noise(shape: Any, dtype: Any, seed: Any) -> Any:
     Returns:
         A tensor of this shape and dtype.
     """
-    count = math.prod(shape)
-    if not is_worth_compiling(count):
+    count = _product(shape)
+    if not (isinstance(count, int) and is_worth_compiling(count)):
         return standard_normal(shape, dtype, seed)
     dtype = tf.as_dtype(dtype)
     draws = compiled_for(_draw_by_threefry, count, tf.as_dtype(at_least_single(dtype)))(seed)

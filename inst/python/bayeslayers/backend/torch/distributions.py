@@ -10,7 +10,12 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 
 from bayeslayers.backend.torch.operations import uncompiled
 from bayeslayers.backend.torch.point import Point
-from bayeslayers.backend.torch.random import global_seed, is_without_values, standard_normal
+from bayeslayers.backend.torch.random import (
+    global_seed,
+    is_without_values,
+    standard_normal,
+    weight_noise,
+)
 
 if TYPE_CHECKING:
     from bayeslayers.backend.common import Stream
@@ -99,16 +104,22 @@ def draw_shape(distribution: Any) -> tuple[int, ...]:
 _DRAWING = ("sample", "rsample")
 
 
-def with_seeds(distribution: Any, seeds: Stream) -> Any:
+def with_seeds(distribution: Any, seeds: Stream, *, of_weight: bool = False) -> Any:
     """Return the distribution with a `sample` and `rsample` that take their seeds from `seeds`.
 
     A caller's `function(d) d.sample()` is so repeatable from the layer's seed, and never shares
     noise with another layer. Gradients pass through `sample`, too, wherever the distribution can be
     reparameterized: else training would leave the posterior as it is.
+
+    Args:
+        distribution: The distribution.
+        seeds: The stream.
+        of_weight: Whether it is one of a weight, of which normal draws are `weight_noise`.
     """
+    noise = weight_noise if of_weight else standard_normal
 
     def sample(sample_shape: Any = ()) -> Any:
-        return draw(distribution, sample_shape, seeds.next())
+        return draw(distribution, sample_shape, seeds.next(), noise)
 
     # A shallow copy: the caller's own distribution stays as it is.
     seeded = object.__new__(type(distribution))
@@ -128,13 +139,19 @@ def without_seeds(distribution: Any) -> Any:
 
 
 @uncompiled
-def draw(distribution: Any, sample_shape: Any, seed: Any) -> Any:
+def draw(
+    distribution: Any,
+    sample_shape: Any,
+    seed: Any,
+    noise: Callable[..., Any] = standard_normal,
+) -> Any:
     """Draw from a distribution, reparameterized wherever it can be.
 
     Args:
         distribution: The distribution.
         sample_shape: The shape of the draws, before that of the distribution.
         seed: Tensor of two whole numbers; `None` draws from PyTorch's own generator.
+        noise: Draws standard normals of a shape and a dtype, from a seed.
     """
     sample_shape = torch.Size(sample_shape)
     # The class's own method, as a distribution may have one that takes its seed from a stream.
@@ -143,8 +160,8 @@ def draw(distribution: Any, sample_shape: Any, seed: Any) -> Any:
         return getattr(distribution, method)(sample_shape)
     found = _normal_inside(distribution)
     if found is not None:
-        noise = standard_normal(sample_shape + found.batch_shape, found.loc.dtype, seed)
-        return found.loc + found.scale * noise
+        shape = sample_shape + found.batch_shape
+        return found.loc + found.scale * noise(shape, found.loc.dtype, seed)
     sample = getattr(type(distribution), method)
     if is_without_values():
         return sample(distribution, sample_shape)
