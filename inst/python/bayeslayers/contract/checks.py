@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeGuard, overload
 
 import keras
+import numpy as np
 
 from bayeslayers.contract.errors import ArgumentError, Described
 
@@ -238,9 +239,33 @@ def not_categorical(argument: str, values: Any) -> None:
 
 def complete(argument: str, is_missing: Any) -> None:
     """Values of which none is missing; `is_missing` is an array that says which are."""
-    if is_missing.any():
-        received = Described(f"{is_missing.sum()} of {is_missing.size}")
-        raise ArgumentError(argument, "must hold no missing values", {"missing": received})
+    _none("missing", argument, "must hold no missing values", is_missing)
+
+
+def finite(argument: str, values: Any) -> None:
+    """Numbers of an array, of which none is missing or infinite."""
+    # What is whole is finite. Half precision of Keras is of a kind of its own.
+    if values.dtype.kind in "biu" or np.isfinite(values).all():
+        return
+    complete(argument, np.isnan(values))
+    _none("infinite", argument, "must hold finite numbers", ~np.isfinite(values))
+
+
+def _none(what: str, argument: str, rule: str, is_so: Any) -> None:
+    """Values of which none is so; `is_so` is an array that says which are."""
+    if is_so.any():
+        # The first dimension is that of the examples. R counts from 1, and all people do.
+        first = int(np.argmax(is_so.reshape(len(is_so), -1).any(axis=1))) + 1
+        received = Described(
+            f"{is_so.sum()} of {is_so.size}, first in the {_ordinal(first)} example"
+        )
+        raise ArgumentError(argument, rule, {what: received})
+
+
+def _ordinal(number: int) -> str:
+    is_teen = number % 100 in (11, 12, 13)
+    ending = "th" if is_teen else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _is_number(value: Any) -> bool:

@@ -26,6 +26,7 @@ from bayeslayers.predictive.conformal import (
     threshold_rank,
 )
 from bayeslayers.predictive.evaluation import Evaluation
+from bayeslayers.predictive.input_checks import check_inputs
 from bayeslayers.predictive.inputs import ModelInputs, repeatable
 from bayeslayers.predictive.kinds import check_noise, check_order, kind_of_output
 from bayeslayers.predictive.recalibration import (
@@ -110,6 +111,7 @@ def recalibrate(
     """
     inputs = repeatable(x)
     evaluation = Evaluation(model, inputs, draws, batch_size, seed, verbose)
+    check_inputs(inputs)
     selected = evaluation.outputs.select(output)
     kind = kind_of_output(selected, outputs)
     if kind == "values":
@@ -229,6 +231,7 @@ def conformal_interval(
     with renaming(x="x_calibration", y="y_calibration"):
         calibration = repeatable(x_calibration)
         evaluation = Evaluation(model, calibration, draws, batch_size, seed, verbose)
+        check_inputs(calibration)
         selected = evaluation.outputs.select(output)
         kind = kind_of_output(selected, outputs)
         method = method_for(kind, method)

@@ -13,7 +13,7 @@ from bayeslayers.contract.functions import public_function
 from bayeslayers.models.kl import scale_kl
 from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.training.optimizers import Schedule
-from bayeslayers.training.settings import Settings, temperatures_of
+from bayeslayers.training.settings import Settings, check_reports, temperatures_of
 from bayeslayers.training.training import Training, noted
 
 
@@ -138,6 +138,7 @@ def fit_bayesian(
     temperatures = temperatures_of(temperature)
     training = Training(check_model(model), x, y, validation_data, settings, loss, kwargs)
     new_optimizer = training.optimizer(optimizer)
+    check_reports(metrics, callbacks, verbose)
 
     def train(temperature: float) -> keras.callbacks.History:
         scale_kl(model, training.num_examples, temperature)

@@ -9,6 +9,7 @@ from bayeslayers.contract import checks
 from bayeslayers.contract.errors import renaming
 from bayeslayers.contract.functions import public_function
 from bayeslayers.predictive.evaluation import Evaluation
+from bayeslayers.predictive.input_checks import check_inputs
 from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.predictive.kinds import check_order, kind_of_output
 from bayeslayers.predictive.ood import detection, scores_of_examples
@@ -68,6 +69,7 @@ def ood_scores(
         Depeweg et al. (2018).
     """
     evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    check_inputs(evaluation.inputs)
     selected = evaluation.outputs.select(output)
     kind = kind_of_output(selected, outputs)
     if kind == "values":

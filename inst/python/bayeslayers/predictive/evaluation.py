@@ -16,6 +16,7 @@ from bayeslayers.architecture.walk import all_layers, check_model
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.compiled import compiled_once
+from bayeslayers.predictive.input_checks import check_shapes
 from bayeslayers.predictive.inputs import (
     Batch,
     as_inputs,
@@ -116,6 +117,7 @@ class Evaluation:
             rule = "must be left empty where `x` comes in batches, whose size it then is"
             raise ArgumentError("batch_size", rule, {"batch_size": batch_size})
         first = self.inputs.first.x
+        check_shapes(model, first)
         if not model.built:
             # Keras makes variables in a graph of its own, outside of all others.
             model(first_row(first), training=False)

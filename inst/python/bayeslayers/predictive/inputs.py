@@ -74,6 +74,11 @@ class ArrayInputs:
         self.count: int = sizes.pop()
         self.y: Any = None
 
+    @property
+    def arrays(self) -> Any:
+        """The inputs, a nest of what can be cut into rows."""
+        return self._x
+
     def steps(self, size: int) -> int:
         """Return how many batches of this size there are; without examples, one empty batch."""
         return len(range(0, max(self.count, 1), size))
@@ -172,6 +177,12 @@ def repeatable(x: Any) -> ArrayInputs | KeptBatches:
     return KeptBatches(list(inputs.batches(None))) if isinstance(inputs, BatchStream) else inputs
 
 
+def at_hand(x: Any) -> ArrayInputs | KeptBatches:
+    """Return all inputs where they are arrays, and of those in batches the first alone."""
+    inputs = as_inputs(x)
+    return KeptBatches([inputs.first]) if isinstance(inputs, BatchStream) else inputs
+
+
 def first_batch(x: Any) -> Batch:
     """Return the first batch of inputs, or the first example; the batches need have no end."""
     if isinstance(x, keras.utils.PyDataset):
@@ -230,7 +241,7 @@ def _is_iterable_of_batches(x: Any) -> bool:
     return hasattr(x, "__iter__") and not is_nest and not is_array(x)
 
 
-class _SparseRows:
+class SparseRows:
     """The rows of a sparse matrix or tensor, in order, so that some of them are soon found."""
 
     def __init__(self, sparse: Any) -> None:
@@ -266,6 +277,21 @@ def _nest_of_arrays(x: Any) -> Any:
     return as_array(x)
 
 
+def numbers_written_out(x: Any) -> Any:
+    """Return a nest with arrays in the place of lists of numbers, which Keras does not take."""
+    if isinstance(x, dict):
+        return {name: numbers_written_out(value) for name, value in x.items()}
+    if type(x) not in (list, tuple):
+        return x
+    if not _is_of_numbers(x):
+        return type(x)(map(numbers_written_out, x))
+    try:
+        return _with_floatx(np.asarray(x))
+    except ValueError:
+        # Rows of different lengths are refused with what can't be inputs.
+        return x
+
+
 def _is_of_numbers(x: list | tuple) -> bool:
     """Whether a list is an array that is written out in numbers."""
     return len(x) > 0 and all(
@@ -284,7 +310,7 @@ def is_array(x: Any) -> bool:
 def as_array(x: Any) -> Any:
     """Return an array that can be cut into rows: a tensor, a NumPy array, or sparse rows."""
     if backend.is_sparse(x) or hasattr(x, "tocoo"):
-        return _SparseRows(x)
+        return SparseRows(x)
     if ops.is_tensor(x):
         return x
     if hasattr(x, "iloc"):
@@ -310,12 +336,12 @@ def _length(leaf: Any) -> int:
 
 
 def _rows(leaf: Any, start: int, stop: int) -> Any:
-    return leaf.rows(start, stop) if isinstance(leaf, _SparseRows) else leaf[start:stop]
+    return leaf.rows(start, stop) if isinstance(leaf, SparseRows) else leaf[start:stop]
 
 
 def _as_tensor(leaf: Any) -> Any:
     """Return a tensor of numbers in Keras's own precision, which casts to that of a layer."""
-    if isinstance(leaf, _SparseRows):
+    if isinstance(leaf, SparseRows):
         leaf = leaf.rows(0, int(leaf.shape[0]))
     if isinstance(leaf, np.ndarray):
         leaf = ops.convert_to_tensor(_with_floatx(leaf))
@@ -355,8 +381,10 @@ def common_specification(first: Any, second: Any) -> Any:
 
 
 def described(value: Any) -> Described:
-    """Say what class a value is of."""
-    return Described(f"a {type(value).__name__}")
+    """Say what class a value is of, and what an array of no numbers holds."""
+    dtype = getattr(value, "dtype", None)
+    of = f" of dtype {dtype}" if getattr(dtype, "kind", None) in ("O", "U", "S", "M", "m") else ""
+    return Described(f"a {type(value).__name__}{of}")
 
 
 def refused(argument: str, rule: str, value: Any) -> ArgumentError:

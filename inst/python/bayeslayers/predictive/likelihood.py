@@ -9,10 +9,14 @@ import keras
 import numpy as np
 
 from bayeslayers.predictive.class_scores import reduce_classes
-from bayeslayers.predictive.classes import check_labels, likelihood_of_classes
+from bayeslayers.predictive.classes import as_labels, check_labels, likelihood_of_classes
 from bayeslayers.predictive.evaluation import Block, Evaluation
+from bayeslayers.predictive.input_checks import check_inputs
+from bayeslayers.predictive.inputs import ArrayInputs, KeptBatches
 from bayeslayers.predictive.kinds import check_noise, kind_of_output
+from bayeslayers.predictive.outputs import OutputKind
 from bayeslayers.predictive.results import Results
+from bayeslayers.predictive.targets import Targets
 
 
 def log_likelihoods(
@@ -42,8 +46,45 @@ def log_likelihoods(
     if kind == "values":
         check_noise(selected, model)
         wanted = [(selected.place, "log_prob")]
-        targets = evaluation.targets(y, selected, functools.partial(check_labels, selected))
+        targets = _targets_of_values(evaluation, selected, y)
         evaluation.reduce(wanted, results.add, targets, in_pieces=False)
     else:
         reduce_classes(evaluation, selected, kind, y, add_likelihood)
     return results.values()[0]
+
+
+def check_scored(
+    model: keras.Model, x: ArrayInputs | KeptBatches, y: Any, outputs: str, place: int
+) -> None:
+    """Raise an error where targets can't be scored, without computing the model.
+
+    Args:
+        model: A Keras model.
+        x: Inputs, which may be the first batch alone where the targets come with them.
+        y: The targets, or `None`.
+        outputs: What an output that is a tensor is taken for.
+        place: The place of the output.
+    """
+    check_inputs(x)
+    evaluation = Evaluation(model, x, draws=1, seed=0, verbose=0)
+    selected = evaluation.outputs.select(place)
+    kind = kind_of_output(selected, outputs)
+    if kind == "values":
+        check_noise(selected, model)
+    if y is not None and isinstance(x, KeptBatches):
+        # There are as many targets as in all batches.
+        return
+    targets = (
+        _targets_of_values(evaluation, selected, y)
+        if kind == "values"
+        else evaluation.targets(y, selected, classes=selected.width)
+    )
+    found = targets.of_batch(x.first, 0) if isinstance(x, KeptBatches) else targets.given
+    if kind == "values":
+        check_labels(selected, found)
+    else:
+        as_labels(found, selected.width)
+
+
+def _targets_of_values(evaluation: Evaluation, output: OutputKind, y: Any) -> Targets:
+    return evaluation.targets(y, output, functools.partial(check_labels, output))

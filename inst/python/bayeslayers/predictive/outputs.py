@@ -42,6 +42,7 @@ class OutputKind:
         width: How many classes it tells apart, if it is about classes: it has a number for each
             class, or a single number that stands for two classes.
         cdf: The cdf of its numbers, where it is a distribution that may have one.
+        shape: The sizes of an example's numbers, `None` for those that are not known, or for all.
     """
 
     place: int
@@ -52,6 +53,7 @@ class OutputKind:
     is_number_of_class: bool
     width: int
     cdf: Cdf | None
+    shape: tuple[int | None, ...] | None
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,7 @@ def _kind(place: int, name: str | None, output: Any) -> OutputKind:
         raise ArgumentError("model", rule, {"model": received})
     has_noise = is_distribution(output)
     over_classes = backend.class_distribution(output) if has_noise else None
+    sizes = _sizes(shape_of(output))
     kind = OutputKind(
         place=place,
         name=name,
@@ -190,6 +193,7 @@ def _kind(place: int, name: str | None, output: Any) -> OutputKind:
         is_number_of_class=False,
         width=2 if has_noise else _width(output),
         cdf=_cdf(output) if has_noise else None,
+        shape=None if sizes is None else sizes[1:],
     )
     return kind if over_classes is None else _kind_over_classes(kind, over_classes)
 

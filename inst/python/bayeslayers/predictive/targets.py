@@ -54,9 +54,15 @@ class Targets:
         if y is not None:
             self._given = self._numbers(pick(y))
             if inputs.count is not None:
-                _check_length(self._given, inputs.count)
+                check_length(self._given, inputs.count)
         elif with_inputs:
             self.of_batch(inputs.first, 0)
+
+    @property
+    def given(self) -> np.ndarray:
+        """The targets of all examples, where they came beside the inputs."""
+        assert self._given is not None
+        return self._given
 
     def of_batch(self, batch: Batch, start: int) -> np.ndarray:
         """Return the targets of a batch whose first example has this place among all."""
@@ -64,13 +70,13 @@ class Targets:
             found = self._numbers(self._pick(batch.y))
         else:
             found = self._given[start : start + batch.size]
-        _check_length(found, batch.size)
+        check_length(found, batch.size)
         self._check(found)
         return found
 
     def _numbers(self, y: Any) -> np.ndarray:
         if not checks.is_categorical(y):
-            return _as_numbers(y)
+            return as_numbers(y)
         if self._classes is None:
             rule = "must hold numbers for a model of values, and no categories"
             raise ArgumentError("y", rule, {"y": Described("categories")})
@@ -79,10 +85,11 @@ class Targets:
     def check_end(self, count: int) -> None:
         """Check that there are no more targets than examples."""
         if self._given is not None:
-            _check_length(self._given, count)
+            check_length(self._given, count)
 
 
-def _as_numbers(y: Any) -> np.ndarray:
+def as_numbers(y: Any) -> np.ndarray:
+    """Return targets as an array of finite numbers."""
     try:
         values = keras.ops.convert_to_numpy(as_array(y) if is_array(y) else y)
     except FAILURES as error:
@@ -92,12 +99,12 @@ def _as_numbers(y: Any) -> np.ndarray:
         raise ArgumentError("y", f"{_RULE}, in numbers", {"y": received})
     if values.ndim == 0:
         raise ArgumentError("y", _RULE, {"y": Described("a single number")})
-    if values.dtype.kind == "f":
-        checks.complete("y", np.isnan(values))
+    checks.finite("y", values)
     return values
 
 
-def _check_length(y: np.ndarray, count: int) -> None:
+def check_length(y: np.ndarray, count: int) -> None:
+    """Raise an error unless there are as many targets as examples."""
     if len(y) != count:
         received = Described(f"shape {y.shape} for {count} examples")
         raise ArgumentError("y", _RULE, {"y": received})

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from bayeslayers.predictive.inputs import repeatable, specification
-from bayeslayers.predictive.likelihood import log_likelihoods
-from bayeslayers.predictive.outputs import describe
+from bayeslayers.predictive.inputs import Inputs, at_hand, repeatable, specification
+from bayeslayers.predictive.likelihood import check_scored, log_likelihoods
+from bayeslayers.predictive.outputs import OutputKind, describe
 from bayeslayers.predictive.statistics import log_mean_exp
 
 FIGURE = "val_log_score"
 
 
 class LogScore(keras.callbacks.Callback):
-    """Add the log score on validation data to the figures; see `callback_log_score()`."""
+    """Add the log score on validation data to the figures; see `callback_log_score()`.
 
-    def __init__(self, x: Any, y: Any, draws: int, outputs: str) -> None:
+    Args:
+        x: Inputs.
+        y: The targets, or `None` where they come with the inputs.
+        draws: How many draws of the weights there are.
+        outputs: What outputs that are tensors are taken for, or a list of that for each output.
+    """
+
+    def __init__(self, x: Any, y: Any, draws: int, outputs: str | Sequence[str]) -> None:
         super().__init__()
         self.x, self.y, self.draws, self.outputs = x, y, draws, outputs
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Refuse what can't be scored before the first epoch is over."""
+        x = at_hand(self.x)
+        for kind, outputs in self._kinds(x):
+            check_scored(self.model, x, self.y, outputs, kind.place)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score the model; the draws are the same after each epoch, so that scores compare."""
@@ -31,16 +45,21 @@ class LogScore(keras.callbacks.Callback):
         """Return the mean over examples of the log of the mean likelihood over draws."""
         # All outputs are scored on the same examples, also where a dataset is shuffled.
         x = repeatable(self.x)
-        kinds = describe(self.model, specification(x.first.x)).kinds
         # Given the weights, outputs are independent of each other.
         joint = np.sum(
             [
                 log_likelihoods(
-                    self.model, x, self.y, draws, self.outputs, seed=0, verbose=0, output=kind.place
+                    self.model, x, self.y, draws, outputs, seed=0, verbose=0, output=kind.place
                 )
-                for kind in kinds
+                for kind, outputs in self._kinds(x)
             ],
             axis=0,
             dtype="float64",
         )
         return float(log_mean_exp(joint).mean())
+
+    def _kinds(self, x: Inputs) -> Iterator[tuple[OutputKind, str]]:
+        """Return the outputs, and what each is taken for."""
+        kinds = describe(self.model, specification(x.first.x)).kinds
+        is_one = isinstance(self.outputs, str)
+        return zip(kinds, [self.outputs] * len(kinds) if is_one else self.outputs, strict=True)

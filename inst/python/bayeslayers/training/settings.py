@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.training.optimizers import Schedule
+
+_METRICS_BY_THE_LOSS = ("accuracy", "acc", "crossentropy", "ce")
+"""Those that Keras chooses by the shape of outputs and targets."""
 
 TEMPERATURES = (1.0, 0.5, 0.2, 0.1)
 """Those that `temperature = "auto"` chooses among."""
@@ -59,3 +64,24 @@ def temperatures_of(temperature: Any) -> tuple[float, ...]:
     is_several = isinstance(temperature, Sequence) and len(temperature) > 0
     values = temperature if is_several else [temperature]
     return tuple(checks.positive_number("temperature", value) for value in values)
+
+
+def check_reports(metrics: Any, callbacks: Any, verbose: Any) -> None:
+    """Check what says how a training goes: metrics, callbacks, and whether Keras shows progress."""
+    for metric in keras.tree.flatten(metrics):
+        if isinstance(metric, str) and metric not in _METRICS_BY_THE_LOSS:
+            _check_metric(metric)
+    for callback in callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]:
+        if callback is not None and not hasattr(callback, "set_model"):
+            rule = "must be a Keras callback, or a list of them"
+            raise ArgumentError("callbacks", rule, {"callbacks": callback})
+    if isinstance(verbose, str) and verbose != "auto":
+        raise ArgumentError("verbose", 'must be "auto", 0, 1 or 2', {"verbose": verbose})
+
+
+def _check_metric(metric: str) -> None:
+    try:
+        keras.metrics.get(metric)
+    except ValueError as error:
+        rule = "must be the names of Keras metrics, metrics, or functions of targets and outputs"
+        raise ArgumentError("metrics", rule, {"metrics": metric}) from error

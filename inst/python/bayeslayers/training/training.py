@@ -9,11 +9,15 @@ import keras
 import pandas as pd
 
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.predictive.inputs import comes_once, described
+from bayeslayers.predictive.input_checks import check_shapes
+from bayeslayers.predictive.inputs import described
 from bayeslayers.training import recipe
+from bayeslayers.training.examples import Examples, check_class_weights, validation_of
+from bayeslayers.training.likelihoods import check_mean, losses_of
 from bayeslayers.training.optimizers import optimizer_for
 from bayeslayers.training.repeated_batches import repeated_batches
 from bayeslayers.training.settings import Settings
+from bayeslayers.training.targets import TargetForms, computes_its_loss_by_keras
 
 # To choose among trained models takes less noise than to watch one.
 _DRAWS_TO_CHOOSE = 100
@@ -49,27 +53,37 @@ class Training:
         if split and validation is not None:
             rule = "must be 0 where `validation_data` is given"
             raise ArgumentError("validation_split", rule, {"validation_split": split})
-        self.num_examples, self._steps = recipe.size_of_epoch(
-            x,
+        check_class_weights(self._fitting.get("class_weight"))
+        examples = Examples(x, y, self._fitting.get("sample_weight"))
+        self.num_examples, self._steps = examples.size_of_epoch(
             settings.batch_size or _BATCH_SIZE,
             split,
             settings.num_examples,
             self._fitting.get("steps_per_epoch"),
         )
-        self._comes_once = comes_once(x)
-        first, x = recipe.peeked(x)
-        kinds = recipe.kinds_of_outputs(model, first.x, settings.samples)
-        self._loss = recipe.loss_for(model, loss, kinds)
-        recipe.check_mean(self._loss)
-        outputs = recipe.likelihood_of(model, self._loss, kinds)
-        self._x, self._y = x, recipe.with_class_numbers(y, kinds, outputs)
+        outputs = recipe.outputs_for(model, examples.first.x, settings.samples)
+        self._loss = recipe.loss_for(model, loss, outputs.kinds)
+        losses = losses_of(self._loss, outputs.kinds)
+        check_mean(losses or [])
+        forms = TargetForms(outputs, losses, computes_its_loss_by_keras(model))
+        examples.y = forms.checked(examples)
+        self._examples = examples
+        validated = None
+
+        def check(found: Examples) -> Any:
+            check_shapes(model, found.first.x)
+            return forms.checked(found)
+
         if split:
-            validation = recipe.last_part(self._x, self._y, split)
-        elif isinstance(validation, (tuple, list)) and len(validation) > 1:
-            x_val, y_val, *weights = validation
-            validation = (x_val, recipe.with_class_numbers(y_val, kinds, outputs), *weights)
+            validation = examples.last_part(split)
+            validated = Examples(*validation)
+        elif validation is not None:
+            validation, validated = validation_of(validation, check)
         self._validation = validation
-        self._score = recipe.scorer(self._validation, outputs)
+        likelihoods = recipe.likelihoods_of(losses, outputs)
+        self._score = None
+        if validated is not None and likelihoods is not None and forms.are_classes(validated):
+            self._score = recipe.scorer(validation, likelihoods)
 
     def optimizer(self, optimizer: Any) -> Callable[[], keras.optimizers.Optimizer]:
         """Return a function that makes the optimizer of a training."""
@@ -91,8 +105,8 @@ class Training:
         model.compile(optimizer(), loss=self._loss, metrics=metrics, **self._compiling)
         with repeated_batches(model, settings.samples):
             return model.fit(
-                self._x,
-                self._y,
+                self._examples.x,
+                self._examples.y,
                 batch_size=settings.batch_size,
                 epochs=settings.epochs,
                 verbose=verbose,
@@ -112,15 +126,23 @@ class Training:
         self, temperatures: Sequence[float], train: Callable[[float], keras.callbacks.History]
     ) -> tuple[float, keras.callbacks.History]:
         """Train from the same weights at each temperature; return the best, and its history."""
-        if self._score is None:
+        if self._validation is None:
             rule = (
-                "must be one number without validation data, or for a loss that leaves no "
-                "likelihood, as several are chosen among by the log score"
+                "must be one number without validation data, as several are chosen among by the "
+                "log score"
             )
             raise ArgumentError("temperature", rule, {"temperature": list(temperatures)})
-        if self._comes_once:
+        if self._score is None:
+            rule = (
+                "must be one number where the loss is no likelihood of the targets, as several are "
+                "chosen among by the log score"
+            )
+            received = {"temperature": list(temperatures), "loss": self._loss}
+            hint = "A model that ends in a distribution has a likelihood."
+            raise ArgumentError("temperature", rule, received, hint)
+        if self._examples.comes_once:
             rule = "must be one number where `x` can be gone through once, as each trains anew"
-            received = {"temperature": list(temperatures), "x": described(self._x)}
+            received = {"temperature": list(temperatures), "x": described(self._examples.x)}
             raise ArgumentError("temperature", rule, received)
         start = self._model.get_weights()
         scores: list[float] = []
