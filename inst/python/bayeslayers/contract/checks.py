@@ -254,15 +254,16 @@ def finite(argument: str, values: Any) -> None:
 def _none(what: str, argument: str, rule: str, is_so: Any) -> None:
     """Values of which none is so; `is_so` is an array that says which are."""
     if is_so.any():
-        # The first dimension is that of the examples. R counts from 1, and all people do.
+        # The first dimension is that of the examples. People count from 1, and R does.
         first = int(np.argmax(is_so.reshape(len(is_so), -1).any(axis=1))) + 1
         received = Described(
-            f"{is_so.sum()} of {is_so.size}, first in the {_ordinal(first)} example"
+            f"{is_so.sum()} of {is_so.size}, first in the {ordinal(first)} example"
         )
         raise ArgumentError(argument, rule, {what: received})
 
 
-def _ordinal(number: int) -> str:
+def ordinal(number: int) -> str:
+    """Return a number as people count, such as "2nd"."""
     is_teen = number % 100 in (11, 12, 13)
     ending = "th" if is_teen else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"

@@ -10,7 +10,14 @@ import numpy as np
 from bayeslayers import backend
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
-from bayeslayers.predictive.inputs import ArrayInputs, BatchStream, Inputs, SparseRows, as_array
+from bayeslayers.predictive.inputs import (
+    ArrayInputs,
+    BatchStream,
+    Inputs,
+    SparseRows,
+    as_array,
+    is_array,
+)
 
 # Keras's half precision is of a kind that NumPy does not know.
 _OF_NUMBERS = "biuf"
@@ -68,9 +75,9 @@ def _differ(expected: tuple[int | None, ...], found: tuple[int | None, ...]) -> 
 
 def check_numbers(argument: str, values: Any) -> None:
     """Raise an error where an array of NumPy, or a data frame, holds no numbers."""
-    dtype = getattr(values, "dtype", None)
-    if isinstance(values, np.ndarray) and dtype.kind not in _OF_NUMBERS and not _is_half(dtype):
-        received = Described(f"an array of dtype {dtype}")
+    checks.not_categorical(argument, values)
+    if isinstance(values, np.ndarray) and not _is_of_numbers(values):
+        received = Described(f"an array of dtype {values.dtype}")
         raise ArgumentError(argument, "must hold numbers", {argument: received})
     if hasattr(values, "dtypes") and hasattr(values, "columns"):
         kinds = zip(values.columns, values.dtypes, strict=True)
@@ -82,13 +89,13 @@ def check_numbers(argument: str, values: Any) -> None:
             raise ArgumentError(argument, rule, {"columns without numbers": others})
 
 
-def _is_half(dtype: Any) -> bool:
-    return dtype.name == "bfloat16"
+def _is_of_numbers(values: np.ndarray) -> bool:
+    return values.dtype.kind in _OF_NUMBERS or values.dtype.name == "bfloat16"
 
 
 def _values(leaf: Any) -> np.ndarray | None:
     """Return the numbers of an array or a tensor; `None` where there is nothing to look at."""
-    if backend.is_ragged(leaf):
+    if not isinstance(leaf, SparseRows) and (backend.is_ragged(leaf) or not is_array(leaf)):
         return None
     array = leaf if isinstance(leaf, SparseRows) else as_array(leaf)
     values = array.values if isinstance(array, SparseRows) else array
@@ -96,7 +103,4 @@ def _values(leaf: Any) -> np.ndarray | None:
         dtype = keras.backend.standardize_dtype(values.dtype)
         # Whole numbers are finite, and text is none.
         values = keras.ops.convert_to_numpy(values) if keras.backend.is_float_dtype(dtype) else None
-    is_of_numbers = values is not None and (
-        values.dtype.kind in _OF_NUMBERS or _is_half(values.dtype)
-    )
-    return values if is_of_numbers else None
+    return values if values is not None and _is_of_numbers(values) else None

@@ -327,7 +327,7 @@ def _data_frame_values(x: Any) -> np.ndarray:
     values = x.to_numpy()
     dtypes = [x.dtype] if values.ndim == 1 else list(x.dtypes)
     if values.dtype == object and all(getattr(dtype, "kind", "O") in "biuf" for dtype in dtypes):
-        values = x.astype(keras.config.floatx()).to_numpy()
+        values = x.to_numpy(keras.config.floatx(), na_value=np.nan)
     return values[:, None] if values.ndim == 1 else values
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.input_checks import check_finite, check_numbers
 from bayeslayers.predictive.inputs import (
@@ -68,6 +69,7 @@ class Examples:
                 if value is not None:
                     rule = "must be left empty where `x` comes in batches, which hold it"
                     raise ArgumentError(name, rule, {name: described(value)})
+            _checked(self.first, 0)
             return
         if self.count == 0:
             raise ArgumentError("x", "must hold at least one example", {"examples": 0})
@@ -111,9 +113,14 @@ class Examples:
             examples = math.floor(self.count * (1 - split))
             counted = math.ceil(examples / batch_size)
         else:
-            sizes = [batch.size for batch in self._inputs.batches(None)]
+            sizes = [_checked(batch, at).size for at, batch in enumerate(self._batches())]
             examples, counted = sum(sizes), len(sizes)
         return num_examples or examples, max(steps or counted, 1)
+
+    def _batches(self) -> Iterator[Batch]:
+        """Yield the batches, which are gone through once."""
+        assert not isinstance(self._inputs, ArrayInputs)
+        return self._inputs.batches(None)
 
     def last_part(self, split: float) -> tuple[Any, Any]:
         """Return the inputs and targets that Keras keeps for validation, which it tells nobody."""
@@ -141,6 +148,18 @@ def _peeked(x: Any) -> tuple[Batch, Iterator[Any]]:
         yield from x
 
     return first_batch(iter([first])), batches()
+
+
+def _checked(batch: Batch, at: int) -> Batch:
+    """Return a batch, which holds finite numbers."""
+    try:
+        check_finite("x", batch.x)
+        check_finite("y", batch.y)
+    except ArgumentError as error:
+        received = {name: Described(text) for name, text in error.received.items()}
+        place = {"batch": Described(f"the {checks.ordinal(at + 1)}")}
+        raise ArgumentError(error.argument, error.rule, {**received, **place}) from error
+    return batch
 
 
 def _check_weights(weights: Any, count: int) -> None:

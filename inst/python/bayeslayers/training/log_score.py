@@ -61,5 +61,6 @@ class LogScore(keras.callbacks.Callback):
     def _kinds(self, x: Inputs) -> Iterator[tuple[OutputKind, str]]:
         """Return the outputs, and what each is taken for."""
         kinds = describe(self.model, specification(x.first.x)).kinds
-        is_one = isinstance(self.outputs, str)
-        return zip(kinds, [self.outputs] * len(kinds) if is_one else self.outputs, strict=True)
+        outputs = self.outputs
+        each = [outputs] * len(kinds) if isinstance(outputs, str) else outputs
+        return zip(kinds, each, strict=True)
