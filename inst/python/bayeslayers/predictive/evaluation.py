@@ -240,7 +240,7 @@ def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
     if not is_distribution(output):
         return output
     if name == "log_prob":
-        _check_shapes(shape_of(output), targets)
+        check_target_shapes(shape_of(output), targets)
         return backend.log_prob_by_example(output, targets)
     if name == "sample":
         return backend.sample_with(output, seed)
@@ -259,7 +259,7 @@ def _statistic(output: Any, name: str, seed: Any, targets: Any = None) -> Any:
         raise ArgumentError("model", rule, {"model": received}, hint) from error
 
 
-def _check_shapes(outputs: Any, targets: Any) -> None:
+def check_target_shapes(outputs: Any, targets: Any) -> None:
     """Raise an error unless each number of an example's outcome has a target."""
     shape, given = tuple(outputs[1:]), tuple(targets.shape[1:])
     # All numbers of an example may stand in a row; in an array, each must have its place.

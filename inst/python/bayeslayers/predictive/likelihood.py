@@ -10,7 +10,7 @@ import numpy as np
 
 from bayeslayers.predictive.class_scores import reduce_classes
 from bayeslayers.predictive.classes import as_labels, check_labels, likelihood_of_classes
-from bayeslayers.predictive.evaluation import Block, Evaluation
+from bayeslayers.predictive.evaluation import Block, Evaluation, check_target_shapes
 from bayeslayers.predictive.input_checks import check_inputs
 from bayeslayers.predictive.inputs import ArrayInputs, KeptBatches
 from bayeslayers.predictive.kinds import check_noise, kind_of_output
@@ -82,6 +82,8 @@ def check_scored(
     found = targets.of_batch(x.first, 0) if isinstance(x, KeptBatches) else targets.given
     if kind == "values":
         check_labels(selected, found)
+        if selected.shape is not None and None not in selected.shape:
+            check_target_shapes((None, *selected.shape), found)
     else:
         as_labels(found, selected.width)
 
