@@ -73,3 +73,52 @@ test_that("what is wrong is said in R's words", {
     class = "bayeslayers_argument_error"
   )
 })
+
+test_that("data that cannot be learnt from are refused at the caller's line", {
+  skip_without_core()
+  data <- regression_data()
+  fit <- function(x = data$x, y = data$y, ...) {
+    fit_bayesian(regression_model(), x, y, epochs = 1, verbose = 0, ...)
+  }
+  refuses <- function(expr, message) {
+    condition <- expect_error(expr, message, class = "bayeslayers_argument_error")
+    expect_identical(as.character(conditionCall(condition)[[1]]), "fit_bayesian")
+  }
+  refuses(fit(y = replace(data$y, 3, NA)), "`y` must hold no missing values")
+  refuses(fit(y = replace(data$y, 3, NA)), "first in the 3rd example")
+  refuses(fit(x = replace(data$x, 2, Inf)), "`x` must hold finite numbers")
+  refuses(fit(y = rep("a", 20)), "`y` must be an array or a tensor that holds a target")
+  refuses(fit(y = data$y[1:5]), "`y` must be an array or a tensor that holds a target")
+  refuses(fit(y = cbind(data$y, data$y)), "a target of shape \\(1,\\), as the outputs do")
+  refuses(fit(validation_data = data$x), "`validation_data` must be a pair")
+  refuses(fit(validation_data = list(data$x, -Inf * data$y)), "must hold targets as `y` does")
+  refuses(fit(loss = "nolikelihood"), "`loss` must be the name of a Keras loss")
+  refuses(fit(sample_weight = -seq_along(data$y)), "`sample_weight` must hold a number from 0")
+})
+
+test_that("a factor serves a loss that takes a column for each class", {
+  skip_without_core()
+  data <- regression_data()
+  classifier <- function() {
+    keras()$utils$set_random_seed(5L)
+    layer_dense_flipout(keras()$Sequential(list(keras()$Input(list(3L)))), units = 2, seed = 3)
+  }
+  loss <- keras()$losses$CategoricalCrossentropy(from_logits = TRUE)
+  up <- as.integer(data$y > 0)
+  columns <- cbind(1 - up, up)
+  of_columns <- fit_bayesian(
+    classifier(), data$x, columns,
+    epochs = 2, loss = loss, validation_data = list(data$x, columns), verbose = 0
+  )
+  of_levels <- fit_bayesian(
+    classifier(), data$x, factor(up),
+    epochs = 2, loss = loss, validation_data = list(data$x, factor(up)), verbose = 0
+  )
+  expect_equal(of_levels$metrics$loss, of_columns$metrics$loss)
+  expect_equal(of_levels$metrics$val_log_score, of_columns$metrics$val_log_score)
+  expect_error(
+    fit_bayesian(classifier(), data$x, up, epochs = 2, loss = loss),
+    "`sparse_categorical_crossentropy` takes the numbers of classes",
+    class = "bayeslayers_argument_error"
+  )
+})

@@ -59,8 +59,12 @@ def fit_bayesian(
 
     With validation data, `callback_log_score()` scores the model after each epoch. Once all of the
     divergence is in, Keras's `EarlyStopping` ends the training after `patience` epochs without a
-    better score, and the weights of the best of these epochs come back. Where the loss leaves no
-    likelihood, the score is the `negative_log_likelihood` of `callback_kl_history()`.
+    better score, and the weights of the best of these epochs come back.
+
+    The score needs a likelihood for each output: a distribution has one, and so have Keras's
+    crossentropies of one class for each example, by each of their names. Smoothed labels are scored
+    as they were before, mixtures of classes are not scored. Without a likelihood, as under a
+    squared error, the score is the `negative_log_likelihood` of `callback_kl_history()`.
 
     The loss is the negative log-likelihood where the model ends in distributions, summed over the
     outputs of an example. Where it ends in a tensor, give `loss`, such as a crossentropy, or
@@ -94,8 +98,10 @@ def fit_bayesian(
 
     Raises:
         ArgumentError: If an argument breaks a rule that is stated here; if `model` has no layer
-            with a posterior; or if there are several temperatures, and no validation data or a loss
-            without a likelihood.
+            with a posterior; if inputs, targets or weights of examples are missing or infinite, or
+            targets are not what the loss takes, before the training, of batches when they are
+            counted; or if there are several temperatures, and no validation data or a loss without
+            a likelihood.
 
     Example:
         >>> import keras
