@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 from bayeslayers import (
     callback_log_score,
@@ -13,10 +14,12 @@ from bayeslayers import (
     layer_homoscedastic_normal,
     layer_independent_bernoulli,
     layer_one_hot_categorical,
+    layers,
     ood_detection,
     ood_scores,
     predict_draws,
     recalibrate,
+    tfd_log_prob,
 )
 from bayeslayers.contract.errors import ArgumentError
 
@@ -351,3 +354,63 @@ def test_inputs_that_keras_fits_to_a_model_are_taken():
     late = layer_dense_flipout(keras.Sequential(), units=1, seed=3)
     history = fit_bayesian(late, X, Y, loss="mse", epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
+
+
+class OwnLoss(keras.Model):
+    """A model that computes its loss of its inputs alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.noise = layers.DenseFlipout(3, seed=3), layers.HomoscedasticNormal(3)
+
+    def call(self, inputs, training=False):
+        return self.noise(self.dense(inputs))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return -keras.ops.mean(tfd_log_prob(y_pred, x)) + sum(self.losses)
+
+
+@pytest.mark.parametrize("validation", [None, (X,), (X, None)], ids=["none", "inputs", "pair"])
+def test_a_model_with_a_loss_of_its_own_needs_no_targets(validation):
+    history = fit_bayesian(OwnLoss(), X, epochs=1, validation_data=validation, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    with pytest.raises(ArgumentError, match="`y` must hold no missing values"):
+        fit(OwnLoss(), X, {"any": Y, "other": with_gap(Y, np.nan)})
+
+
+def test_shades_of_grey_are_learnt_and_not_scored():
+    """As pixels between black and white are, under a Bernoulli distribution."""
+    model, grey = layer_independent_bernoulli(network(3), event_shape=3), RNG.uniform(size=(N, 3))
+    history = fit_bayesian(model, X, grey, epochs=1, validation_data=(X, grey), verbose=0)
+    assert "val_log_score" not in history.history
+    scored = fit_bayesian(model, X, grey.round(), epochs=1, validation_split=0.5, verbose=0)
+    assert "val_log_score" in scored.history
+
+
+def test_labels_of_sequences_are_checked():
+    inputs, labels = np.ones((N, 6, 3), "float32"), RNG.integers(0, 3, size=(N, 6))
+    model = keras.Sequential([keras.Input((None, 3)), keras.layers.LSTM(4, return_sequences=True)])
+    model = layer_dense_flipout(model, units=3, seed=3)
+    history = fit_bayesian(model, inputs, labels, epochs=1, loss=SPARSE, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    with pytest.raises(ArgumentError, match="a whole number from 0 to 2"):
+        fit(model, inputs, labels + 1, loss=SPARSE)
+    with pytest.raises(ArgumentError, match="`y` must hold for each example a target of shape"):
+        fit(model, inputs, labels[:, 0], loss=SPARSE)
+
+
+def test_data_frames_of_numbers_that_may_be_missing_are_taken():
+    x, y = pd.DataFrame(X).convert_dtypes(), pd.Series(Y[:, 0], dtype="Float64")
+    history = fit_bayesian(values(), x, y, epochs=1, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    y.iloc[4] = pd.NA
+    with pytest.raises(ArgumentError, match="missing=1 of 20, first in the 5th example"):
+        fit(values(), x, y)
+
+
+@pytest.mark.on("tensorflow", "jax")
+def test_a_gap_in_a_sparse_matrix_is_found_in_its_row():
+    with pytest.raises(
+        ArgumentError, match="`x` must hold no missing values. .*in the 3rd example"
+    ):
+        fit(values(), csr_matrix(with_gap(X, np.nan)), Y)

@@ -242,20 +242,25 @@ def complete(argument: str, is_missing: Any) -> None:
     _none("missing", argument, "must hold no missing values", is_missing)
 
 
-def finite(argument: str, values: Any) -> None:
-    """Numbers of an array, of which none is missing or infinite."""
+def finite(argument: str, values: Any, examples: Any = None) -> None:
+    """Numbers of an array, of which none is missing or infinite.
+
+    Without `examples`, the first dimension is that of the examples; else it says whose each is.
+    """
     # What is whole is finite. Half precision of Keras is of a kind of its own.
     if values.dtype.kind in "biu" or np.isfinite(values).all():
         return
-    complete(argument, np.isnan(values))
-    _none("infinite", argument, "must hold finite numbers", ~np.isfinite(values))
+    missing, rule = np.isnan(values), "must hold no missing values"
+    _none("missing", argument, rule, missing, examples)
+    _none("infinite", argument, "must hold finite numbers", ~np.isfinite(values), examples)
 
 
-def _none(what: str, argument: str, rule: str, is_so: Any) -> None:
+def _none(what: str, argument: str, rule: str, is_so: Any, examples: Any = None) -> None:
     """Values of which none is so; `is_so` is an array that says which are."""
     if is_so.any():
-        # The first dimension is that of the examples. People count from 1, and R does.
-        first = int(np.argmax(is_so.reshape(len(is_so), -1).any(axis=1))) + 1
+        place = int(np.argmax(is_so.reshape(len(is_so), -1).any(axis=1)))
+        # People count from 1, and R does.
+        first = 1 + (place if examples is None else int(examples[place]))
         received = Described(
             f"{is_so.sum()} of {is_so.size}, first in the {ordinal(first)} example"
         )

@@ -26,7 +26,14 @@ _OF_NUMBERS = "biuf"
 def check_finite(argument: str, x: Any) -> None:
     """Raise an error unless a nest of arrays holds finite numbers, or text in tensors."""
     for leaf in keras.tree.flatten(x):
-        values = _values(leaf)
+        is_sparse = isinstance(leaf, SparseRows)
+        if not is_sparse and (backend.is_ragged(leaf) or not is_array(leaf)):
+            continue
+        array = leaf if is_sparse else as_array(leaf)
+        if isinstance(array, SparseRows):
+            checks.finite(argument, array.values, array.indices[:, 0])
+            continue
+        values = _numbers_of(array)
         if values is not None:
             checks.finite(argument, values)
 
@@ -51,7 +58,8 @@ def check_shapes(model: Any, first: Any) -> None:
     except (AttributeError, ValueError):
         # A model of a class of its own, or one that learns from its first inputs what they are.
         return
-    if not expected or isinstance(first, dict):
+    are_known = all(isinstance(tensor, keras.KerasTensor) for tensor in expected)
+    if not expected or not are_known or isinstance(first, dict):
         return
     given = keras.tree.flatten(first)
     if len(given) != len(expected):
@@ -93,14 +101,10 @@ def _is_of_numbers(values: np.ndarray) -> bool:
     return values.dtype.kind in _OF_NUMBERS or values.dtype.name == "bfloat16"
 
 
-def _values(leaf: Any) -> np.ndarray | None:
+def _numbers_of(array: Any) -> np.ndarray | None:
     """Return the numbers of an array or a tensor; `None` where there is nothing to look at."""
-    if not isinstance(leaf, SparseRows) and (backend.is_ragged(leaf) or not is_array(leaf)):
-        return None
-    array = leaf if isinstance(leaf, SparseRows) else as_array(leaf)
-    values = array.values if isinstance(array, SparseRows) else array
-    if not isinstance(values, np.ndarray):
-        dtype = keras.backend.standardize_dtype(values.dtype)
+    if not isinstance(array, np.ndarray):
+        dtype = keras.backend.standardize_dtype(array.dtype)
         # Whole numbers are finite, and text is none.
-        values = keras.ops.convert_to_numpy(values) if keras.backend.is_float_dtype(dtype) else None
-    return values if values is not None and _is_of_numbers(values) else None
+        array = keras.ops.convert_to_numpy(array) if keras.backend.is_float_dtype(dtype) else None
+    return array if array is not None and _is_of_numbers(array) else None

@@ -278,7 +278,15 @@ def _nest_of_arrays(x: Any) -> Any:
 
 
 def numbers_written_out(x: Any) -> Any:
-    """Return a nest with arrays in the place of lists of numbers, which Keras does not take."""
+    """Return a nest with arrays in the place of what Keras does not take.
+
+    That are lists of numbers, and data frames of a library's own numbers, which may be missing.
+    """
+    if hasattr(x, "iloc") and not checks.is_categorical(x):
+        dtypes = [x.dtype] if x.ndim == 1 else list(x.dtypes)
+        are_of_numpy = all(isinstance(dtype, np.dtype) for dtype in dtypes)
+        are_numbers = all(getattr(dtype, "kind", "O") in "biuf" for dtype in dtypes)
+        return _data_frame_values(x) if are_numbers and not are_of_numpy else x
     if isinstance(x, dict):
         return {name: numbers_written_out(value) for name, value in x.items()}
     if type(x) not in (list, tuple):

@@ -192,16 +192,20 @@ def check_class_weights(weights: Any) -> None:
         raise ArgumentError("class_weight", rule, {"class_weight": weights})
 
 
-def validation_of(given: Any, check: Callable[[Examples], Any]) -> tuple[Any, Examples]:
-    """Return what `fit()` takes as `validation_data`, and the examples in it.
+def validation_of(
+    given: Any, check: Callable[[Examples], Any], *, needs_targets: bool
+) -> tuple[Any, Any]:
+    """Return what `fit()` takes as `validation_data`, and the targets, of batches of the first.
 
     Args:
         given: What the caller gave.
         check: Checks targets, and returns them in the form that `fit()` takes.
+        needs_targets: Whether the model's loss is one of outputs and targets.
     """
     is_pair = isinstance(given, (tuple, list))
     if is_pair:
-        is_refused = len(given) not in (2, 3) or any(part is None for part in given[:2])
+        is_refused = len(given) not in (1, 2, 3) or given[0] is None
+        is_refused |= needs_targets and (len(given) == 1 or given[1] is None)
     else:
         is_refused = is_array(given) or isinstance(given, (str, bytes, dict))
     if is_refused or not (is_pair or hasattr(given, "__iter__") or hasattr(given, "__getitem__")):
@@ -217,13 +221,13 @@ def validation_of(given: Any, check: Callable[[Examples], Any]) -> tuple[Any, Ex
         if not is_pair:
             examples = Examples(given, None)
             check(examples)
-            return given, examples
-        x, y, *weights = given
+            return given, examples.targets
+        x, y, *weights = given if len(given) > 1 else (given[0], None)
         examples = Examples(x, y, *weights)
         if examples.count is None:
             raise ArgumentError("validation_data", _PAIR, {"x": described(x)})
         examples.y = check(examples)
-        return (examples.x, examples.y, *weights), examples
+        return (examples.x, examples.y, *weights), examples.y
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from bayeslayers.backend import is_ragged, is_sparse
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.classes import check_labels
+from bayeslayers.predictive.input_checks import check_finite
 from bayeslayers.predictive.inputs import described, is_array
 from bayeslayers.predictive.outputs import OutputKind, Outputs, listed
 from bayeslayers.predictive.targets import as_numbers, check_length, class_numbers
@@ -38,7 +39,7 @@ class TargetForms:
         self._kinds = outputs.kinds
         self._is_dict = isinstance(outputs.structure, dict)
         self._losses = losses
-        self._is_keras_own = is_keras_own
+        self.are_needed = is_keras_own
 
     def checked(self, examples: Examples) -> Any:
         """Return targets beside inputs, with numbers or columns in the place of categories.
@@ -48,19 +49,26 @@ class TargetForms:
         """
         y = examples.targets
         if y is None:
-            if self._is_keras_own and examples.count is None:
+            if self.are_needed and examples.count is None:
                 rule = "must hold batches of inputs and targets"
                 raise ArgumentError("x", rule, {"x": Described("batches without targets")})
-            if self._is_keras_own:
+            if self.are_needed:
                 rule = "must be given where `x` does not hold the targets"
                 raise ArgumentError("y", rule, {"y": None})
             return None
-        checked = self._mapped(y, lambda leaf, place: self._checked(leaf, place, examples.size))
+        if self._are_known or (len(self._kinds) == 1 and not keras.tree.is_nested(y)):
+            checked = self._mapped(y, lambda leaf, place: self._checked(leaf, place, examples.size))
+        else:
+            # The model's own affair, but for what no model can learn from.
+            check_finite("y", y)
+            checked = y
         # Those of the batches stay with them.
         return None if examples.count is None else checked
 
-    def are_classes(self, examples: Examples) -> bool:
-        """Whether targets of classes are classes, and no mixtures of them."""
+    def are_classes(self, y: Any) -> bool:
+        """Whether there are targets, and those of classes are classes, no mixtures of them."""
+        if y is None:
+            return False
         found: list[bool] = []
 
         def look(leaf: Any, place: int) -> None:
@@ -70,11 +78,17 @@ class TargetForms:
                 values = as_numbers(leaf)
                 found.append(bool((values == np.round(values)).all()))
 
-        self._mapped(examples.targets, look)
+        if self._are_known:
+            self._mapped(y, look)
         return all(found)
 
+    @property
+    def _are_known(self) -> bool:
+        """Whether each output has targets, and a loss that is known."""
+        return self._losses is not None and self.are_needed
+
     def _form(self, place: int) -> str | None:
-        if self._losses is None or not self._is_keras_own:
+        if self._losses is None or not self.are_needed:
             return None
         return form_of_targets(self._losses[place], self._kinds[place])
 
@@ -83,7 +97,7 @@ class TargetForms:
         kinds = self._kinds
         names = [kind.name for kind in kinds]
         is_single = len(kinds) == 1 and not self._is_dict
-        if isinstance(y, dict) and self._losses is not None and self._is_keras_own:
+        if isinstance(y, dict) and self._losses is not None and self.are_needed:
             needed = [kind.name for kind, loss in zip(kinds, self._losses, strict=True) if loss]
             if is_single and set(y) != set(names):
                 rule = "must be an array or a tensor for a model of one output"

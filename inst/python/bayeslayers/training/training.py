@@ -68,7 +68,7 @@ class Training:
         forms = TargetForms(outputs, losses, computes_its_loss_by_keras(model))
         examples.y = forms.checked(examples)
         self._examples = examples
-        validated = None
+        targets = None
 
         def check(found: Examples) -> Any:
             check_shapes(model, found.first.x)
@@ -76,13 +76,13 @@ class Training:
 
         if split:
             validation = examples.last_part(split)
-            validated = Examples(*validation)
+            targets = validation[1]
         elif validation is not None:
-            validation, validated = validation_of(validation, check)
+            validation, targets = validation_of(validation, check, needs_targets=forms.are_needed)
         self._validation = validation
         likelihoods = recipe.likelihoods_of(losses, outputs)
         self._score = None
-        if validated is not None and likelihoods is not None and forms.are_classes(validated):
+        if likelihoods is not None and forms.are_classes(targets):
             self._score = recipe.scorer(validation, likelihoods)
 
     def optimizer(self, optimizer: Any) -> Callable[[], keras.optimizers.Optimizer]:
