@@ -411,6 +411,6 @@ def test_data_frames_of_numbers_that_may_be_missing_are_taken():
 @pytest.mark.on("tensorflow", "jax")
 def test_a_gap_in_a_sparse_matrix_is_found_in_its_row():
     with pytest.raises(
-        ArgumentError, match="`x` must hold no missing values. .*in the 3rd example"
+        ArgumentError, match=r"`x` must hold no missing values. .*in the 3rd example"
     ):
         fit(values(), csr_matrix(with_gap(X, np.nan)), Y)
