@@ -221,6 +221,13 @@ def share(argument: str, value: Any) -> float:
     return float(value)
 
 
+def level(argument: str, value: Any) -> float:
+    """A probability that is neither 0 nor 1."""
+    if not _is_number(value) or not 0 < value < 1:
+        raise ArgumentError(argument, "must be a number between 0 and 1", {argument: value})
+    return float(value)
+
+
 def is_categorical(values: Any) -> bool:
     """Whether values are a pandas categorical, alone, in a series or in a column of a frame."""
     dtypes: Any = getattr(values, "dtypes", None)

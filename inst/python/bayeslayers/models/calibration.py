@@ -18,7 +18,6 @@ from bayeslayers.contract.functions import public_function
 from bayeslayers.models.summary import predictive_summary
 from bayeslayers.predictive.conformal import (
     METHODS,
-    check_level,
     intervals,
     method_for,
     observed,
@@ -217,7 +216,7 @@ def conformal_interval(
             Foundations and Trends in Machine Learning 16(4), 494-591.
             https://arxiv.org/abs/2107.07511
     """
-    level = check_level(level)
+    level = checks.level("level", level)
     method = checks.choice("method", method, METHODS)
     # Rounded, as (1 - 0.9) / 2 is not 0.05, which a caller of `predictive_summary()` writes.
     probs = tuple(round((1 + sign * level) / 2, 12) for sign in (-1, 1))

@@ -37,14 +37,6 @@ def method_for(kind: str, method: str) -> str:
     return method
 
 
-def check_level(level: Any) -> float:
-    """Return a probability that is neither 0 nor 1."""
-    is_number = isinstance(level, (int, float, np.number)) and not isinstance(level, bool)
-    if not is_number or not 0 < level < 1:
-        raise ArgumentError("level", "must be a number between 0 and 1", {"level": level})
-    return float(level)
-
-
 def threshold_rank(level: float, count: int) -> int:
     """Return the rank among calibration scores that a new one exceeds no more often than that.
 
