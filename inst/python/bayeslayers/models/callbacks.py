@@ -11,7 +11,7 @@ from bayeslayers.predictive.inputs import ModelInputs, comes_once, described
 from bayeslayers.predictive.kinds import OUTPUTS
 from bayeslayers.training.kl_annealing import SCHEDULES, KLAnnealing
 from bayeslayers.training.kl_history import KLHistory
-from bayeslayers.training.log_score import LogScore
+from bayeslayers.training.log_score import DRAWS, LogScore
 
 
 @public_function()
@@ -139,7 +139,7 @@ def callback_kl_annealing(epochs: int, schedule: str = "linear", cycles: int = 4
 
 @public_function()
 def callback_log_score(
-    x: ModelInputs, y: ArrayLike | None = None, draws: int = 20, outputs: str = "auto"
+    x: ModelInputs, y: ArrayLike | None = None, draws: int = DRAWS, outputs: str = "auto"
 ) -> LogScore:
     """Score the predictive distribution on validation data after each epoch.
 

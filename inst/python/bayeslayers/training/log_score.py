@@ -14,6 +14,8 @@ from bayeslayers.predictive.outputs import OutputKind, describe
 from bayeslayers.predictive.statistics import log_mean_exp
 
 FIGURE = "val_log_score"
+DRAWS = 20
+"""How many there are after each epoch, unless the caller says."""
 
 
 class LogScore(keras.callbacks.Callback):

@@ -19,11 +19,9 @@ from bayeslayers.predictive.outputs import describe as describe_outputs
 from bayeslayers.training.kl_annealing import KLAnnealing
 from bayeslayers.training.kl_history import LIKELIHOOD, KLHistory
 from bayeslayers.training.likelihoods import likelihood_of
-from bayeslayers.training.log_score import FIGURE, LogScore
+from bayeslayers.training.log_score import DRAWS, FIGURE, LogScore
 from bayeslayers.training.losses import negative_log_likelihood
 from bayeslayers.training.settings import Settings
-
-_DRAWS = 20
 
 
 def outputs_for(model: keras.Model, first: Any, samples: int) -> Outputs:
@@ -82,7 +80,7 @@ def scorer(validation: Any, likelihoods: Sequence[str]) -> LogScore:
     """
     is_pair = isinstance(validation, (tuple, list))
     x, y = validation[:2] if is_pair else (validation, None)
-    return LogScore(x, y, _DRAWS, likelihoods)
+    return LogScore(x, y, DRAWS, likelihoods)
 
 
 def callbacks_for(
