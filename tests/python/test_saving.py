@@ -7,14 +7,25 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from frameworks import JIT, assert_array_equal, numpy_of
+from frameworks import JIT, assert_array_equal, numpy_of, on
+from frameworks import distributions as tfd
 from models import conv
 from posteriors import trainable_normal
 from processes import output_of
 
-from bayeslayers import ArgumentError, layer_conv_1d_flipout, tfd_kl_divergence
+from bayeslayers import (
+    ArgumentError,
+    layer_conv_1d_flipout,
+    tfd_kl_divergence,
+    tfd_mean,
+    tfd_poisson,
+    tfd_variance,
+)
 from bayeslayers.layers import (
     Conv1DFlipout,
+    DistributionLambda,
+    IndependentNormal,
+    KLDivergenceAddLoss,
     default_mean_field_normal_fn,
     default_multivariate_normal_fn,
 )
@@ -152,6 +163,26 @@ def test_what_is_registered_is_found_again(divergence, tmp_path):
     again = revived(conv(kernel_divergence_fn=divergence), tmp_path).kernel_divergence_fn
     assert type(again) is type(divergence)
     assert getattr(again, "factor", None) == getattr(divergence, "factor", None)
+
+
+def test_functions_of_distributions_are_found_again(tmp_path):
+    points = KLDivergenceAddLoss(tfd.Normal(0.0, 1.0), test_points_fn=tfd_mean)
+    model = keras.Sequential([keras.Input((2,)), IndependentNormal(1), points])
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    # A mean of 2 and a scale of softplus(0): log q - log p, each at the mean.
+    loaded(np.array([[2.0, 0.0]], "float32"))
+    scale = np.log(2.0)
+    np.testing.assert_allclose(numpy_of(sum(loaded.losses)), -np.log(scale) + 2.0, rtol=1e-5)
+
+
+@on("tensorflow", "jax")
+def test_constructors_of_distributions_are_found_again(tmp_path):
+    layer = DistributionLambda(tfd_poisson, convert_to_tensor_fn=tfd_variance)
+    keras.Sequential([keras.Input((1,)), layer]).save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    rate = np.array([[3.0], [5.0]], "float32")
+    assert_array_equal(numpy_of(keras.ops.convert_to_tensor(loaded(rate))), rate)
 
 
 def test_keras_activations_are_found_again_by_their_function(tmp_path):

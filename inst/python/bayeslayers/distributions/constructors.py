@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import keras
+
 from bayeslayers.backend import distribution_library, library_class
 from bayeslayers.contract import binding
 from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
@@ -43,7 +45,8 @@ def constructor(name: str) -> Callable[..., Any]:
     page = function_page(
         written, name, signature, DISTRIBUTION_ARGUMENTS, group=kin.name, r_defaults=kin.r_defaults
     )
-    return documented(page, function)
+    # Registered, so that a layer that has it as an argument can be saved.
+    return keras.saving.register_keras_serializable("bayeslayers")(documented(page, function))
 
 
 def _making(spec: Spec, signature: inspect.Signature) -> Callable[..., Any]:

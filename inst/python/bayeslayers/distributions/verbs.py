@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import keras
 
@@ -13,13 +14,22 @@ from bayeslayers.contract.functions import public_function
 from bayeslayers.distributions import checks as checks_of_distributions
 from bayeslayers.distributions.symbolic import ask
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _IN_A_MODEL = (
     "While a model is being put together in the functional API, a layer's output may stand for a "
     "distribution. The function then adds a layer to the model, which computes the result."
 )
-_distribution_function = public_function(
-    DISTRIBUTION_ARGUMENTS, notes=(_IN_A_MODEL,), checks_names=False
-)
+_public = public_function(DISTRIBUTION_ARGUMENTS, notes=(_IN_A_MODEL,), checks_names=False)
+
+
+def _distribution_function(function: _Function) -> _Function:
+    """Decorate a function of a distribution.
+
+    It is registered, so that a layer that has it as an argument can be saved.
+    """
+    return cast(
+        "_Function", keras.saving.register_keras_serializable("bayeslayers")(_public(function))
+    )
 
 
 @_distribution_function
