@@ -25,7 +25,8 @@ MODEL_ARGUMENTS = {
         Coercion.WHOLE,
     ),
     "annealing": Argument(
-        "Number from 0 to 1: the part of the epochs in which the divergence is let in. 0 for none."
+        "Number from 0 to 1: the part of the epochs in which the divergence is let in. With 0 "
+        "all of it counts from the start."
     ),
     "optimizer": Argument(
         "Name of one of Keras's optimizers, or an optimizer, which is taken with its own "

@@ -147,7 +147,7 @@ def conformal_interval(
         s_i = max(low(x_i) - y_i, y_i - high(x_i)),   i = 1, ..., n
         [lower, upper] = [low(x) - s, high(x) + s],   s = the ceil((n + 1) level)-th smallest s_i
 
-    Take it where intervals must hold: the model's own are right as far as the model is.
+    Take it where intervals must hold: the model's own intervals are only as right as the model.
 
     The examples in `x_calibration` and those in `x` must be exchangeable, as those of a random
     split are, and the model must have been trained on neither. Then the share of outcomes inside
@@ -162,19 +162,19 @@ def conformal_interval(
     that ends in a tensor of values will do. With "sd" it is s_i = |y_i - mean(x_i)| / sd(x_i), and
     the interval is mean(x) -+ s sd(x): all are stretched by the same factor, and symmetric.
 
-    For classes, the result are sets of classes k, made from their mean probabilities p. With
-    "lac", what "auto" stands for, s_i = 1 - p(y_i | x_i), and the set holds all classes with
-    1 - p(k | x) <= s: such sets are the smallest on average. With "aps", s_i is the probability of
-    all classes that are no less probable than y_i: such sets are larger, but hold the classes of
-    hard examples more often.
+    For classes, there is a set of classes for each example instead of an interval, made from the
+    mean probabilities p of the classes k. With "lac", what "auto" stands for, s_i is
+    1 - p(y_i | x_i), and the set holds all classes with 1 - p(k | x) <= s: such sets are the
+    smallest on average. With "aps", s_i is the probability of all classes that are no less probable
+    than y_i: such sets are larger, but hold the classes of hard examples more often.
 
-    A set always holds the most probable class, so that none is empty, and only more outcomes are
-    held.
+    A set always holds the most probable class. So no set is empty, and the sets hold the outcome
+    more often rather than less.
 
     For values there is a row for each example and each output, as in `predictive_summary()`, with
     `variable`, `mean`, `lower` and `upper`. For classes there is a row for each example: `class`,
     the most probable; `probability`, that class's; `size`, how many classes there are in the set;
-    and for each class whether it is `in[...]` it.
+    and a column `in[...]` for each class, which says whether the set holds it.
 
     At least level / (1 - level) calibration examples are needed, 9 for 90 %. With n of them, the
     coverage given the calibration set varies about its mean with a standard deviation of about

@@ -41,21 +41,23 @@ def fit_bayesian(
     verbose: str | int = "auto",
     **kwargs: Any,
 ) -> keras.callbacks.History:
-    """Train a Bayesian network by a recipe that holds.
+    """Train a Bayesian network by a recipe in one call.
 
         loss(epoch) = mean over examples of -log p(y | x, w)
                       + a(epoch) temperature KL(q || p) / n,   w ~ q
 
-    Take it in the place of `compile()` and `fit()`, unless you do one of its parts in another way.
+    Take it in the place of `compile()` and `fit()`. Its defaults are a good start, and each part of
+    the recipe can be set, or switched off.
 
-    n is the number of examples, and a rises from 0 to 1 over the first part of the epochs. At a
-    constant learning rate, and with all of the divergence from the start, weights fall to the prior
-    before they have learnt, and many stay there. Each part of the recipe exists by itself, too.
+    n is the number of examples, and a rises from 0 to 1 over the first epochs. At a constant
+    learning rate, and with all of the divergence from the start, weights fall back to the prior
+    before they have learnt anything, and many stay there. Each part also exists by itself.
     `scale_kl()` divides the divergence by `num_examples`, and multiplies it by `temperature`.
     `callback_kl_annealing()` lets it in over the part `annealing` of the epochs. Keras's
-    `CosineDecay` takes the learning rate from `learning_rate` to 0, and its `clipnorm` keeps one
-    step from taking the network away. `callback_kl_history()` shows likelihood and divergence
-    apart.
+    `CosineDecay` takes the learning rate from `learning_rate` to 0, and Keras's `clipnorm` bounds
+    the gradient, so that no single step throws the network off. `callback_kl_history()` shows
+    likelihood and divergence apart. To switch a part off, set `annealing` to 0, `decay` to `False`,
+    or `clipnorm` or `patience` to `None`.
 
     With validation data, `callback_log_score()` scores the model after each epoch. Once all of the
     divergence is in, Keras's `EarlyStopping` ends the training after `patience` epochs without a
@@ -79,7 +81,7 @@ def fit_bayesian(
     the gradient's variance falls. Layers with the reparameterization estimator draw once per step,
     and gain nothing. A step takes up to `samples` times as long.
 
-    The model stays compiled as it was trained.
+    Afterwards the model is compiled with the loss and the optimizer of the training.
 
     Args:
         epochs: Positive whole number: how many times the examples are gone through.

@@ -89,21 +89,23 @@ def ood_detection(
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> pd.DataFrame:
-    """How well a model's scores tell examples apart that are out of distribution (OOD).
+    """How well a model's scores detect examples that are out of distribution (OOD).
 
         auroc = P(s(x_ood) > s(x)) + P(s(x_ood) = s(x)) / 2
         aupr = mean over x_ood of the share of x_ood among all scores >= s(x_ood)
         fpr95 = P(s(x) >= t),   t: 95 % of s(x_ood) are >= t
 
-    Take it to choose the score by which a model shall refuse to decide, and to compare models.
+    Take it to choose the score by which a model should refuse to decide, and to compare models.
 
-    The scores are those of `ood_scores()`, with one minus the `probability` in its place, so that
-    all are high where an example is unusual; one that is not known is left out. The examples in
-    `x_ood` are what is to be found: `auroc`, the area under the ROC curve, is 0.5 for a score that
-    says nothing, and 1 for one that makes no error; `aupr`, the area under the curve of precision
-    and recall (average precision), depends on how many of each there are; `fpr95` is the share of
-    `x` that is taken for OOD where 95 % of `x_ood` are found: lower is better. The draws of the
-    weights are the same for both sets.
+    The scores s are those of `ood_scores()`, with 1 - `probability` in the place of `probability`,
+    so that all are high where an example is unusual. A score that is not known, such as
+    `sd_aleatoric` of a model that ends in a tensor, is left out. The examples in `x_ood` are to be
+    found among those in `x`, which are like the examples that the model was trained on. `auroc`,
+    the area under the ROC curve, is 0.5 for a score that says nothing, and 1 for one that makes no
+    error. `aupr`, the area under the curve of precision and recall (average precision), depends on
+    how many examples of each kind there are. `fpr95` is the share of `x` that is taken for OOD
+    where 95 % of `x_ood` are found: lower is better. The draws of the weights are the same for both
+    sets.
 
     Returns:
         A data frame with a row for each score: `score`, `auroc`, `aupr` and `fpr95`.
