@@ -86,6 +86,7 @@ docs: $(PY_READY) $(R_PACKAGE) $(DOCS_READY) ## build the site: pages, and a ref
 
 clean: ## remove everything that make has made
 	rm -rf .venv .venv-oldest .venv-oldest-jax .venv-jax .venv-torch .venv-bench .venv-audit .Rlib .Rlib-keras3 .check build dist site docs/reference .pytest_cache .ruff_cache .hypothesis
+	rm -f benchmarks/results/reproduce-quick.*
 	find inst tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(PY_READY): pyproject.toml tools/setup-python.sh tools/find-python.sh

@@ -16,7 +16,10 @@ from reproduce.tasks import DIGITS, Record
 
 OURS, OTHERS, PUBLISHED = "#0072B2", "#E69F00", "#999999"
 COLUMNS = 3
-DIGITS_SHOWN = {"log_score": "log score", "calibration_error": "calibration error"}
+DIGITS_SHOWN = {
+    "log_score": "log score",
+    "calibration_error": "calibration error (to the left is better)",
+}
 
 
 def draw(records: list[Record], file: Path) -> None:

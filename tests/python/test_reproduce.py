@@ -304,6 +304,26 @@ def test_the_quick_run_has_the_small_sets_that_are_there(capsys):
     assert "boston" in capsys.readouterr().out
 
 
+def test_a_quick_run_leaves_the_results_of_the_whole_one(tmp_path, monkeypatch):
+    whole = {tmp_path / f"reproduce.{end}" for end in ("json", "jsonl", "md", "png")}
+    for file in whole:
+        file.write_text("of the whole run")
+    # All is done, so that nothing is trained.
+    scores = dict.fromkeys(table.VALUES, 0.5)
+    done = {"steps": 9, "backend": "jax", "seconds": 1.0, "made on": "a machine"}
+    results = [{**record("plain", "yacht", split, **scores), **done} for split in range(2)]
+    lines = "".join(f"{json.dumps(result)}\n" for result in results)
+    (tmp_path / "reproduce-quick.jsonl").write_text(lines)
+    options = "--sets yacht --methods plain --splits 2 --steps 9 --backend jax --output"
+    monkeypatch.setattr(sys, "argv", ["reproduce", "--quick", *options.split(), str(tmp_path)])
+    assert command.main() == 0
+    assert {file.read_text() for file in whole} == {"of the whole run"}
+    assert "0.500 ± 0.000" in (tmp_path / "reproduce-quick.md").read_text()
+    assert {file.name for file in set(tmp_path.iterdir()) - whole} == {
+        f"reproduce-quick.{end}" for end in ("json", "jsonl", "md", "png")
+    }
+
+
 def test_the_whole_run_has_all_splits_and_the_folder_s_sets(tmp_path):
     write_boston(tmp_path)
     options = command.arguments(["--data", str(tmp_path)])
