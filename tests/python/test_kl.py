@@ -13,6 +13,7 @@ from bayeslayers import (
     ArgumentError,
     callback_kl_annealing,
     callback_kl_history,
+    fit_bayesian,
     kl_divergence,
     layer_conv_1d_flipout,
     layer_dense_local_reparameterization,
@@ -272,6 +273,18 @@ def test_a_scaled_divergence_is_not_complained_of(rng):
         warnings.filterwarnings("error", message=".*outweighs")
         model = still(scale_kl(network(), 1000))
         model.fit(x, y, verbose=0, callbacks=[callback_kl_history()])
+
+
+def test_the_recipe_does_not_complain_while_it_lets_the_divergence_in(rng):
+    x, y = (values[:2] for values in data(rng))
+    how = {"epochs": 3, "loss": "mse", "verbose": 0}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*outweighs")
+        history = fit_bayesian(network(), x, y, annealing=1.0, **how).history
+    # It would have been complained of.
+    assert history["kl_divergence"][-1] > 10 * max(history["negative_log_likelihood"][-1], 1.0)
+    with pytest.warns(UserWarning, match="outweighs"):
+        fit_bayesian(network(), x, y, annealing=0.0, **how)
 
 
 @pytest.mark.parametrize(

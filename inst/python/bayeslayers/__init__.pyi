@@ -6200,7 +6200,7 @@ def fit_bayesian(
     verbose: str | int = "auto",
     **kwargs: Any,
 ) -> keras.callbacks.History:
-    """Train a Bayesian network by a recipe that holds.
+    """Train a Bayesian network by a recipe in one call.
 
     loss(epoch) = mean over examples of -log p(y | x, w)
                   + a(epoch) temperature KL(q || p) / n,   w ~ q
@@ -6242,7 +6242,7 @@ def ood_detection(
     verbose: str | int = "auto",
     output: str | int | None = None,
 ) -> pd.DataFrame:
-    """How well a model's scores tell examples apart that are out of distribution (OOD).
+    """How well a model's scores detect examples that are out of distribution (OOD).
 
     auroc = P(s(x_ood) > s(x)) + P(s(x_ood) = s(x)) / 2
     aupr = mean over x_ood of the share of x_ood among all scores >= s(x_ood)

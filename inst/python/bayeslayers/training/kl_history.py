@@ -24,13 +24,19 @@ DIVERGENCE = "kl_divergence"
 
 
 class KLHistory(StepCallback):
-    """Show likelihood and divergence separately; see `callback_kl_history()`."""
+    """Show likelihood and divergence separately; see `callback_kl_history()`.
+
+    Args:
+        warn_above: From what ratio on the divergence outweighs the likelihood.
+        warn_from: The first epoch that a ratio is complained of: while the divergence is let in,
+            it has not yet drawn the weights to where they stay.
+    """
 
     has_own_function = True
 
-    def __init__(self, warn_above: float = 10.0) -> None:
+    def __init__(self, warn_above: float = 10.0, warn_from: int = 0) -> None:
         super().__init__()
-        self.warn_above = warn_above
+        self.warn_above, self.warn_from = warn_above, warn_from
         self._has_complained = False
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -45,7 +51,7 @@ class KLHistory(StepCallback):
             self._measured["test"].mean.reset_state()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        message = None if self._has_complained else self._complaint(logs or {})
+        message = None if self._has_complained else self._complaint(epoch, logs or {})
         if message is not None:
             self._has_complained = True
             warnings.warn(message, stacklevel=2)
@@ -54,7 +60,7 @@ class KLHistory(StepCallback):
         """See `StepCallback.acting`."""
         return self._measured[kind].measuring(function)
 
-    def _complaint(self, logs: dict[str, float]) -> str | None:
+    def _complaint(self, epoch: int, logs: dict[str, float]) -> str | None:
         """Return what is wrong with the figures of an epoch, if anything is."""
         divergence, likelihood = logs.get(DIVERGENCE), logs.get(LIKELIHOOD)
         if divergence is None:
@@ -64,6 +70,8 @@ class KLHistory(StepCallback):
                 f"The KL term of the loss is {divergence}: mean or scale of a posterior are beyond "
                 "what it can be computed for. `kl_divergence(model)` tells which."
             )
+        if epoch < self.warn_from:
+            return None
         # The log of a density may be 0, where any divergence would outweigh it.
         if likelihood is None or divergence <= self.warn_above * max(abs(likelihood), 1.0):
             return None

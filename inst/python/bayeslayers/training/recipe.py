@@ -102,7 +102,7 @@ def callbacks_for(
     warm_up = round(annealing * epochs)
     found: list[Any] = []
     if not any(isinstance(callback, KLHistory) for callback in given):
-        found.append(KLHistory())
+        found.append(KLHistory(warn_from=warm_up))
     if warm_up > 0:
         found.append(KLAnnealing(warm_up))
     if score is not None:
