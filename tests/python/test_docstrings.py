@@ -251,6 +251,9 @@ def test_the_documentation_is_in_words_and_names_every_argument(name):
     function = getattr(bayeslayers, name)
     text = inspect.getdoc(function)
     assert not re.search(r"\{[a-z]+\}", text.split("Example:")[0])
+    prose = re.sub(r"`[^`]*`", "", "\n".join(re.findall(r"^\S.*", text, re.M)))
+    # Sphinx would look for a text to put there.
+    assert not re.search(r"\|\S([^|]*\S)?\|", prose)
     found = re.search(r"^Args:\n(.*?)^Returns:", text, re.M | re.S)[1]
     named = re.findall(r"^    ([\w*]+):", found, re.M)
     of_signature = [f"{p}".split(":")[0] for p in inspect.signature(function).parameters.values()]

@@ -159,8 +159,8 @@ def conformal_interval(
     (1 - level) / 2 and (1 + level) / 2, those of `predictive_summary()` (conformalized quantile
     regression): all intervals of an output are widened, or narrowed, by the same amount. It is what
     "auto" stands for, as it keeps the shape of the model's intervals, and needs no noise: a model
-    that ends in a tensor of values will do. With "sd" it is s_i = |y_i - mean(x_i)| / sd(x_i), and
-    the interval is mean(x) -+ s sd(x): all are stretched by the same factor, and symmetric.
+    that ends in a tensor of values will do. With "sd" it is `s_i = |y_i - mean(x_i)| / sd(x_i)`,
+    and the interval is mean(x) -+ s sd(x): all are stretched by the same factor, and symmetric.
 
     For classes, there is a set of classes for each example instead of an interval, made from the
     mean probabilities p of the classes k. With "lac", what "auto" stands for, s_i is
