@@ -15,7 +15,10 @@ def add_bias(values: Any, bias: Any) -> Any:
 def saturating_cast(values: Any, dtype: Any) -> Any:
     """Cast, and take the largest number of the dtype for larger ones: float16 ends at 65504."""
     dtype = tf.as_dtype(dtype)
-    return values if values.dtype == dtype else tf.saturate_cast(values, dtype)
+    # The other dtypes have infinite numbers only where arithmetic went wrong.
+    if values.dtype == dtype and dtype != tf.float16:
+        return values
+    return tf.saturate_cast(values, dtype)
 
 
 def native_dtype(dtype: Any) -> tf.DType:
