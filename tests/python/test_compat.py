@@ -42,6 +42,19 @@ def has_public(names, *places):
     return any(hasattr(place, name) for place in places for name in names)
 
 
+# Masks.
+
+
+def test_the_mask_of_an_output_is_found():
+    embedded = keras.layers.Embedding(3, 2, mask_zero=True)(np.array([[1, 0]]))
+    np.testing.assert_array_equal(ops.convert_to_numpy(compat.mask_of(embedded)), [[True, False]])
+    assert compat.mask_of(ops.ones((1, 2))) is None
+
+
+def test_the_mask_of_an_output_is_still_needed():
+    assert not has_public(["get_keras_mask", "get_mask"], keras, keras.ops, keras.utils)
+
+
 # Stateless scopes.
 
 

@@ -74,6 +74,60 @@ test_that("what is wrong is said in R's words", {
   )
 })
 
+test_that("weights are vectors, and classes are named by texts", {
+  skip_without_core()
+  data <- regression_data()
+  weights <- seq(0.5, 2, length.out = 20)
+  losses <- function(weights) {
+    history <- regression_model() |> fit_bayesian(
+      data$x, data$y,
+      epochs = 2, sample_weight = weights, validation_data = list(data$x, data$y, weights),
+      verbose = 0
+    )
+    history$metrics
+  }
+  expect_equal(losses(weights)$loss, losses(reticulate::np_array(weights))$loss, tolerance = 1e-6)
+  # With weights of 2, the loss without divergence is twice as large.
+  twice <- losses(rep(2, 20))$negative_log_likelihood[[1]]
+  expect_equal(twice, 2 * losses(rep(1, 20))$negative_log_likelihood[[1]], tolerance = 1e-5)
+
+  model <- keras()$Sequential(list(keras()$Input(list(3L)))) |>
+    layer_dense_flipout(units = 2, seed = 3)
+  loss <- keras()$losses$SparseCategoricalCrossentropy(from_logits = TRUE)
+  history <- model |> fit_bayesian(
+    data$x, as.integer(data$y > 0),
+    epochs = 1, loss = loss, class_weight = list("0" = 1, "1" = 3), verbose = 0
+  )
+  expect_true(is.finite(history$metrics$loss))
+})
+
+test_that("a file keeps the temperature that a model was trained at", {
+  skip_without_core()
+  data <- regression_data()
+  model <- regression_model()
+  model |> fit_bayesian(
+    data$x, data$y,
+    epochs = 2, temperature = 0.25,
+    callbacks = list(callback_kl_annealing(epochs = 1)), verbose = 0
+  )
+  file <- tempfile(fileext = ".keras")
+  model$save(file)
+  found <- kl_divergence(keras()$models$load_model(file))
+  expect_identical(found$table$temperature, 0.25)
+  expect_equal(found$table$scale, 0.25 / 20)
+  expect_equal(found$loss, kl_divergence(model)$loss)
+})
+
+test_that("a callback that sets the learning rate needs `decay = FALSE`", {
+  skip_without_core()
+  data <- regression_data()
+  plateau <- keras()$callbacks$ReduceLROnPlateau("loss")
+  expect_error(
+    regression_model() |> fit_bayesian(data$x, data$y, callbacks = plateau, verbose = 0),
+    "`callbacks` must not set a learning rate"
+  )
+})
+
 test_that("data that cannot be learnt from are refused at the caller's line", {
   skip_without_core()
   data <- regression_data()

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras.src.backend.common.global_state import get_global_attribute
+from keras.src.backend.common.masking import get_keras_mask
 from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from keras.src.backend.common.variables import AutocastScope
@@ -145,6 +146,14 @@ def copy_of_operation(operation: keras.Operation) -> keras.Operation:
     copy = object.__new__(type(operation))
     vars(copy).update({**vars(operation), "_inbound_nodes": [], "_outbound_nodes": []})
     return copy
+
+
+def mask_of(tensor: Any) -> Any:
+    """Return the mask that Keras has attached to a tensor, or `None`.
+
+    Keras passes masks to layers and losses, and has no public way to ask for that of an output.
+    """
+    return get_keras_mask(tensor)
 
 
 def in_order_of_outputs(model: keras.Layer, outputs: Any) -> Any:

@@ -151,7 +151,8 @@ def callback_log_score(
     A callback for `fit()`. Progress bar and history gain `val_log_score`, by which Keras's
     `EarlyStopping` can stop if it comes after: with `monitor = "val_log_score"` and `mode = "max"`.
     The draws are the same after each epoch, so that epochs compare, and they do not change those of
-    training. Of a model with several outputs, the log-likelihoods are added up. Higher is better.
+    training. Of a model with several outputs, the log-likelihoods are added up. Where batches bring
+    weights of examples, the mean is one with these weights. Higher is better.
 
     Returns:
         A Keras callback.

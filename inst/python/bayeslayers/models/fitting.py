@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from bayeslayers.architecture.walk import check_model
 from bayeslayers.contract.functions import public_function
-from bayeslayers.models.kl import scale_kl
+from bayeslayers.models.kl import scale_layers, warn_of_own_scales
 from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.training.optimizers import Schedule
 from bayeslayers.training.settings import Settings, check_reports, temperatures_of
@@ -49,15 +49,19 @@ def fit_bayesian(
     Take it in the place of `compile()` and `fit()`. Its defaults are a good start, and each part of
     the recipe can be set, or switched off.
 
-    n is the number of examples, and a rises from 0 to 1 over the first epochs. At a constant
-    learning rate, and with all of the divergence from the start, weights fall back to the prior
-    before they have learnt anything, and many stay there. Each part also exists by itself.
-    `scale_kl()` divides the divergence by `num_examples`, and multiplies it by `temperature`.
-    `callback_kl_annealing()` lets it in over the part `annealing` of the epochs. Keras's
-    `CosineDecay` takes the learning rate from `learning_rate` to 0, and Keras's `clipnorm` bounds
-    the gradient, so that no single step throws the network off. `callback_kl_history()` shows
-    likelihood and divergence apart. To switch a part off, set `annealing` to 0, `decay` to `False`,
-    or `clipnorm` or `patience` to `None`.
+    n is the number of examples, and a rises from 0 to 1 over the first epochs; in the last it is 1.
+    Of a `loss` with several terms for an example, such as the crossentropy of each step of a
+    sequence, Keras takes the mean over all terms: n is then the number of those that are not
+    masked.
+
+    At a constant learning rate, and with all of the divergence from the start, weights fall back to
+    the prior before they have learnt anything, and many stay there. Each part also exists by
+    itself. `scale_kl()` divides the divergence by `num_examples`, and multiplies it by
+    `temperature`. `callback_kl_annealing()` lets it in over the part `annealing` of the epochs.
+    Keras's `CosineDecay` takes the learning rate from `learning_rate` to 0, and Keras's `clipnorm`
+    bounds the gradient, so that no single step throws the network off. `callback_kl_history()`
+    shows likelihood and divergence apart. To switch a part off, set `annealing` to 0, `decay` to
+    `False`, or `clipnorm` or `patience` to `None`.
 
     With validation data, `callback_log_score()` scores the model after each epoch. Once all of the
     divergence is in, Keras's `EarlyStopping` ends the training after `patience` epochs without a
@@ -69,8 +73,10 @@ def fit_bayesian(
     squared error, the score is the `negative_log_likelihood` of `callback_kl_history()`.
 
     The loss is the negative log-likelihood where the model ends in distributions, summed over the
-    outputs of an example. Where it ends in a tensor, give `loss`, such as a crossentropy, or
-    compile the model with one before.
+    outputs of an example. The steps by which sequences are padded count, too: give them 0 in a
+    `sample_weight` for each step, also in `validation_data`. Where the model ends in a tensor, give
+    `loss`, such as a crossentropy, or compile the model with one before; without one, if all of its
+    loss comes from `add_loss()`.
 
     `temperature = "auto"`, or several temperatures, trains the model anew with each, from the same
     weights, and keeps the one with the best log score on the validation data. The history holds a
@@ -87,7 +93,9 @@ def fit_bayesian(
         epochs: Positive whole number: how many times the examples are gone through.
         batch_size: Positive whole number: how many examples there are in a step. With `None` 32, or
             those of a batch where `x` comes in batches.
-        callbacks: A Keras callback, or a list of them. They act after those of the recipe.
+        callbacks: A Keras callback, or a list of them. They act after those of the recipe. A
+            `callback_kl_annealing()`, `callback_kl_history()` or `callback_log_score()` takes the
+            place of the recipe's own. One that sets the learning rate needs `decay = False`.
         verbose: Whether Keras shows progress: 0, 1, 2 (a line for each epoch), or "auto".
         temperature: Positive number; several of them; or "auto", for 1, 0.5, 0.2 and 0.1: what the
             divergence is multiplied by.
@@ -148,12 +156,14 @@ def fit_bayesian(
     new_optimizer = training.optimizer(optimizer)
     check_reports(metrics, callbacks, verbose)
 
+    warn_of_own_scales(model, "fit_bayesian()")
+
     def train(temperature: float) -> keras.callbacks.History:
-        scale_kl(model, training.num_examples, temperature)
+        scale_layers(model, training.num_examples, temperature)
         return training.run(new_optimizer, metrics, callbacks, verbose)
 
     if len(temperatures) == 1:
         return noted(train(temperatures[0]), temperatures[0])
     chosen, history = training.best_of(temperatures, train)
-    scale_kl(model, training.num_examples, chosen)
+    scale_layers(model, training.num_examples, chosen)
     return history

@@ -205,15 +205,24 @@ def scale_kl(model: keras.Model, num_examples: float, temperature: float = 1.0) 
     """
     num_examples = checks.positive_number("num_examples", num_examples)
     temperature = checks.positive_number("temperature", temperature)
-    layers = bayesian_layers(model)
-    own = [layer.name for layer in layers if layer.may_be_scaled_already()]
+    warn_of_own_scales(model, "scale_kl()")
+    scale_layers(model, num_examples, temperature)
+    return model
+
+
+def scale_layers(model: keras.Model, num_examples: float, temperature: float) -> None:
+    """Scale the divergences of a model's layers; see `scale_kl()`."""
+    for layer in bayesian_layers(model):
+        layer.scale_divergences(num_examples, temperature)
+
+
+def warn_of_own_scales(model: keras.Model, function: str) -> None:
+    """Warn of layers that may scale their divergences themselves, besides a function of ours."""
+    own = [layer.name for layer in bayesian_layers(model) if layer.may_be_scaled_already()]
     if own:
         warnings.warn(
             f"The layers {own} have a divergence function or a `kl_weight` of their own, which "
-            "`scale_kl()` scales once more: leave the scale out of one of the two.",
+            f"`{function}` scales once more: leave the scale out of one of the two.",
             # The line that called the function, which the check of its arguments calls.
-            stacklevel=3,
+            stacklevel=4,
         )
-    for layer in layers:
-        layer.scale_divergences(num_examples, temperature)
-    return model

@@ -43,11 +43,13 @@ class Batch:
         x: The inputs as tensors, in the nest that the model takes.
         y: The targets as they came with the inputs or beside them, or `None`.
         size: How many examples there are.
+        weights: The weights of examples, if they came with the inputs, or `None`.
     """
 
     x: Any
     y: Any
     size: int
+    weights: Any = None
 
 
 class ArrayInputs:
@@ -97,7 +99,7 @@ class BatchStream:
     """Inputs that come in batches of a size of their own, and may come only once.
 
     Args:
-        batches: Yields inputs, or inputs with targets (and weights, which are not looked at).
+        batches: Yields inputs, or inputs with targets (and weights).
         steps: How many batches there are, or `None`.
         source: What the caller gave.
     """
@@ -130,14 +132,14 @@ class BatchStream:
     def _batch(self, batch: Any) -> Batch:
         rule = "must hold batches of inputs, or of inputs and targets, as `predict()` takes them"
         try:
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
             x = keras.tree.map_structure(_as_tensor, _nest_of_arrays(x))
             sizes = {_length(leaf) for leaf in keras.tree.flatten(x)}
         except FAILURES as error:
             raise refused("x", rule, batch) from error
         if len(sizes) != 1:
             raise ArgumentError("x", rule, {"x": Described(f"a batch of {sorted(sizes)} examples")})
-        return Batch(x, y, sizes.pop())
+        return Batch(x, y, sizes.pop(), weights)
 
 
 class KeptBatches:
@@ -357,6 +359,16 @@ def _as_tensor(leaf: Any) -> Any:
     if keras.backend.is_float_dtype(dtype) and dtype != keras.config.floatx():
         leaf = ops.cast(leaf, keras.config.floatx())
     return leaf
+
+
+def last_rows(leaf: Any, start: int) -> Any:
+    """Return the rows of an array, which may be sparse, from `start` on."""
+    array = as_array(leaf)
+    return (
+        array.rows(start, array.shape[0])
+        if isinstance(array, SparseRows)
+        else np.asarray(array)[start:]
+    )
 
 
 def first_row(x: Any) -> Any:

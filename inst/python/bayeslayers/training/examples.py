@@ -23,6 +23,7 @@ from bayeslayers.predictive.inputs import (
     first_batch,
     is_array,
     is_endless,
+    last_rows,
     numbers_written_out,
 )
 
@@ -122,8 +123,13 @@ class Examples:
         assert not isinstance(self._inputs, ArrayInputs)
         return self._inputs.batches(None)
 
-    def last_part(self, split: float) -> tuple[Any, Any]:
-        """Return the inputs and targets that Keras keeps for validation, which it tells nobody."""
+    def last_part(self, weights: Any, split: float) -> tuple[Any, Any, Any]:
+        """Return the data that Keras keeps for validation, as it tells nobody which.
+
+        Args:
+            weights: The weights of the examples, or `None`.
+            split: The part that is kept.
+        """
         if self.count is None or self.y is None:
             rule = "must be 0 where `x` comes in batches"
             raise ArgumentError("validation_split", rule, {"validation_split": split})
@@ -132,9 +138,11 @@ class Examples:
             rule = "must leave examples on both sides"
             received = {"validation_split": split, "examples": Described(str(self.count))}
             raise ArgumentError("validation_split", rule, received)
-        data = self.x, self.y
-        x, y = keras.tree.map_structure(lambda leaf: np.asarray(as_array(leaf))[at:], data)
-        return x, y
+
+        def last(leaf: Any) -> Any:
+            return None if leaf is None else last_rows(leaf, at)
+
+        return keras.tree.map_structure(last, (self.x, self.y, weights))
 
 
 def _peeked(x: Any) -> tuple[Batch, Iterator[Any]]:

@@ -9,7 +9,7 @@ import keras
 
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.predictive.outputs import OutputKind, listed
-from bayeslayers.training.losses import negative_log_likelihood
+from bayeslayers.training.losses import NegativeLogLikelihood
 
 _BINARY = (keras.losses.BinaryCrossentropy, keras.losses.binary_crossentropy)
 _COLUMNS = (keras.losses.CategoricalCrossentropy, keras.losses.categorical_crossentropy)
@@ -102,7 +102,7 @@ def form_of_targets(loss: Any, kind: OutputKind) -> str | None:
         a probability each, or "values" of the outputs' shape.
     """
     if kind.is_distribution:
-        return "outcomes" if loss is negative_log_likelihood else None
+        return "outcomes" if isinstance(loss, NegativeLogLikelihood) else None
     if _is_one_of(loss, _NUMBERS):
         return "numbers"
     if _is_one_of(loss, _COLUMNS):

@@ -24,7 +24,7 @@ def optimizer_for(
         steps: How many steps there will be.
     """
     if isinstance(optimizer, keras.optimizers.Optimizer):
-        return type(optimizer).from_config(optimizer.get_config())
+        return _copy(optimizer)
     rate = learning_rate
     if decay and not isinstance(rate, Schedule):
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
@@ -34,3 +34,23 @@ def optimizer_for(
         rule = "must be the name of one of Keras's optimizers, or an optimizer"
         raise ArgumentError("optimizer", rule, {"optimizer": optimizer}) from error
     return kind(learning_rate=rate, clipnorm=clipnorm)
+
+
+def has_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether the learning rate of an optimizer follows a schedule, and can't be set."""
+    inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
+    # Keras describes a schedule by a dictionary.
+    return isinstance(inner.get_config().get("learning_rate"), dict)
+
+
+def _copy(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Return an optimizer in its first state, with the settings of another."""
+    try:
+        return type(optimizer).from_config(optimizer.get_config())
+    except (TypeError, ValueError, NotImplementedError) as error:
+        rule = (
+            "must be one that its `get_config()` describes, as a file does: a class of your own "
+            "takes all that is in it, and a schedule's is registered by "
+            "`keras.saving.register_keras_serializable()`"
+        )
+        raise ArgumentError("optimizer", rule, {"optimizer": optimizer}) from error

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 
 from bayeslayers.contract.errors import ArgumentError
@@ -18,6 +19,7 @@ from bayeslayers.training.optimizers import optimizer_for
 from bayeslayers.training.repeated_batches import repeated_batches
 from bayeslayers.training.settings import Settings
 from bayeslayers.training.targets import TargetForms, computes_its_loss_by_keras
+from bayeslayers.training.terms import terms_per_example
 
 # To choose among trained models takes less noise than to watch one.
 _DRAWS_TO_CHOOSE = 100
@@ -65,9 +67,13 @@ class Training:
         self._loss = recipe.loss_for(model, loss, outputs.kinds)
         losses = losses_of(self._loss, outputs.kinds)
         check_mean(losses or [])
-        forms = TargetForms(outputs, losses, computes_its_loss_by_keras(model))
+        # A model that has no loss adds all of it itself.
+        is_keras_own = self._loss is not None and computes_its_loss_by_keras(model)
+        forms = TargetForms(outputs, losses, is_keras_own)
         examples.y = forms.checked(examples)
         self._examples = examples
+        # Keras's mean is one over these.
+        self.num_examples *= terms_per_example(model, examples, losses)
         targets = None
 
         def check(found: Examples) -> Any:
@@ -75,9 +81,10 @@ class Training:
             return forms.checked(found)
 
         if split:
-            validation = examples.last_part(split)
+            validation = examples.last_part(self._fitting.get("sample_weight"), split)
             targets = validation[1]
         elif validation is not None:
+            validation = recipe.with_weights_in_array(validation)
             validation, targets = validation_of(validation, check, needs_targets=forms.are_needed)
         self._validation = validation
         likelihoods = recipe.likelihoods_of(losses, outputs)
@@ -88,7 +95,8 @@ class Training:
     def optimizer(self, optimizer: Any) -> Callable[[], keras.optimizers.Optimizer]:
         """Return a function that makes the optimizer of a training."""
         settings = self._settings
-        rate, steps = settings.learning_rate, settings.epochs * self._steps
+        epochs = max(settings.epochs - (self._fitting.get("initial_epoch") or 0), 1)
+        rate, steps = settings.learning_rate, epochs * self._steps
         return lambda: optimizer_for(optimizer, rate, settings.decay, settings.clipnorm, steps)
 
     def run(
@@ -101,8 +109,13 @@ class Training:
         """Compile the model and train it."""
         settings, model = self._settings, self._model
         given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+        given = [callback for callback in given if callback is not None]
+        new_optimizer = optimizer()
+        recipe.check_rate(given, new_optimizer)
         is_validated = self._validation is not None
-        model.compile(optimizer(), loss=self._loss, metrics=metrics, **self._compiling)
+        # A model's own `compile()` may have other arguments, too, and in another order.
+        shown = {} if metrics is None else {"metrics": metrics}
+        model.compile(optimizer=new_optimizer, loss=self._loss, **shown, **self._compiling)
         with repeated_batches(model, settings.samples):
             return model.fit(
                 self._examples.x,
@@ -111,7 +124,7 @@ class Training:
                 epochs=settings.epochs,
                 verbose=verbose,
                 callbacks=recipe.callbacks_for(
-                    [callback for callback in given if callback is not None],
+                    given,
                     settings.epochs,
                     settings.annealing,
                     settings.patience if is_validated else None,
@@ -150,7 +163,9 @@ class Training:
             self._model.set_weights(start)
             history = train(temperature)
             scores.append(self._score.score(_DRAWS_TO_CHOOSE))
-            if scores[-1] == max(scores):
+            # A training whose weights are no longer finite is the worst.
+            comparable = np.nan_to_num(scores, nan=-np.inf, neginf=-np.inf)
+            if comparable[-1] == comparable.max():
                 best = temperature, history, self._model.get_weights()
         chosen, history, weights = best
         self._model.set_weights(weights)
