@@ -155,7 +155,7 @@ callback_kl_history <- function(
 #'
 #' \preformatted{val_log_score = mean over examples of log (mean over draws of p(y | x, w_d)),   w_d ~ q}
 #'
-#' A callback for `fit()`. Progress bar and history gain `val_log_score`, by which Keras's `EarlyStopping` can stop if it comes after: with `monitor = "val_log_score"` and `mode = "max"`. The draws are the same after each epoch, so that epochs compare, and they do not change those of training. Of a model with several outputs, the log-likelihoods are added up. Higher is better.
+#' A callback for `fit()`. Progress bar and history gain `val_log_score`, by which Keras's `EarlyStopping` can stop if it comes after: with `monitor = "val_log_score"` and `mode = "max"`. The draws are the same after each epoch, so that epochs compare, and they do not change those of training. Of a model with several outputs, the log-likelihoods are added up. Where batches bring weights of examples, the mean is one with these weights. Higher is better.
 #'
 #' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
@@ -190,7 +190,7 @@ callback_log_score <- function(
 
 #' Conformal intervals: they hold the outcome as often as they say, whatever the model
 #'
-#' Take it where intervals must hold: the model's own are right as far as the model is.
+#' Take it where intervals must hold: the model's own intervals are only as right as the model.
 #'
 #' \preformatted{P(lower <= y <= upper) >= level
 #' s_i = max(low(x_i) - y_i, y_i - high(x_i)),   i = 1, ..., n
@@ -198,13 +198,13 @@ callback_log_score <- function(
 #'
 #' The examples in `x_calibration` and those in `x` must be exchangeable, as those of a random split are, and the model must have been trained on neither. Then the share of outcomes inside the intervals, on average over calibration sets, is at least `level`, and at most 1 / (n + 1) more where scores have no ties. It holds over all x, and for each output of an example by itself; it need not hold for each x, nor for all outputs together.
 #'
-#' For values, the method "quantiles" takes as low and high the model's own quantiles at (1 - level) / 2 and (1 + level) / 2, those of `predictive_summary()` (conformalized quantile regression): all intervals of an output are widened, or narrowed, by the same amount. It is what "auto" stands for, as it keeps the shape of the model's intervals, and needs no noise: a model that ends in a tensor of values will do. With "sd" it is s_i = |y_i - mean(x_i)| / sd(x_i), and the interval is mean(x) -+ s sd(x): all are stretched by the same factor, and symmetric.
+#' For values, the method "quantiles" takes as low and high the model's own quantiles at (1 - level) / 2 and (1 + level) / 2, those of `predictive_summary()` (conformalized quantile regression): all intervals of an output are widened, or narrowed, by the same amount. It is what "auto" stands for, as it keeps the shape of the model's intervals, and needs no noise: a model that ends in a tensor of values will do. With "sd" it is `s_i = |y_i - mean(x_i)| / sd(x_i)`, and the interval is mean(x) -+ s sd(x): all are stretched by the same factor, and symmetric.
 #'
-#' For classes, the result are sets of classes k, made from their mean probabilities p. With "lac", what "auto" stands for, s_i = 1 - p(y_i | x_i), and the set holds all classes with 1 - p(k | x) <= s: such sets are the smallest on average. With "aps", s_i is the probability of all classes that are no less probable than y_i: such sets are larger, but hold the classes of hard examples more often.
+#' For classes, there is a set of classes for each example instead of an interval, made from the mean probabilities p of the classes k. With "lac", what "auto" stands for, s_i is 1 - p(y_i | x_i), and the set holds all classes with 1 - p(k | x) <= s: such sets are the smallest on average. With "aps", s_i is the probability of all classes that are no less probable than y_i: such sets are larger, but hold the classes of hard examples more often.
 #'
-#' A set always holds the most probable class, so that none is empty, and only more outcomes are held.
+#' A set always holds the most probable class. So no set is empty, and the sets hold the outcome more often rather than less.
 #'
-#' For values there is a row for each example and each output, as in `predictive_summary()`, with `variable`, `mean`, `lower` and `upper`. For classes there is a row for each example: `class`, the most probable; `probability`, that class's; `size`, how many classes there are in the set; and for each class whether it is `in[...]` it.
+#' For values there is a row for each example and each output, as in `predictive_summary()`, with `variable`, `mean`, `lower` and `upper`. For classes there is a row for each example: `class`, the most probable; `probability`, that class's; `size`, how many classes there are in the set; and a column `in[...]` for each class, which says whether the set holds it.
 #'
 #' At least level / (1 - level) calibration examples are needed, 9 for 90 %. With n of them, the coverage given the calibration set varies about its mean with a standard deviation of about sqrt(level (1 - level) / n): some hundreds are better.
 #'
@@ -251,24 +251,28 @@ conformal_interval <- function(
   as_interval(result)
 }
 
-#' Train a Bayesian network by a recipe that holds
+#' Train a Bayesian network by a recipe in one call
 #'
-#' Take it in the place of `compile()` and `fit()`, unless you do one of its parts in another way.
+#' Take it in the place of `compile()` and `fit()`. Its defaults are a good start, and each part of the recipe can be set, or switched off.
 #'
 #' \preformatted{loss(epoch) = mean over examples of -log p(y | x, w)
 #'               + a(epoch) temperature KL(q || p) / n,   w ~ q}
 #'
-#' n is the number of examples, and a rises from 0 to 1 over the first part of the epochs. At a constant learning rate, and with all of the divergence from the start, weights fall to the prior before they have learnt, and many stay there. Each part of the recipe exists by itself, too. `scale_kl()` divides the divergence by `num_examples`, and multiplies it by `temperature`. `callback_kl_annealing()` lets it in over the part `annealing` of the epochs. Keras's `CosineDecay` takes the learning rate from `learning_rate` to 0, and its `clipnorm` keeps one step from taking the network away. `callback_kl_history()` shows likelihood and divergence apart.
+#' n is the number of examples, and a rises from 0 to 1 over the first epochs; in the last it is 1. Of a `loss` with several terms for an example, such as the crossentropy of each step of a sequence, Keras takes the mean over all terms: n is then the number of those that are not masked.
 #'
-#' With validation data, `callback_log_score()` scores the model after each epoch. Once all of the divergence is in, Keras's `EarlyStopping` ends the training after `patience` epochs without a better score, and the weights of the best of these epochs come back. Where the loss leaves no likelihood, the score is the `negative_log_likelihood` of `callback_kl_history()`.
+#' At a constant learning rate, and with all of the divergence from the start, weights fall back to the prior before they have learnt anything, and many stay there. Each part also exists by itself. `scale_kl()` divides the divergence by `num_examples`, and multiplies it by `temperature`. `callback_kl_annealing()` lets it in over the part `annealing` of the epochs. Keras's `CosineDecay` takes the learning rate from `learning_rate` to 0, and Keras's `clipnorm` bounds the gradient, so that no single step throws the network off. `callback_kl_history()` shows likelihood and divergence apart. To switch a part off, set `annealing` to 0, `decay` to `FALSE`, or `clipnorm` or `patience` to `NULL`.
 #'
-#' The loss is the negative log-likelihood where the model ends in distributions, summed over the outputs of an example. Where it ends in a tensor, give `loss`, such as a crossentropy, or compile the model with one before.
+#' With validation data, `callback_log_score()` scores the model after each epoch. Once all of the divergence is in, Keras's `EarlyStopping` ends the training after `patience` epochs without a better score, and the weights of the best of these epochs come back.
+#'
+#' The score needs a likelihood for each output: a distribution has one, and so have Keras's crossentropies of one class for each example, by each of their names. Smoothed labels are scored as they were before, mixtures of classes are not scored. Without a likelihood, as under a squared error, the score is the `negative_log_likelihood` of `callback_kl_history()`.
+#'
+#' The loss is the negative log-likelihood where the model ends in distributions, summed over the outputs of an example. The steps by which sequences are padded count, too: give them 0 in a `sample_weight` for each step, also in `validation_data`. Where the model ends in a tensor, give `loss`, such as a crossentropy, or compile the model with one before; without one, if all of its loss comes from `add_loss()`.
 #'
 #' `temperature = "auto"`, or several temperatures, trains the model anew with each, from the same weights, and keeps the one with the best log score on the validation data. The history holds a table of the scores as `temperatures`, and the choice as `temperature`.
 #'
 #' With `samples` above 1, each step repeats the examples of its batch so many times. Layers with the Flipout and the local reparameterization estimators give each copy noise of its own, so that the gradient's variance falls. Layers with the reparameterization estimator draw once per step, and gain nothing. A step takes up to `samples` times as long.
 #'
-#' The model stays compiled as it was trained.
+#' Afterwards the model is compiled with the loss and the optimizer of the training.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
 #' @param x Inputs, or batches of inputs and targets, in any form that `fit()` takes.
@@ -279,7 +283,7 @@ conformal_interval <- function(
 #' @param validation_split Number from 0 to 1: the last part of the examples, which is kept for validation.
 #' @param temperature Positive number; several of them; or "auto", for 1, 0.5, 0.2 and 0.1: what the divergence is multiplied by.
 #' @param samples Positive whole number: how often a step repeats its examples, each under other noise.
-#' @param annealing Number from 0 to 1: the part of the epochs in which the divergence is let in. 0 for none.
+#' @param annealing Number from 0 to 1: the part of the epochs in which the divergence is let in. With 0 all of it counts from the start.
 #' @param optimizer Name of one of Keras's optimizers, or an optimizer, which is taken with its own learning rate and clipping.
 #' @param learning_rate Positive number, or a schedule of Keras: the learning rate.
 #' @param decay `TRUE` or `FALSE`: whether the learning rate falls to 0 along a cosine. A schedule stays as it is.
@@ -288,12 +292,12 @@ conformal_interval <- function(
 #' @param num_examples Positive number: how many examples there are to learn from. With `NULL` they are counted. Copies of an example are no new examples.
 #' @param loss Keras loss, a function of targets and outputs, or one for each output. With `NULL` it is the negative log-likelihood of the distributions that the model ends in, or the loss that the model was compiled with.
 #' @param metrics Keras metrics, as `compile()` takes them, or `NULL`.
-#' @param callbacks A Keras callback, or a list of them. They act after those of the recipe.
+#' @param callbacks A Keras callback, or a list of them. They act after those of the recipe. A `callback_kl_annealing()`, `callback_kl_history()` or `callback_log_score()` takes the place of the recipe's own. One that sets the learning rate needs `decay = False`.
 #' @param verbose Whether Keras shows progress: 0, 1, 2 (a line for each epoch), or "auto".
 #' @param ... Further arguments of Keras's `compile()` and `fit()`.
 #' @returns Keras's history, with `temperature` and `temperatures` beside the figures.
 #' @section Errors:
-#' If an argument breaks a rule that is stated here; if `model` has no layer with a posterior; or if there are several temperatures, and no validation data or a loss without a likelihood.
+#' If an argument breaks a rule that is stated here; if `model` has no layer with a posterior; if inputs, targets or weights of examples are missing or infinite, or targets are not what the loss takes, before the training, of batches when they are counted; or if there are several temperatures, and no validation data or a loss without a likelihood.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424> Fu, H., Li, C., Liu, X., Gao, J., Celikyilmaz, A., and Carin, L. (2019). Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing. North American Chapter of the Association for Computational Linguistics. <https://arxiv.org/abs/1903.10145> Wenzel, F., Roth, K., Veeling, B. S., Swiatkowski, J., Tran, L., Mandt, S., Snoek, J., Salimans, T., Jenatton, R., and Nowozin, S. (2020). How Good is the Bayes Posterior in Deep Neural Networks Really? International Conference on Machine Learning. <https://arxiv.org/abs/2002.02405>
 #' @family functions of models
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
@@ -416,15 +420,15 @@ log_likelihood <- function(
   call_core("log_likelihood")
 }
 
-#' How well a model's scores tell examples apart that are out of distribution (OOD)
+#' How well a model's scores detect examples that are out of distribution (OOD)
 #'
-#' Take it to choose the score by which a model shall refuse to decide, and to compare models.
+#' Take it to choose the score by which a model should refuse to decide, and to compare models.
 #'
 #' \preformatted{auroc = P(s(x_ood) > s(x)) + P(s(x_ood) = s(x)) / 2
 #' aupr = mean over x_ood of the share of x_ood among all scores >= s(x_ood)
 #' fpr95 = P(s(x) >= t),   t: 95 % of s(x_ood) are >= t}
 #'
-#' The scores are those of `ood_scores()`, with one minus the `probability` in its place, so that all are high where an example is unusual; one that is not known is left out. The examples in `x_ood` are what is to be found: `auroc`, the area under the ROC curve, is 0.5 for a score that says nothing, and 1 for one that makes no error; `aupr`, the area under the curve of precision and recall (average precision), depends on how many of each there are; `fpr95` is the share of `x` that is taken for OOD where 95 % of `x_ood` are found: lower is better. The draws of the weights are the same for both sets.
+#' The scores s are those of `ood_scores()`, with 1 - `probability` in the place of `probability`, so that all are high where an example is unusual. A score that is not known, such as `sd_aleatoric` of a model that ends in a tensor, is left out. The examples in `x_ood` are to be found among those in `x`, which are like the examples that the model was trained on. `auroc`, the area under the ROC curve, is 0.5 for a score that says nothing, and 1 for one that makes no error. `aupr`, the area under the curve of precision and recall (average precision), depends on how many examples of each kind there are. `fpr95` is the share of `x` that is taken for OOD where 95 % of `x_ood` are found: lower is better. The draws of the weights are the same for both sets.
 #'
 #' @param model A Keras 3 model, sequential, functional or subclassed.
 #' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
