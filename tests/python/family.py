@@ -42,6 +42,7 @@ class Geometry:
         vocabulary: How many inputs there are, where they are whole numbers.
         recurrent: Whether it runs over steps, one after the other.
         supports_masking: Whether Keras's masks may come with the inputs.
+        says_where_the_bias_is: Whether `bias_axes` says along which axes there is one, if any.
     """
 
     oracle: type
@@ -59,6 +60,7 @@ class Geometry:
     vocabulary: int | None = None
     recurrent: bool = False
     supports_masking: bool = False
+    says_where_the_bias_is: bool = False
 
     @property
     def roles(self):
@@ -119,7 +121,7 @@ class Geometry:
     def deterministic(self, inputs, kernels, bias=None, graph=False, **further):
         """Return what Keras's own layer gives, channels in the place that `further` says."""
         first = further.pop("data_format", "channels_last") == "channels_first"
-        layer = self._oracle(bias is not None, further)
+        layer = self.keras_layer(bias is not None, **further)
         # Keras has no channels first on a CPU.
         inputs = np.moveaxis(inputs, 1, -1) if first else inputs
         layer.build(inputs.shape)
@@ -139,17 +141,22 @@ class Geometry:
     def shapes_of(self, **further):
         """Return the weights' shapes under further arguments: those that Keras's layer has."""
         further.pop("data_format", None)
-        layer = self._oracle(bool(self.bias), further)
-        # Long enough for any kernel: the positions do not show in its shape.
-        layer.build((BATCH, *[9] * (len(self.example) - 1), CHANNELS))
+        layer = self.keras_layer(bool(self.bias), **further)
+        # Long enough for any window: the positions do not show in its shape.
+        long = (*[9] * (len(self.example) - 1), CHANNELS)
+        layer.build((BATCH, *(self.example if self.says_where_the_bias_is else long)))
         return dict(zip(self.roles, [tuple(weight.shape) for weight in layer.weights], strict=True))
 
-    def _oracle(self, use_bias, further):
+    def keras_layer(self, use_bias, **further):
+        """Make Keras's own layer."""
         arguments = {**self.arguments, **further}
+        if self.says_where_the_bias_is and not use_bias:
+            arguments["bias_axes"] = None
         if self.recurrent:
             # Keras draws no orthogonal kernel, its default, in half precision.
             arguments["recurrent_initializer"] = "zeros"
-        return self.oracle(**arguments, **({"use_bias": use_bias} if self.bias else {}))
+        is_asked = self.bias and not self.says_where_the_bias_is
+        return self.oracle(**arguments, **({"use_bias": use_bias} if is_asked else {}))
 
 
 @dataclass(frozen=True)
@@ -476,6 +483,66 @@ DENSE = Geometry(
     ),
     bad_inputs=(((BATCH,), "must have a batch dimension"),),
 )
+_EINSUM = {"equation": "abc,cd->abd", "output_shape": (None, 2), "bias_axes": "d"}
+_FORM = 'must be of the form "ab,bc->ac"'
+EINSUM = Geometry(
+    oracle=keras.layers.EinsumDense,
+    arguments=_EINSUM,
+    example=(4, CHANNELS),
+    outputs=(4, 2),
+    kernels={"kernel": (CHANNELS, 2)},
+    named="equation output_shape activation bias_axes",
+    variations=(
+        {"equation": "...x,xy->...y", "output_shape": 3, "bias_axes": "y", "activation": "relu"},
+        {"equation": "ab...,bc->ac...", "output_shape": 3, "bias_axes": "c"},
+        # Two axes of output channels, in another order than the kernel's.
+        {"equation": "abc,dce->abed", "output_shape": (None, 3, 2), "bias_axes": "ed"},
+        # The inputs' positions are summed, and a bias varies along those of the outputs.
+        {"equation": "abc,cd->ad", "output_shape": 2, "bias_axes": "d"},
+        {"equation": "abc,cd->adb", "output_shape": (3, 4), "bias_axes": "b"},
+        # An axis of all three: a kernel for each position, or each channel on its own.
+        {"equation": "abc,c->abc", "output_shape": (None, 2), "bias_axes": "c"},
+        {"equation": "abc,bcd->abd", "output_shape": (4, 3), "bias_axes": "bd"},
+    ),
+    bad=(
+        *(
+            ({"equation": value}, "equation", _FORM)
+            for value in (
+                *("ab,bc", "ab->ac", "...b,bc->c", "b...,bc->...c", "a b,bc->ac", "", 3, None),
+                *("...ab...,bc->...ac...", "a1,1c->ac", "ab,bc->", "ab,b...->a..."),
+            )
+        ),
+        *(
+            ({"equation": value}, "equation", rule)
+            for value, rule in (
+                ("abc,ca->ac", "must have the batch as the first axis"),
+                ("abc,cd->bad", "must have the batch as the first axis"),
+                ("abb,bc->abc", "must name each axis once"),
+                ("abc,cdd->abd", "must name each axis once"),
+                ("abc,cd->abdb", "must name each axis once"),
+                ("abc,cde->abd", "must have each axis of the kernel"),
+                ("abc,cd->abe", "must have each axis of the kernel"),
+            )
+        ),
+        ({"output_shape": 2}, "output_shape", "must have 2 sizes under this equation"),
+        ({"output_shape": (4, 2, 2)}, "output_shape", "must have 2 sizes under this equation"),
+        ({"output_shape": None}, "output_shape", "must have 2 sizes under this equation"),
+        ({"output_shape": (None, 0)}, "output_shape", "must list the positive sizes"),
+        ({"output_shape": (None, None)}, "output_shape", "must say the size of the axis 'd'"),
+        *(
+            ({"bias_axes": value}, "bias_axes", "must be letters of the outputs")
+            for value in ("a", "c", "", 1, "dx")
+        ),
+        ({"activation": "foo"}, "activation", "must be the name of a Keras activation"),
+        ({"units": 2}, "units", "is not an argument of this layer"),
+        ({"use_bias": True}, "use_bias", "is not an argument of this layer"),
+    ),
+    bad_inputs=(
+        ((BATCH, CHANNELS), "must have 3 dimensions"),
+        ((BATCH, 4, 4, CHANNELS), "must have 3 dimensions"),
+    ),
+    says_where_the_bias_is=True,
+)
 
 GEOMETRIES = {
     f"{kind}{rank}": geometry
@@ -486,7 +553,7 @@ GEOMETRIES = {
         ("separable", SEPARABLE),
     )
     for rank, geometry in rows.items()
-} | {"dense": DENSE}
+} | {"dense": DENSE, "einsum": EINSUM}
 
 FLIPOUT, REPARAMETERIZATION, LOCAL = "flipout", "reparameterization", "local"
 
@@ -607,6 +674,13 @@ ROWS = (
         DENSE,
         LOCAL,
         ancestor="DenseLocalReparameterization",
+    ),
+    Row("layer_einsum_dense_flipout", "EinsumDenseFlipout", EINSUM, FLIPOUT),
+    Row(
+        "layer_einsum_dense_reparameterization",
+        "EinsumDenseReparameterization",
+        EINSUM,
+        REPARAMETERIZATION,
     ),
     Row("layer_separable_conv_1d_flipout", "SeparableConv1DFlipout", SEPARABLE[1], FLIPOUT),
     Row("layer_separable_conv_2d_flipout", "SeparableConv2DFlipout", SEPARABLE[2], FLIPOUT),

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import keras
 import ml_dtypes
 import numpy as np
-from family import CONVOLUTION, DENSE, DEPTHWISE, SEPARABLE, TRANSPOSED
+from family import CONVOLUTION, DENSE, DEPTHWISE, EINSUM, SEPARABLE, TRANSPOSED
 from frameworks import BACKEND, compiled, numpy_of
 from hypothesis import assume
 from posteriors import fixed_value
@@ -43,10 +43,11 @@ def assert_equals_keras(row, inputs, graph=False, **further):
 def is_reordered(geometry):
     """Whether Keras's layer adds up in another order.
 
-    Its recurrent layers add the bias later than this package, and on PyTorch its separable
-    convolution of images moves the channels to the front between its two steps.
+    Its recurrent layers add the bias later than this package, its einsums are the backend's, and on
+    PyTorch its separable convolution of images moves the channels to the front between two steps.
     """
-    return geometry.recurrent or (BACKEND == "torch" and geometry is SEPARABLE[2])
+    is_moved = BACKEND == "torch" and geometry is SEPARABLE[2]
+    return geometry.recurrent or geometry is EINSUM or is_moved
 
 
 def loses_digits(geometry):

@@ -59,7 +59,15 @@ DEFAULTS = {
     **{f"{kernel}_prior_fn": default_multivariate_normal_fn for kernel in KERNELS},
     "bias_posterior_fn": default_mean_field_normal_fn(is_singular=True),
 }
-REQUIRED = {"filters", "kernel_size", "units", "input_dim", "output_dim"}
+REQUIRED = {
+    "filters",
+    "kernel_size",
+    "units",
+    "input_dim",
+    "output_dim",
+    "equation",
+    "output_shape",
+}
 
 
 def random_bias(row):
@@ -233,7 +241,7 @@ def test_the_gradient_of_the_mean_is_that_of_the_deterministic_layer(row, rng):
     """The outputs are linear in the kernel: its gradient does not depend on the draw."""
     geometry = row.geometry
     layer, inputs = row.layer(bias_posterior_fn=None), geometry.inputs(rng)
-    oracle = geometry.oracle(**geometry.arguments, use_bias=False)
+    oracle = geometry.keras_layer(use_bias=False)
     weight = rng.normal(size=(len(inputs), *geometry.outputs))
     weight = ops.convert_to_tensor(weight, "float32")
     found = []

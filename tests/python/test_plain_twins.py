@@ -36,9 +36,9 @@ each_geometry = pytest.mark.parametrize(
 
 
 def required(kind, geometry):
-    """Return the arguments that have no default, and no other."""
+    """Return the arguments that have no default, and that which gives a layer its bias."""
     parameters = inspect.signature(kind).parameters.values()
-    names = {p.name for p in parameters if p.default is p.empty}
+    names = {p.name for p in parameters if p.default is p.empty} | {"bias_axes"}
     return {name: value for name, value in geometry.arguments.items() if name in names}
 
 

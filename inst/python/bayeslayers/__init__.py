@@ -64,6 +64,10 @@ from bayeslayers.layers.dense import (
 )
 from bayeslayers.layers.dense_variational import layer_dense_variational
 from bayeslayers.layers.distribution_lambda import layer_distribution_lambda
+from bayeslayers.layers.einsum_dense import (
+    layer_einsum_dense_flipout,
+    layer_einsum_dense_reparameterization,
+)
 from bayeslayers.layers.embedding import layer_embedding_reparameterization
 from bayeslayers.layers.gaussian_process import layer_variational_gaussian_process
 from bayeslayers.layers.independent import (

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from keras import ops
 
-from bayeslayers.backend import add_bias, within_range
+from bayeslayers.backend import within_range
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
-from bayeslayers.geometries import Chain
+from bayeslayers.geometries import Chain, EinsumDense
 
 
 class LinearLayer(VariationalLayer):
@@ -23,31 +23,32 @@ class LinearLayer(VariationalLayer):
         """Make the variables of posteriors and priors."""
         self.input_spec = self.geometry.input_spec(input_shape)
         channels = self.geometry.known_channels(input_shape)
-        for role, linear_map in self.geometry.stages().items():
+        self._chain = self.geometry.for_inputs(input_shape)
+        for role, linear_map in self._chain.stages().items():
             self._build_kernel(role, linear_map.kernel_shape(channels))
             channels = linear_map.output_channels(channels)
-        self._build_bias((channels,))
+        self._build_bias(self._chain.bias_shape(channels))
 
     def call(self, inputs: Any) -> Any:
         """Return one draw of the outputs, and add the divergences to the losses."""
-        values = self.geometry.prepare(inputs, self.compute_dtype)
+        values = self._chain.prepare(inputs, self.compute_dtype)
+        channels = self._chain.known_channels(inputs.shape)
         drawn = []
-        for role, linear_map in self.geometry.stages().items():
-            size, channels = ops.shape(values)[0], values.shape[-1]
+        for role, linear_map in self._chain.stages().items():
+            size = ops.shape(values)[0]
             draw, weight = self._draw_map(role, linear_map, size, channels)
             values = draw.apply(values)
+            channels = linear_map.output_channels(channels)
             drawn.append(weight)
         bias, weight = self._draw_bias()
         drawn.append(weight)
-        if bias is not None:
-            values = add_bias(values, bias)
-        values = within_range(values)
+        values = within_range(self._chain.with_bias(values, bias))
         self._add_drawn_divergences(drawn)
-        return self.geometry.restore(values)
+        return values
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the outputs for inputs of this shape."""
-        return self.geometry.output_shape(input_shape)
+        return self.geometry.for_inputs(input_shape).output_shape(input_shape)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the outputs."""
@@ -75,3 +76,23 @@ class ActivatedLinearLayer(LinearLayer):
 
     def _plain_arguments(self) -> dict[str, Any]:
         return {**super()._plain_arguments(), "activation": self.activation}
+
+
+class EinsumLayer(LinearLayer):
+    """A linear layer whose equation says along which axes there is a bias, if there is one."""
+
+    geometry: EinsumDense
+
+    def __init__(self, **arguments: Any) -> None:
+        if arguments["bias_axes"] is None:
+            arguments["bias_posterior_fn"] = None
+        super().__init__(**arguments)
+
+    def call(self, inputs: Any) -> Any:
+        """See `LinearLayer.call`."""
+        return self.geometry.activation(super().call(inputs))
+
+    def _plain_arguments(self) -> dict[str, Any]:
+        arguments = super()._plain_arguments()
+        has_bias = arguments.pop("use_bias")
+        return arguments if has_bias else {**arguments, "bias_axes": None}

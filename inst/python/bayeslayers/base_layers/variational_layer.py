@@ -79,7 +79,7 @@ class VariationalLayer(BayesianLayer):
         self.estimator = self.estimator_type()
         self.random_weights = weights
         # Every argument becomes an attribute of its name; for weights that is `{role}_{function}`.
-        values = geometry.get_config()
+        values = dict(vars(geometry))
         for weight in weights.values():
             values |= weight.functions
         for name, value in values.items():
@@ -194,14 +194,15 @@ class VariationalLayer(BayesianLayer):
         family = next(cls for cls in layers if "function_name" in vars(cls))
         name = family.__name__.removesuffix(family.estimator_type.__name__)
         arguments = self._plain_arguments()
-        if self.geometry.has_bias:
-            arguments["use_bias"] = self.random_weights[BIAS].exists
         shared = {"name": self.name, "dtype": self.dtype_policy, "trainable": self.trainable}
         return getattr(keras.layers, name)(**arguments, **shared)
 
     def _plain_arguments(self) -> dict[str, Any]:
-        """Return the arguments of Keras's layer that are the geometry's."""
-        return self.geometry.get_config()
+        """Return the arguments of Keras's layer: the geometry's, and whether there is a bias."""
+        arguments = self.geometry.get_config()
+        if self.geometry.has_bias:
+            arguments["use_bias"] = self.random_weights[BIAS].exists
+        return arguments
 
     def plain_weights(self, statistic: str) -> list[Any]:
         """See `BayesianLayer.plain_weights`."""

@@ -103,6 +103,20 @@ LAYER_ARGUMENTS = {
         Coercion.WHOLE,
     ),
     "units": Argument("Positive whole number: how many output channels there are.", Coercion.WHOLE),
+    "equation": Argument(
+        'The axes of inputs, kernel and outputs, a letter for each, such as "abc,cd->abd". As in '
+        'Keras\'s layer, `...` may stand for the first axes, as in "...b,bc->...c", or for the '
+        'last, as in "ab...,bc->ac...". Inputs and outputs begin with the batch.'
+    ),
+    "output_shape": Argument(
+        "Positive whole number, or a list of them: the sizes of the outputs' axes, without the "
+        "batch and without what `...` stands for. Those that the inputs have, too, may be `None`.",
+        Coercion.SHAPE,
+    ),
+    "bias_axes": Argument(
+        "Letters of the outputs in `equation`, without the batch: the axes along which the bias "
+        "varies. With `None` there is no bias, and the arguments of the bias have no effect."
+    ),
     "depth_multiplier": Argument(
         "Positive whole number: how many output channels each input channel has.", Coercion.WHOLE
     ),

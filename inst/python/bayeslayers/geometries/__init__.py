@@ -3,6 +3,7 @@
 from bayeslayers.geometries.convolution import Convolution1D, Convolution2D, Convolution3D
 from bayeslayers.geometries.dense import Dense
 from bayeslayers.geometries.depthwise import DepthwiseConvolution1D, DepthwiseConvolution2D
+from bayeslayers.geometries.einsum import EinsumDense
 from bayeslayers.geometries.embedding import Embedding
 from bayeslayers.geometries.geometry import Chain, Geometry, LinearMap
 from bayeslayers.geometries.recurrent import GRU, LSTM, Cell
@@ -24,6 +25,7 @@ __all__ = [
     "Dense",
     "DepthwiseConvolution1D",
     "DepthwiseConvolution2D",
+    "EinsumDense",
     "Embedding",
     "Geometry",
     "LinearMap",

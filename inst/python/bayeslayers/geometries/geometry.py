@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from bayeslayers.backend import cast
+from bayeslayers.backend import add_bias, cast
 from bayeslayers.contract.errors import ArgumentError
 
 
@@ -43,6 +43,9 @@ class Geometry(ABC):
 
     functions: ClassVar[tuple[str, ...]] = ()
     """The constructor's parameters that are functions."""
+
+    of_plain_layers_alone: ClassVar[tuple[str, ...]] = ()
+    """The arguments that Keras's layer of the name takes more values of."""
 
     own_prose: ClassVar[dict[str, str]] = {}
     """The prose of arguments that mean something else here than in other layers."""
@@ -113,6 +116,14 @@ class Chain(Geometry):
     that the linear maps, the signs and the bias need to know one layout only.
     """
 
+    def for_inputs(self, input_shape: tuple[int | None, ...]) -> Chain:
+        """Return what is computed for inputs of this shape, where the maps depend on more of it.
+
+        The number of examples and the sizes of positions may differ from those of the shape.
+        """
+        del input_shape
+        return self
+
     def stages(self) -> dict[str, LinearMap]:
         """Return the linear maps in order, by the names of their kernels."""
         assert isinstance(self, LinearMap)  # where it is the only one
@@ -127,6 +138,14 @@ class Chain(Geometry):
     def restore(self, outputs: Any) -> Any:
         """Bring outputs into the caller's layout."""
         return outputs
+
+    def bias_shape(self, channels: int) -> tuple[int, ...]:
+        """Return the bias's shape for this number of output channels."""
+        return (channels,)
+
+    def with_bias(self, outputs: Any, bias: Any) -> Any:
+        """Add the bias, if there is one, and bring outputs into the caller's layout."""
+        return self.restore(outputs if bias is None else add_bias(outputs, bias))
 
     def mask(self, inputs: Any, previous: Any) -> Any:
         """Return the mask of the outputs."""

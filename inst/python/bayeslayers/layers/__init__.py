@@ -40,6 +40,7 @@ from bayeslayers.layers.dense import (
 )
 from bayeslayers.layers.dense_variational import DenseVariational
 from bayeslayers.layers.distribution_lambda import DistributionLambda
+from bayeslayers.layers.einsum_dense import EinsumDenseFlipout, EinsumDenseReparameterization
 from bayeslayers.layers.embedding import EmbeddingReparameterization
 from bayeslayers.layers.gaussian_process import VariationalGaussianProcess
 from bayeslayers.layers.independent import (
@@ -99,6 +100,8 @@ FAMILY: dict[str, type[BaseLayer]] = {
         DenseFlipout,
         DenseReparameterization,
         DenseLocalReparameterization,
+        EinsumDenseFlipout,
+        EinsumDenseReparameterization,
         EmbeddingReparameterization,
         LSTMFlipout,
         LSTMReparameterization,

@@ -168,7 +168,7 @@ def as_bayesian(
 
     def replacement(layer: keras.Layer) -> keras.Layer | None:
         kind = _bayesian_kind(layer, estimator)
-        return None if kind is None else _bayesian(layer, kind, arguments, kwargs)
+        return None if kind is None else _bayesian_if_any(layer, kind, arguments, kwargs)
 
     copy = copy_of(check_model(model), replacement)
     staying = _staying(copy.kept, estimator)
@@ -223,6 +223,21 @@ def _bayesian_kind(layer: keras.Layer, estimator: str) -> type[VariationalLayer]
         return None
     words = [word.capitalize() for word in estimator.split("_")]
     return FAMILY.get(name + "".join(words)) or FAMILY.get(f"{name}Reparameterization")
+
+
+def _bayesian_if_any(
+    layer: keras.Layer,
+    kind: type[VariationalLayer],
+    defaults: dict[str, Any],
+    own: dict[str, Any],
+) -> VariationalLayer | None:
+    """Make the Bayesian layer, or nothing where it does not compute all that Keras's layer does."""
+    try:
+        return _bayesian(layer, kind, defaults, own)
+    except ArgumentError as error:
+        if error.argument not in kind.geometry_type.of_plain_layers_alone:
+            raise
+        return None
 
 
 def _bayesian(
