@@ -90,6 +90,7 @@ INTERFACE = {
     "compiled": "A function that is compiled once for all arguments of some specifications.",
     "map_draws": "What a function makes of each seed, one after the other.",
     "result_shapes": "The shapes of all that a function would compute for each example.",
+    "pullback": "What a function makes of tensors, and what takes gradients back to them.",
     "uncompiled": "A function that a step calls as it is where it is compiled piece by piece.",
     # The functions that a model computes the steps of `fit()` with.
     "step_with_numbers": "The function of a step with another number in some state holders.",

@@ -100,7 +100,28 @@ MODEL_ARGUMENTS = {
     "verbose": Argument(
         'Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).'
     ),
-    "estimator": Argument('"flipout", "reparameterization" or "local_reparameterization".'),
+    "estimator": Argument(
+        '"flipout", "reparameterization", "local_reparameterization", or "laplace" for '
+        "Laplace's approximation."
+    ),
+    "hessian_structure": Argument(
+        'What is held of the matrix H, for "laplace" alone: "full", "kron" for its Kronecker '
+        'factors, or "diagonal".'
+    ),
+    "subset_of_weights": Argument(
+        'Which layers get a posterior, for "laplace" alone: the dense layer that comes last with '
+        '"last_layer", or with "all" each dense or convolution layer, which takes a '
+        '`hessian_structure` of "kron" or "diagonal".'
+    ),
+    "prior_precision": Argument(
+        "Positive number: one divided by the variance that each weight has in the prior; or "
+        '"auto" for the one at which the marginal likelihood is largest. For "laplace" alone.'
+    ),
+    "noise": Argument(
+        'Positive number: the standard deviation of values around the outputs, for "laplace" and '
+        "a model that ends in a tensor of values. With `None` it is the root mean square of the "
+        "residuals, for each value by itself."
+    ),
     "moped": Argument(
         "`True` or `False`: whether posteriors and priors are centred on the trained weights."
     ),

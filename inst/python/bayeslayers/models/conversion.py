@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
+from numpy.typing import ArrayLike
 
 from bayeslayers.architecture.cloning import Pair, copy_of, in_one_line
 from bayeslayers.architecture.configurations import configuration
@@ -19,6 +21,9 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import public_function
 from bayeslayers.distributions.fixed_priors import NormalAround
 from bayeslayers.layers import FAMILY
+from bayeslayers.predictive.inputs import ModelInputs, is_array
+from bayeslayers.training.laplace import LaplaceData, LaplacePosterior, settings_of, with_noise
+from bayeslayers.training.laplace_layers import chosen_layers, laplace_layer
 
 
 @public_function()
@@ -84,6 +89,7 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     return copy.model
 
 
+_LAPLACE = "laplace"
 _ESTIMATORS = ("flipout", "reparameterization", "local_reparameterization")
 # What Keras regularizes or constrains, where a prior now does.
 _REPLACED = ("regularizer", "constraint")
@@ -95,14 +101,24 @@ def as_bayesian(
     estimator: str = "flipout",
     moped: bool = False,
     delta: float = 0.1,
+    x: ModelInputs | None = None,
+    y: ArrayLike | None = None,
+    hessian_structure: str = "full",
+    subset_of_weights: str = "last_layer",
+    prior_precision: float | str = 1.0,
+    noise: float | None = None,
+    outputs: str = "auto",
     **kwargs: Any,
 ) -> keras.Model:
     """Bayesian model of a plain Keras one.
 
-        w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)
+        w ~ q
+        with MOPED     q = Normal(w0, delta |w0|),      p = Normal(w0, 1)
+        with Laplace   q = Normal(w0, (H + tau I)^-1),  p = Normal(0, 1 / tau)
 
     Take it for a network that exists already: one call makes it Bayesian. With MOPED it also keeps
-    what it has learnt. w0 is a trained weight; q and p are its posterior and its prior.
+    what it has learnt, and with Laplace's approximation it needs no further training. w0 is a
+    trained weight; q and p are its posterior and its prior; tau is `prior_precision`.
 
     The new model has the same architecture, with this package's layers in the place of Keras's
     dense, convolution, recurrent and embedding layers, under the same names. Layers are replaced
@@ -127,8 +143,38 @@ def as_bayesian(
     Regularizers and constraints of kernels and biases are left out, with a warning, as the prior
     takes their place.
 
+    `estimator = "laplace"` computes the posterior of trained weights from the data `x` and `y`, in
+    one pass and without training (MacKay 1992, Daxberger et al. 2021). H is the generalized
+    Gauss-Newton matrix, the sum over examples of J' F J: J is the Jacobian of what the likelihood
+    is a function of, such as logits, and F the Fisher information of that. For the last dense layer
+    J is made of its inputs. So with "full" and normal noise the posterior is the exact one of
+    Bayesian linear regression on these inputs, if the weights are the best ones under the prior:
+    train with a squared penalty of tau / 2 on the sum of the squares, or with little weight decay.
+    Kernel and bias have one joint posterior and the same prior, and all other layers stay plain.
+
+    "full" holds the covariance of any two weights of the layer, and takes the memory of their
+    number squared. "kron" holds Kronecker factors, of the layer's inputs and of its outputs, and
+    "diagonal" no covariance. With `subset_of_weights = "all"` all dense and convolution layers have
+    a posterior, each by itself. Outputs are then those of the network under draws of the weights,
+    not of its linearization as in other implementations. Such draws may fit worse than the trained
+    network, the more weights there are: compare them with the last layer alone.
+
+    The likelihood is that of the distribution that the model ends in, if its numbers are
+    independent and normal, or that of classes. For a tensor it is what `outputs` says. A model of
+    values then ends in a normal distribution of its own with the standard deviation `noise`, so
+    that its predictions have the noise of the data; `predict()` returns the mean. Weights of
+    examples are ignored. As training goes on, the posterior does not follow the weights.
+
     Args:
         model: A Keras 3 model, sequential or functional.
+        x: The inputs that the model was trained on, in any form that `predict()` takes, for
+            "laplace" alone. Batches may also hold targets.
+        y: Their targets, as `predictive_scores()` takes them, or `None` where they come with `x`;
+            for "laplace" alone.
+        outputs: What the numbers in an output are, where it is a tensor, for "laplace" alone:
+            "values", or "probabilities" or "logits" of classes. "auto" means what the loss says
+            that the model was compiled with, a mean squared error or a crossentropy; without one,
+            probabilities behind a softmax or a sigmoid, and values else.
         **kwargs: `kernel_prior_fn` and its like: arguments for all layers that are put in.
 
     Returns:
@@ -137,8 +183,9 @@ def as_bayesian(
     Raises:
         ArgumentError: If `model` is not sequential or functional, holds no layer that can be
             Bayesian, or holds one that is quantized; with MOPED, if a posterior function of your
-            own does not take its mean from a variable `<name>_loc`; or if an argument breaks a rule
-            that is stated here.
+            own does not take its mean from a variable `<name>_loc`; with "laplace", if the last
+            layer with a kernel is not dense, a layer has a posterior already, or the likelihood is
+            another one; or if an argument breaks a rule that is stated here.
 
     Example:
         >>> import keras
@@ -147,20 +194,46 @@ def as_bayesian(
         >>> model = as_bayesian(plain, estimator="flipout", moped=True)
         >>> [type(layer).__name__ for layer in model.layers]
         ['DenseFlipout']
+        >>> import numpy as np
+        >>> x, y = np.random.default_rng(1).normal(size=(2, 32, 3))
+        >>> model = as_bayesian(plain, estimator="laplace", x=x, y=y[:, :2])
+        >>> [type(layer).__name__ for layer in model.layers]
+        ['DenseLaplace', 'HomoscedasticNormal']
 
     R example:
         library(keras3)
         plain <- keras_model_sequential(input_shape = 3) |>
           layer_dense(2)
         as_bayesian(plain, estimator = "flipout", moped = TRUE)
+        x <- matrix(rnorm(96), 32, 3)
+        y <- matrix(rnorm(64), 32, 2)
+        as_bayesian(plain, estimator = "laplace", x = x, y = y)
 
     Reference:
+        Daxberger, E., Kristiadi, A., Immer, A., Eschenhagen, R., Bauer, M., and Hennig, P. (2021).
+            Laplace Redux: Effortless Bayesian Deep Learning. Advances in Neural Information
+            Processing Systems. https://arxiv.org/abs/2106.14806
+        MacKay, D. J. C. (1992). A Practical Bayesian Framework for Backpropagation Networks.
+            Neural Computation, 4(3), 448-472. https://doi.org/10.1162/neco.1992.4.3.448
         Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep
             Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence.
             https://arxiv.org/abs/1906.05323
     """
-    estimator = checks.choice("estimator", estimator, _ESTIMATORS)
+    estimator = checks.choice("estimator", estimator, (*_ESTIMATORS, _LAPLACE))
     moped, delta = checks.boolean("moped", moped), checks.positive_number("delta", delta)
+    of_laplace = {
+        "x": x,
+        "y": y,
+        "hessian_structure": hessian_structure,
+        "subset_of_weights": subset_of_weights,
+        "prior_precision": prior_precision,
+        "noise": noise,
+        "outputs": outputs,
+    }
+    if estimator == _LAPLACE:
+        _refuse_others({"moped": moped, **kwargs})
+        return _laplace_model(check_model(model), **of_laplace)
+    _refuse_laplace(of_laplace, estimator)
     arguments = {"kernel_prior_fn": NormalAround()} if moped else {}
     if moped and not check_model(model).built:
         rule = "must be false for a model that has not been built"
@@ -171,7 +244,7 @@ def as_bayesian(
         return None if kind is None else _bayesian_if_any(layer, kind, arguments, kwargs)
 
     copy = copy_of(check_model(model), replacement)
-    staying = _staying(copy.kept, estimator)
+    staying = _staying(copy.kept, lambda layer: _bayesian_kind(layer, estimator))
     if not copy.replaced:
         rule = "must contain a dense, convolution, recurrent or embedding layer of Keras"
         received = {"model": Described(f"{model.name!r} without one")}
@@ -190,7 +263,52 @@ def as_bayesian(
     return copy.model
 
 
-def _staying(kept: list[Pair], estimator: str) -> list[str]:
+def _refuse_others(arguments: dict[str, Any]) -> None:
+    """Refuse arguments that have no meaning for Laplace's approximation."""
+    for name, value in arguments.items():
+        if value is not False:
+            rule = f'must be left out where `estimator` is "{_LAPLACE}"'
+            raise ArgumentError(name, rule, {name: value})
+
+
+def _refuse_laplace(arguments: dict[str, Any], estimator: str) -> None:
+    """Refuse arguments that have a meaning for Laplace's approximation alone."""
+    defaults = inspect.signature(as_bayesian).parameters
+    for name, value in arguments.items():
+        default = defaults[name].default
+        if value is not default and (is_array(value) or value != default):
+            rule = f'must be left out unless `estimator` is "{_LAPLACE}"'
+            raise ArgumentError(name, rule, {"estimator": estimator})
+
+
+def _laplace_model(model: keras.Model, x: Any, y: Any, **arguments: Any) -> keras.Model:
+    """Return a model with posteriors by Laplace's approximation; see `as_bayesian()`."""
+    settings = settings_of(**arguments)
+    chosen = chosen_layers(model, settings.subset, settings.structure)
+    if x is None:
+        rule = f'must be given where `estimator` is "{_LAPLACE}": the posterior comes from data'
+        raise ArgumentError("x", rule, {"x": x})
+    data = LaplaceData(model, x, y, settings, chosen[-1].activation)
+
+    def replacement(layer: keras.Layer) -> keras.Layer | None:
+        is_chosen = any(layer is each for each in chosen)
+        return laplace_layer(layer, settings.structure) if is_chosen else None
+
+    copy = copy_of(model, replacement)
+    staying = _staying(copy.kept, lambda layer: any(layer is each for each in chosen))
+    if not copy.replaced:
+        rule = "must let another layer take the place of its last dense one"
+        raise ArgumentError("model", rule, {"layers": Described("; ".join(staying))})
+    if staying and settings.subset == "all":
+        warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=4)
+    for pair in copy.replaced:
+        pair.copy.set_means(_trained_weights(pair.layer))
+    posterior = LaplacePosterior(copy.model, [p.copy for p in copy.replaced], data, settings)
+    posterior.fit()
+    return copy.model if posterior.noise is None else with_noise(copy.model, posterior.noise)
+
+
+def _staying(kept: list[Pair], is_asked_for: Callable[[keras.Layer], Any]) -> list[str]:
     """Say which layers stay plain, of those that have kernels, and why."""
     listed: list[keras.Layer] = []
     for pair in kept:
@@ -198,7 +316,7 @@ def _staying(kept: list[Pair], estimator: str) -> list[str]:
         has_kernel = hasattr(layer, "kernel") or hasattr(layer, "embeddings")
         is_kernel = has_kernel and not held_layers(layer)
         is_inside = any(layer is holder for layer in listed for holder in pair.holders)
-        if (_bayesian_kind(layer, estimator) or is_kernel) and not is_inside:
+        if (is_asked_for(layer) or is_kernel) and not is_inside:
             listed.append(layer)
     return [_standing(pair) for pair in kept if any(pair.layer is layer for layer in listed)]
 

@@ -29,7 +29,13 @@ from bayeslayers.backend.jax.distributions import (
     normal_parameters,
     with_seeds,
 )
-from bayeslayers.backend.jax.graphs import compiled, map_draws, of_any_size, result_shapes
+from bayeslayers.backend.jax.graphs import (
+    compiled,
+    map_draws,
+    of_any_size,
+    pullback,
+    result_shapes,
+)
 from bayeslayers.backend.jax.inputs import (
     OPERATION_ERRORS,
     common_specification,

@@ -171,3 +171,24 @@ def _traced(function: Callable[..., Any], args: Any, numbers: dict[str, int]) ->
             return jnp.asarray(function(*args))
 
     return jax.eval_shape(call, *jax.tree.map(with_numbers, args))
+
+
+def pullback(
+    function: Callable[[list[Any]], Any], values: list[Any]
+) -> tuple[Any, Callable[[Any], list[Any]]]:
+    """Return what a function makes of tensors, and what takes gradients back to them.
+
+    Args:
+        function: Takes the list of tensors, and returns a tensor.
+        values: Tensors of floats.
+
+    Returns:
+        The tensor, and a function of a tensor of its shape, the gradient with respect to it, that
+        returns the gradients with respect to the values, as often as it is called.
+    """
+    outputs, pull_back = jax.vjp(function, values)
+
+    def pull(upstream: Any) -> list[Any]:
+        return pull_back(upstream)[0]
+
+    return outputs, pull

@@ -28,7 +28,13 @@ from bayeslayers.backend.tensorflow.distributions import (
     to_coercible,
     with_seeds,
 )
-from bayeslayers.backend.tensorflow.graphs import compiled, map_draws, of_any_size, result_shapes
+from bayeslayers.backend.tensorflow.graphs import (
+    compiled,
+    map_draws,
+    of_any_size,
+    pullback,
+    result_shapes,
+)
 from bayeslayers.backend.tensorflow.inputs import (
     OPERATION_ERRORS,
     common_specification,

@@ -70,3 +70,27 @@ def result_shapes(
 def of_any_size(function: Callable[..., Any], *args: Any) -> Any:
     """Return what a function returns, which knows no sizes where there are none."""
     return function(*args)
+
+
+def pullback(
+    function: Callable[[list[Any]], Any], values: list[Any]
+) -> tuple[Any, Callable[[Any], list[Any]]]:
+    """Return what a function makes of tensors, and what takes gradients back to them.
+
+    Args:
+        function: Takes the list of tensors, and returns a tensor.
+        values: Tensors of floats.
+
+    Returns:
+        The tensor, and a function of a tensor of its shape, the gradient with respect to it, that
+        returns the gradients with respect to the values, as often as it is called.
+    """
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch(values)
+        outputs = function(values)
+
+    def pull(upstream: Any) -> list[Any]:
+        zero = tf.UnconnectedGradients.ZERO
+        return tape.gradient(outputs, values, upstream, unconnected_gradients=zero)
+
+    return outputs, pull

@@ -17,7 +17,13 @@ from bayeslayers.backend.torch.distributions import (
 )
 from bayeslayers.backend.torch.families import family_and_parameters, new_distribution
 from bayeslayers.backend.torch.foreign import foreign_variables, given_variables, variables_read_by
-from bayeslayers.backend.torch.graphs import compiled, map_draws, of_any_size, result_shapes
+from bayeslayers.backend.torch.graphs import (
+    compiled,
+    map_draws,
+    of_any_size,
+    pullback,
+    result_shapes,
+)
 from bayeslayers.backend.torch.inputs import (
     OPERATION_ERRORS,
     common_specification,

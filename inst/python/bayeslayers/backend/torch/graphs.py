@@ -96,3 +96,31 @@ def _example(specification: Specification) -> torch.Tensor:
 def of_any_size(function: Callable[..., Any], *args: Any) -> Any:
     """Return what a function returns: Keras asks for some numbers of examples, and compares."""
     return function(*args)
+
+
+def pullback(
+    function: Callable[[list[Any]], Any], values: list[Any]
+) -> tuple[Any, Callable[[Any], list[Any]]]:
+    """Return what a function makes of tensors, and what takes gradients back to them.
+
+    Args:
+        function: Takes the list of tensors, and returns a tensor.
+        values: Tensors of floats.
+
+    Returns:
+        The tensor, and a function of a tensor of its shape, the gradient with respect to it, that
+        returns the gradients with respect to the values, as often as it is called.
+    """
+    with torch.enable_grad():
+        leaves = [value.detach().requires_grad_() for value in values]
+        outputs = function(leaves)
+
+    def pull(upstream: Any) -> list[Any]:
+        if not outputs.requires_grad:
+            return [torch.zeros_like(leaf) for leaf in leaves]
+        found = torch.autograd.grad(
+            outputs, leaves, upstream, retain_graph=True, materialize_grads=True
+        )
+        return list(found)
+
+    return outputs, pull
