@@ -8,7 +8,10 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import keras
+
 from bayeslayers.backend import Stream, fold_in
+from bayeslayers.compat import keep_config_seed
 from bayeslayers.distributions.streams import FoldedStream
 
 
@@ -21,9 +24,13 @@ class ModelDraw:
         batch: Number of the batch, so that noise of inputs and outputs differs between batches.
         layers: The layers of the model, in an order that is always the same: a layer's place tells
             its weights from those of others, whichever is called first, or at all.
+        dropout: Whether dropout acts, as it does in training.
     """
 
-    def __init__(self, seed: Any, batch: Any, layers: Sequence[Any]) -> None:
+    def __init__(
+        self, seed: Any, batch: Any, layers: Sequence[Any], *, dropout: bool = False
+    ) -> None:
+        self.dropout = dropout
         # The two never coincide: batches are counted from 1, and 0 stands for the weights.
         self._seed_of_weights = fold_in(seed, 0)
         self._stream_of_examples = FoldedStream(fold_in(seed, batch + 1))
@@ -42,12 +49,36 @@ class ModelDraw:
                 self.stream = self._stream_of_examples
         return self._values[key]
 
+    def seed_generator(self) -> keras.random.SeedGenerator:
+        """Return a generator for Keras's functions, whose noise differs between examples."""
+        return _GeneratorOfDraw(self._stream_of_examples)
+
     def _stream_for(self, layer: Any, role: str) -> Stream:
         # A layer that Keras does not track comes after those that it tracks.
         place = self._places.setdefault(id(layer), len(self._places))
         return FoldedStream(
             fold_in(fold_in(self._seed_of_weights, place), zlib.crc32(role.encode()) >> 1)
         )
+
+
+class _GeneratorOfDraw(keras.random.SeedGenerator):
+    """Keras's generator of seeds, which has no state of its own."""
+
+    def __init__(self, stream: Stream) -> None:
+        # Not Keras's own constructor, which makes a variable.
+        self.name = "seed_generator"
+        # On PyTorch, Keras's dropout asks no generator for a seed that was made without one.
+        keep_config_seed(self, 0)
+        self._stream = stream
+
+    def next(self, ordered: bool = True) -> Any:
+        """Return the next seed, a tensor of two whole numbers.
+
+        Args:
+            ordered: Keras's argument; seeds are always in order.
+        """
+        del ordered
+        return self._stream.next()
 
 
 _current: contextvars.ContextVar[ModelDraw | None] = contextvars.ContextVar(

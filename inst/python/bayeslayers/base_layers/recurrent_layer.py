@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from bayeslayers.backend import uncompiled, within_range
+from bayeslayers.base_layers.model_draw import current_model_draw
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Cell
@@ -159,11 +160,12 @@ class RecurrentLayer(VariationalLayer):
 
     def _dropout(self, shape: tuple[Any, ...], rate: float, training: bool) -> Any:
         """Return an inverted-dropout mask: 0, or 1 / (1 - rate)."""
-        if not training or not rate:
+        draw = current_model_draw()
+        acts = training if draw is None else draw.dropout
+        if not acts or not rate:
             return 1
-        return keras.random.dropout(
-            ops.ones(shape, self.compute_dtype), rate, seed=self.seed_generator
-        )
+        seeds = self.seed_generator if draw is None else draw.seed_generator()
+        return keras.random.dropout(ops.ones(shape, self.compute_dtype), rate, seed=seeds)
 
     @uncompiled
     def _run(self, step: Callable[..., Any], projected: Any, states: list[Any], mask: Any) -> Any:

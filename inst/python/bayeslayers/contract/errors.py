@@ -75,3 +75,19 @@ def renaming(**names: str) -> Iterator[None]:
             rule = rule.replace(f"`{name}`", f"`{other}`")
         received = {names.get(k, k): Described(text) for k, text in error.received.items()}
         raise ArgumentError(names[error.argument], rule, received, error.hint) from error
+
+
+@contextmanager
+def also_received(**received: Any) -> Iterator[None]:
+    """Let errors about arguments say what else was received: which of several models it is, say.
+
+    Args:
+        **received: What came, by name.
+    """
+    try:
+        yield
+    except ArgumentError as error:
+        texts = {name: Described(text) for name, text in error.received.items()}
+        raise ArgumentError(
+            error.argument, error.rule, {**received, **texts}, error.hint
+        ) from error

@@ -6,6 +6,7 @@ from bayeslayers.contract.arguments import Argument, Coercion
 
 MODEL_ARGUMENTS = {
     "model": Argument("A Keras 3 model, sequential, functional or subclassed."),
+    "models": Argument("Models by name."),
     "num_examples": Argument(
         "Positive number: how many examples there are in the training set.", Coercion.WHOLE
     ),
@@ -160,6 +161,10 @@ MODEL_ARGUMENTS = {
         Coercion.DATA,
     ),
     "level": Argument("Number between 0 and 1: the share of outcomes to hold."),
+    "dropout": Argument(
+        "`True` or `False`: whether dropout acts, as it does in training. A draw then is one of "
+        "its masks; see `predict_draws()`."
+    ),
     "method": Argument('"auto", "quantiles" or "sd" for values, "lac" or "aps" for classes.'),
     "levels": Argument(
         "Numbers from 0 to 1: the probabilities of the central intervals.", r_default="c(0.5, 0.9)"
@@ -179,3 +184,12 @@ MODEL_ARGUMENTS = {
     ),
 }
 """The arguments of the functions of models."""
+
+DRAW_ARGUMENTS = {
+    **MODEL_ARGUMENTS,
+    "model": Argument(
+        "A Keras 3 model, sequential, functional or subclassed; or a list of them, an ensemble, "
+        "whose members give draws in turn: see `predict_draws()`."
+    ),
+}
+"""The arguments of the functions that make draws of a model or of several."""

@@ -23,6 +23,11 @@ REFERENCES = {
         "Annealing Schedule: A Simple Approach to Mitigating KL Vanishing. North American Chapter "
         "of the Association for Computational Linguistics. https://arxiv.org/abs/1903.10145"
     ),
+    "Gal and Ghahramani (2016)": (
+        "Gal, Y., and Ghahramani, Z. (2016). Dropout as a Bayesian Approximation: Representing "
+        "Model Uncertainty in Deep Learning. International Conference on Machine Learning. "
+        "https://arxiv.org/abs/1506.02142"
+    ),
     "Gneiting and Raftery (2007)": (
         "Gneiting, T., and Raftery, A. E. (2007). Strictly Proper Scoring Rules, Prediction, and "
         "Estimation. Journal of the American Statistical Association 102(477), 359-378. "
@@ -32,6 +37,11 @@ REFERENCES = {
         "Guo, C., Pleiss, G., Sun, Y., and Weinberger, K. Q. (2017). On Calibration of Modern "
         "Neural Networks. International Conference on Machine Learning. "
         "https://arxiv.org/abs/1706.04599"
+    ),
+    "Lakshminarayanan et al. (2017)": (
+        "Lakshminarayanan, B., Pritzel, A., and Blundell, C. (2017). Simple and Scalable "
+        "Predictive Uncertainty Estimation using Deep Ensembles. Advances in Neural Information "
+        "Processing Systems 30. https://arxiv.org/abs/1612.01474"
     ),
     "Wenzel et al. (2020)": (
         "Wenzel, F., Roth, K., Veeling, B. S., Swiatkowski, J., Tran, L., Mandt, S., Snoek, J., "

@@ -12,9 +12,11 @@ import keras
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from bayeslayers.architecture.walk import check_model
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import renaming
 from bayeslayers.contract.functions import public_function
+from bayeslayers.contract.model_arguments import DRAW_ARGUMENTS
 from bayeslayers.models.summary import predictive_summary
 from bayeslayers.predictive.conformal import (
     METHODS,
@@ -28,6 +30,7 @@ from bayeslayers.predictive.evaluation import Evaluation
 from bayeslayers.predictive.input_checks import check_inputs
 from bayeslayers.predictive.inputs import ModelInputs, repeatable
 from bayeslayers.predictive.kinds import check_noise, check_order, kind_of_output
+from bayeslayers.predictive.members import Models
 from bayeslayers.predictive.recalibration import (
     factor_of_classes,
     factor_of_values,
@@ -46,6 +49,7 @@ def recalibrate(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> keras.Model:
     """Model whose doubt is recalibrated by one factor.
 
@@ -108,8 +112,10 @@ def recalibrate(
     Reference:
         Guo et al. (2017).
     """
+    # A list of models is none that could be copied.
+    check_model(model)
     inputs = repeatable(x)
-    evaluation = Evaluation(model, inputs, draws, batch_size, seed, verbose)
+    evaluation = Evaluation(model, inputs, draws, batch_size, seed, verbose, dropout=dropout)
     check_inputs(inputs)
     selected = evaluation.outputs.select(output)
     kind = kind_of_output(selected, outputs)
@@ -121,14 +127,16 @@ def recalibrate(
         layer.factor.assign(factor_of_classes(evaluation, selected, kind, y))
         return found
     # The same seed: were it drawn again, each factor would have draws of its own.
-    again = Evaluation(found, inputs, draws, batch_size, evaluation.seed, verbose=0)
+    again = Evaluation(
+        found, inputs, draws, batch_size, evaluation.seed, verbose=0, dropout=dropout
+    )
     layer.factor.assign(factor_of_values(again, again.outputs.kinds[selected.place], layer, y))
     return found
 
 
-@public_function(r_result="as_interval")
+@public_function(DRAW_ARGUMENTS, r_result="as_interval")
 def conformal_interval(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     x_calibration: ModelInputs,
     y_calibration: ArrayLike | None = None,
@@ -140,6 +148,7 @@ def conformal_interval(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """Conformal intervals: they hold the outcome as often as they say, whatever the model.
 
@@ -224,12 +233,14 @@ def conformal_interval(
     seed = checks.seed_or_drawn("seed", seed)
 
     def summary(inputs: Any) -> pd.DataFrame:
-        common = (draws, probs, outputs, batch_size, seed, verbose, output)
+        common = (draws, probs, outputs, batch_size, seed, verbose, output, dropout)
         return predictive_summary(model, inputs, *common)
 
     with renaming(x="x_calibration", y="y_calibration"):
         calibration = repeatable(x_calibration)
-        evaluation = Evaluation(model, calibration, draws, batch_size, seed, verbose)
+        evaluation = Evaluation(
+            model, calibration, draws, batch_size, seed, verbose, dropout=dropout
+        )
         check_inputs(calibration)
         selected = evaluation.outputs.select(output)
         kind = kind_of_output(selected, outputs)

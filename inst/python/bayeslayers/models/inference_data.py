@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bayeslayers.architecture.walk import all_layers, check_model
+from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import public_function
+from bayeslayers.contract.model_arguments import DRAW_ARGUMENTS
 from bayeslayers.models.posterior import posterior_draws
 from bayeslayers.predictive.classes import (
     CLASSES,
@@ -22,12 +26,13 @@ from bayeslayers.predictive.classes import (
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.predictive.kinds import check_noise, kind_of_output
+from bayeslayers.predictive.members import Models
 from bayeslayers.predictive.results import Results
 
 
-@public_function()
+@public_function(DRAW_ARGUMENTS)
 def as_inference_data(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs | None = None,
     y: ArrayLike | None = None,
     draws: int = 1000,
@@ -35,6 +40,7 @@ def as_inference_data(
     batch_size: int | None = None,
     seed: int | None = None,
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> Any:
     """Draws of a model as ArviZ's InferenceData.
 
@@ -43,10 +49,13 @@ def as_inference_data(
     Take it to use ArviZ: its plots, its diagnostics and its comparison of models. w_d is draw d of
     the weights, q their posterior, and y_d a draw of the outcome.
 
-    There is one chain of independent draws. Draw d comes from the same weights in each of the
+    There is one chain of draws. Draw d comes from the same weights in each of the
     groups. The group `posterior` holds the weights, named after their layer (`dense.kernel`). With
     `x` there is `posterior_predictive`, in which the outcome is `y`, and for an array
     `constant_data`. With `y` as well there are `log_likelihood` and `observed_data`.
+
+    There is no group `posterior` for a list of models, whose weights differ, and none for a network
+    whose weights are random by `dropout` alone.
 
     Args:
         x: Inputs in any form that `predict()` takes, or `None`.
@@ -76,9 +85,12 @@ def as_inference_data(
     seed = checks.seed_or_drawn("seed", seed)
     if x is None and y is not None:
         raise ArgumentError("x", "must be given where `y` is", {"x": x})
-    groups = {"posterior": posterior_draws(model, draws, seed)}
+    groups = {}
+    if not _is_without_posterior(model, x, dropout=dropout):
+        groups["posterior"] = posterior_draws(model, draws, seed)
     if x is not None:
-        groups.update(_outcome_groups(model, x, y, draws, outputs, batch_size, seed, output))
+        common = (draws, outputs, batch_size, seed, output)
+        groups.update(_outcome_groups(model, x, y, *common, dropout=dropout))
     # One chain, in front of the draws.
     hold_draws = ("posterior", "posterior_predictive", "log_likelihood")
     groups = {
@@ -88,8 +100,22 @@ def as_inference_data(
     return _from_dict(groups)
 
 
+def _is_without_posterior(model: Any, x: Any, *, dropout: bool) -> bool:
+    """Whether weights have no posterior that could be shown; there must be inputs then."""
+    is_ensemble = isinstance(model, (list, tuple, Mapping))
+    if not is_ensemble and not dropout:
+        return False
+    is_without = is_ensemble or not any(
+        isinstance(layer, BayesianLayer) for layer in all_layers(check_model(model))
+    )
+    if is_without and x is None:
+        rule = "must be given where `model` is a list, or has no posterior but by dropout"
+        raise ArgumentError("x", rule, {"x": x})
+    return is_without
+
+
 def _outcome_groups(
-    model: keras.Model,
+    model: Models,
     x: Any,
     y: Any,
     draws: int,
@@ -97,9 +123,11 @@ def _outcome_groups(
     batch_size: int | None,
     seed: int,
     output: str | int | None,
+    *,
+    dropout: bool,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the groups that are about the outcome, computed in one pass through the inputs."""
-    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose=0)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose=0, dropout=dropout)
     selected = evaluation.outputs.select(output)
     kind = kind_of_output(selected, outputs)
     has_targets = y is not None or evaluation.inputs.first.y is not None
@@ -107,12 +135,12 @@ def _outcome_groups(
     classes = None if kind == "values" else selected.width
     targets = evaluation.targets(y, selected, check, classes) if has_targets else None
     if kind == "values":
-        check_noise(selected, model)
+        check_noise(selected, evaluation.model)
         wanted = ("sample", "log_prob") if has_targets else ("sample",)
     else:
         wanted = ("sample", *CLASSES) if selected.is_distribution else CLASSES
     numbers = np.random.default_rng(seed)
-    results = Results(evaluation.draws, evaluation.inputs.count)
+    results = Results(evaluation.inputs.count)
     observed: list[np.ndarray] = []
 
     def add(block: Block) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import keras
 import pandas as pd
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import renaming
 from bayeslayers.contract.functions import public_function
+from bayeslayers.contract.model_arguments import DRAW_ARGUMENTS
 from bayeslayers.predictive.evaluation import Evaluation
 from bayeslayers.predictive.input_checks import check_inputs
 from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.predictive.kinds import check_order, kind_of_output
+from bayeslayers.predictive.members import Models
 from bayeslayers.predictive.ood import detection, scores_of_examples
 
 
-@public_function(r_result="as_scores")
+@public_function(DRAW_ARGUMENTS, r_result="as_scores")
 def ood_scores(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     draws: int = 100,
     outputs: str = "auto",
@@ -25,6 +26,7 @@ def ood_scores(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """Scores that say how unusual each example looks to a model.
 
@@ -68,18 +70,18 @@ def ood_scores(
     Reference:
         Depeweg et al. (2018).
     """
-    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose, dropout=dropout)
     check_inputs(evaluation.inputs)
     selected = evaluation.outputs.select(output)
     kind = kind_of_output(selected, outputs)
     if kind == "values":
-        check_order(model, selected)
+        check_order(evaluation.model, selected)
     return scores_of_examples(evaluation, selected, kind)
 
 
-@public_function(r_result="as_data_frame")
+@public_function(DRAW_ARGUMENTS, r_result="as_data_frame")
 def ood_detection(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     x_ood: ModelInputs,
     draws: int = 100,
@@ -88,6 +90,7 @@ def ood_detection(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """How well a model's scores detect examples that are out of distribution (OOD).
 
@@ -135,7 +138,8 @@ def ood_detection(
             Representations. https://arxiv.org/abs/1610.02136
     """
     # One seed, so that both sets have the same draws of the weights.
-    common = (draws, outputs, batch_size, checks.seed_or_drawn("seed", seed), verbose, output)
+    seed = checks.seed_or_drawn("seed", seed)
+    common = (draws, outputs, batch_size, seed, verbose, output, dropout)
     with renaming(x="x_ood"):
         outside = ood_scores(model, x_ood, *common)
     return detection(ood_scores(model, x, *common), outside)

@@ -179,7 +179,7 @@ def _observed_and_mean(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the targets of an output, and what a deterministic model returns or expects."""
     evaluation = Evaluation(model, inputs, draws=1, seed=0, verbose=0)
-    means = Results(1, inputs.count)
+    means = Results(inputs.count)
     observed: list[np.ndarray] = []
 
     def add(block: Block) -> None:

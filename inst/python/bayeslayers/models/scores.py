@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.contract.functions import public_function
+from bayeslayers.contract.model_arguments import DRAW_ARGUMENTS
 from bayeslayers.predictive.class_scores import (
     mean_probabilities,
     reliability,
@@ -22,6 +22,7 @@ from bayeslayers.predictive.evaluation import Evaluation
 from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.predictive.kinds import kind_of_output
 from bayeslayers.predictive.likelihood import log_likelihoods
+from bayeslayers.predictive.members import Models
 from bayeslayers.predictive.value_scores import score_outcomes, scores_of_values
 
 LEVELS = (0.5, 0.9)
@@ -51,9 +52,9 @@ _LOGITS = (
 )
 
 
-@public_function(notes=(_LOGITS,))
+@public_function(DRAW_ARGUMENTS, notes=(_LOGITS,))
 def log_likelihood(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 100,
@@ -62,6 +63,7 @@ def log_likelihood(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> np.ndarray:
     """Log-likelihood of observations under each draw of the weights.
 
@@ -105,12 +107,14 @@ def log_likelihood(
             Leave-one-out Cross-validation and WAIC. Statistics and Computing 27, 1413-1432.
             https://doi.org/10.1007/s11222-016-9696-4
     """
-    return log_likelihoods(model, x, y, draws, outputs, batch_size, seed, verbose, output)
+    return log_likelihoods(
+        model, x, y, draws, outputs, batch_size, seed, verbose, output, dropout=dropout
+    )
 
 
-@public_function(notes=(_INTERVAL, _LOGITS, _MEMORY), r_result="as_scores")
+@public_function(DRAW_ARGUMENTS, notes=(_INTERVAL, _LOGITS, _MEMORY), r_result="as_scores")
 def predictive_scores(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 200,
@@ -122,6 +126,7 @@ def predictive_scores(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """Scores of a model's predictive distribution.
 
@@ -195,18 +200,18 @@ def predictive_scores(
     levels = checks.probabilities("levels", levels)
     bins = checks.positive_integer("bins", bins)
     by = checks.choice("by", by, _BY)
-    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose, dropout=dropout)
     selected = evaluation.outputs.select(output)
     kind = kind_of_output(selected, outputs)
     if kind == "values":
-        _check_pairs(draws)
+        _check_pairs(evaluation, draws)
         return scores_of_values(score_outcomes(evaluation, selected, y, levels), levels, by)
     return scores_of_classes(*mean_probabilities(evaluation, selected, kind, y), bins, by)
 
 
-@public_function(notes=(_INTERVAL, _MEMORY), r_result="as_reliability")
+@public_function(DRAW_ARGUMENTS, notes=(_INTERVAL, _MEMORY), r_result="as_reliability")
 def reliability_curve(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 200,
@@ -216,6 +221,7 @@ def reliability_curve(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """Reliability curve: what a model says against what comes true.
 
@@ -264,7 +270,7 @@ def reliability_curve(
         Guo et al. (2017).
     """
     bins = checks.positive_integer("bins", bins)
-    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose, dropout=dropout)
     selected = evaluation.outputs.select(output)
     kind = kind_of_output(selected, outputs)
     if kind == "values":
@@ -275,7 +281,8 @@ def reliability_curve(
     return reliability(*mean_probabilities(evaluation, selected, kind, y), bins)
 
 
-def _check_pairs(draws: Any) -> None:
-    if checks.positive_integer("draws", draws) == 1:
-        rule = "must be 2 or more for values, as the CRPS compares draws with each other"
+def _check_pairs(evaluation: Evaluation, draws: Any) -> None:
+    if evaluation.draws_of_each([(0, "sample")]) == 1:
+        each = " and 2 for each model of a list" if evaluation.members.is_ensemble else ""
+        rule = f"must be 2 or more{each} for values, as the CRPS compares draws with each other"
         raise ArgumentError("draws", rule, {"draws": draws})

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
 import pandas as pd
 
 from bayeslayers.contract import checks
 from bayeslayers.contract.functions import public_function
+from bayeslayers.contract.model_arguments import DRAW_ARGUMENTS
 from bayeslayers.predictive.classes import CLASSES, class_log_probabilities
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.inputs import ModelInputs
 from bayeslayers.predictive.kinds import check_order, kind_of_output
+from bayeslayers.predictive.members import Models
 from bayeslayers.predictive.summaries import summarise_classes, summarise_values
 
 
-@public_function(r_result="as_summary")
+@public_function(DRAW_ARGUMENTS, r_result="as_summary")
 def predictive_summary(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     draws: int = 200,
     probs: Sequence[float] = (0.05, 0.95),
@@ -27,6 +28,7 @@ def predictive_summary(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """Summary of a model's predictive distribution.
 
@@ -98,11 +100,11 @@ def predictive_summary(
         Depeweg et al. (2018).
     """  # noqa: E501
     probs = checks.probabilities("probs", probs)
-    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose, dropout=dropout)
     selected = evaluation.outputs.select(output)
     kind = kind_of_output(selected, outputs)
     if kind == "values":
-        check_order(model, selected)
+        check_order(evaluation.model, selected)
         statistics = ("mean", "variance", "sample") if selected.is_distribution else ("mean",)
     else:
         statistics = CLASSES

@@ -12,22 +12,14 @@ import numpy as np
 from keras import ops
 
 from bayeslayers import backend
-from bayeslayers.architecture.walk import all_layers, check_model
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.compiled import compiled_once
-from bayeslayers.predictive.input_checks import check_shapes
-from bayeslayers.predictive.inputs import (
-    Batch,
-    as_inputs,
-    common_specification,
-    first_row,
-    specification,
-)
+from bayeslayers.predictive.inputs import Batch, as_inputs, common_specification, specification
+from bayeslayers.predictive.members import Models, members_of
 from bayeslayers.predictive.outputs import (
     OutputKind,
     call_under,
-    describe,
     is_distribution,
     leaves,
     shape_of,
@@ -89,25 +81,28 @@ class Evaluation:
     """A model that is evaluated under draws of its weights, batch by batch.
 
     Args:
-        model: A Keras model.
+        model: A Keras model, or those of an ensemble, which give draws in turn.
         x: Inputs in any form that `predict()` takes.
         draws: The number of draws.
         batch_size: How many examples are computed at once, or `None`.
         seed: Whole number that the draws follow from, or `None`.
         verbose: Whether there is a progress bar.
+        dropout: Whether dropout acts.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        model: Models,
         x: Any,
         draws: int,
         batch_size: int | None = None,
         seed: int | None = None,
         verbose: str | int = "auto",
+        *,
+        dropout: bool = False,
     ) -> None:
-        self.model = _without_states(check_model(model))
-        self.draws = checks.positive_integer("draws", draws)
+        self.members = members_of(model, dropout=checks.boolean("dropout", dropout))
+        self._draws = checks.positive_integer("draws", draws)
         if batch_size is not None:
             batch_size = checks.positive_integer("batch_size", batch_size)
         self.seed = checks.seed_or_drawn("seed", seed)
@@ -117,13 +112,20 @@ class Evaluation:
             rule = "must be left empty where `x` comes in batches, whose size it then is"
             raise ArgumentError("batch_size", rule, {"batch_size": batch_size})
         first = self.inputs.first.x
-        check_shapes(model, first)
-        if not model.built:
-            # Keras makes variables in a graph of its own, outside of all others.
-            model(first_row(first), training=False)
+        self.members.build(first)
         self._specification = specification(first)
-        self.outputs = describe(model, self._specification)
+        self.outputs = self.members.outputs(self._specification)
         self._batch_size = batch_size or self.outputs.batch_size
+
+    @property
+    def model(self) -> keras.Model:
+        """The model, or the first of an ensemble, which stands for all of them in errors."""
+        return self.members.models[0]
+
+    def draws_of_each(self, wanted: Wanted) -> int:
+        """Return how many draws of statistics come from each model."""
+        of_outcome = any(name == "sample" for _, name in wanted)
+        return self.members.draws_of_each(self._draws, self.outputs, of_outcome=of_outcome)
 
     def targets(
         self,
@@ -165,8 +167,11 @@ class Evaluation:
             in_pieces: Whether the function is called with small pieces of a batch.
         """
         steps = self.inputs.steps(self._batch_size)
-        seeds = seeds_in_parts(self.seed, self.draws)
-        bar = _progress_bar(self._verbose, None if steps is None else steps * len(seeds))
+        count = self.members.count
+        draws = count * self.draws_of_each(wanted)
+        seeds = [seeds_in_parts(self.seed, draws, place, count) for place in range(count)]
+        parts = sum(map(len, seeds))
+        bar = _progress_bar(self._verbose, None if steps is None else steps * parts)
         results: list[Any] = []
         start = 0
         for number, batch in enumerate(self.inputs.batches(self._batch_size)):
@@ -187,47 +192,62 @@ class Evaluation:
         number: int,
         batch: Batch,
         y: np.ndarray | None,
-        seeds: list[tuple[slice, Any]],
+        seeds: list[list[tuple[slice, Any]]],
         bar: Callable[[], None],
     ) -> list[np.ndarray]:
-        """Return the statistics of a batch under all draws, (draws, size, ...) each."""
+        """Return the statistics of a batch under all draws, (draws, size, ...) each.
+
+        Args:
+            wanted: The statistics that are asked for.
+            number: The number of the batch.
+            batch: The batch.
+            y: The targets, or `None`.
+            seeds: Places and seeds of a few draws at a time, for each of the models.
+            bar: Is called after a few draws.
+        """
         self._specification = common_specification(self._specification, specification(batch.x))
         needs_targets = y is not None and any(name == "log_prob" for _, name in wanted)
         y_tensors = [ops.convert_to_tensor(y)] if needs_targets else []
-        function = _compiled(self.model, tuple(wanted), self._specification, y_tensors)
+        draws = self.members.count * self.draws_of_each(wanted)
+        asked = _Asked(tuple(wanted), self.members.dropout)
+        inputs = (batch.x, *y_tensors)
         values: list[np.ndarray] = []
-        for places, part_seeds in seeds:
-            found = function(part_seeds, ops.array(number, "int32"), (batch.x, *y_tensors))
-            found = [ops.convert_to_numpy(value) for value in found]
-            if not values:
-                values = [np.empty((self.draws, *v.shape[1:]), v.dtype) for v in found]
-            for value, part in zip(values, found, strict=True):
-                value[places] = part
-            bar()
+        for place, model in enumerate(self.members.models):
+            function = _compiled(model, asked, self._specification, y_tensors)
+            for places, part_seeds in seeds[place]:
+                with self.members.saying_which(place):
+                    found = function(part_seeds, ops.array(number, "int32"), inputs)
+                found = [ops.convert_to_numpy(value) for value in found]
+                if not values:
+                    values = [np.empty((draws, *v.shape[1:]), v.dtype) for v in found]
+                for value, part in zip(values, found, strict=True):
+                    value[places] = part
+                bar()
         return values
 
 
-def _without_states(model: keras.Model) -> keras.Model:
-    """Return the model; refuse one in which a draw would go on from the state of another draw."""
-    stateful = [layer.name for layer in all_layers(model) if getattr(layer, "stateful", False)]
-    if stateful:
-        rule = "must have no stateful layers, whose state each draw would take from the one before"
-        hint = "A model of the same layers that are not stateful takes the same weights."
-        raise ArgumentError("model", rule, {"layers": stateful}, hint)
-    return model
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked for of a model's outputs.
+
+    Args:
+        wanted: The statistics.
+        dropout: Whether dropout acts.
+    """
+
+    wanted: tuple[tuple[int, str], ...]
+    dropout: bool
 
 
-def _call(
-    model: Any, seed: Any, batch: Any, inputs: Any, wanted: tuple[tuple[int, str], ...]
-) -> tuple[Any, ...]:
+def _call(model: Any, seed: Any, batch: Any, inputs: Any, asked: _Asked) -> tuple[Any, ...]:
     """Return what is asked of a model's outputs under one draw of its weights."""
     x, *targets = inputs
-    outputs, draw = call_under(model, seed, batch, x)
+    outputs, draw = call_under(model, seed, batch, x, dropout=asked.dropout)
     outputs = leaves(outputs)
     # A seed for each output, so that its noise is the same whichever others are asked for.
     seeds = [ops.cast(draw.stream.next(), "int32") for _ in outputs]
     found: list[Any] = []
-    for i, name in wanted:
+    for i, name in asked.wanted:
         if name == "cdf":
             cdf = backend.marginal_cdf(outputs[i])
             found.extend([] if cdf is None else cdf.tensors)
@@ -278,29 +298,27 @@ class _UnderDraws:
     """Statistics of a model's outputs under draws of its weights: (draws, batch, ...) each."""
 
     model: Callable[[], Any]
-    wanted: tuple[tuple[int, str], ...]
+    asked: _Asked
 
     def __call__(self, seeds: Any, batch: Any, inputs: Any) -> tuple[Any, ...]:
         model = self.model()
-        return backend.map_draws(lambda seed: _call(model, seed, batch, inputs, self.wanted), seeds)
+        return backend.map_draws(lambda seed: _call(model, seed, batch, inputs, self.asked), seeds)
 
 
-def _compiled(
-    model: Any, wanted: tuple[tuple[int, str], ...], x: Any, targets: list[Any]
-) -> Callable[..., Any]:
+def _compiled(model: Any, asked: _Asked, x: Any, targets: list[Any]) -> Callable[..., Any]:
     """Return the compiled statistics of batches of all sizes.
 
     Args:
         model: The model.
-        wanted: What is asked for.
+        asked: What is asked for.
         x: The specifications of the inputs.
         targets: The targets, if they are needed.
     """
     seeds = backend.tensor_specification((None, 2), "int32")
     batch = backend.tensor_specification((), "int32")
     specifications = [seeds, batch, (x, *map(specification, targets))]
-    key = ("statistics", wanted)
-    return compiled_once(model, key, lambda found: _UnderDraws(found, wanted), specifications)
+    key = ("statistics", asked)
+    return compiled_once(model, key, lambda found: _UnderDraws(found, asked), specifications)
 
 
 def _check_verbose(verbose: str | int) -> str | int:

@@ -14,13 +14,14 @@ from bayeslayers.predictive.evaluation import Block, Evaluation, check_target_sh
 from bayeslayers.predictive.input_checks import check_inputs
 from bayeslayers.predictive.inputs import ArrayInputs, KeptBatches
 from bayeslayers.predictive.kinds import check_noise, kind_of_output
+from bayeslayers.predictive.members import Models
 from bayeslayers.predictive.outputs import OutputKind
 from bayeslayers.predictive.results import Results
 from bayeslayers.predictive.targets import Targets
 
 
 def log_likelihoods(
-    model: keras.Model,
+    model: Models,
     x: Any,
     y: Any,
     draws: int,
@@ -29,22 +30,24 @@ def log_likelihoods(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    *,
+    dropout: bool = False,
 ) -> np.ndarray:
     """Return the log-likelihood of each example under each draw, (draws, n).
 
     The arguments are those of `log_likelihood()`.
     """
-    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose)
+    evaluation = Evaluation(model, x, draws, batch_size, seed, verbose, dropout=dropout)
     selected = evaluation.outputs.select(output)
     kind = kind_of_output(selected, outputs)
-    results = Results(evaluation.draws, evaluation.inputs.count)
+    results = Results(evaluation.inputs.count)
 
     def add_likelihood(block: Block, log_p: np.ndarray) -> None:
         likelihood = likelihood_of_classes(log_p, block.observed)
         results.add(Block(block.start, block.size, [likelihood], None))
 
     if kind == "values":
-        check_noise(selected, model)
+        check_noise(selected, evaluation.model)
         wanted = [(selected.place, "log_prob")]
         targets = _targets_of_values(evaluation, selected, y)
         evaluation.reduce(wanted, results.add, targets, in_pieces=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,8 @@ class Cdf:
 
     def __init__(self, found: MarginalCdf) -> None:
         self.is_whole, at = found.is_whole, found.at
-        self._is_known = True
+        shapes = [str(getattr(tensor, "shape", ())) for tensor in found.tensors]
+        self.form = (found.is_whole, *shapes)
 
         def plain(draw: list[Any], points: Any) -> Any:
             return at(draw[1:], points)
@@ -74,6 +75,23 @@ class Cdf:
             found = self._of[with_square, True](arrays, points)
         return found
 
+
+class Cdfs:
+    """The cdfs of an output's numbers under draws, which come from several models in turn.
+
+    Args:
+        of_members: The cdf under draws of each model, of tensors of one form.
+    """
+
+    def __init__(self, of_members: Sequence[Cdf]) -> None:
+        self.of_members = of_members
+        self._is_known = True
+
+    @property
+    def form(self) -> tuple[Any, ...]:
+        """What tells whether the cdfs of two models go together."""
+        return self.of_members[0].form
+
     def mixture(self, samples: np.ndarray, tensors: list[np.ndarray]) -> Mixture | None:
         """Return the mixture over draws of the weights; `None` where it has no cdf.
 
@@ -83,7 +101,7 @@ class Cdf:
         """
         if not self._is_known:
             return None
-        found = Mixture(self, samples, tensors)
+        found = Mixture(self.of_members, samples, tensors)
         try:
             found.cdf(samples[:1].astype("float64"))
         except _NO_CDF:
@@ -117,34 +135,43 @@ class Mixture:
     weights: those of the outcome given the weights are integrated out.
 
     Args:
-        cdf: The cdf under one draw of the weights.
-        samples: A draw of the outcome under each of them, (draws, n, ...).
+        cdfs: The cdf under one draw of the weights, for each of the models that they come from.
+        samples: A draw of the outcome under each draw of the weights, (draws, n, ...).
         tensors: What the cdf depends on, (draws, ...) each.
     """
 
-    def __init__(self, cdf: Cdf, samples: np.ndarray, tensors: list[np.ndarray]) -> None:
-        self._cdf, self._samples = cdf, samples
-        self._arrays = [samples, *tensors]
+    def __init__(self, cdfs: Sequence[Cdf], samples: np.ndarray, tensors: list[np.ndarray]) -> None:
+        self._samples, self._is_whole = samples, cdfs[0].is_whole
+        # The draws of each model: they come from the models in turn.
+        count = len(cdfs)
+        self._members = [
+            (cdf, [array[place::count] for array in (samples, *tensors)])
+            for place, cdf in enumerate(cdfs)
+        ]
 
     def cdf(self, points: np.ndarray) -> np.ndarray:
         """Return the probability of no more than points (..., n, ...), in double precision."""
-        return self._mean(points[None], with_square=False)[0]
+        found = [self._mean(member, points[None], with_square=False) for member in self._members]
+        return sum(found[1:], start=found[0])[0] / len(found)
 
     def _below(self, points: np.ndarray) -> np.ndarray:
         """Return the probability of less than points."""
-        is_whole = self._cdf.is_whole
+        is_whole = self._is_whole
         return self.cdf(np.ceil(points) - 1 if is_whole else np.nextafter(points, -np.inf))
 
-    def _mean(self, points: np.ndarray, *, with_square: bool) -> np.ndarray:
-        """Return the mean over draws at points, (1 or 2, :, n, ...)."""
-        points = np.floor(points) if self._cdf.is_whole else points
-        draws, found = len(self._samples), np.zeros(points.shape)
+    def _mean(
+        self, member: tuple[Cdf, list[np.ndarray]], points: np.ndarray, *, with_square: bool
+    ) -> np.ndarray:
+        """Return the mean over the draws of one model at points, (1 or 2, :, n, ...)."""
+        cdf, all_arrays = member
+        points = np.floor(points) if self._is_whole else points
+        draws, found = len(all_arrays[0]), np.zeros(points.shape)
         step = max(1, _NUMBERS_AT_ONCE // max(self._samples[0].size, 1))
         for draw in range(0, draws, step):
-            arrays = [_in_double(array[draw : draw + step]) for array in self._arrays]
+            arrays = [_in_double(array[draw : draw + step]) for array in all_arrays]
             for first in range(0, points.shape[1], step):
                 part = points[:, first : first + step]
-                total = self._cdf.sum_over_draws(arrays, part, with_square=with_square)
+                total = cdf.sum_over_draws(arrays, part, with_square=with_square)
                 found[:, first : first + step] += total
         return np.clip(found / draws, 0.0, 1.0)
 
@@ -153,7 +180,7 @@ class Mixture:
         p = np.asarray(probs, "float64")
         low, high = self._guesses(self._samples, p)
         target = np.broadcast_to(as_column(reached(p), low.ndim), low.shape)
-        is_whole = self._cdf.is_whole
+        is_whole = self._is_whole
         return self._rounded(smallest_reaching(self.cdf, target, low, high, whole=is_whole))
 
     def mad(self, median: np.ndarray) -> np.ndarray:
@@ -164,7 +191,7 @@ class Mixture:
 
         low, high = self._guesses(np.abs(self._samples - median), np.array([0.5]))
         half = np.full(low.shape, reached(0.5))
-        found = smallest_reaching(within, half, low, high, whole=self._cdf.is_whole)
+        found = smallest_reaching(within, half, low, high, whole=self._is_whole)
         at_once = within(np.zeros_like(half)) >= half
         return MAD_OF_NORMAL * np.where(at_once, 0.0, self._rounded(found))[0]
 
@@ -208,7 +235,7 @@ class Mixture:
         near = np.clip(y, low, high)
         with np.errstate(invalid="ignore"):
             is_countable = (high - low).max(initial=0) <= _WHOLE_NUMBERS
-        if self._cdf.is_whole and is_countable:
+        if self._is_whole and is_countable:
             count = int((high - low).max(initial=0))
             left = low + np.arange(count).reshape(-1, *[1] * y.ndim)
             widths = np.minimum(left + 1, high) - np.minimum(left, high)
@@ -225,21 +252,35 @@ class Mixture:
             left = np.concatenate([middle + half * node for node in _NODES])
             widths = np.concatenate([half * weight for weight in _WEIGHTS])
             before = np.where(left < near, widths, 0.0)
-        below, squared = self._mean(np.stack([left, left]), with_square=True)
+        below, error = self._mean_and_error(left)
         inside = before * below**2 + (widths - before) * (1 - below) ** 2
-        # A mean of m draws is off by a variance of theirs over m, with which its square is too
-        # large.
-        inside -= widths * (squared - below**2) / (len(self._samples) - 1)
+        # By the variance of a mean its square is too large.
+        inside -= widths * error
         return inside.sum(axis=0) + np.abs(y - near)
+
+    def _mean_and_error(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the cdf at points, and by what variance it is off for want of draws.
+
+        A mean of m draws of one model is off by a variance of theirs over m. The models themselves
+        are all that there are.
+        """
+        twice = np.stack([points, points])
+        below, error = np.zeros(points.shape), np.zeros(points.shape)
+        for member in self._members:
+            mean, squared = self._mean(member, twice, with_square=True)
+            below += mean
+            # One draw does not tell.
+            error += (squared - mean**2) / max(len(member[1][0]) - 1, 1)
+        return below / len(self._members), error / len(self._members) ** 2
 
     def _ends(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return points further and further out on both sides, until hardly anything is beyond."""
         low = self._samples.min(axis=0).astype("float64")
         high = self._samples.max(axis=0).astype("float64")
-        if self._cdf.is_whole:
+        if self._is_whole:
             low, high = np.floor(low) - 1, np.ceil(high) + 1
         width = np.maximum((high - low) / 2, np.maximum(1e-6 * np.abs(low), 1e-12))
-        width = np.ceil(width) if self._cdf.is_whole else width
+        width = np.ceil(width) if self._is_whole else width
         lefts, rights = [low], [high]
         for _ in range(_DOUBLINGS):
             below, not_above = self.cdf(np.stack([lefts[-1], rights[-1]]))

@@ -16,7 +16,8 @@ from bayeslayers.base_layers.model_draw import ModelDraw, drawing
 from bayeslayers.compat import in_order_of_outputs
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.predictive.compiled import kept
-from bayeslayers.predictive.mixtures import Cdf
+from bayeslayers.predictive.dropout import dropping
+from bayeslayers.predictive.mixtures import Cdf, Cdfs
 
 # How many numbers what a layer returns for a batch may have, and how many what the model returns,
 # of which all draws for a batch are held until they are summarised.
@@ -52,7 +53,7 @@ class OutputKind:
     count_of_classes: int | None
     is_number_of_class: bool
     width: int
-    cdf: Cdf | None
+    cdf: Cdfs | None
     shape: tuple[int | None, ...] | None
 
 
@@ -117,10 +118,13 @@ def describe(model: Any, specification: Any) -> Outputs:
     return kept(model, ("outputs", str(specification)), lambda: _described(model, specification))
 
 
-def call_under(model: Any, seed: Any, batch: Any, x: Any) -> tuple[Any, ModelDraw]:
+def call_under(
+    model: Any, seed: Any, batch: Any, x: Any, *, dropout: bool = False
+) -> tuple[Any, ModelDraw]:
     """Call a model under one draw of its weights, and return the draw as well."""
-    draw = ModelDraw(seed, batch, all_layers(model))
-    with drawing(draw):
+    layers = all_layers(model)
+    draw = ModelDraw(seed, batch, layers, dropout=dropout)
+    with drawing(draw), dropping(layers, draw):
         return in_order_of_outputs(model, model(x, training=False)), draw
 
 
@@ -198,9 +202,9 @@ def _kind(place: int, name: str | None, output: Any) -> OutputKind:
     return kind if over_classes is None else _kind_over_classes(kind, over_classes)
 
 
-def _cdf(output: Any) -> Cdf | None:
+def _cdf(output: Any) -> Cdfs | None:
     found = backend.marginal_cdf(output)
-    return None if found is None else Cdf(found)
+    return None if found is None else Cdfs([Cdf(found)])
 
 
 def _kind_over_classes(kind: OutputKind, over_classes: ClassDistribution) -> OutputKind:

@@ -16,7 +16,7 @@ def all_draws(evaluation: Evaluation, wanted: Wanted) -> list[np.ndarray]:
 
     Beside these arrays, no more than one batch of draws is held at a time.
     """
-    results = Results(evaluation.draws, evaluation.inputs.count)
+    results = Results(evaluation.inputs.count)
     evaluation.reduce(wanted, results.add, in_pieces=False)
     return results.values()
 
@@ -25,12 +25,10 @@ class Results:
     """Arrays of draws, (draws, n, ...), which are filled block by block.
 
     Args:
-        draws: The number of draws.
         count: The number of examples; `None` where it is not known before the last one has come.
     """
 
-    def __init__(self, draws: int, count: int | None) -> None:
-        self._draws = draws
+    def __init__(self, count: int | None) -> None:
         self._count = count
         self._blocks: list[Block] = []
         self._values: list[np.ndarray] = []
@@ -57,7 +55,7 @@ class Results:
     def _fill(self, block: Block) -> None:
         if not self._values:
             self._values = [
-                np.empty((self._draws, self._count, *value.shape[2:]), value.dtype)
+                np.empty((len(value), self._count, *value.shape[2:]), value.dtype)
                 for value in block.values
             ]
         for whole, value in zip(self._values, block.values, strict=True):

@@ -9,16 +9,21 @@ from keras import ops
 _DRAWS_AT_ONCE = 16
 
 
-def seeds_in_parts(seed: int, draws: int) -> list[tuple[slice, Any]]:
+def seeds_in_parts(seed: int, draws: int, first: int = 0, step: int = 1) -> list[tuple[slice, Any]]:
     """Return the places of a few draws among all, with a tensor of their seeds, (draws, 2).
 
     Args:
         seed: Whole number that the draws follow from.
         draws: The number of all draws.
+        first: The place of the first of those that are asked for.
+        step: How far their places are apart.
     """
-    starts = range(0, draws, _DRAWS_AT_ONCE)
-    places = [range(start, min(start + _DRAWS_AT_ONCE, draws)) for start in starts]
+    wanted = range(first, draws, step)
+    parts = [wanted[i : i + _DRAWS_AT_ONCE] for i in range(0, len(wanted), _DRAWS_AT_ONCE)]
     return [
-        (slice(part.start, part.stop), ops.array([(seed, draw) for draw in part], "int32"))
-        for part in places
+        (
+            slice(part.start, part.stop, step),
+            ops.array([(seed, draw) for draw in part], "int32"),
+        )
+        for part in parts
     ]

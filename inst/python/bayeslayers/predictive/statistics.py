@@ -32,10 +32,11 @@ class Samples:
 
     Args:
         samples: The draws, (draws, n, ...).
+        members: How many models they come from in turn.
     """
 
-    def __init__(self, samples: np.ndarray) -> None:
-        self._samples = samples.astype("float64")
+    def __init__(self, samples: np.ndarray, members: int = 1) -> None:
+        self._samples, self._members = samples.astype("float64"), members
 
     def quantiles(self, probs: Probs) -> np.ndarray:
         """Return quantiles, (probs, n, ...)."""
@@ -56,9 +57,31 @@ class Samples:
 
     def crps(self, y: np.ndarray) -> np.ndarray:
         """Return the continuous ranked probability scores, (n, ...)."""
-        import scoringrules
+        # Near the outcome, differences are not rounded.
+        errors, count = self._samples - y, self._members
+        if count == 1:
+            return _crps_at_zero(errors)
+        # Two outcomes are of the same model in one of `count` cases: in less among the pairs.
+        apart = _mean_distance(errors)
+        inside = np.mean([_mean_distance(errors[i::count]) for i in range(count)], axis=0)
+        share = (len(errors) / count - 1) / (len(errors) - 1)
+        between = (apart - share * inside) / (1 - share)
+        apart = inside / count + between * (1 - 1 / count)
+        return np.abs(errors).mean(axis=0) - apart / 2
 
-        # Without bias, as a draw is not paired with itself; and over the sorted draws, so that the
-        # memory of all pairs is not needed. Near the outcome, differences are not rounded.
-        ensemble = np.moveaxis(self._samples - y, 0, -1)
-        return np.asarray(scoringrules.crps_ensemble(np.zeros_like(y), ensemble, estimator="pwm"))
+
+def _crps_at_zero(samples: np.ndarray) -> np.ndarray:
+    """Return the continuous ranked probability scores of draws of which the outcome is 0, (n, ...).
+
+    They are without bias, as a draw is not paired with itself; and computed over the sorted draws,
+    so that the memory of all pairs is not needed.
+    """
+    import scoringrules
+
+    ensemble, origin = np.moveaxis(samples, 0, -1), np.zeros(samples.shape[1:])
+    return np.asarray(scoringrules.crps_ensemble(origin, ensemble, estimator="pwm"))
+
+
+def _mean_distance(samples: np.ndarray) -> np.ndarray:
+    """Return the mean distance between two different draws, (n, ...)."""
+    return 2 * (np.abs(samples).mean(axis=0) - _crps_at_zero(samples))

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from bayeslayers.predictive.evaluation import Block
-from bayeslayers.predictive.mixtures import Cdf, Mixture
+from bayeslayers.predictive.mixtures import Cdfs, Mixture
 from bayeslayers.predictive.statistics import Samples, log_mean_exp
 from bayeslayers.predictive.tables import rows_of_values
 
 
 def summarise_values(
-    block: Block, statistics: tuple[str, ...], cdf: Cdf | None, probs: tuple[float, ...]
+    block: Block, statistics: tuple[str, ...], cdf: Cdfs | None, probs: tuple[float, ...]
 ) -> pd.DataFrame:
     """Summarise a block of values.
 

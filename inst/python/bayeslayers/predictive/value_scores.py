@@ -40,7 +40,9 @@ def score_outcomes(
     def score_piece(piece: Block) -> dict[str, np.ndarray]:
         means, log_prob, samples, *found = piece.values
         observed = _observed(piece, samples)
-        covered, pit, *crps = found or of_outcomes(Samples(samples), observed)
+        covered, pit, *crps = found or of_outcomes(
+            Samples(samples, evaluation.members.count), observed
+        )
         return {
             "y": observed,
             "mean": means.astype("float64").mean(axis=0),

@@ -202,7 +202,7 @@ def predictive_errors(model: Any, x: Any, y: Any, output: Any, **settings: Any) 
     _check_outcomes(model, evaluation.outputs, (selected,), in_order=True)
     check = functools.partial(check_labels, selected)
     targets = evaluation.targets(y, selected, check, selected.width if selected.classes else None)
-    results = Results(evaluation.draws, evaluation.inputs.count)
+    results = Results(evaluation.inputs.count)
 
     def subtract(block: Block) -> None:
         outcomes = block.values[0].astype("float64")
