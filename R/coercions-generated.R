@@ -23,6 +23,7 @@ argument_coercions <- c(
   strides = "whole_number",
   dilation_rate = "whole_number",
   units = "whole_number",
+  output_shape = "shape",
   depth_multiplier = "whole_number",
   input_dim = "whole_number",
   output_dim = "whole_number",

@@ -2020,6 +2020,148 @@ layer_dense_local_reparameterization <- function(
   call_core("layer_dense_local_reparameterization")
 }
 
+#' Einsum dense layer with the Flipout estimator
+#'
+#' Einsum dense layer whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' A(x, k) = einsum(equation, x, k), as in
+#' equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]}
+#'
+#' The equation names the axes of the inputs, of the kernel and of the outputs. The first axis of inputs and outputs is the batch, which the kernel does not have. Input channels are the places along the axes that inputs and kernel share, output channels those along the axes that kernel and outputs share. All other axes are positions, which share the weights. In the example a is the batch, b a position, c an input channel, and (d, e) an output channel.
+#'
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param equation The axes of inputs, kernel and outputs, a letter for each, such as "abc,cd->abd". As in Keras's layer, `...` may stand for the first axes, as in "...b,bc->...c", or for the last, as in "ab...,bc->ac...". Inputs and outputs begin with the batch.
+#' @param output_shape Positive whole number, or a vector of them: the sizes of the outputs' axes, without the batch and without what `...` stands for. Those that the inputs have, too, may be `NULL`.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param bias_axes Letters of the outputs in `equation`, without the batch: the axes along which the bias varies. With `NULL` there is no bias, and the arguments of the bias have no effect.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
+#' @family layers of distributions
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 3)) |>
+#'   layer_einsum_dense_flipout(
+#'     equation = "...c,cd->...d", output_shape = 8, bias_axes = "d"
+#'   )
+#' outputs <- model(array(1, c(32, 10, 3)))
+#' model$losses
+#' @export
+layer_einsum_dense_flipout <- function(
+  object,
+  equation,
+  output_shape,
+  activation = NULL,
+  bias_axes = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_einsum_dense_flipout")
+}
+
+#' Einsum dense layer with the reparameterization estimator
+#'
+#' Einsum dense layer whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' A(x, k) = einsum(equation, x, k), as in
+#' equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]}
+#'
+#' The equation names the axes of the inputs, of the kernel and of the outputs. The first axis of inputs and outputs is the batch, which the kernel does not have. Input channels are the places along the axes that inputs and kernel share, output channels those along the axes that kernel and outputs share. All other axes are positions, which share the weights. In the example a is the batch, b a position, c an input channel, and (d, e) an output channel.
+#'
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `kernel_posterior`, `kernel_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param equation The axes of inputs, kernel and outputs, a letter for each, such as "abc,cd->abd". As in Keras's layer, `...` may stand for the first axes, as in "...b,bc->...c", or for the last, as in "ab...,bc->ac...". Inputs and outputs begin with the batch.
+#' @param output_shape Positive whole number, or a vector of them: the sizes of the outputs' axes, without the batch and without what `...` stands for. Those that the inputs have, too, may be `NULL`.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param bias_axes Letters of the outputs in `equation`, without the batch: the axes along which the bias varies. With `NULL` there is no bias, and the arguments of the bias have no effect.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param kernel_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables.
+#' @param kernel_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param kernel_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained.
+#' @param kernel_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
+#' @family layers of distributions
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 3)) |>
+#'   layer_einsum_dense_reparameterization(
+#'     equation = "...c,cd->...d", output_shape = 8, bias_axes = "d"
+#'   )
+#' outputs <- model(array(1, c(32, 10, 3)))
+#' model$losses
+#' @export
+layer_einsum_dense_reparameterization <- function(
+  object,
+  equation,
+  output_shape,
+  activation = NULL,
+  bias_axes = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  kernel_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  kernel_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  kernel_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  kernel_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_einsum_dense_reparameterization")
+}
+
 #' Embedding with the reparameterization estimator
 #'
 #' Embedding whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.

@@ -2,9 +2,11 @@
 
 #' Bayesian model of a plain Keras one
 #'
-#' Take it for a network that exists already: one call makes it Bayesian. With MOPED it also keeps what it has learnt. w0 is a trained weight; q and p are its posterior and its prior.
+#' Take it for a network that exists already: one call makes it Bayesian. With MOPED it also keeps what it has learnt, and with Laplace's approximation it needs no further training. w0 is a trained weight; q and p are its posterior and its prior; tau is `prior_precision`.
 #'
-#' \preformatted{w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)}
+#' \preformatted{w ~ q
+#' with MOPED     q = Normal(w0, delta |w0|),      p = Normal(w0, 1)
+#' with Laplace   q = Normal(w0, (H + tau I)^-1),  p = Normal(0, 1 / tau)}
 #'
 #' The new model has the same architecture, with this package's layers in the place of Keras's dense, convolution, recurrent and embedding layers, under the same names. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. Where there is no such layer with the given estimator, the new layer has the reparameterization estimator. The model that is passed does not change.
 #'
@@ -14,27 +16,50 @@
 #'
 #' Regularizers and constraints of kernels and biases are left out, with a warning, as the prior takes their place.
 #'
+#' `estimator = "laplace"` computes the posterior of trained weights from the data `x` and `y`, in one pass and without training (MacKay 1992, Daxberger et al. 2021). H is the generalized Gauss-Newton matrix, the sum over examples of J' F J: J is the Jacobian of what the likelihood is a function of, such as logits, and F the Fisher information of that. For the last dense layer J is made of its inputs. So with "full" and normal noise the posterior is the exact one of Bayesian linear regression on these inputs, if the weights are the best ones under the prior: train with a squared penalty of tau / 2 on the sum of the squares, or with little weight decay. Kernel and bias have one joint posterior and the same prior, and all other layers stay plain.
+#'
+#' "full" holds the covariance of any two weights of the layer, and takes the memory of their number squared. "kron" holds Kronecker factors, of the layer's inputs and of its outputs, and "diagonal" no covariance. With `subset_of_weights = "all"` all dense and convolution layers have a posterior, each by itself. Outputs are then those of the network under draws of the weights, not of its linearization as in other implementations. Such draws may fit worse than the trained network, the more weights there are: compare them with the last layer alone.
+#'
+#' The likelihood is that of the distribution that the model ends in, if its numbers are independent and normal, or that of classes. For a tensor it is what `outputs` says. A model of values then ends in a normal distribution of its own with the standard deviation `noise`, so that its predictions have the noise of the data; `predict()` returns the mean. Weights of examples are ignored. As training goes on, the posterior does not follow the weights.
+#'
 #' @param model A Keras 3 model, sequential or functional.
-#' @param estimator "flipout", "reparameterization" or "local_reparameterization".
+#' @param estimator "flipout", "reparameterization", "local_reparameterization", or "laplace" for Laplace's approximation.
 #' @param moped `TRUE` or `FALSE`: whether posteriors and priors are centred on the trained weights.
 #' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value. A weight of exactly zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A posterior function of your own keeps its standard deviation, unless it computes it from a variable with the default's name, `name` followed by `_untransformed_scale`.
+#' @param x The inputs that the model was trained on, in any form that `predict()` takes, for "laplace" alone. Batches may also hold targets.
+#' @param y Their targets, as `predictive_scores()` takes them, or `NULL` where they come with `x`; for "laplace" alone.
+#' @param hessian_structure What is held of the matrix H, for "laplace" alone: "full", "kron" for its Kronecker factors, or "diagonal".
+#' @param subset_of_weights Which layers get a posterior, for "laplace" alone: the dense layer that comes last with "last_layer", or with "all" each dense or convolution layer, which takes a `hessian_structure` of "kron" or "diagonal".
+#' @param prior_precision Positive number: one divided by the variance that each weight has in the prior; or "auto" for the one at which the marginal likelihood is largest. For "laplace" alone.
+#' @param noise Positive number: the standard deviation of values around the outputs, for "laplace" and a model that ends in a tensor of values. With `NULL` it is the root mean square of the residuals, for each value by itself.
+#' @param outputs What the numbers in an output are, where it is a tensor, for "laplace" alone: "values", or "probabilities" or "logits" of classes. "auto" means what the loss says that the model was compiled with, a mean squared error or a crossentropy; without one, probabilities behind a softmax or a sigmoid, and values else.
 #' @param ... `kernel_prior_fn` and its like: arguments for all layers that are put in.
 #' @returns A Keras model, not compiled.
 #' @section Errors:
-#' If `model` is not sequential or functional, holds no layer that can be Bayesian, or holds one that is quantized; with MOPED, if a posterior function of your own does not take its mean from a variable `<name>_loc`; or if an argument breaks a rule that is stated here.
-#' @references Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence. <https://arxiv.org/abs/1906.05323>
+#' If `model` is not sequential or functional, holds no layer that can be Bayesian, or holds one that is quantized; with MOPED, if a posterior function of your own does not take its mean from a variable `<name>_loc`; with "laplace", if the last layer with a kernel is not dense, a layer has a posterior already, or the likelihood is another one; or if an argument breaks a rule that is stated here.
+#' @references Daxberger, E., Kristiadi, A., Immer, A., Eschenhagen, R., Bauer, M., and Hennig, P. (2021). Laplace Redux: Effortless Bayesian Deep Learning. Advances in Neural Information Processing Systems. <https://arxiv.org/abs/2106.14806> MacKay, D. J. C. (1992). A Practical Bayesian Framework for Backpropagation Networks. Neural Computation, 4(3), 448-472. \doi{10.1162/neco.1992.4.3.448} Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence. <https://arxiv.org/abs/1906.05323>
 #' @family functions of models
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' plain <- keras_model_sequential(input_shape = 3) |>
 #'   layer_dense(2)
 #' as_bayesian(plain, estimator = "flipout", moped = TRUE)
+#' x <- matrix(rnorm(96), 32, 3)
+#' y <- matrix(rnorm(64), 32, 2)
+#' as_bayesian(plain, estimator = "laplace", x = x, y = y)
 #' @export
 as_bayesian <- function(
   model,
   estimator = "flipout",
   moped = FALSE,
   delta = 0.1,
+  x = NULL,
+  y = NULL,
+  hessian_structure = "full",
+  subset_of_weights = "last_layer",
+  prior_precision = 1,
+  noise = NULL,
+  outputs = "auto",
   ...
 ) {
   call_core("as_bayesian")
@@ -208,7 +233,7 @@ callback_log_score <- function(
 #'
 #' At least level / (1 - level) calibration examples are needed, 9 for 90 %. With n of them, the coverage given the calibration set varies about its mean with a standard deviation of about sqrt(level (1 - level) / n): some hundreds are better.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential, functional or subclassed; or a list of them, an ensemble, whose members give draws in turn: see `predict_draws()`.
 #' @param x Inputs to predict for, in any form that `predict()` takes: see `predictive_summary()`. Targets among them are ignored.
 #' @param x_calibration Inputs of the calibration examples, in any form that `predict()` takes, as `x`. The model must not have been trained on them.
 #' @param y_calibration Targets of the calibration examples, as `predictive_scores()` takes them. Classes may be a factor: its levels are the classes in this order. With `NULL` they are those that come with `x_calibration`.
@@ -220,6 +245,7 @@ callback_log_score <- function(
 #' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @param dropout `TRUE` or `FALSE`: whether dropout acts, as it does in training. A draw then is one of its masks; see `predict_draws()`.
 #' @returns A data frame.
 #' @section Errors:
 #' If there are too few calibration examples for `level`; if `y_calibration` does not hold a target for each of the model's numbers; if a standard deviation is zero where `method` is "sd"; or if an argument breaks a rule that is stated here.
@@ -245,7 +271,8 @@ conformal_interval <- function(
   batch_size = NULL,
   seed = NULL,
   verbose = "auto",
-  output = NULL
+  output = NULL,
+  dropout = FALSE
 ) {
   result <- call_core("conformal_interval")
   as_interval(result)
@@ -383,7 +410,7 @@ kl_divergence <- function(
 #'
 #' Probabilities of classes are computed in double precision, and as logarithms, from the logits that the model returns or that its distribution was made from: however unlikely an outcome, its log-likelihood is right to six digits. Where the model returns probabilities, it is their logarithm: minus infinity at exactly 0, to which rounding takes what is too small for their precision. So let a model return logits.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential, functional or subclassed; or a list of them, an ensemble, whose members give draws in turn: see `predict_draws()`.
 #' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
 #' @param draws Positive whole number: how many draws there are.
@@ -392,6 +419,7 @@ kl_divergence <- function(
 #' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @param dropout `TRUE` or `FALSE`: whether dropout acts, as it does in training. A draw then is one of its masks; see `predict_draws()`.
 #' @returns An array of shape (draws, n).
 #' @section Errors:
 #' If the model ends in a tensor of values, which leave no likelihood, or an argument breaks a rule that is stated here.
@@ -415,7 +443,8 @@ log_likelihood <- function(
   batch_size = NULL,
   seed = NULL,
   verbose = "auto",
-  output = NULL
+  output = NULL,
+  dropout = FALSE
 ) {
   call_core("log_likelihood")
 }
@@ -430,7 +459,7 @@ log_likelihood <- function(
 #'
 #' The scores s are those of `ood_scores()`, with 1 - `probability` in the place of `probability`, so that all are high where an example is unusual. A score that is not known, such as `sd_aleatoric` of a model that ends in a tensor, is left out. The examples in `x_ood` are to be found among those in `x`, which are like the examples that the model was trained on. `auroc`, the area under the ROC curve, is 0.5 for a score that says nothing, and 1 for one that makes no error. `aupr`, the area under the curve of precision and recall (average precision), depends on how many examples of each kind there are. `fpr95` is the share of `x` that is taken for OOD where 95 % of `x_ood` are found: lower is better. The draws of the weights are the same for both sets.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential, functional or subclassed; or a list of them, an ensemble, whose members give draws in turn: see `predict_draws()`.
 #' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param x_ood Inputs of the examples that are out of distribution, in the forms that `x` has.
 #' @param draws Positive whole number: how many draws there are.
@@ -439,6 +468,7 @@ log_likelihood <- function(
 #' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @param dropout `TRUE` or `FALSE`: whether dropout acts, as it does in training. A draw then is one of its masks; see `predict_draws()`.
 #' @returns A data frame with a row for each score: `score`, `auroc`, `aupr` and `fpr95`.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here; see `predictive_summary()`.
@@ -460,7 +490,8 @@ ood_detection <- function(
   batch_size = NULL,
   seed = NULL,
   verbose = "auto",
-  output = NULL
+  output = NULL,
+  dropout = FALSE
 ) {
   result <- call_core("ood_detection")
   as_data_frame(result)
@@ -478,7 +509,7 @@ ood_detection <- function(
 #'
 #' For values: the standard deviations `sd`, `sd_epistemic`, which the weights leave open, and `sd_aleatoric`, the noise of the data, which is not a number where the model ends in a tensor. Of several outputs, it is the root of the mean variance: give them the same units.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential, functional or subclassed; or a list of them, an ensemble, whose members give draws in turn: see `predict_draws()`.
 #' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param draws Positive whole number: how many draws there are.
 #' @param outputs What the numbers in an output are, where it is a tensor: "values", or "probabilities" or "logits" of classes; "auto" means values. For a distribution, leave "auto". The argument `output` is another one: it picks one of several outputs.
@@ -486,6 +517,7 @@ ood_detection <- function(
 #' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @param dropout `TRUE` or `FALSE`: whether dropout acts, as it does in training. A draw then is one of its masks; see `predict_draws()`.
 #' @returns A data frame with a row for each example.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here; see `predictive_summary()`.
@@ -505,7 +537,8 @@ ood_scores <- function(
   batch_size = NULL,
   seed = NULL,
   verbose = "auto",
-  output = NULL
+  output = NULL,
+  dropout = FALSE
 ) {
   result <- call_core("ood_scores")
   as_scores(result)
@@ -582,9 +615,13 @@ posterior_summary <- function(
 #'
 #' The same `seed` gives the same draws of the weights, and so the same `mean`, whatever the batch size; the first of many draws are those of few. The noise of a `sample` follows from the seed and from the batch that an example is in: it is the same where the batches are.
 #'
+#' `model` may be a list of models, as a deep ensemble is: networks that were trained from different starts. Draws come from its members in turn, as many from each, so that `draws` is rounded up to a multiple of their number. The predictive distribution is the mixture of theirs, in which each has the same weight. Members without random weights are one function each: there is one draw of each of them, whatever `draws` says, but for samples of the outcome. Members may be Bayesian, plain, or end in distributions; they must take the same inputs, and their outputs must be of the same shapes and kinds.
+#'
+#' With `dropout`, Keras's layers of dropout act as they do in training, and all others as in prediction: batch normalization uses its moving averages, and leaves them as they are. So a network that was trained with dropout gives draws of an approximate posterior. These layers are `Dropout`, `SpatialDropout1D` and its like, `GaussianDropout`, `AlphaDropout`, those of attention, and recurrent layers with a rate of dropout, ours among them. `GaussianNoise` does not act: it is noise of the data, and no draw of weights. A model without a rate above 0 is refused. Each example has a mask of its own, and so a draw is no longer one function. Masks follow from the seed and from the batch that an example is in, as the noise of a `sample` does.
+#'
 #' All draws are returned, and take as much memory as the array that holds them. The draws of one batch are held beside it.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential, functional or subclassed; or a list of them, an ensemble, whose members give draws in turn: see `predict_draws()`.
 #' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param draws Positive whole number: how many draws there are.
 #' @param kind "mean" for means of the outcome, "sample" for draws of it.
@@ -592,16 +629,23 @@ posterior_summary <- function(
 #' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @param dropout `TRUE` or `FALSE`: whether dropout acts, as it does in training. A draw then is one of its masks; see `predict_draws()`.
 #' @returns An array of shape (draws, n, ...); for a model of several outputs, one for each, in a list or a named list as the model returns them.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here.
-#' @references Wilson, A. G., and Izmailov, P. (2020). Bayesian Deep Learning and a Probabilistic Perspective of Generalization. Advances in Neural Information Processing Systems 33. <https://arxiv.org/abs/2002.08791>
+#' @references Wilson, A. G., and Izmailov, P. (2020). Bayesian Deep Learning and a Probabilistic Perspective of Generalization. Advances in Neural Information Processing Systems 33. <https://arxiv.org/abs/2002.08791> Lakshminarayanan, B., Pritzel, A., and Blundell, C. (2017). Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles. Advances in Neural Information Processing Systems 30. <https://arxiv.org/abs/1612.01474> Gal, Y., and Ghahramani, Z. (2016). Dropout as a Bayesian Approximation: Representing Model Uncertainty in Deep Learning. International Conference on Machine Learning. <https://arxiv.org/abs/1506.02142>
 #' @family functions of models
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = 3) |>
 #'   layer_dense_flipout(units = 2)
 #' dim(predict_draws(model, array(1, c(5, 3)), draws = 10, verbose = 0))
+#'
+#' member <- function() {
+#'   keras_model_sequential(input_shape = 3) |> layer_dense(2)
+#' }
+#' ensemble <- list(member(), member(), member())
+#' dim(predict_draws(ensemble, array(1, c(5, 3)), verbose = 0))
 #' @export
 predict_draws <- function(
   model,
@@ -611,7 +655,8 @@ predict_draws <- function(
   batch_size = NULL,
   seed = NULL,
   verbose = "auto",
-  output = NULL
+  output = NULL,
+  dropout = FALSE
 ) {
   result <- call_core("predict_draws")
   as_predictive_draws(result)
@@ -641,7 +686,7 @@ predict_draws <- function(
 #'
 #' The examples are scored batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, twice for values, and one more for the log-likelihood of the example.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential, functional or subclassed; or a list of them, an ensemble, whose members give draws in turn: see `predict_draws()`.
 #' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
 #' @param draws Positive whole number: how many draws there are.
@@ -653,6 +698,7 @@ predict_draws <- function(
 #' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @param dropout `TRUE` or `FALSE`: whether dropout acts, as it does in training. A draw then is one of its masks; see `predict_draws()`.
 #' @returns A data frame.
 #' @section Errors:
 #' If the model ends in a tensor of values, which say nothing of their noise; if `draws` is 1 and the outputs are values, as the CRPS needs two; if `y` holds what can't come from the model; or if an argument breaks a rule that is stated here.
@@ -680,7 +726,8 @@ predictive_scores <- function(
   batch_size = NULL,
   seed = NULL,
   verbose = "auto",
-  output = NULL
+  output = NULL,
+  dropout = FALSE
 ) {
   result <- call_core("predictive_scores")
   as_scores(result)
@@ -708,7 +755,7 @@ predictive_scores <- function(
 #'
 #' The examples are summarised batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, and as much again for their variances and for samples where there is noise, and for each parameter of a distribution whose cdf is known.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential, functional or subclassed; or a list of them, an ensemble, whose members give draws in turn: see `predict_draws()`.
 #' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param draws Positive whole number: how many draws there are.
 #' @param probs Numbers from 0 to 1: the probabilities of the quantiles.
@@ -717,6 +764,7 @@ predictive_scores <- function(
 #' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @param dropout `TRUE` or `FALSE`: whether dropout acts, as it does in training. A draw then is one of its masks; see `predict_draws()`.
 #' @returns A data frame.
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, the model has several outputs of which `output` names none, or it ends in several classes for each example, or in numbers that are not the probabilities that `outputs` says they are.
@@ -737,7 +785,8 @@ predictive_summary <- function(
   batch_size = NULL,
   seed = NULL,
   verbose = "auto",
-  output = NULL
+  output = NULL,
+  dropout = FALSE
 ) {
   result <- call_core("predictive_summary")
   as_summary(result)
@@ -841,6 +890,7 @@ pruning_curve <- function(
 #' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @param dropout `TRUE` or `FALSE`: whether dropout acts, as it does in training. A draw then is one of its masks; see `predict_draws()`.
 #' @returns A Keras model, not compiled.
 #' @section Errors:
 #' If `model` is not sequential or functional; if it ends in values without noise, or in a distribution of another family; if a target has no probability at all; or if an argument breaks a rule that is stated here.
@@ -865,7 +915,8 @@ recalibrate <- function(
   batch_size = NULL,
   seed = NULL,
   verbose = "auto",
-  output = NULL
+  output = NULL,
+  dropout = FALSE
 ) {
   call_core("recalibrate")
 }
@@ -887,7 +938,7 @@ recalibrate <- function(
 #'
 #' The examples are scored batch by batch. The draws of one batch are held in memory: `draws` times `batch_size` numbers for each number that the model returns, in single precision, twice for values, and one more for the log-likelihood of the example.
 #'
-#' @param model A Keras 3 model, sequential, functional or subclassed.
+#' @param model A Keras 3 model, sequential, functional or subclassed; or a list of them, an ensemble, whose members give draws in turn: see `predict_draws()`.
 #' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
 #' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
 #' @param draws Positive whole number: how many draws there are.
@@ -897,6 +948,7 @@ recalibrate <- function(
 #' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
 #' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
 #' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @param dropout `TRUE` or `FALSE`: whether dropout acts, as it does in training. A draw then is one of its masks; see `predict_draws()`.
 #' @returns A data frame.
 #' @section Errors:
 #' In the same cases as `predictive_scores()`.
@@ -921,7 +973,8 @@ reliability_curve <- function(
   batch_size = NULL,
   seed = NULL,
   verbose = "auto",
-  output = NULL
+  output = NULL,
+  dropout = FALSE
 ) {
   result <- call_core("reliability_curve")
   as_reliability(result)

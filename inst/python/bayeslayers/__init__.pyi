@@ -47,6 +47,8 @@ from bayeslayers.layers import (
     DepthwiseConv2DFlipout,
     DepthwiseConv2DReparameterization,
     DistributionLambda,
+    EinsumDenseFlipout,
+    EinsumDenseReparameterization,
     EmbeddingReparameterization,
     GRUFlipout,
     GRUReparameterization,
@@ -73,6 +75,7 @@ from bayeslayers.layers import (
 )
 from bayeslayers.models.kl import KLDivergence
 from bayeslayers.predictive.inputs import ModelInputs
+from bayeslayers.predictive.members import Models
 from bayeslayers.training.kl_annealing import KLAnnealing
 from bayeslayers.training.kl_history import KLHistory
 from bayeslayers.training.log_score import LogScore
@@ -3735,6 +3738,250 @@ def layer_dense_local_reparameterization(
     input_shape: Sequence[int | None] | None = None,
 ) -> Any: ...
 @overload
+def layer_einsum_dense_flipout(
+    *,
+    equation: str,
+    output_shape: int | Sequence[int | None],
+    activation: str | Callable[..., Any] | None = None,
+    bias_axes: str | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = ...,
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    kernel_prior_fn: Callable[..., Any] | None = ...,
+    kernel_divergence_fn: Callable[..., Any] | None = ...,
+    bias_posterior_fn: Callable[..., Any] | None = ...,
+    bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = ...,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> EinsumDenseFlipout:
+    """Einsum dense layer with the Flipout estimator.
+
+    y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+    A(x, k) = einsum(equation, x, k), as in
+    equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]
+    """
+    ...
+
+@overload
+def layer_einsum_dense_flipout(
+    object: None,
+    equation: str,
+    output_shape: int | Sequence[int | None],
+    activation: str | Callable[..., Any] | None = None,
+    bias_axes: str | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = ...,
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    kernel_prior_fn: Callable[..., Any] | None = ...,
+    kernel_divergence_fn: Callable[..., Any] | None = ...,
+    bias_posterior_fn: Callable[..., Any] | None = ...,
+    bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = ...,
+    *,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> EinsumDenseFlipout: ...
+@overload
+def layer_einsum_dense_flipout(
+    object: keras.Sequential,
+    equation: str,
+    output_shape: int | Sequence[int | None],
+    activation: str | Callable[..., Any] | None = None,
+    bias_axes: str | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = ...,
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    kernel_prior_fn: Callable[..., Any] | None = ...,
+    kernel_divergence_fn: Callable[..., Any] | None = ...,
+    bias_posterior_fn: Callable[..., Any] | None = ...,
+    bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = ...,
+    *,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_einsum_dense_flipout(
+    object: keras.KerasTensor,
+    equation: str,
+    output_shape: int | Sequence[int | None],
+    activation: str | Callable[..., Any] | None = None,
+    bias_axes: str | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = ...,
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    kernel_prior_fn: Callable[..., Any] | None = ...,
+    kernel_divergence_fn: Callable[..., Any] | None = ...,
+    bias_posterior_fn: Callable[..., Any] | None = ...,
+    bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = ...,
+    *,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.KerasTensor: ...
+@overload
+def layer_einsum_dense_flipout(
+    object: _Tensor | Sequence[_Tensor],
+    equation: str,
+    output_shape: int | Sequence[int | None],
+    activation: str | Callable[..., Any] | None = None,
+    bias_axes: str | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = ...,
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    kernel_prior_fn: Callable[..., Any] | None = ...,
+    kernel_divergence_fn: Callable[..., Any] | None = ...,
+    bias_posterior_fn: Callable[..., Any] | None = ...,
+    bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = ...,
+    *,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
+def layer_einsum_dense_reparameterization(
+    *,
+    equation: str,
+    output_shape: int | Sequence[int | None],
+    activation: str | Callable[..., Any] | None = None,
+    bias_axes: str | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = ...,
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    kernel_prior_fn: Callable[..., Any] | None = ...,
+    kernel_divergence_fn: Callable[..., Any] | None = ...,
+    bias_posterior_fn: Callable[..., Any] | None = ...,
+    bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = ...,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> EinsumDenseReparameterization:
+    """Einsum dense layer with the reparameterization estimator.
+
+    y = A(x, w),   w ~ q
+    A(x, k) = einsum(equation, x, k), as in
+    equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]
+    """
+    ...
+
+@overload
+def layer_einsum_dense_reparameterization(
+    object: None,
+    equation: str,
+    output_shape: int | Sequence[int | None],
+    activation: str | Callable[..., Any] | None = None,
+    bias_axes: str | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = ...,
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    kernel_prior_fn: Callable[..., Any] | None = ...,
+    kernel_divergence_fn: Callable[..., Any] | None = ...,
+    bias_posterior_fn: Callable[..., Any] | None = ...,
+    bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = ...,
+    *,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> EinsumDenseReparameterization: ...
+@overload
+def layer_einsum_dense_reparameterization(
+    object: keras.Sequential,
+    equation: str,
+    output_shape: int | Sequence[int | None],
+    activation: str | Callable[..., Any] | None = None,
+    bias_axes: str | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = ...,
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    kernel_prior_fn: Callable[..., Any] | None = ...,
+    kernel_divergence_fn: Callable[..., Any] | None = ...,
+    bias_posterior_fn: Callable[..., Any] | None = ...,
+    bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = ...,
+    *,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Sequential: ...
+@overload
+def layer_einsum_dense_reparameterization(
+    object: keras.KerasTensor,
+    equation: str,
+    output_shape: int | Sequence[int | None],
+    activation: str | Callable[..., Any] | None = None,
+    bias_axes: str | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = ...,
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    kernel_prior_fn: Callable[..., Any] | None = ...,
+    kernel_divergence_fn: Callable[..., Any] | None = ...,
+    bias_posterior_fn: Callable[..., Any] | None = ...,
+    bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = ...,
+    *,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.KerasTensor: ...
+@overload
+def layer_einsum_dense_reparameterization(
+    object: _Tensor | Sequence[_Tensor],
+    equation: str,
+    output_shape: int | Sequence[int | None],
+    activation: str | Callable[..., Any] | None = None,
+    bias_axes: str | None = None,
+    activity_regularizer: str | Callable[..., Any] | None = None,
+    trainable: bool = True,
+    kernel_posterior_fn: Callable[..., Any] = ...,
+    kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    kernel_prior_fn: Callable[..., Any] | None = ...,
+    kernel_divergence_fn: Callable[..., Any] | None = ...,
+    bias_posterior_fn: Callable[..., Any] | None = ...,
+    bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+    bias_prior_fn: Callable[..., Any] | None = None,
+    bias_divergence_fn: Callable[..., Any] | None = ...,
+    *,
+    seed: int | None = None,
+    name: str | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    input_shape: Sequence[int | None] | None = None,
+) -> Any: ...
+@overload
 def layer_embedding_reparameterization(
     *,
     input_dim: int,
@@ -6101,11 +6348,20 @@ def as_bayesian(
     estimator: str = "flipout",
     moped: bool = False,
     delta: float = 0.1,
+    x: ModelInputs | None = None,
+    y: ArrayLike | None = None,
+    hessian_structure: str = "full",
+    subset_of_weights: str = "last_layer",
+    prior_precision: float | str = 1.0,
+    noise: float | None = None,
+    outputs: str = "auto",
     **kwargs: Any,
 ) -> keras.Model:
     """Bayesian model of a plain Keras one.
 
-    w ~ q;   with MOPED   q = Normal(w0, delta |w0|),   p = Normal(w0, 1)
+    w ~ q
+    with MOPED     q = Normal(w0, delta |w0|),      p = Normal(w0, 1)
+    with Laplace   q = Normal(w0, (H + tau I)^-1),  p = Normal(0, 1 / tau)
     """
     ...
 
@@ -6117,7 +6373,7 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     ...
 
 def as_inference_data(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs | None = None,
     y: ArrayLike | None = None,
     draws: int = 1000,
@@ -6125,6 +6381,7 @@ def as_inference_data(
     batch_size: int | None = None,
     seed: int | None = None,
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> Any:
     """Draws of a model as ArviZ's InferenceData.
 
@@ -6156,7 +6413,7 @@ def callback_log_score(
     ...
 
 def conformal_interval(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     x_calibration: ModelInputs,
     y_calibration: ArrayLike | None = None,
@@ -6168,6 +6425,7 @@ def conformal_interval(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """Conformal intervals: they hold the outcome as often as they say, whatever the model.
 
@@ -6215,7 +6473,7 @@ def kl_divergence(model: keras.Model, draws: int = 100, seed: int | None = None)
     ...
 
 def log_likelihood(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 100,
@@ -6224,6 +6482,7 @@ def log_likelihood(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> np.ndarray:
     """Log-likelihood of observations under each draw of the weights.
 
@@ -6232,7 +6491,7 @@ def log_likelihood(
     ...
 
 def ood_detection(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     x_ood: ModelInputs,
     draws: int = 100,
@@ -6241,6 +6500,7 @@ def ood_detection(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """How well a model's scores detect examples that are out of distribution (OOD).
 
@@ -6251,7 +6511,7 @@ def ood_detection(
     ...
 
 def ood_scores(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     draws: int = 100,
     outputs: str = "auto",
@@ -6259,6 +6519,7 @@ def ood_scores(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """Scores that say how unusual each example looks to a model.
 
@@ -6390,7 +6651,7 @@ def posterior_summary(model: keras.Model) -> pd.DataFrame:
     ...
 
 def predict_draws(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     draws: int = 100,
     kind: str = "mean",
@@ -6398,6 +6659,7 @@ def predict_draws(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> Any:
     """Draw from a model's predictive distribution.
 
@@ -6406,7 +6668,7 @@ def predict_draws(
     ...
 
 def predictive_scores(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 200,
@@ -6418,6 +6680,7 @@ def predictive_scores(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """Scores of a model's predictive distribution.
 
@@ -6430,7 +6693,7 @@ def predictive_scores(
     ...
 
 def predictive_summary(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     draws: int = 200,
     probs: Sequence[float] = (0.05, 0.95),
@@ -6439,6 +6702,7 @@ def predictive_summary(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """Summary of a model's predictive distribution.
 
@@ -6479,6 +6743,7 @@ def recalibrate(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> keras.Model:
     """Model whose doubt is recalibrated by one factor.
 
@@ -6489,7 +6754,7 @@ def recalibrate(
     ...
 
 def reliability_curve(
-    model: keras.Model,
+    model: Models,
     x: ModelInputs,
     y: ArrayLike | None = None,
     draws: int = 200,
@@ -6499,6 +6764,7 @@ def reliability_curve(
     seed: int | None = None,
     verbose: str | int = "auto",
     output: str | int | None = None,
+    dropout: bool = False,
 ) -> pd.DataFrame:
     """Reliability curve: what a model says against what comes true.
 
@@ -8744,6 +9010,8 @@ __all__ = [
     "layer_dense_flipout",
     "layer_dense_reparameterization",
     "layer_dense_local_reparameterization",
+    "layer_einsum_dense_flipout",
+    "layer_einsum_dense_reparameterization",
     "layer_embedding_reparameterization",
     "layer_lstm_flipout",
     "layer_lstm_reparameterization",

@@ -19,6 +19,7 @@ from bayeslayers.layers import (
     dense,
     dense_variational,
     distribution_lambda,
+    einsum_dense,
     embedding,
     gaussian_process,
     independent,
@@ -2041,6 +2042,146 @@ class DenseLocalReparameterization(dense.DenseLocalReparameterization):
         """
         ...
 
+class EinsumDenseFlipout(einsum_dense.EinsumDenseFlipout):
+    """Einsum dense layer with the Flipout estimator.
+
+    y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+    A(x, k) = einsum(equation, x, k), as in
+    equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]
+    """
+
+    equation: str
+    output_shape: int | Sequence[int | None]
+    activation: str | Callable[..., Any] | None
+    bias_axes: str | None
+    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_tensor_fn: Callable[[Any], Any]
+    kernel_prior_fn: Callable[..., Any] | None
+    kernel_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | None
+    bias_divergence_fn: Callable[..., Any] | None
+    @property
+    def kernel_posterior(self) -> Any:
+        """The posterior of the weight `kernel`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def kernel_prior(self) -> Any:
+        """The prior of the weight `kernel`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: int | Sequence[int | None],
+        activation: str | Callable[..., Any] | None = None,
+        bias_axes: str | None = None,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Einsum dense layer with the Flipout estimator.
+
+        y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+        A(x, k) = einsum(equation, x, k), as in
+        equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]
+        """
+        ...
+
+class EinsumDenseReparameterization(einsum_dense.EinsumDenseReparameterization):
+    """Einsum dense layer with the reparameterization estimator.
+
+    y = A(x, w),   w ~ q
+    A(x, k) = einsum(equation, x, k), as in
+    equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]
+    """
+
+    equation: str
+    output_shape: int | Sequence[int | None]
+    activation: str | Callable[..., Any] | None
+    bias_axes: str | None
+    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_tensor_fn: Callable[[Any], Any]
+    kernel_prior_fn: Callable[..., Any] | None
+    kernel_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | None
+    bias_divergence_fn: Callable[..., Any] | None
+    @property
+    def kernel_posterior(self) -> Any:
+        """The posterior of the weight `kernel`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def kernel_prior(self) -> Any:
+        """The prior of the weight `kernel`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: int | Sequence[int | None],
+        activation: str | Callable[..., Any] | None = None,
+        bias_axes: str | None = None,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Einsum dense layer with the reparameterization estimator.
+
+        y = A(x, w),   w ~ q
+        A(x, k) = einsum(equation, x, k), as in
+        equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]
+        """
+        ...
+
 class EmbeddingReparameterization(embedding.EmbeddingReparameterization):
     """Embedding with the reparameterization estimator.
 
@@ -3044,6 +3185,8 @@ __all__ = [
     "DenseFlipout",
     "DenseReparameterization",
     "DenseLocalReparameterization",
+    "EinsumDenseFlipout",
+    "EinsumDenseReparameterization",
     "EmbeddingReparameterization",
     "LSTMFlipout",
     "LSTMReparameterization",
