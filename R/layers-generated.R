@@ -2060,7 +2060,7 @@ layer_dense_local_reparameterization <- function(
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386>
-#' @family layers of distributions
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(10, 3)) |>
@@ -2131,7 +2131,7 @@ layer_einsum_dense_flipout <- function(
 #' @section Errors:
 #' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
 #' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114>
-#' @family layers of distributions
+#' @family dense, embedding and recurrent layers
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
 #' model <- keras_model_sequential(input_shape = c(10, 3)) |>
