@@ -22,6 +22,7 @@ from bayeslayers import (
     predictive_scores,
     predictive_summary,
 )
+from bayeslayers.layers.laplace import LAPLACE, Probe, probing
 
 NOISE, PRECISION = 0.3, 2.0
 
@@ -67,8 +68,12 @@ def covariance_of(layer):
     return factor @ factor.T
 
 
+def laplace_layers(model):
+    return [layer for layer in model.layers if type(layer).__name__.endswith("Laplace")]
+
+
 def last_layer(model):
-    return next(layer for layer in model.layers if type(layer).__name__ == "DenseLaplace")
+    return laplace_layers(model)[-1]
 
 
 @pytest.mark.parametrize("units", [1, 3])
@@ -179,7 +184,7 @@ def test_classes_have_the_hessian_of_the_log_posterior(rng, case):
     classes, units = (2, 1) if kind == "binary" else (3, 3)
     plain = network(units, activation)
     x = rng.normal(size=(30, 2)).astype("float32")
-    y = rng.integers(classes, size=30)
+    y = rng.integers(classes, size=30).astype("int32")
     if case == "loss":
         plain.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     if case == "loss of one":
@@ -422,3 +427,174 @@ def test_other_distributions_and_layers_with_a_posterior_are_refused(rng):
     exact = network()
     with pytest.raises(ArgumentError, match="meets all targets exactly"):
         as_bayesian(exact, x=x, y=numpy_of(exact(x)), **settings(noise=None))
+
+
+def convolutional():
+    """Return a network of all kinds of layers that have a posterior, and its NumPy twin."""
+    plain = keras.Sequential(
+        [
+            keras.Input((7, 2)),
+            kl.Conv1D(3, 3, strides=2, activation="tanh", bias_initializer="normal"),
+            kl.Flatten(),
+            kl.Dense(2, activation="tanh", use_bias=False),
+            kl.Dense(3, bias_initializer="normal"),
+        ]
+    )
+
+    def forward(matrices, x, shifts=(0.0, 0.0, 0.0)):
+        """Return the logits, and what each matrix of weights is multiplied by."""
+        a = np.stack([x[:, t : t + 3].reshape(len(x), -1) for t in (0, 2, 4)], axis=1)
+        a = np.concatenate([a, np.ones_like(a[..., :1])], axis=-1)
+        hidden = np.tanh(a @ matrices[0] + shifts[0]).reshape(len(x), 9)
+        second = np.tanh(hidden @ matrices[1] + shifts[1])
+        second = np.concatenate([second, np.ones((len(x), 1))], axis=1)
+        return second @ matrices[2] + shifts[2], (a, hidden[:, None], second[:, None])
+
+    return plain, forward
+
+
+def matrices_of(plain):
+    weights = [w.astype("float64") for w in plain.get_weights()]
+    conv = np.vstack([weights[0].reshape(6, 3), weights[1]])
+    return [conv, weights[2], np.vstack(weights[3:])]
+
+
+def derivatives(function, at, step=1e-5):
+    """Return the derivatives of a function's values by central differences: (..., *at.shape)."""
+    directions = step * np.eye(at.size).reshape(at.size, *at.shape)
+    each = [(function(at + d) - function(at - d)) / (2 * step) for d in directions]
+    return np.moveaxis(each, 0, -1).reshape(*each[0].shape, *at.shape)
+
+
+def fisher(logits):
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return np.einsum("nj,jk->njk", p, np.eye(p.shape[1])) - np.einsum("nj,nk->njk", p, p)
+
+
+@pytest.mark.parametrize("structure", ["diagonal", "kron"])
+def test_all_layers_have_the_curvature_by_finite_differences(rng, structure):
+    plain, forward = convolutional()
+    x = rng.normal(size=(12, 7, 2)).astype("float32")
+    y = rng.integers(3, size=12)
+    arguments = settings(noise=None, subset_of_weights="all", hessian_structure=structure)
+    model = as_bayesian(plain, x=x, y=y, outputs="logits", **arguments)
+    matrices = matrices_of(plain)
+    logits, multiplied = forward(matrices, x.astype("float64"))
+    assert_allclose(logits, numpy_of(plain(x)), atol=1e-5)
+    found = laplace_layers(model)
+    assert [type(layer).__name__ for layer in found] == [
+        "Conv1DLaplace",
+        "DenseLaplace",
+        "DenseLaplace",
+    ]
+    for at, layer in enumerate(found):
+        if structure == "diagonal":
+
+            def of_weights(matrix, at=at):
+                return forward([*matrices[:at], matrix, *matrices[at + 1 :]], x)[0]
+
+            jacobian = derivatives(of_weights, matrices[at])
+            curvature = np.einsum("njrc,njk,nkrc->rc", jacobian, fisher(logits), jacobian)
+            expected = np.diag(1 / (curvature.ravel() + PRECISION))
+        else:
+            a = multiplied[at]
+            shape = (*a.shape[:2], matrices[at].shape[1])
+
+            def of_outputs(shift, at=at, shape=shape):
+                shifts = [0.0, 0.0, 0.0]
+                shifts[at] = shift if at == 0 else shift[:, 0]
+                return forward(matrices, x, shifts)[0].sum(axis=0)
+
+            # An example's logits depend on its own outputs alone, so sums tell them apart.
+            jacobian = derivatives(of_outputs, np.zeros(shape))
+            rows = np.einsum("ntc,ntd->cd", a, a)
+            columns = np.einsum("jntc,njk,kntd->cd", jacobian, fisher(logits), jacobian)
+            columns /= len(x) * a.shape[1]
+            of_rows, left = np.linalg.eigh(rows)
+            of_columns, right = np.linalg.eigh(columns)
+            spread = np.clip(np.outer(of_rows, of_columns), 0, None).ravel() + PRECISION
+            both = np.kron(left, right)
+            expected = both / spread @ both.T
+        assert_allclose(covariance_of(layer), expected, rtol=1e-4, atol=1e-5)
+
+
+GEOMETRIES = [
+    (kl.Dense(3), (5,)),
+    (kl.Dense(3), (4, 5)),
+    (kl.Conv1D(3, 2, padding="causal", dilation_rate=2), (6, 2)),
+    (kl.Conv2D(3, (2, 3), strides=(1, 2), padding="same"), (5, 6, 2)),
+    (kl.Conv2D(3, 2, use_bias=False), (5, 6, 2)),
+    (kl.Conv3D(2, 2), (3, 4, 3, 2)),
+]
+
+
+@pytest.mark.parametrize(("plain", "shape"), GEOMETRIES)
+def test_outputs_are_a_product_with_the_matrix_of_weights(rng, plain, shape):
+    """Of the layer in Keras, and of its twin at the mean of the posterior."""
+    kind = LAPLACE[type(plain).__name__]
+    config = plain.get_config()
+    layer = kind(**{name: config[name] for name in config if name in kind.names_of_arguments()})
+    x = rng.normal(size=(3, *shape)).astype("float32")
+    plain.build(x.shape)
+    layer.build(x.shape)
+    weights = [rng.normal(size=w.shape).astype("float32") for w in plain.get_weights()]
+    plain.set_weights(weights)
+    layer.set_means(weights)
+    expected = numpy_of(plain(x))
+    rows = weights[0].reshape(-1, weights[0].shape[-1])
+    matrix = np.vstack([rows, *weights[1:]])
+    multiplied = layer.multiplied(layer.geometry.prepare(x, "float32"))
+    assert_allclose(numpy_of(multiplied) @ matrix, expected, rtol=1e-4, atol=1e-5)
+    with probing(Probe()):
+        assert_allclose(layer(x), expected, rtol=1e-4, atol=1e-5)
+    assert layer.compute_output_shape(x.shape) == expected.shape
+
+
+def test_layers_that_stay_plain_are_named(rng):
+    inputs = keras.Input((8, 8, 4))
+    grouped = kl.Conv2D(4, 3, groups=2, name="grouped")(inputs)
+    plain = keras.Model(inputs, kl.Dense(1)(kl.Flatten()(grouped)))
+    x = rng.normal(size=(6, 8, 8, 4)).astype("float32")
+    arguments = settings(subset_of_weights="all", hessian_structure="kron")
+    with pytest.warns(UserWarning, match="'grouped'"):
+        model = as_bayesian(plain, x=x, y=np.ones((6, 1)), **arguments)
+    assert [type(layer).__name__ for layer in model.layers][-2:] == [
+        "DenseLaplace",
+        "HomoscedasticNormal",
+    ]
+
+
+def test_one_prior_precision_for_all_layers(rng):
+    plain, _ = convolutional()
+    x = rng.normal(size=(12, 7, 2)).astype("float32")
+    arguments = {"subset_of_weights": "all", "hessian_structure": "diagonal", "outputs": "logits"}
+    given = {"model": plain, "estimator": "laplace", "x": x, "y": np.arange(12) % 3}
+    model = as_bayesian(**given, **arguments, prior_precision="auto")
+    found = {float(numpy_of(layer.prior_precision)) for layer in laplace_layers(model)}
+    assert len(found) == 1
+    one = as_bayesian(**given, **arguments, prior_precision=1)
+    scales = [numpy_of(layer.scale).ravel().astype("float64") for layer in laplace_layers(one)]
+    h = np.concatenate(scales) ** -2 - 1
+    squares = sum(np.sum(np.square(w.astype("float64"))) for w in plain.get_weights())
+    grid = np.exp(np.linspace(-8, 8, 4001))
+    evidence = [(h.size * np.log(t) - t * squares - np.log(h + t).sum()) / 2 for t in grid]
+    assert_allclose(found.pop(), grid[np.argmax(evidence)], rtol=0.005)
+
+
+def test_penalties_of_activities_are_those_of_a_call(rng):
+    plain = with_last(kl.Dense(4, activity_regularizer="l2"), kl.Dense(1))
+    x = rng.normal(size=(12, 2)).astype("float32")
+    model = as_bayesian(plain, x=x, y=x[:, :1], **settings())
+    assert np.isfinite([float(numpy_of(loss)) for loss in model.losses]).all()
+
+
+def test_half_precision(rng):
+    x, y, plain, _, covariance = regression(rng)
+    half = network()
+    half.get_layer("last").dtype_policy = "mixed_bfloat16"
+    half = keras.models.clone_model(half)
+    half.set_weights(plain.get_weights())
+    model = as_bayesian(half, x=x, y=y, **settings())
+    # The inputs of the layer are rounded to 8 binary digits.
+    assert_allclose(covariance_of(last_layer(model)), covariance, rtol=0.05, atol=0.005)
+    assert np.isfinite(predict_draws(model, x, draws=3, seed=1, verbose=0)).all()

@@ -153,8 +153,8 @@ class LaplaceLayer(BayesianLayer):
             prior_precision: That of every weight.
         """
         self.scale.assign((curvature + prior_precision) ** -0.5)
-        variables = [self.row_rotation, self.column_rotation]
-        for variable, value in zip(variables, rotations, strict=False):
+        found = [each for each in (self.row_rotation, self.column_rotation) if each is not None]
+        for variable, value in zip(found, rotations, strict=True):
             variable.assign(value)
         self.prior_precision.assign(prior_precision)
 

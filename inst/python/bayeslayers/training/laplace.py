@@ -128,8 +128,8 @@ class LaplaceData:
         """Yield inputs and targets, of so many examples where they do not come in batches."""
         start = 0
         inputs = self._inputs
-        is_array = isinstance(inputs, ArrayInputs)
-        for batch in inputs.batches(size) if is_array else inputs.batches(None):
+        found = inputs.batches(size) if isinstance(inputs, ArrayInputs) else inputs.batches(None)
+        for batch in found:
             yield batch.x, self._targets.of_batch(batch, start)
             start += batch.size
 
@@ -182,6 +182,8 @@ class LaplacePosterior:
             precision = best_prior_precision(values, squares)
         for layer, spectrum in spectra.items():
             layer.set_spread(spectrum.values, spectrum.rotations, precision)
+        # The penalties that layers keep are those of this call, which has no gradients.
+        self._call(next(self._data.batches(1))[0], Probe())
 
     def _likelihood(self) -> Likelihood:
         kind, output = self._data.kind, self._data.output
@@ -190,23 +192,21 @@ class LaplacePosterior:
             return likelihood_of_distribution(self._call(x, Probe()), kind)
         if kind != "values":
             return likelihood_of_classes(kind)
-        (size,) = output.shape or (None,)
-        given = self._settings.noise
-        self.noise = self._residuals() if given is None else np.full(size, given)
+        noise, given = self._residuals(), self._settings.noise
+        if given is None and not (noise > 0).all():
+            rule = "must be given where the model meets all targets exactly"
+            raise ArgumentError("noise", rule, {"noise": given})
+        self.noise = noise if given is None else np.full_like(noise, given)
         return NormalNoise(self.noise)
 
     def _residuals(self) -> np.ndarray:
         """Return the root mean square of each value's residuals."""
-        total, count = 0.0, 0
+        total, count = np.zeros(()), 0
         for x, y in self._data.batches(_LARGEST_BATCH):
             found = _numbers(self._call(x, Probe()))
             total = total + np.square(y.reshape(found.shape) - found).sum(axis=0)
             count += len(found)
-        noise = np.sqrt(total / count)
-        if not (noise > 0).all():
-            rule = "must be given where the model meets all targets exactly"
-            raise ArgumentError("noise", rule, {"noise": None})
-        return noise
+        return np.sqrt(total / count)
 
     def _call(self, x: Any, probe: Probe) -> Any:
         """Return the model's output at the means of the weights."""

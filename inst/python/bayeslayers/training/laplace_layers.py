@@ -48,8 +48,8 @@ def chosen_layers(model: keras.Model, subset: str, structure: str) -> list[keras
         raise ArgumentError("model", rule, {"model": Described(f"{model.name!r} without one")})
     if structure == "full" and found[0].count_params() > _LARGEST_FULL:
         rule = f'must be "kron" or "diagonal" for a layer of more than {_LARGEST_FULL} weights'
-        received = {"hessian_structure": structure, "weights": found[0].count_params()}
-        raise ArgumentError("hessian_structure", rule, received)
+        of = {"hessian_structure": structure, "weights": found[0].count_params()}
+        raise ArgumentError("hessian_structure", rule, of)
     return found
 
 

@@ -50,6 +50,7 @@ class NormalDistribution(Likelihood):
 
     def parameters(self, output: Any) -> Any:
         normal = _normal_inside(output)
+        assert normal is not None  # as was checked when this likelihood was chosen
         loc, scale = (ops.convert_to_tensor(normal[name]) for name in ("loc", "scale"))
         return ops.concatenate([_rows(loc + 0 * scale), _rows(scale + 0 * loc)], axis=1)
 
