@@ -5,10 +5,9 @@ Each is a function of `(dtype, shape, name, trainable, add_variable_fn)`.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -20,20 +19,16 @@ from bayeslayers.backend import (
     native_dtype,
 )
 from bayeslayers.contract import checks
+from bayeslayers.distributions.maker import Maker
 from bayeslayers.distributions.mean_field import scale_of
 
 # Softplus of it is 1.
 _UNTRANSFORMED_ONE = math.log(math.expm1(1.0))
 
 
-class _NormalMaker:
-    """What makers with initializers, regularizers and constraints of a loc and a scale share.
+class _NormalMaker(Maker):
+    """What makers with initializers, regularizers and constraints of a loc and a scale share."""
 
-    A subclass has the constructor's arguments as its attributes, and no others.
-    """
-
-    function_name: ClassVar[str]
-    """The name that callers know the class by."""
     loc_initializer: Callable[..., Any] | None
     loc_regularizer: Callable[..., Any] | None
     loc_constraint: Callable[..., Any] | None
@@ -46,29 +41,6 @@ class _NormalMaker:
         for name, value in arguments.items():
             check = getattr(checks, name.rsplit("_", 1)[1])
             setattr(self, name, check(name, value))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, for saving."""
-        serialize = keras.saving.serialize_keras_object
-        return {name: serialize(value) for name, value in vars(self).items()}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> _NormalMaker:
-        """Make the maker that `get_config` described."""
-        deserialize = keras.saving.deserialize_keras_object
-        return cls(**{name: deserialize(value) for name, value in config.items()})
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.get_config() == other.get_config()
-
-    def __hash__(self) -> int:
-        return hash(type(self))
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        given = {k: v for k, v in vars(self).items() if v != defaults[k].default}
-        arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        return f"{self.function_name}({arguments})"
 
 
 @keras.saving.register_keras_serializable("bayeslayers")
