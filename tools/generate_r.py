@@ -22,6 +22,7 @@ from bayeslayers.contract import pages
 from bayeslayers.contract.arguments import Argument, Coercion
 from bayeslayers.contract.distribution_arguments import DISTRIBUTION_ARGUMENTS
 from bayeslayers.contract.layer_arguments import LAYER_ARGUMENTS
+from bayeslayers.contract.maker_arguments import MAKER_ARGUMENTS
 from bayeslayers.contract.model_arguments import MODEL_ARGUMENTS
 from bayeslayers.contract.pages import Group, Page
 from bayeslayers.contract.references import REFERENCES
@@ -147,6 +148,8 @@ def kind(page: Page) -> str:
         "layer_": "layers of distributions",
         "params_size_": "layers of distributions",
     }
+    if page.name.endswith("_fn"):
+        return "posteriors and priors"
     return next(
         (name for prefix, name in prefixes.items() if page.name.startswith(prefix)), family(page)
     )
@@ -303,7 +306,7 @@ def wrapped(call: str) -> str:
 def coercions() -> str:
     """Write the tables of what R does to each argument before it sends it to Python."""
     tables = {
-        "argument_coercions": {**MODEL_ARGUMENTS, **LAYER_ARGUMENTS},
+        "argument_coercions": {**MODEL_ARGUMENTS, **MAKER_ARGUMENTS, **LAYER_ARGUMENTS},
         "distribution_coercions": DISTRIBUTION_ARGUMENTS,
     }
     return "\n".join(coercion_table(name, table) for name, table in tables.items())

@@ -12,6 +12,15 @@ from bayeslayers.distributions.bijector_verbs import (
     tfb_inverse,
     tfb_inverse_log_det_jacobian,
 )
+from bayeslayers.distributions.correlated_posteriors import (
+    full_covariance_normal_fn,
+    low_rank_normal_fn,
+)
+from bayeslayers.distributions.priors import (
+    horseshoe_prior_fn,
+    normal_prior_fn,
+    scale_mixture_prior_fn,
+)
 from bayeslayers.distributions.verbs import (
     tfd_cdf,
     tfd_covariance,

@@ -20,6 +20,7 @@ from bayeslayers.backend.common import (  # noqa: E402, F401
     in_single,
     within_range,
 )
+from bayeslayers.backend.correlated import LowRank, Triangular  # noqa: E402, F401
 from bayeslayers.backend.libraries import (  # noqa: E402, F401
     is_of_other_library,
     name_of_library,
@@ -63,6 +64,7 @@ INTERFACE = {
     "family_and_parameters": "What `new_distribution` takes; `None` of what it can't make anew.",
     "independent_normal": "Independent normals of a mean and a scale, in that many dimensions.",
     "independent_point": "All mass on one value, in that many independent dimensions.",
+    "correlated_normal": "A mean plus a scale times correlated normals, over tensors of any shape.",
     "normal": "The normal distribution of a mean and a scale.",
     "is_independent_normal": "Whether a distribution is of the kind `independent_normal` makes.",
     "normal_parameters": "Mean and scale of independent normals, as tensors.",

@@ -14,8 +14,10 @@ from bayeslayers.backend import foreign_variables, native_dtype, native_variable
 from bayeslayers.base_layers.keras_objects import as_constraint, as_regularizer, freshly_seeded
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions import checks
+from bayeslayers.distributions.correlated_posteriors import CorrelatedMaker
 from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
 from bayeslayers.distributions.makers import MeanFieldNormal
+from bayeslayers.distributions.priors import EstimatedPrior, NormalPrior
 
 _MAKER_ARGUMENTS = ("dtype", "shape", "name", "trainable", "add_variable_fn")
 
@@ -39,7 +41,9 @@ class DistributionMaker:
         self.name = name
         # A subclass may make another distribution of the same variables.
         self.is_mean_field = type(function) is MeanFieldNormal
-        self.is_standard_normal = function is default_multivariate_normal_fn
+        self.fixed_normal = _fixed_normal(function)
+        self.is_correlated = isinstance(function, CorrelatedMaker)
+        self.is_estimated = isinstance(function, EstimatedPrior)
         self._location = f"{name}_loc"
         self._untransformed_scale = f"{name}_untransformed_scale"
         self._variables: dict[str, keras.Variable] = {}
@@ -61,13 +65,17 @@ class DistributionMaker:
         # takes seconds and some 50 MB, and a layer with all defaults does not need it.
         if self.is_mean_field:
             self.parameters()
-        elif not self.is_standard_normal:
+        elif self.fixed_normal is None:
             self._check()
         self._built = True
 
-    def make(self) -> Any:
-        """Return the distribution at the variables' current values."""
-        return self._call(self.function)
+    def make(self, dtype: str | None = None) -> Any:
+        """Return the distribution at the variables' current values.
+
+        Args:
+            dtype: The dtype of one without variables. `None`: that of the layer's variables.
+        """
+        return self._call(self.function, dtype)
 
     def parameters(self) -> tuple[Any, Any]:
         """Return mean and untransformed scale, where the function is our own."""
@@ -108,8 +116,8 @@ class DistributionMaker:
         has_shape = variable is not None and tuple(variable.shape) == self._shape
         return variable if has_shape else None
 
-    def _call(self, function: Callable[..., Any]) -> Any:
-        dtype = native_dtype(self._layer.variable_dtype)
+    def _call(self, function: Callable[..., Any], dtype: str | None = None) -> Any:
+        dtype = native_dtype(dtype or self._layer.variable_dtype)
         self._unnamed = 0
         try:
             # Always trainable: a layer that is not trainable freezes all its variables, until it is
@@ -188,6 +196,16 @@ class DistributionMaker:
             rule = "must make its variables with `add_variable_fn`, or they would not be trained"
             received = {self.argument: Described(f"a distribution on the variables {foreign}")}
             raise ArgumentError(self.argument, rule, received)
+
+
+def _fixed_normal(function: Callable[..., Any]) -> tuple[float, float] | None:
+    """Return mean and scale of the normal prior that a function of ours makes, or `None`."""
+    if function is default_multivariate_normal_fn:
+        return 0.0, 1.0
+    # A subclass may make another distribution.
+    if type(function) is NormalPrior:
+        return function.loc, function.scale
+    return None
 
 
 def _shifted(initializer: Callable[..., Any], start: np.ndarray) -> Callable[..., Any]:

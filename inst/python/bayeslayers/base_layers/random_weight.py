@@ -27,6 +27,7 @@ from bayeslayers.distributions.defaults import exact_divergence, sample_posterio
 from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
 from bayeslayers.distributions.makers import MeanFieldNormal, default_mean_field_normal_fn
 from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
+from bayeslayers.distributions.named import POSTERIORS, PRIORS, by_name
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 from bayeslayers.distributions.streams import FoldedStream, keeping_default_seeds
 
@@ -45,9 +46,11 @@ class RandomWeight:
 
     Args:
         role: Such as "kernel" or "bias", which begins the names of its arguments and variables.
-        posterior_fn: Makes the posterior q. `None`, for a bias only: there is no such weight.
+        posterior_fn: Makes the posterior q, or its name. `None`, for a bias only: there is no such
+            weight.
         posterior_tensor_fn: Draws a tensor from q.
-        prior_fn: Makes the prior p. `None`: there is no prior, and no divergence from it.
+        prior_fn: Makes the prior p, or its name. `None`: there is no prior, and no divergence from
+            it.
         divergence_fn: Returns the divergence of q from p. `None`: none is added to the losses.
     """
 
@@ -57,22 +60,24 @@ class RandomWeight:
     def __init__(
         self,
         role: str,
-        posterior_fn: Callable[..., Any] | None,
+        posterior_fn: Callable[..., Any] | str | None,
         posterior_tensor_fn: Callable[[Any], Any],
-        prior_fn: Callable[..., Any] | None,
+        prior_fn: Callable[..., Any] | str | None,
         divergence_fn: Callable[..., Any] | None,
     ) -> None:
         self.role = role
-        functions = (posterior_fn, posterior_tensor_fn, prior_fn, divergence_fn)
+        make_posterior = by_name(f"{role}_posterior_fn", posterior_fn, POSTERIORS)
+        make_prior = by_name(f"{role}_prior_fn", prior_fn, PRIORS)
+        functions = (make_posterior, posterior_tensor_fn, make_prior, divergence_fn)
         names = [f"{role}_{name}" for name in WEIGHT_FUNCTIONS]
         self.functions = dict(zip(names, functions, strict=True))
         self._posterior_maker_if_any = self._new_maker(
-            "posterior", posterior_fn, optional=self.is_optional
+            "posterior", make_posterior, optional=self.is_optional
         )
-        self._prior_maker = self._new_maker("prior", prior_fn, optional=True)
+        self._prior_maker = self._new_maker("prior", make_prior, optional=True)
         argument = f"{role}_posterior_tensor_fn"
         self.posterior_tensor_fn = checks.function(
-            argument, posterior_tensor_fn, optional=posterior_fn is None
+            argument, posterior_tensor_fn, optional=make_posterior is None
         )
         argument = f"{role}_divergence_fn"
         self.divergence_fn = checks.function(argument, divergence_fn, optional=True)
@@ -127,12 +132,19 @@ class RandomWeight:
         size = np.abs(value)
         size[size == 0] = size.mean() or _SIZE_OF_ALL_ZEROS
         self._posterior_maker.assign_if_present("loc", value)
-        untransformed = untransformed_of(delta * size, self._dtype)
+        untransformed = untransformed_of(delta * size / self._relative_spread(), self._dtype)
         self._posterior_maker.assign_if_present("untransformed_scale", untransformed)
         if not self._posterior_maker.is_mean_field:
             self._check_mean(value)
         if self._prior_maker:
             self._prior_maker.assign_if_present("loc", value)
+
+    def _relative_spread(self) -> Any:
+        """Return the standard deviation of the posterior as a multiple of its scale."""
+        if not self._posterior_maker.is_correlated:
+            return 1.0
+        variance = self.posterior.correlation.diagonal()
+        return np.sqrt(ops.convert_to_numpy(variance).astype("float64")).reshape(self.shape)
 
     def move(self, by: np.ndarray) -> bool:
         """Move posterior and prior by an offset, as far as their locations are variables.
@@ -215,7 +227,7 @@ class RandomWeight:
 
     def _check_prior(self, shape: tuple[int, ...]) -> None:
         """Refuse a prior of another shape, which only a caller's own divergence could compare."""
-        is_ours = self._prior_maker is None or self._prior_maker.is_standard_normal
+        is_ours = self._prior_maker is None or self._prior_maker.fixed_normal is not None
         if self.has_exact_divergence and not is_ours:
             shape_of_draw(f"{self.role}_prior_fn", draw_shape(self.prior), shape)
 
@@ -272,7 +284,11 @@ class RandomWeight:
         if not self.diverges:
             return None
         if isinstance(posterior, MeanFieldPosterior) and self._diverges_in_closed_form:
-            return posterior.divergence_from_standard_normal()
+            assert self._prior_maker is not None
+            assert self._prior_maker.fixed_normal is not None
+            return posterior.divergence_from_normal(*self._prior_maker.fixed_normal)
+        if self._is_estimated:
+            return self._estimated_divergence(posterior, sample())
         if isinstance(posterior, GeneralPosterior):
             return self._general_divergence(posterior.distribution, self.prior, sample())
         drawn = ops.cast(sample(), self._dtype)
@@ -286,18 +302,37 @@ class RandomWeight:
     @property
     def has_exact_divergence(self) -> bool:
         """Whether the divergence is known to have a closed form."""
-        return self.divergence_fn is exact_divergence
+        return self.divergence_fn is exact_divergence and not self._is_estimated
+
+    @property
+    def _is_estimated(self) -> bool:
+        """Whether the default is an estimate, as a prior of ours has no closed form."""
+        is_estimated = self._prior_maker is not None and self._prior_maker.is_estimated
+        return is_estimated and self.divergence_fn is exact_divergence
 
     @property
     def _diverges_in_closed_form(self) -> bool:
-        is_standard_normal = self._prior_maker is not None and self._prior_maker.is_standard_normal
-        is_exact = is_standard_normal and self.has_exact_divergence
+        is_normal = self._prior_maker is not None and self._prior_maker.fixed_normal is not None
+        is_exact = is_normal and self.has_exact_divergence
         return is_exact and self._draws_mean_field and self.is_independent_normal
 
     @property
     def has_own_divergence(self) -> bool:
         """Whether a caller's function computes the divergence."""
-        return self.diverges and not self.has_exact_divergence
+        return self.diverges and self.divergence_fn is not exact_divergence
+
+    def _estimated_divergence(self, posterior: Posterior, sample: Any) -> Any:
+        """Return log q(w) - log p(w) at a draw w, the mean of which is the divergence."""
+        assert self._prior_maker is not None
+        # No less than single precision, as there is a term for each number of the weight.
+        dtype = at_least_single(self._dtype)
+        log_prior = method_of(self._prior_maker.make(dtype), "log_prob")(ops.cast(sample, dtype))
+        try:
+            return ops.cast(posterior.log_density(sample), dtype) - log_prior
+        except NotImplementedError as error:
+            rule = "must return a distribution that has a density where its prior is this one"
+            argument, received = f"{self.role}_posterior_fn", {"prior": self._prior_maker.function}
+            raise ArgumentError(argument, rule, received) from error
 
     def _general_divergence(self, posterior: Any, prior: Any, sample: Any) -> Any:
         argument = f"{self.role}_divergence_fn"
@@ -336,9 +371,9 @@ class RandomKernel(RandomWeight):
     def __init__(
         self,
         role: str,
-        posterior_fn: Callable[..., Any] = default_mean_field_normal_fn(),
+        posterior_fn: Callable[..., Any] | str = default_mean_field_normal_fn(),
         posterior_tensor_fn: Callable[[Any], Any] = sample_posterior,
-        prior_fn: Callable[..., Any] | None = default_multivariate_normal_fn,
+        prior_fn: Callable[..., Any] | str | None = default_multivariate_normal_fn,
         divergence_fn: Callable[..., Any] | None = exact_divergence,
     ) -> None:
         super().__init__(role, posterior_fn, posterior_tensor_fn, prior_fn, divergence_fn)
@@ -352,9 +387,11 @@ class RandomBias(RandomWeight):
     def __init__(
         self,
         role: str,
-        posterior_fn: Callable[..., Any] | None = default_mean_field_normal_fn(is_singular=True),
+        posterior_fn: Callable[..., Any] | str | None = default_mean_field_normal_fn(
+            is_singular=True
+        ),
         posterior_tensor_fn: Callable[[Any], Any] = sample_posterior,
-        prior_fn: Callable[..., Any] | None = None,
+        prior_fn: Callable[..., Any] | str | None = None,
         divergence_fn: Callable[..., Any] | None = exact_divergence,
     ) -> None:
         super().__init__(role, posterior_fn, posterior_tensor_fn, prior_fn, divergence_fn)

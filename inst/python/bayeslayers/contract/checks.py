@@ -203,6 +203,22 @@ def positive_number(argument: str, value: Any) -> float:
     return float(value)
 
 
+def positive_numbers(argument: str, value: Any, count: int) -> tuple[float, ...]:
+    """So many finite numbers above zero."""
+    listed = _listed(value)
+    is_listed = isinstance(listed, (list, tuple)) and len(listed) == count
+    if not is_listed or not all(_is_number(item) and 0 < item < math.inf for item in listed):
+        raise ArgumentError(argument, f"must be {count} positive numbers", {argument: value})
+    return tuple(map(float, listed))
+
+
+def finite_number(argument: str, value: Any) -> float:
+    """A finite number."""
+    if not _is_number(value) or not math.isfinite(value):
+        raise ArgumentError(argument, "must be a finite number", {argument: value})
+    return float(value)
+
+
 def probabilities(argument: str, value: Any) -> tuple[float, ...]:
     """Numbers from 0 to 1; a single one is a list of one."""
     listed = _listed(value)
@@ -222,7 +238,7 @@ def share(argument: str, value: Any) -> float:
 
 
 def level(argument: str, value: Any) -> float:
-    """A probability that is neither 0 nor 1."""
+    """A number between 0 and 1, and neither of them."""
     if not _is_number(value) or not 0 < value < 1:
         raise ArgumentError(argument, "must be a number between 0 and 1", {argument: value})
     return float(value)

@@ -15,6 +15,10 @@ _POSTERIOR = (
     "`add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and "
     "is called again whenever the posterior is used, with the same variables."
 )
+_OTHER_POSTERIORS = (
+    " The default is independent normals. For the reparameterization estimator there are "
+    "`low_rank_normal_fn()` and `full_covariance_normal_fn()`."
+)
 _TENSOR = (
     "Function of a distribution that returns a tensor drawn from it. Samples that it takes "
     "without a seed come from the layer's own stream of random numbers."
@@ -27,9 +31,10 @@ _PRIOR = (
 _DIVERGENCE = (
     "Function of `(posterior, prior, sample)` that returns a single number, which is added to the "
     "layer's `losses` once per forward pass. `sample` is the draw with which this call computes. "
-    "The default is the exact Kullback-Leibler divergence of the whole {weight}. Where the loss is "
-    "a mean over examples, divide it by the number of training examples: see `scale_kl()`. With "
-    "`None` nothing is added."
+    "The default is the exact Kullback-Leibler divergence of the whole {weight}; from a prior of "
+    "this package that has no closed form, its estimate at that draw. Where the loss is a mean "
+    "over examples, divide it by the number of training examples: see `scale_kl()`. With `None` "
+    "nothing is added."
 )
 
 _MAKER = (
@@ -47,11 +52,13 @@ def _of_kernel(role: str, weight: str) -> dict[str, Argument]:
     )
     standard = (
         " The default is the standard normal distribution; `tfp.layers.util.trainable_normal_fn()` "
-        "makes a normal prior whose mean and scale are trained."
+        "makes a normal prior whose mean and scale are trained. A name stands for a prior with its "
+        'defaults: "normal", "scale_mixture", "horseshoe" or "trainable_normal"; see '
+        "`normal_prior_fn()`, `scale_mixture_prior_fn()` and `horseshoe_prior_fn()`."
     )
     return {
         f"{role}_posterior_fn": Argument(
-            posterior, Coercion.FUNCTION, _MEAN_FIELD.format(arguments="")
+            posterior + _OTHER_POSTERIORS, Coercion.FUNCTION, _MEAN_FIELD.format(arguments="")
         ),
         f"{role}_posterior_tensor_fn": Argument(_TENSOR, Coercion.FUNCTION, _SAMPLE),
         f"{role}_prior_fn": Argument(

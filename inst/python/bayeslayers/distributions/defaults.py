@@ -26,6 +26,8 @@ def sample_posterior(distribution: Any) -> Any:
 def exact_divergence(q: Any, p: Any, ignore: Any) -> Any:
     """Kullback-Leibler divergence KL(q || p) in closed form: the default of `*_divergence_fn`.
 
+    From a prior of ours that has no closed form, `RandomWeight` estimates the divergence instead.
+
     Args:
         q: The posterior.
         p: The prior.

@@ -20,7 +20,9 @@ def require_independent_normal(distribution: Any, argument: str, estimator: str)
     if is_independent_normal(distribution):
         return
     rule = f"must return an Independent(Normal) distribution, which {estimator} perturbs"
-    raise ArgumentError(argument, rule, {argument: Described(class_names(distribution))})
+    hint = "The reparameterization estimator takes any posterior that can be drawn from."
+    received = {argument: Described(class_names(distribution))}
+    raise ArgumentError(argument, rule, received, hint)
 
 
 def square_root(variance: Any) -> Any:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import ops
 
 from bayeslayers.backend import (
     Stream,
     at_least_single,
     cast,
+    method_of,
     normal,
     normal_parameters,
     standard_normal,
@@ -42,6 +45,10 @@ class Posterior(ABC):
     @abstractmethod
     def sample_later(self) -> Callable[[], Any]:
         """Return what draws the weight, if it is asked to, from the seed that is next now."""
+
+    @abstractmethod
+    def log_density(self, value: Any) -> Any:
+        """Return log q(value), summed over all entries."""
 
 
 class GeneralPosterior(Posterior):
@@ -74,6 +81,12 @@ class GeneralPosterior(Posterior):
     def sample_later(self) -> Callable[[], Any]:
         drawn = self.sample()
         return lambda: drawn
+
+    def log_density(self, value: Any) -> Any:
+        # PyTorch's distributions have no dtype of their own.
+        dtype = getattr(self.distribution, "dtype", None)
+        value = value if dtype is None else ops.cast(value, keras.backend.standardize_dtype(dtype))
+        return ops.sum(method_of(self.distribution, "log_prob")(value))
 
 
 class MeanFieldPosterior(Posterior):
@@ -117,6 +130,17 @@ class MeanFieldPosterior(Posterior):
         shape, dtype = self._loc.shape, self._loc.dtype
         return lambda: self._loc + self._scale * weight_noise(shape, dtype, seed)
 
-    def divergence_from_standard_normal(self) -> Any:
-        """Return the divergence in closed form."""
-        return divergence_from_standard_normal(self._loc, self._scale)
+    def log_density(self, value: Any) -> Any:
+        if self._scale is None:
+            # What stands for the density of a point: it does not depend on where the point is.
+            return ops.zeros((), self._loc.dtype)
+        standard = (cast(value, self._loc.dtype) - self._loc) / self._scale
+        constant = 0.5 * math.log(2.0 * math.pi)
+        return -ops.sum(0.5 * standard * standard + ops.log(self._scale) + constant)
+
+    def divergence_from_normal(self, loc: float, scale: float) -> Any:
+        """Return the divergence from Normal(loc, scale) in closed form."""
+        if (loc, scale) == (0.0, 1.0):
+            return divergence_from_standard_normal(self._loc, self._scale)
+        assert self._scale is not None
+        return divergence_from_standard_normal((self._loc - loc) / scale, self._scale / scale)

@@ -14,6 +14,7 @@ from bayeslayers.backend.jax.coercible import (
 )
 from bayeslayers.backend.jax.distributions import (
     computed_from,
+    correlated_normal,
     distribution_library,
     distribution_method,
     draw_shape,

@@ -14,11 +14,14 @@ import keras
 import numpy as np
 
 from bayeslayers.backend import tfp_distributions
+from bayeslayers.backend.common import at_least_single
 from bayeslayers.backend.jax.compat import tensorflow_probability
 from bayeslayers.backend.jax.random import as_key, standard_normal, weight_noise
+from bayeslayers.backend.tfp_correlated import correlated_normal_class
 
 if TYPE_CHECKING:
     from bayeslayers.backend.common import Stream
+    from bayeslayers.backend.correlated import Correlation
 
 # Functions that are there, and fail: they make layers of TensorFlow.
 _NOT_ON_JAX = {
@@ -75,6 +78,20 @@ def independent_normal(loc: Any, scale: Any, rank: int) -> Any:
 def independent_point(loc: Any, rank: int) -> Any:
     """Return the distribution with all mass on one value of `rank` dimensions."""
     return _tfd().Independent(_tfd().Deterministic(loc), rank)
+
+
+def correlated_normal(loc: Any, scale: Any, correlation: Correlation) -> Any:
+    """Return a mean plus a scale times correlated numbers, over tensors of the mean's shape."""
+    kind = correlated_normal_class(_tfd(), tuple, _noise)
+    return kind(loc, scale, correlation, jnp.dtype(at_least_single(loc.dtype)))
+
+
+def _noise(shape: Any, dtype: Any, seed: Any) -> Any:
+    """Draw standard normals, from a seed as the library takes it."""
+    is_typed = jnp.issubdtype(seed.dtype, jax.dtypes.prng_key)
+    return (
+        jax.random.normal(seed, shape, dtype) if is_typed else standard_normal(shape, dtype, seed)
+    )
 
 
 def computed_from(variable: Any, function: Callable[[Any], Any], shape: Any = None) -> Any:

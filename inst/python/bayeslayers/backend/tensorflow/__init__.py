@@ -8,6 +8,7 @@ from bayeslayers.backend.in_keras_ops import (
 )
 from bayeslayers.backend.tensorflow.distributions import (
     computed_from,
+    correlated_normal,
     distribution_behind,
     distribution_library,
     distribution_method,

@@ -11,11 +11,13 @@ import keras
 import tensorflow as tf
 
 from bayeslayers.backend import tfp_distributions
-from bayeslayers.backend.common import RecordingScope
+from bayeslayers.backend.common import RecordingScope, at_least_single
 from bayeslayers.backend.tensorflow.random import standard_normal, weight_noise
+from bayeslayers.backend.tfp_correlated import correlated_normal_class
 
 if TYPE_CHECKING:
     from bayeslayers.backend.common import Stream
+    from bayeslayers.backend.correlated import Correlation
 
 
 def distribution_library() -> ModuleType:
@@ -70,6 +72,21 @@ def independent_point(loc: Any, rank: int) -> Any:
     from tensorflow_probability import distributions as tfd
 
     return tfd.Independent(tfd.Deterministic(loc), rank)
+
+
+def correlated_normal(loc: Any, scale: Any, correlation: Correlation) -> Any:
+    """Return a mean plus a scale times correlated numbers, over tensors of the mean's shape."""
+    from tensorflow_probability import distributions as tfd
+
+    kind = correlated_normal_class(tfd, tf.TensorShape, _noise)
+    return kind(loc, scale, correlation, tf.as_dtype(at_least_single(loc.dtype)))
+
+
+def _noise(shape: Any, dtype: Any, seed: Any) -> Any:
+    """Draw standard normals, from a tensor of two numbers or any other seed of the library."""
+    if tf.is_tensor(seed):
+        return standard_normal(shape, dtype, seed)
+    return normal(tf.zeros((), dtype), tf.ones((), dtype)).sample(shape, seed=seed)
 
 
 def computed_from(variable: Any, function: Callable[[Any], Any], shape: Any = None) -> Any:

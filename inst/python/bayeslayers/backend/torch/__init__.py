@@ -3,6 +3,7 @@
 from bayeslayers.backend.torch.closed_forms import kl_from_standard_normal
 from bayeslayers.backend.torch.coercible import distribution_behind, tensor_of, to_coercible
 from bayeslayers.backend.torch.convolution import conv
+from bayeslayers.backend.torch.correlated import correlated_normal
 from bayeslayers.backend.torch.distributions import (
     computed_from,
     draw_shape,

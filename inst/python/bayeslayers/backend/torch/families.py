@@ -9,6 +9,7 @@ import torch
 from torch import distributions
 
 from bayeslayers.backend.torch.distributions import inner_distribution, without_seeds
+from bayeslayers.backend.torch.horseshoe import Horseshoe
 from bayeslayers.backend.torch.logistic import Logistic
 
 
@@ -110,6 +111,7 @@ def _mixture(mixture_distribution: Any, components_distribution: Any, **paramete
 _FAMILIES: dict[str, Callable[..., Any]] = {
     "Bernoulli": _with_dtype(distributions.Bernoulli, _Bernoulli),
     "Categorical": distributions.Categorical,
+    "Horseshoe": Horseshoe,
     "Independent": _independent,
     "Logistic": Logistic,
     "MixtureSameFamily": _mixture,
@@ -122,6 +124,7 @@ _FAMILIES: dict[str, Callable[..., Any]] = {
 # Of each class the name of the family, and of each parameter the attribute that holds it.
 _PARAMETERS: dict[type, tuple[str, dict[str, str]]] = {
     distributions.Categorical: ("Categorical", {"logits": "logits"}),
+    Horseshoe: ("Horseshoe", {"scale": "scale"}),
     distributions.Independent: (
         "Independent",
         {
