@@ -81,12 +81,22 @@ class Geometry:
     @property
     def is_chain(self):
         """Whether the outputs of one kernel are the inputs of another."""
-        return "pointwise" in self.kernels
+        return "pointwise" in self.kernels or self.squares_inputs
+
+    @property
+    def squares_inputs(self):
+        """Whether products of the inputs are computed on the way to the outputs."""
+        return False
 
     @property
     def is_linear(self):
         """Whether the outputs are linear in a single kernel."""
         return len(self.kernels) == 1
+
+    def moved(self, role, gradient):
+        """Return the part of a weight's gradient that inputs and targets do not leave at zero."""
+        del role
+        return gradient
 
     @property
     def applies_activation(self):
@@ -124,14 +134,30 @@ class Geometry:
         layer = self.keras_layer(bias is not None, **further)
         # Keras has no channels first on a CPU.
         inputs = np.moveaxis(inputs, 1, -1) if first else inputs
-        layer.build(inputs.shape)
+        self.build(layer, inputs.shape)
         kernels = list(kernels.values()) if isinstance(kernels, dict) else [kernels]
-        layer.set_weights(kernels if bias is None else [*kernels, bias])
-        call = compiled(layer) if graph else layer
-        outputs = numpy_of(keras.tree.flatten(call(inputs)))
+        layer.set_weights(self.weights_of_keras(kernels, bias))
+        call = self.call_of(layer)
+        outputs = numpy_of(keras.tree.flatten((compiled(call) if graph else call)(inputs)))
         if first:
             outputs = [np.moveaxis(part, -1, 1) for part in outputs]
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def build(self, layer, shape):
+        """Build Keras's layer."""
+        layer.build(shape)
+
+    def call_of(self, layer):
+        """Return Keras's layer as a function of the inputs."""
+        return layer
+
+    def weights_of_keras(self, kernels, bias):
+        """Return the weights of Keras's layer in its order."""
+        return kernels if bias is None else [*kernels, bias]
+
+    def weights_of_ours(self, weights):
+        """Return the values of our weights that are those of Keras's layer."""
+        return weights
 
     def variance(self, inputs, scale, **further):
         """Return the variance of the outputs where the kernel alone is random."""
@@ -144,7 +170,11 @@ class Geometry:
         layer = self.keras_layer(bool(self.bias), **further)
         # Long enough for any window: the positions do not show in its shape.
         long = (*[9] * (len(self.example) - 1), CHANNELS)
-        layer.build((BATCH, *(self.example if self.says_where_the_bias_is else long)))
+        self.build(layer, (BATCH, *(self.example if self.says_where_the_bias_is else long)))
+        return self.shapes_in(layer)
+
+    def shapes_in(self, layer):
+        """Return the shapes of our weights that those of Keras's layer amount to."""
         return dict(zip(self.roles, [tuple(weight.shape) for weight in layer.weights], strict=True))
 
     def keras_layer(self, use_bias, **further):
@@ -157,6 +187,47 @@ class Geometry:
             arguments["recurrent_initializer"] = "zeros"
         is_asked = self.bias and not self.says_where_the_bias_is
         return self.oracle(**arguments, **({"use_bias": use_bias} if is_asked else {}))
+
+
+@dataclass(frozen=True)
+class SelfAttention(Geometry):
+    """Attention of the inputs to themselves: Keras's layer is told so, and keeps four biases."""
+
+    applies_activation = False
+    squares_inputs = True
+
+    def model_of(self, *layers):
+        inputs = outputs = keras.Input(self.example)
+        for layer in layers:
+            outputs = layer(outputs, outputs)
+        return keras.Model(inputs, outputs)
+
+    def moved(self, role, gradient):
+        # A bias of the keys adds the same to the scores of all of them.
+        keys = slice(*np.cumsum([np.prod(self.kernels[name][1:]) for name in ("query", "key")]))
+        return np.delete(gradient, keys) if role == "bias" else gradient
+
+    def build(self, layer, shape):
+        layer.build(shape, shape)
+
+    def call_of(self, layer):
+        return lambda inputs: layer(inputs, inputs)
+
+    def weights_of_keras(self, kernels, bias):
+        if bias is None:
+            return kernels
+        shapes = [kernel.shape[1:] for kernel in kernels[:-1]] + [kernels[-1].shape[2:]]
+        parts = np.split(bias, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+        biases = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        return [weight for pair in zip(kernels, biases, strict=True) for weight in pair]
+
+    def weights_of_ours(self, weights):
+        return [*weights[::2], np.concatenate([bias.ravel() for bias in weights[1::2]])]
+
+    def shapes_in(self, layer):
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        kernels = dict(zip(self.kernels, shapes[::2], strict=True))
+        return {**kernels, "bias": (sum(int(np.prod(shape)) for shape in shapes[1::2]),)}
 
 
 @dataclass(frozen=True)
@@ -543,6 +614,41 @@ EINSUM = Geometry(
     ),
     says_where_the_bias_is=True,
 )
+ATTENTION = SelfAttention(
+    oracle=keras.layers.MultiHeadAttention,
+    arguments={"num_heads": 2, "key_dim": 3},
+    example=(4, CHANNELS),
+    outputs=(4, CHANNELS),
+    kernels={
+        **dict.fromkeys(("query", "key", "value"), (CHANNELS, 2, 3)),
+        "output": (2, 3, CHANNELS),
+    },
+    bias=(6 + 6 + 6 + CHANNELS,),
+    named="num_heads key_dim value_dim dropout use_bias output_shape attention_axes "
+    "flash_attention",
+    variations=(
+        {"num_heads": 1, "value_dim": 2},
+        {"output_shape": (3, 2), "attention_axes": -2},
+        {"output_shape": 1, "dropout": 0.2, "attention_axes": (1,)},
+    ),
+    supports_masking=True,
+    bad=(
+        *(
+            ({name: value}, name, _POSITIVE)
+            for name in ("num_heads", "key_dim", "value_dim", "sliding_window")
+            for value in (0, 1.5, "2", True)
+        ),
+        *(({"dropout": value}, "dropout", _RATE) for value in (1, -0.1, "0.5", True)),
+        ({"use_bias": 1}, "use_bias", _FLAG),
+        ({"output_shape": 0}, "output_shape", _POSITIVE),
+        ({"attention_axes": 1.5}, "attention_axes", "must be whole numbers"),
+        ({"flash_attention": 1}, "flash_attention", _FLAG),
+        ({"flash_attention": True, "dropout": 0.1}, "flash_attention", "must not be true where"),
+        ({"activation": "relu"}, "activation", "is not an argument of this layer"),
+        ({"kernel_prior_fn": None}, "kernel_prior_fn", "is not an argument of this layer"),
+    ),
+    bad_inputs=(((BATCH, CHANNELS), "must have at least 3 dimensions"),),
+)
 
 GEOMETRIES = {
     f"{kind}{rank}": geometry
@@ -553,7 +659,7 @@ GEOMETRIES = {
         ("separable", SEPARABLE),
     )
     for rank, geometry in rows.items()
-} | {"dense": DENSE, "einsum": EINSUM}
+} | {"dense": DENSE, "einsum": EINSUM, "attention": ATTENTION}
 
 FLIPOUT, REPARAMETERIZATION, LOCAL = "flipout", "reparameterization", "local"
 
@@ -700,6 +806,18 @@ ROWS = (
     Row("layer_lstm_reparameterization", "LSTMReparameterization", LSTM, REPARAMETERIZATION),
     Row("layer_gru_flipout", "GRUFlipout", GRU, FLIPOUT),
     Row("layer_gru_reparameterization", "GRUReparameterization", GRU, REPARAMETERIZATION),
+    Row(
+        "layer_multi_head_attention_flipout",
+        "MultiHeadAttentionFlipout",
+        ATTENTION,
+        FLIPOUT,
+    ),
+    Row(
+        "layer_multi_head_attention_reparameterization",
+        "MultiHeadAttentionReparameterization",
+        ATTENTION,
+        REPARAMETERIZATION,
+    ),
     Row(
         "layer_embedding_reparameterization",
         "EmbeddingReparameterization",

@@ -366,7 +366,7 @@ class NeedsKernel(Around):
 
 
 def attention(x):
-    return kl.MultiHeadAttention(2, 3, name="attention")(x, x, use_causal_mask=True)
+    return kl.GroupQueryAttention(3, 2, 1, name="attention")(x, x, use_causal_mask=True)
 
 
 STAYING = {
@@ -377,7 +377,7 @@ STAYING = {
     "attention": (
         lambda: functional(lambda x: kl.Dense(1)(attention(x) + x)),
         [
-            rf"'attention/{name}' \(EinsumDense\): MultiHeadAttention 'attention' makes it"
+            rf"'attention/{name}' \(EinsumDense\): GroupedQueryAttention 'attention' makes it"
             for name in ("query", "key", "value", "attention_output")
         ],
     ),

@@ -46,7 +46,10 @@ from bayeslayers.layers import (
 )
 from bayeslayers.testing import divergence, making
 
-KERNELS = ("kernel", "depthwise", "pointwise", "recurrent", "embeddings")
+KERNELS = (
+    *("kernel", "depthwise", "pointwise", "recurrent", "embeddings"),
+    *("query", "key", "value", "output"),
+)
 # Names that the geometries share have the same default in all of them.
 DEFAULTS = {
     **{"strides": 1, "padding": "valid", "data_format": "channels_last", "dilation_rate": 1},
@@ -60,13 +63,8 @@ DEFAULTS = {
     "bias_posterior_fn": default_mean_field_normal_fn(is_singular=True),
 }
 REQUIRED = {
-    "filters",
-    "kernel_size",
-    "units",
-    "input_dim",
-    "output_dim",
-    "equation",
-    "output_shape",
+    *("filters", "kernel_size", "units", "input_dim", "output_dim", "equation"),
+    *("num_heads", "key_dim"),
 }
 
 
@@ -116,7 +114,8 @@ def test_the_signature_is_the_ancestors(row):
     activation = {"activation": "tanh" if geometry.recurrent else None}
     for name in names[:-1]:
         default = signature.parameters[name].default
-        assert (default is inspect.Parameter.empty) == (name in REQUIRED)
+        is_required = name in REQUIRED or (name == "output_shape" and "equation" in names)
+        assert (default is inspect.Parameter.empty) == is_required
         if name in DEFAULTS | activation:
             assert default == (DEFAULTS | activation)[name]
 
@@ -193,9 +192,10 @@ def test_gradients_reach_every_parameter_of_the_posterior(row, rng):
     variables = [inputs, *layer.trainable_variables]
     found = numpy_of(gradients(lambda: ops.sum(ops.square(layer(inputs))), variables))
     assert len(found) == 1 + 2 * len(row.geometry.roles)
-    for gradient in found:
+    roles = [role for role in row.geometry.roles for _ in ("loc", "scale")]
+    for role, gradient in zip(["inputs", *roles], found, strict=True):
         assert np.all(np.isfinite(gradient))
-        assert np.all(gradient != 0)
+        assert np.all(row.geometry.moved(role, gradient) != 0)
 
 
 def test_gradients_reach_the_embeddings_that_were_looked_up():

@@ -90,9 +90,9 @@ def test_each_example_sees_weights_that_follow_the_posteriors(row, rng):
     """Example by example, outputs are Keras's layer's under weights that NumPy has drawn."""
     geometry = row.geometry
     normals, inputs = random_normals(geometry.kernels), geometry.inputs(rng)
-    keras_layer = geometry.oracle(**geometry.arguments, use_bias=False)
-    keras_layer.build(inputs.shape)
-    call = compiled(lambda: keras_layer(inputs))
+    keras_layer = geometry.keras_layer(use_bias=False)
+    geometry.build(keras_layer, inputs.shape)
+    call = compiled(lambda: geometry.call_of(keras_layer)(inputs))
     theirs = []
     for _ in range(CALLS):
         keras_layer.set_weights([rng.normal(loc, scale) for loc, scale in normals.values()])

@@ -230,6 +230,7 @@ def test_a_network_of_twenty_layers_trains(policy, normalized, rng):
 @every(where=takes_vectors)
 def test_large_and_small_inputs_are_finite(row, rng):
     inputs = row.geometry.inputs(rng)
-    # Local reparameterization squares them.
-    for size in (1e-30, 1e15 if row.estimator == LOCAL else 1e30):
+    # Local reparameterization squares them, and so do the scores of attention.
+    is_squared = row.estimator == LOCAL or row.geometry.squares_inputs
+    for size in (1e-30, 1e15 if is_squared else 1e30):
         assert_finite(row.layer()(size * inputs), size)

@@ -143,7 +143,7 @@ def test_it_is_so_in_every_kernel_and_in_a_bias_with_spread(geometry, estimator,
     plain.set_weights(weights)
     spread = {"bias_posterior_fn": default_mean_field_normal_fn()} if geometry.bias else {}
     layer = as_bayesian(plain, estimator, moped=True, delta=0.05, **spread).layers[-1]
-    for role, weight in zip(geometry.roles, weights, strict=True):
+    for role, weight in zip(geometry.roles, geometry.weights_of_ours(weights), strict=True):
         size = np.where(weight == 0, np.abs(weight).mean(), np.abs(weight))
         stddev = numbers(moment(getattr(layer, f"{role}_posterior"), "stddev"))
         assert_allclose(stddev, np.maximum(0.05 * size, EPS["float32"]), rtol=2e-3)

@@ -9,7 +9,7 @@ import os
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from family import CHANNELS, EINSUM, EMBEDDING, every
+from family import ATTENTION, CHANNELS, EINSUM, EMBEDDING, every
 from hypothesis import Phase, given, settings
 from shapes import assert_equals_keras, windows
 
@@ -28,6 +28,9 @@ def calls(draw, geometry):
     """Return arguments of the layer, and the shape of its inputs without the batch."""
     if geometry is EINSUM:
         return dict(draw(st.sampled_from(({}, *geometry.variations)))), geometry.example
+    if geometry is ATTENTION:
+        arguments = dict(draw(st.sampled_from(({}, *geometry.variations))))
+        return arguments, (draw(st.integers(1, 4)), CHANNELS)
     if geometry.rank > 0 and not geometry.recurrent and geometry is not EMBEDDING:
         arguments, sizes = draw(windows(geometry))
         return arguments, (*sizes, CHANNELS)

@@ -39,6 +39,10 @@ from bayeslayers.distributions.verbs import (
     tfd_survival_function,
     tfd_variance,
 )
+from bayeslayers.layers.attention import (
+    layer_multi_head_attention_flipout,
+    layer_multi_head_attention_reparameterization,
+)
 from bayeslayers.layers.autoregressive import layer_autoregressive
 from bayeslayers.layers.autoregressive_transform import layer_autoregressive_transform
 from bayeslayers.layers.convolution import (

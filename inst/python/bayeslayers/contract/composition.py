@@ -50,7 +50,13 @@ def compose(target: Any, layer: keras.Layer) -> Any:
     if isinstance(target, keras.Sequential):
         target.add(layer)
         return target
-    return layer(target)
+    most = getattr(layer, "most_inputs", 1)
+    if most == 1 or not isinstance(target, (list, tuple)):
+        return layer(target)
+    if len(target) > most:
+        rule = f"must be a list of at most {most} tensors for this layer"
+        raise ArgumentError("object", rule, {"object": Described(f"{len(target)} tensors")})
+    return layer(*target)
 
 
 def _is_tensor(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bayeslayers.contract.arguments import Argument, Coercion
 from bayeslayers.contract.distribution_layer_arguments import DISTRIBUTION_LAYER_ARGUMENTS
+from bayeslayers.contract.einsum_arguments import EINSUM_ARGUMENTS
 
 _MEAN_FIELD = "tfp$layers$util$default_mean_field_normal_fn({arguments})"
 _SAMPLE = "function(d) d %>% tfd_sample()"
@@ -110,20 +111,6 @@ LAYER_ARGUMENTS = {
         Coercion.WHOLE,
     ),
     "units": Argument("Positive whole number: how many output channels there are.", Coercion.WHOLE),
-    "equation": Argument(
-        'The axes of inputs, kernel and outputs, a letter for each, such as "abc,cd->abd". As in '
-        'Keras\'s layer, `...` may stand for the first axes, as in "...b,bc->...c", or for the '
-        'last, as in "ab...,bc->ac...". Inputs and outputs begin with the batch.'
-    ),
-    "output_shape": Argument(
-        "Positive whole number, or a list of them: the sizes of the outputs' axes, without the "
-        "batch and without what `...` stands for. Those that the inputs have, too, may be `None`.",
-        Coercion.SHAPE,
-    ),
-    "bias_axes": Argument(
-        "Letters of the outputs in `equation`, without the batch: the axes along which the bias "
-        "varies. With `None` there is no bias, and the arguments of the bias have no effect."
-    ),
     "depth_multiplier": Argument(
         "Positive whole number: how many output channels each input channel has.", Coercion.WHOLE
     ),
@@ -213,6 +200,10 @@ LAYER_ARGUMENTS = {
     **_of_kernel("pointwise", "pointwise kernel"),
     **_of_kernel("recurrent", "recurrent kernel"),
     **_of_kernel("embeddings", "embeddings"),
+    **_of_kernel("query", "kernel of the queries"),
+    **_of_kernel("key", "kernel of the keys"),
+    **_of_kernel("value", "kernel of the values"),
+    **_of_kernel("output", "kernel of the outputs"),
     "bias_posterior_fn": Argument(
         _of_bias(_POSTERIOR)
         + " The default puts all mass on one point, as in a deterministic layer. With `None` the "
@@ -362,5 +353,6 @@ LAYER_ARGUMENTS = {
         "its sizes, or a `tf.TensorShape`.",
         Coercion.SHAPE,
     ),
+    **EINSUM_ARGUMENTS,
     **DISTRIBUTION_LAYER_ARGUMENTS,
 }

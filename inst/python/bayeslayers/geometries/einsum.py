@@ -47,7 +47,7 @@ class EinsumDense(Chain):
     example_arguments = 'equation="...c,cd->...d", output_shape=8, bias_axes="d"'
     functions = ("activation",)
     # Keras's layer takes a kernel with the axis of a batch of a fixed size, too.
-    of_plain_layers_alone = ("equation",)
+    narrower = ("equation",)
 
     def __init__(
         self,

@@ -44,7 +44,10 @@ class Geometry(ABC):
     functions: ClassVar[tuple[str, ...]] = ()
     """The constructor's parameters that are functions."""
 
-    of_plain_layers_alone: ClassVar[tuple[str, ...]] = ()
+    of_keras_alone: ClassVar[tuple[str, ...]] = ()
+    """The arguments by which Keras's layer of the name computes what this does not."""
+
+    narrower: ClassVar[tuple[str, ...]] = ()
     """The arguments that Keras's layer of the name takes more values of."""
 
     own_prose: ClassVar[dict[str, str]] = {}

@@ -6,6 +6,10 @@ Those that TensorFlow Probability has, too, have the names that it gave them.
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.layers import util
+from bayeslayers.layers.attention import (
+    MultiHeadAttentionFlipout,
+    MultiHeadAttentionReparameterization,
+)
 from bayeslayers.layers.autoregressive import AutoregressiveNetwork
 from bayeslayers.layers.autoregressive_transform import AutoregressiveTransform
 from bayeslayers.layers.convolution import (
@@ -107,6 +111,8 @@ FAMILY: dict[str, type[BaseLayer]] = {
         LSTMReparameterization,
         GRUFlipout,
         GRUReparameterization,
+        MultiHeadAttentionFlipout,
+        MultiHeadAttentionReparameterization,
         DenseVariational,
         VariableLayer,
         DistributionLambda,

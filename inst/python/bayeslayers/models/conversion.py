@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 
 from bayeslayers.architecture.cloning import Pair, copy_of, in_one_line
 from bayeslayers.architecture.configurations import configuration
-from bayeslayers.architecture.walk import bayesian_layers, check_model, held_layers
+from bayeslayers.architecture.walk import all_layers, bayesian_layers, check_model, held_layers
 from bayeslayers.base_layers import serialization
+from bayeslayers.base_layers.attention_layer import AttentionLayer
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
@@ -77,6 +78,7 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     """
     weights = checks.choice("weights", weights, ("mean", "sample"))
     bayesian_layers(model)
+    _check_inputs_of_attention(model)
     copy = copy_of(
         model, lambda layer: layer.plain_layer() if isinstance(layer, BayesianLayer) else None
     )
@@ -87,6 +89,20 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     for pair in copy.replaced:
         pair.copy.set_weights(pair.layer.plain_weights(weights))
     return copy.model
+
+
+def _check_inputs_of_attention(model: keras.Layer) -> None:
+    """Refuse attention in a `Sequential` model: Keras's own layer takes a query and a value."""
+    found = [
+        layer.name
+        for holder in all_layers(model)
+        if isinstance(holder, keras.Sequential)
+        for layer in holder.layers
+        if isinstance(layer, AttentionLayer)
+    ]
+    if found:
+        rule = "must have attention layers in functional models, where they get query and value"
+        raise ArgumentError("model", rule, {"layers of `Sequential`": found})
 
 
 _LAPLACE = "laplace"
@@ -121,14 +137,15 @@ def as_bayesian(
     trained weight; q and p are its posterior and its prior; tau is `prior_precision`.
 
     The new model has the same architecture, with this package's layers in the place of Keras's
-    dense, convolution, recurrent and embedding layers, under the same names. Layers are replaced
-    wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that
-    has them as arguments. Where there is no such layer with the given estimator, the new layer has
-    the reparameterization estimator. The model that is passed does not change.
+    dense, einsum, convolution, recurrent, embedding and attention layers, under the same names.
+    Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`,
+    and in any layer that has them as arguments. Where there is no such layer with the given
+    estimator, the new layer has the reparameterization estimator. The model that is passed does not
+    change.
 
     Other layers are cloned with their weights and with what they have learnt from data. A warning
     names the layers with kernels that stay plain, and the reason: another layer makes them by
-    itself, as `MultiHeadAttention` does, or there is no Bayesian counterpart, as for the cells of
+    itself, as `GroupQueryAttention` does, or there is no Bayesian counterpart, as for the cells of
     `RNN`. Low-rank updates (LoRA) are added to the kernels first.
 
     Without MOPED all posteriors start anew. With MOPED (model priors with empirical Bayes using a
@@ -350,10 +367,13 @@ def _bayesian_if_any(
     own: dict[str, Any],
 ) -> VariationalLayer | None:
     """Make the Bayesian layer, or nothing where it does not compute all that Keras's layer does."""
+    config = configuration(layer)
+    if any(config.get(name) for name in kind.geometry_type.of_keras_alone):
+        return None
     try:
         return _bayesian(layer, kind, defaults, own)
     except ArgumentError as error:
-        if error.argument not in kind.geometry_type.of_plain_layers_alone:
+        if error.argument not in kind.geometry_type.narrower:
             raise
         return None
 
@@ -365,9 +385,10 @@ def _bayesian(
     own: dict[str, Any],
 ) -> VariationalLayer:
     """Make the Bayesian layer that computes what a layer of Keras does."""
-    if layer.quantization_mode is not None:
+    modes = {each.quantization_mode for each in (layer, *held_layers(layer))} - {None}
+    if modes:
         rule = "must not have quantized layers in the places of Bayesian ones"
-        received = Described(f"{layer.name!r} in {layer.quantization_mode}")
+        received = Described(f"{layer.name!r} in {', '.join(modes)}")
         raise ArgumentError("model", rule, {"layer": received})
     config = configuration(layer)
     known = kind.arguments.parameters
@@ -393,11 +414,20 @@ def _bayesian(
 def _replaced_by_prior(layer: keras.Layer) -> list[str]:
     """Return the arguments of a layer of Keras that the prior takes the place of."""
     names = [name for name in inspect.signature(type(layer)).parameters if name.endswith(_REPLACED)]
-    return [name for name in names if not name.startswith("activity") and getattr(layer, name)]
+    # Attention hands them on to the layers that it makes.
+    holders = held_layers(layer) or [layer]
+    return [
+        name
+        for name in names
+        if not name.startswith("activity") and any(getattr(each, name, None) for each in holders)
+    ]
 
 
 def _trained_weights(layer: keras.Layer) -> list[Any]:
-    """Return the weights of a layer of Keras, kernels first."""
+    """Return the weights of a layer of Keras, and of those inside it, kernels first."""
+    held = held_layers(layer)
+    if held:
+        return [weight for each in held for weight in _trained_weights(each)]
     if not getattr(layer, "lora_enabled", False):
         return layer.get_weights()
     # A file holds the kernel to which low-rank updates have been added, and not these.

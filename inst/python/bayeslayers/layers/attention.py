@@ -1,0 +1,29 @@
+"""The attention layers of the family: each pairs an estimator with multi-head attention."""
+
+from __future__ import annotations
+
+from bayeslayers.base_layers.attention_layer import AttentionLayer
+from bayeslayers.base_layers.publishing import estimator_layer
+from bayeslayers.contract.functions import layer_function
+from bayeslayers.estimators import Flipout, Reparameterization
+from bayeslayers.geometries import MultiHeadAttention
+
+
+@estimator_layer
+class MultiHeadAttentionFlipout(AttentionLayer):
+    function_name = "layer_multi_head_attention_flipout"
+    geometry_type = MultiHeadAttention
+    estimator_type = Flipout
+
+
+layer_multi_head_attention_flipout = layer_function(MultiHeadAttentionFlipout)
+
+
+@estimator_layer
+class MultiHeadAttentionReparameterization(AttentionLayer):
+    function_name = "layer_multi_head_attention_reparameterization"
+    geometry_type = MultiHeadAttention
+    estimator_type = Reparameterization
+
+
+layer_multi_head_attention_reparameterization = layer_function(MultiHeadAttentionReparameterization)
