@@ -6,7 +6,8 @@
 #' training: loss = negative_log_likelihood + kl_divergence}
 #'
 #' `autoplot()` makes a ggplot of the result of [predictive_summary()], [conformal_interval()] of
-#' values, [reliability_curve()], [posterior_summary()] or [training_history()]; `plot()` prints it.
+#' values, [reliability_curve()], [compare_predictive()], [posterior_summary()] or
+#' [training_history()]; `plot()` prints it.
 #'
 #' * A summary of values is drawn as bands. The outer band reaches from the lowest to the highest
 #'   quantile of the outcome. The inner band, at the same level (z = 1.64 for 90 %), shows the
@@ -21,6 +22,8 @@
 #' * A summary of the posterior is drawn as histograms of mean, standard deviation and
 #'   signal-to-noise ratio (on a logarithmic axis), in a row for each weight. Weights without a
 #'   spread are left out.
+#' * A comparison has a panel for each score, and one each for the parameters and the seconds. A
+#'   dashed line shows what a coverage shall be.
 #' * The history of a training has a panel with its own axis for each figure.
 #'
 #' The package ggplot2 has to be installed. Its functions change the picture, such as `+
@@ -142,6 +145,50 @@ autoplot.bayeslayers_reliability <- function(object, ...) { # nolint: object_nam
 }
 
 #' @rdname pictures
+#' @method autoplot bayeslayers_comparison
+#' @exportS3Method ggplot2::autoplot bayeslayers_comparison
+autoplot.bayeslayers_comparison <- function(object, ...) { # nolint: object_name, object_length.
+  call <- rlang::current_env()
+  rlang::check_dots_empty(call = call)
+  costs <- c("parameters", "seconds")
+  check_columns(object, c("model", costs), "compare_predictive()", call)
+  columns <- setdiff(names(object), c("model", "n", "draws"))
+  titles <- gsub("_", " ", columns, fixed = TRUE)
+  # As in the table, from the top.
+  models <- factor(object$model, rev(object$model))
+  tables <- lapply(columns, function(column) {
+    data.frame(model = models, value = object[[column]], is_cost = column %in% costs)
+  })
+  panel <- rep(factor(titles, titles), each = nrow(object))
+  table <- cbind(do.call(rbind, tables), panel = panel)
+  picture <- ggplot2::ggplot(table, ggplot2::aes(.data[["value"]], .data[["model"]]))
+  is_coverage <- startsWith(columns, "coverage_")
+  if (any(is_coverage)) {
+    levels <- data.frame(
+      panel = factor(titles[is_coverage], titles),
+      level = as.numeric(sub("coverage_", "", columns[is_coverage], fixed = TRUE)) / 100
+    )
+    picture <- picture + ggplot2::geom_vline(
+      ggplot2::aes(xintercept = .data[["level"]]), levels,
+      linetype = "dashed", colour = okabe_ito[["black"]], linewidth = 0.4
+    )
+  }
+  picture +
+    ggplot2::geom_point(ggplot2::aes(colour = .data[["is_cost"]]), size = 2) +
+    ggplot2::facet_wrap(
+      ggplot2::vars(.data[["panel"]]),
+      nrow = 1, scales = "free_x", strip.position = "bottom"
+    ) +
+    ggplot2::scale_colour_manual(
+      values = c("FALSE" = okabe_ito[["blue"]], "TRUE" = okabe_ito[["orange"]]), guide = "none"
+    ) +
+    ggplot2::labs(x = NULL, y = NULL) +
+    paper_theme() +
+    # The strips below are the titles of the axes.
+    ggplot2::theme(strip.placement = "outside")
+}
+
+#' @rdname pictures
 #' @method autoplot bayeslayers_posterior
 #' @exportS3Method ggplot2::autoplot bayeslayers_posterior
 autoplot.bayeslayers_posterior <- function(object, weight = NULL, ...) { # nolint: object_name.
@@ -210,6 +257,10 @@ plot.bayeslayers_interval <- plot.bayeslayers_summary
 #' @rdname pictures
 #' @export
 plot.bayeslayers_reliability <- plot.bayeslayers_summary
+
+#' @rdname pictures
+#' @export
+plot.bayeslayers_comparison <- plot.bayeslayers_summary
 
 #' @rdname pictures
 #' @export

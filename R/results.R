@@ -33,6 +33,10 @@ as_posterior_summary <- function(result) {
   with_class(one_based(as_data_frame(result)), "bayeslayers_posterior")
 }
 
+as_comparison <- function(result) {
+  with_class(as_data_frame(result), "bayeslayers_comparison")
+}
+
 as_training_history <- function(result) {
   with_class(as_data_frame(result), "bayeslayers_history")
 }

@@ -130,6 +130,7 @@ from bayeslayers.models import (
     callback_kl_annealing,
     callback_kl_history,
     callback_log_score,
+    compare_predictive,
     conformal_interval,
     fit_bayesian,
     kl_divergence,
@@ -149,7 +150,13 @@ from bayeslayers.models import (
     scale_kl,
     training_history,
 )
-from bayeslayers.pictures import plot_bands, plot_posterior, plot_reliability, plot_training
+from bayeslayers.pictures import (
+    plot_bands,
+    plot_comparison,
+    plot_posterior,
+    plot_reliability,
+    plot_training,
+)
 
 
 def __getattr__(name: str) -> object:

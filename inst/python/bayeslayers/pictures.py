@@ -33,7 +33,9 @@ BLUE, SKY, ORANGE, GREEN, PURPLE, BLACK = (
 )
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 _QUANTILE = re.compile(r"q(\d+(?:\.\d+)?)")
-_PANEL = (4.2, 3.2)
+_LEVEL = re.compile(r"coverage_(\d+(?:\.\d+)?)")
+_COST = ("parameters", "seconds")
+_PANEL, _NARROW_PANEL = (4.2, 3.2), 2.0
 _TITLES = {
     "loss": "Loss",
     LIKELIHOOD: "Negative log-likelihood",
@@ -240,6 +242,59 @@ def plot_training(history: Any) -> Figure:
         ax.set(xlabel="epoch", title=_TITLES.get(name, name))
         ax.xaxis.get_major_locator().set_params(integer=True)
         _finished(ax, legend=table["data"].nunique() > 1)
+    return figure
+
+
+@public_function()
+def plot_comparison(comparison: pd.DataFrame) -> Figure:
+    """Scores of several models beside what their predictions cost.
+
+    Args:
+        comparison: The result of `compare_predictive()`.
+
+    Returns:
+        The figure, with a panel for each score, one for the parameters and one for the seconds, the
+        axes of which are logarithmic. A dashed line shows what a coverage shall be.
+
+    Raises:
+        ArgumentError: If `comparison` is not such a table.
+        ImportError: If matplotlib is not installed.
+
+    Example:
+        >>> import pandas as pd
+        >>> from bayeslayers import plot_comparison
+        >>> table = pd.DataFrame(
+        ...     {
+        ...         "model": ["flipout", "ensemble"],
+        ...         "log_score": [-0.2, -0.1],
+        ...         "parameters": [200, 500],
+        ...         "draws": [200, 5],
+        ...         "seconds": [0.5, 0.1],
+        ...     }
+        ... )
+        >>> figure = plot_comparison(table)
+
+    Reference:
+        Lakshminarayanan et al. (2017).
+    """
+    _check_columns("comparison", comparison, ("model", *_COST), "compare_predictive()")
+    panels = [name for name in comparison if name not in ("model", "n", "draws")]
+    places = range(len(comparison))
+    size = (_NARROW_PANEL * len(panels) + 1, 1.4 + 0.35 * len(comparison))
+    figure, axes = _pyplot().subplots(
+        1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained"
+    )
+    for ax, name in zip(axes[0], panels, strict=True):
+        level = _LEVEL.fullmatch(name)
+        if level:
+            ax.axvline(float(level[1]) / 100, color=BLACK, lw=0.8, ls="--")
+        ax.plot(comparison[name], places, "o", color=ORANGE if name in _COST else BLUE)
+        ax.set(xlabel=name.replace("_", " "), xscale="log" if name in _COST else "linear")
+        ax.grid(axis="y", lw=0.4)
+        _finished(ax, legend=False)
+    axes[0, 0].set_yticks(places, comparison["model"])
+    # As in the table, from the top.
+    axes[0, 0].invert_yaxis()
     return figure
 
 

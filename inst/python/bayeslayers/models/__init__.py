@@ -6,6 +6,7 @@ from bayeslayers.models.callbacks import (
     callback_kl_history,
     callback_log_score,
 )
+from bayeslayers.models.comparison import compare_predictive
 from bayeslayers.models.conversion import as_bayesian, as_deterministic
 from bayeslayers.models.draws import predict_draws
 from bayeslayers.models.fitting import fit_bayesian
@@ -26,6 +27,7 @@ __all__ = [
     "callback_kl_annealing",
     "callback_kl_history",
     "callback_log_score",
+    "compare_predictive",
     "conformal_interval",
     "fit_bayesian",
     "kl_divergence",
