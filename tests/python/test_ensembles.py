@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from frameworks import assert_allclose, distributions, numpy_of
+from frameworks import assert_allclose, distributions, numpy_of, on
 from scipy import stats
 from statistical import ERROR_RATE
 
@@ -145,6 +145,13 @@ def test_scores_are_those_of_the_mixture_of_members(noisy):
     rmse = np.sqrt(((means.mean(axis=0) - Y) ** 2).mean())
     assert_allclose(whole["rmse"], rmse, rtol=1e-5)
     assert_allclose(log_likelihood(noisy, X, Y, **COMMON).shape, (3, 40))
+
+
+@on("tensorflow")
+def test_many_members_are_no_reason_for_a_warning_of_retracing(caplog):
+    many = [plain(2, DistributionLambda(normal)) for _ in range(12)]
+    predictive_summary(many, X, draws=12, **COMMON)
+    assert "retracing" not in caplog.text
 
 
 def test_a_list_of_one_is_that_model(noisy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +55,10 @@ def sum_over_draws(function: Callable[[list[Any], Any], Any]) -> Callable[..., n
             ]
             of_points = [len(points), None, None, *points.shape[3:]]
             signature = [of_arrays, tf.TensorSpec(of_points, points.dtype)]
-            compiled.append(tf.function(total, input_signature=signature, autograph=False))
+            # An object of its own each time: TensorFlow warns where many functions of the same code
+            # are traced once each, as those of an ensemble's members are.
+            own = functools.partial(total)
+            compiled.append(tf.function(own, input_signature=signature, autograph=False))
         return compiled[0](arrays, points).numpy()
 
     return call
