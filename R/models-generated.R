@@ -8,9 +8,9 @@
 #' with MOPED     q = Normal(w0, delta |w0|),      p = Normal(w0, 1)
 #' with Laplace   q = Normal(w0, (H + tau I)^-1),  p = Normal(0, 1 / tau)}
 #'
-#' The new model has the same architecture, with this package's layers in the place of Keras's dense, convolution, recurrent and embedding layers, under the same names. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. Where there is no such layer with the given estimator, the new layer has the reparameterization estimator. The model that is passed does not change.
+#' The new model has the same architecture, with this package's layers in the place of Keras's dense, einsum, convolution, recurrent, embedding and attention layers, under the same names. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. Where there is no such layer with the given estimator, the new layer has the reparameterization estimator. The model that is passed does not change.
 #'
-#' Other layers are cloned with their weights and with what they have learnt from data. A warning names the layers with kernels that stay plain, and the reason: another layer makes them by itself, as `MultiHeadAttention` does, or there is no Bayesian counterpart, as for the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.
+#' Other layers are cloned with their weights and with what they have learnt from data. A warning names the layers with kernels that stay plain, and the reason: another layer makes them by itself, as `GroupQueryAttention` does, or there is no Bayesian counterpart, as for the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.
 #'
 #' Without MOPED all posteriors start anew. With MOPED (model priors with empirical Bayes using a deterministic network), the posteriors and priors of the kernels are centred on the trained weights w0, and the biases start at their trained values. Training then finds how certain each weight is. A prior function of your own keeps its mean, unless it takes the mean from a variable `<name>_loc`. The standard deviation is `delta |w0|` for each weight. A weight of zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence by the number of examples with `scale_kl()`.
 #'
@@ -213,6 +213,69 @@ callback_log_score <- function(
   call_core("callback_log_score")
 }
 
+#' Comparison of predictive distributions: scores and cost
+#'
+#' Take it to choose between a Bayesian network, an ensemble and dropout, on data that none has seen. M_k is the number of members of model k, and q_m the posterior of the weights of the m-th: a point for a plain network, the masks for one with dropout.
+#'
+#' \preformatted{p_k(y | x) = 1/M sum_m E_w[p(y | x, w)],   w ~ q_m,   m = 1, ..., M_k
+#' log_score = 1/n sum_i log p_k(y_i | x_i)}
+#'
+#' There is a row for each model, with its name in `model` and the scores by model of `predictive_scores()`: for values `n`, `rmse`, `crps`, `log_score` and the coverage of each of `levels`; for classes `n`, `accuracy`, `brier`, `log_score` and `calibration_error`. Higher is better for `log_score` and `accuracy`, lower for the other scores, and a coverage shall be its level.
+#'
+#' The columns of cost follow. `parameters` is how many numbers all weights have together: a mean-field posterior has two for each weight, an ensemble those of all its members. `draws` is how many draws a prediction takes: one of each member that is plain. `seconds` is how long it took to compute the means, or the probabilities of classes, of all examples under these draws, after they had been computed once before, so that compiling does not count. It depends on the machine, and on what else runs there.
+#'
+#' All models must end in values with noise, or all in classes. `plot_comparison()` in Python, and `autoplot()` in R, draw the table.
+#'
+#' @param models Models by name: a named list, each value of which is a Keras 3 model, or a list of them, an ensemble.
+#' @param x Inputs in any form that `predict()` takes: an array, a tensor (also a sparse or a ragged one) or a data frame of numbers, where a vector of n numbers stands for n examples; a list or named list of them for a model of several inputs; or batches of them: a `tf$data$Dataset`, a `PyDataset`, a generator that ends, a data loader. Batches may also hold targets, or targets and weights of examples; these weights are ignored.
+#' @param y Targets, one for each example: an array or a tensor; or a list or named list that holds them for each output. Classes may also be a factor: its levels, as many as the model has classes, are the classes 0, 1, ... in this order. With `NULL` the targets are those that come with `x`.
+#' @param draws Positive whole number: how many draws there are.
+#' @param levels Numbers from 0 to 1: the probabilities of the central intervals.
+#' @param outputs What the numbers in an output are, where it is a tensor: "auto", "values", or "probabilities" or "logits" of classes. A named list has it for models by name, where "auto" stands for all others.
+#' @param bins Positive whole number: how many bins there are.
+#' @param batch_size Positive whole number: how many examples are computed at once, which limits the memory. With `NULL` it is at most 16384, and less where a layer has more than 256 outputs for an example, or the model more than 4. Must be `NULL` where `x` comes in batches.
+#' @param seed Whole number: the same seed gives the same draws. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it.
+#' @param verbose Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).
+#' @param output Which of several outputs of the model is meant: its name, or its place, counted from 1. With `NULL`, `predict_draws()` returns all of them; the other functions need a model of one output.
+#' @param dropout `TRUE` or `FALSE`: whether dropout acts, in all models, or by name in a named list, where `FALSE` stands for all others; see `predict_draws()`.
+#' @returns A data frame.
+#' @section Errors:
+#' If a model has no name; if some end in values and some in classes; or in the same cases as `predictive_scores()`, with the name of the model.
+#' @references Lakshminarayanan, B., Pritzel, A., and Blundell, C. (2017). Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles. Advances in Neural Information Processing Systems 30. <https://arxiv.org/abs/1612.01474> Gal, Y., and Ghahramani, Z. (2016). Dropout as a Bayesian Approximation: Representing Model Uncertainty in Deep Learning. International Conference on Machine Learning. <https://arxiv.org/abs/1506.02142>
+#' @family functions of models
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' network <- function(rate = 0) {
+#'   keras_model_sequential(input_shape = 3) |>
+#'     layer_dropout(rate) |>
+#'     layer_dense(1) |>
+#'     layer_homoscedastic_normal()
+#' }
+#' models <- list(dropout = network(0.1), ensemble = list(network(), network(), network()))
+#' x <- array(rnorm(150), c(50, 3))
+#' y <- array(rnorm(50), c(50, 1))
+#' table <- compare_predictive(models, x, y, dropout = list(dropout = TRUE), verbose = 0)
+#' table
+#' if (rlang::is_installed("ggplot2")) plot(table)
+#' @export
+compare_predictive <- function(
+  models,
+  x,
+  y = NULL,
+  draws = 200,
+  levels = c(0.5, 0.9),
+  outputs = "auto",
+  bins = 10,
+  batch_size = NULL,
+  seed = NULL,
+  verbose = "auto",
+  output = NULL,
+  dropout = FALSE
+) {
+  result <- call_core("compare_predictive")
+  as_comparison(result)
+}
+
 #' Conformal intervals: they hold the outcome as often as they say, whatever the model
 #'
 #' Take it where intervals must hold: the model's own intervals are only as right as the model.
@@ -364,6 +427,71 @@ fit_bayesian <- function(
   as_fit_history(result)
 }
 
+#' Normal posterior of any covariance
+#'
+#' Take it for a small kernel, such as that of a regression or of the last layer: there it can be the exact posterior, which independent normals are too narrow for.
+#'
+#' \preformatted{w = loc + s * (I + T) e,   e ~ Normal(0, I),
+#' Cov(w) = L L',   L = diag(s) (I + T)}
+#'
+#' w is the weight with its n numbers in a row, loc is its mean, s are positive scales, T has numbers below its diagonal alone, and e is noise. The variables that are trained are `<name>_loc`, `<name>_untransformed_scale`, of which softplus makes s, and `<name>_lower`, the n (n - 1) / 2 numbers of T, which begin at zero. The covariance has n (n + 1) / 2 numbers, and a step takes time in proportion: a weight of more than `max_size` numbers is refused. By name, `kernel_posterior_fn = "full_covariance_normal"` is the posterior with the defaults.
+#'
+#' It is for the reparameterization estimator alone, `layer_dense_reparameterization()` and its like: Flipout and local reparameterization need independent normals, and refuse it by name. The divergence from a normal prior of any mean and scale is exact. Under MOPED, the mean is the trained weight, and each number has the standard deviation `delta |w0|`. `tfd_covariance()` of the posterior is a matrix of all numbers, row by row.
+#'
+#' @param loc_initializer Keras initializer, its name, or a function of a shape and a dtype: the start of the mean. `NULL` is Normal(0, 0.1).
+#' @param untransformed_scale_initializer Keras initializer, its name, or a function of a shape and a dtype: the start of the scale before softplus. `NULL` is Normal(-3, 0.1), a scale near 0.05.
+#' @param max_size Positive whole number: how many numbers a weight may have. A larger one is refused.
+#' @returns A function of `(dtype, shape, name, trainable, add_variable_fn)` for `kernel_posterior_fn` and its like, which is saved with the model.
+#' @section Errors:
+#' If `max_size` is not a positive whole number, or Keras does not know an initializer; when the layer is built, if the weight has more than `max_size` numbers.
+#' @references Opper, M., and Archambeau, C. (2009). The Variational Gaussian Approximation Revisited. Neural Computation 21(3), 786-792. \doi{10.1162/neco.2008.08-07-592}
+#' @family posteriors and priors
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_reparameterization(
+#'     units = 2, kernel_posterior_fn = full_covariance_normal_fn()
+#'   )
+#' kl_divergence(model)
+#' @export
+full_covariance_normal_fn <- function(
+  loc_initializer = NULL,
+  untransformed_scale_initializer = NULL,
+  max_size = 2000
+) {
+  call_core("full_covariance_normal_fn")
+}
+
+#' Horseshoe prior
+#'
+#' Take it where most weights are thought to be zero: it shrinks small weights to zero, and leaves large ones alone.
+#'
+#' \preformatted{w[i] ~ Normal(0, scale lambda[i]),   lambda[i] ~ half-Cauchy(0, 1)}
+#'
+#' w[i] are the numbers of a weight, lambda[i] is a scale of each number's own, and `scale` is the one that they share: the smaller it is, the fewer weights stay away from zero. The prior is that of w alone, with lambda integrated out. Its density is infinite at zero, and falls like 1 / w[i]^2. It has no formula without an integral: it is computed by the approximation of Barry et al. (2000) to the exponential integral, which is within 0.1 percent. By name, `kernel_prior_fn = "horseshoe"` is the prior of scale 1.
+#'
+#' Near zero the gradient is large, like 1 / (w[i] log |w[i]|), so that a single draw may take a weight far. Clip gradients, as `fit_bayesian()` does.
+#'
+#' The Kullback-Leibler divergence has no closed form. The default `*_divergence_fn` then estimates it by log q(w) - log p(w) at the draw w with which the layer computes. The mean over draws is the divergence, and training follows the gradient through the draw. `kl_divergence()` averages it over draws, and shows the Monte Carlo error as `mcse`.
+#'
+#' @param scale Positive number: the scale that all numbers share.
+#' @returns A function of `(dtype, shape, name, trainable, add_variable_fn)` for `kernel_prior_fn` and its like, which is saved with the model.
+#' @section Errors:
+#' If `scale` is not a positive number.
+#' @references Carvalho, C. M., Polson, N. G., and Scott, J. G. (2010). The Horseshoe Estimator for Sparse Signals. Biometrika 97(2), 465-480. \doi{10.1093/biomet/asq017} Ghosh, S., Yao, J., and Doshi-Velez, F. (2018). Structured Variational Learning of Bayesian Neural Networks with Horseshoe Priors. International Conference on Machine Learning. <https://arxiv.org/abs/1806.05975> Barry, D. A., Parlange, J.-Y., and Li, L. (2000). Approximation for the Exponential Integral (Theis Well Function). Journal of Hydrology 227(1-4), 287-291. \doi{10.1016/S0022-1694(99)00184-5}
+#' @family posteriors and priors
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 2, kernel_prior_fn = horseshoe_prior_fn(scale = 0.1))
+#' kl_divergence(model)
+#' @export
+horseshoe_prior_fn <- function(
+  scale = 1
+) {
+  call_core("horseshoe_prior_fn")
+}
+
 #' Kullback-Leibler divergence of a model
 #'
 #' Take it to see how far each posterior has moved from its prior, in nats.
@@ -447,6 +575,71 @@ log_likelihood <- function(
   dropout = FALSE
 ) {
   call_core("log_likelihood")
+}
+
+#' Normal posterior whose covariance is diagonal plus low-rank
+#'
+#' Take it where weights trade off against each other, and independent normals are too narrow: a few directions catch most of that, at `rank` + 2 numbers for each of the weight.
+#'
+#' \preformatted{w = loc + s * (e + V z),   e ~ Normal(0, I),   z ~ Normal(0, I),
+#' Cov(w) = D + U U',   D = diag(s^2),   U = diag(s) V}
+#'
+#' w is the weight with its n numbers in a row, loc is its mean, s are positive scales, V is the factor of n rows and `rank` columns, and e and z are noise. The variables that are trained are `<name>_loc`, `<name>_untransformed_scale`, of which softplus makes s, and `<name>_factor`. V stands behind the scale, so its entries are near 1 where two numbers are strongly correlated.
+#'
+#' It is for the reparameterization estimator alone, `layer_dense_reparameterization()` and its like: Flipout and local reparameterization need independent normals, and refuse it by name. The divergence from a normal prior of any mean and scale is exact. Under MOPED, the mean is the trained weight, and each number has the standard deviation `delta |w0|`. `tfd_covariance()` of the posterior is a matrix of all numbers, row by row.
+#'
+#' @param rank Positive whole number: how many directions of the weight vary together. No more than the weight has numbers.
+#' @param loc_initializer Keras initializer, its name, or a function of a shape and a dtype: the start of the mean. `NULL` is Normal(0, 0.1).
+#' @param untransformed_scale_initializer Keras initializer, its name, or a function of a shape and a dtype: the start of the scale before softplus. `NULL` is Normal(-3, 0.1), a scale near 0.05.
+#' @param factor_initializer Keras initializer, its name, or a function of a shape and a dtype: the start of the factor. `NULL` is Normal(0, 0.1). A factor of zeros would stay there on average.
+#' @returns A function of `(dtype, shape, name, trainable, add_variable_fn)` for `kernel_posterior_fn` and its like, which is saved with the model.
+#' @section Errors:
+#' If `rank` is not a positive whole number, or Keras does not know an initializer; when the layer is built, if the weight has fewer numbers than `rank`.
+#' @references Ong, V. M.-H., Nott, D. J., and Smith, M. S. (2018). Gaussian Variational Approximation With a Factor Covariance Structure. Journal of Computational and Graphical Statistics 27(3), 465-478. \doi{10.1080/10618600.2017.1390472}
+#' @family posteriors and priors
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_reparameterization(
+#'     units = 2, kernel_posterior_fn = low_rank_normal_fn(rank = 2)
+#'   )
+#' kl_divergence(model)
+#' @export
+low_rank_normal_fn <- function(
+  rank,
+  loc_initializer = NULL,
+  untransformed_scale_initializer = NULL,
+  factor_initializer = NULL
+) {
+  call_core("low_rank_normal_fn")
+}
+
+#' Normal prior of any scale
+#'
+#' Take it where the weights are known to be smaller or larger than the standard normal prior says: of a layer with n inputs, a scale of 1 / sqrt(n) keeps the outputs near the size of the inputs.
+#'
+#' \preformatted{p(w) = product over i of Normal(w[i]; loc, scale)}
+#'
+#' w[i] are the numbers of a weight, loc is their prior mean, and scale their prior standard deviation. The divergence of a normal posterior is exact. By name, `kernel_prior_fn = "normal"` is the standard normal prior. `trainable_normal_fn()` of `tfp$layers$util`, or "trainable_normal", is a normal prior whose mean and scale are trained.
+#'
+#' @param scale Positive number: the standard deviation.
+#' @param loc Number: the mean.
+#' @returns A function of `(dtype, shape, name, trainable, add_variable_fn)` for `kernel_prior_fn` and its like, which is saved with the model.
+#' @section Errors:
+#' If `scale` is not a positive number, or `loc` not a finite one.
+#' @references Neal, R. M. (1996). Bayesian Learning for Neural Networks. Springer. \doi{10.1007/978-1-4612-0745-0}
+#' @family posteriors and priors
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 2, kernel_prior_fn = normal_prior_fn(scale = 0.5))
+#' kl_divergence(model)
+#' @export
+normal_prior_fn <- function(
+  scale = 1,
+  loc = 0
+) {
+  call_core("normal_prior_fn")
 }
 
 #' How well a model's scores detect examples that are out of distribution (OOD)
@@ -1046,6 +1239,38 @@ scale_kl <- function(
   temperature = 1
 ) {
   call_core("scale_kl")
+}
+
+#' Prior that is a mixture of a wide and a narrow normal distribution
+#'
+#' Take it where many weights should be near zero, and a few may be large.
+#'
+#' \preformatted{p(w) = product over i of
+#'     weight Normal(w[i]; 0, scales[1]) + (1 - weight) Normal(w[i]; 0, scales[2])}
+#'
+#' w[i] are the numbers of a weight, and scales[1] and scales[2] are the standard deviations of the two components. The first is usually wide, and its tails are heavier than those of a single normal distribution of the same size. The second is narrow, and draws weights that the data do not determine to zero. The defaults are in the range of the paper, 1 and exp(-6). By name, `kernel_prior_fn = "scale_mixture"` is the prior with the defaults.
+#'
+#' The Kullback-Leibler divergence has no closed form. The default `*_divergence_fn` then estimates it by log q(w) - log p(w) at the draw w with which the layer computes. The mean over draws is the divergence, and training follows the gradient through the draw. `kl_divergence()` averages it over draws, and shows the Monte Carlo error as `mcse`.
+#'
+#' @param weight Number between 0 and 1: the probability of the first component.
+#' @param scales Two positive numbers: the standard deviations of the two components.
+#' @returns A function of `(dtype, shape, name, trainable, add_variable_fn)` for `kernel_prior_fn` and its like, which is saved with the model.
+#' @section Errors:
+#' If `weight` is not between 0 and 1, or `scales` are not two positive numbers.
+#' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
+#' @family posteriors and priors
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' prior_fn <- scale_mixture_prior_fn(weight = 0.25, scales = c(1, 0.1))
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_flipout(units = 2, kernel_prior_fn = prior_fn)
+#' kl_divergence(model)
+#' @export
+scale_mixture_prior_fn <- function(
+  weight = 0.5,
+  scales = c(1, exp(-6))
+) {
+  call_core("scale_mixture_prior_fn")
 }
 
 #' History of a training as a table

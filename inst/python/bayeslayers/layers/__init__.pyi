@@ -13,6 +13,7 @@ import keras
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.variational_layer import VariationalLayer as VariationalLayer
 from bayeslayers.layers import (
+    attention,
     autoregressive,
     autoregressive_transform,
     convolution,
@@ -53,13 +54,13 @@ class Conv1DFlipout(convolution.Conv1DFlipout):
     padding: str
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     groups: int
     @property
@@ -93,13 +94,13 @@ class Conv1DFlipout(convolution.Conv1DFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         groups: int = 1,
@@ -128,13 +129,13 @@ class Conv2DFlipout(convolution.Conv2DFlipout):
     padding: str
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     groups: int
     @property
@@ -168,13 +169,13 @@ class Conv2DFlipout(convolution.Conv2DFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         groups: int = 1,
@@ -203,13 +204,13 @@ class Conv3DFlipout(convolution.Conv3DFlipout):
     padding: str
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     groups: int
     @property
@@ -243,13 +244,13 @@ class Conv3DFlipout(convolution.Conv3DFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         groups: int = 1,
@@ -278,13 +279,13 @@ class Conv1DReparameterization(convolution.Conv1DReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     groups: int
     @property
@@ -318,13 +319,13 @@ class Conv1DReparameterization(convolution.Conv1DReparameterization):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         groups: int = 1,
@@ -353,13 +354,13 @@ class Conv2DReparameterization(convolution.Conv2DReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     groups: int
     @property
@@ -393,13 +394,13 @@ class Conv2DReparameterization(convolution.Conv2DReparameterization):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         groups: int = 1,
@@ -428,13 +429,13 @@ class Conv3DReparameterization(convolution.Conv3DReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     groups: int
     @property
@@ -468,13 +469,13 @@ class Conv3DReparameterization(convolution.Conv3DReparameterization):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         groups: int = 1,
@@ -503,13 +504,13 @@ class Conv1DLocalReparameterization(convolution.Conv1DLocalReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     groups: int
     @property
@@ -543,13 +544,13 @@ class Conv1DLocalReparameterization(convolution.Conv1DLocalReparameterization):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         groups: int = 1,
@@ -578,13 +579,13 @@ class Conv2DLocalReparameterization(convolution.Conv2DLocalReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     groups: int
     @property
@@ -618,13 +619,13 @@ class Conv2DLocalReparameterization(convolution.Conv2DLocalReparameterization):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         groups: int = 1,
@@ -653,13 +654,13 @@ class Conv3DLocalReparameterization(convolution.Conv3DLocalReparameterization):
     padding: str
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     groups: int
     @property
@@ -693,13 +694,13 @@ class Conv3DLocalReparameterization(convolution.Conv3DLocalReparameterization):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         groups: int = 1,
@@ -729,13 +730,13 @@ class Conv1DTransposeFlipout(convolution.Conv1DTransposeFlipout):
     output_padding: int | Sequence[int] | None
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -769,13 +770,13 @@ class Conv1DTransposeFlipout(convolution.Conv1DTransposeFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -804,13 +805,13 @@ class Conv2DTransposeFlipout(convolution.Conv2DTransposeFlipout):
     output_padding: int | Sequence[int] | None
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -844,13 +845,13 @@ class Conv2DTransposeFlipout(convolution.Conv2DTransposeFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -879,13 +880,13 @@ class Conv3DTransposeFlipout(convolution.Conv3DTransposeFlipout):
     output_padding: int | Sequence[int] | None
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -919,13 +920,13 @@ class Conv3DTransposeFlipout(convolution.Conv3DTransposeFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -954,13 +955,13 @@ class Conv1DTransposeReparameterization(convolution.Conv1DTransposeReparameteriz
     output_padding: int | Sequence[int] | None
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -994,13 +995,13 @@ class Conv1DTransposeReparameterization(convolution.Conv1DTransposeReparameteriz
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1029,13 +1030,13 @@ class Conv2DTransposeReparameterization(convolution.Conv2DTransposeReparameteriz
     output_padding: int | Sequence[int] | None
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -1069,13 +1070,13 @@ class Conv2DTransposeReparameterization(convolution.Conv2DTransposeReparameteriz
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1104,13 +1105,13 @@ class Conv3DTransposeReparameterization(convolution.Conv3DTransposeReparameteriz
     output_padding: int | Sequence[int] | None
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -1144,13 +1145,13 @@ class Conv3DTransposeReparameterization(convolution.Conv3DTransposeReparameteriz
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1179,13 +1180,13 @@ class DepthwiseConv1DFlipout(convolution.DepthwiseConv1DFlipout):
     depth_multiplier: int
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -1218,13 +1219,13 @@ class DepthwiseConv1DFlipout(convolution.DepthwiseConv1DFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1254,13 +1255,13 @@ class DepthwiseConv2DFlipout(convolution.DepthwiseConv2DFlipout):
     depth_multiplier: int
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -1293,13 +1294,13 @@ class DepthwiseConv2DFlipout(convolution.DepthwiseConv2DFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1329,13 +1330,13 @@ class DepthwiseConv1DReparameterization(convolution.DepthwiseConv1DReparameteriz
     depth_multiplier: int
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -1368,13 +1369,13 @@ class DepthwiseConv1DReparameterization(convolution.DepthwiseConv1DReparameteriz
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1404,13 +1405,13 @@ class DepthwiseConv2DReparameterization(convolution.DepthwiseConv2DReparameteriz
     depth_multiplier: int
     data_format: str
     dilation_rate: int | Sequence[int]
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -1443,13 +1444,13 @@ class DepthwiseConv2DReparameterization(convolution.DepthwiseConv2DReparameteriz
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1481,17 +1482,17 @@ class SeparableConv1DFlipout(convolution.SeparableConv1DFlipout):
     data_format: str
     dilation_rate: int | Sequence[int]
     depth_multiplier: int
-    depthwise_posterior_fn: Callable[..., Any]
+    depthwise_posterior_fn: Callable[..., Any] | str
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
-    depthwise_prior_fn: Callable[..., Any] | None
+    depthwise_prior_fn: Callable[..., Any] | str | None
     depthwise_divergence_fn: Callable[..., Any] | None
-    pointwise_posterior_fn: Callable[..., Any]
+    pointwise_posterior_fn: Callable[..., Any] | str
     pointwise_posterior_tensor_fn: Callable[[Any], Any]
-    pointwise_prior_fn: Callable[..., Any] | None
+    pointwise_prior_fn: Callable[..., Any] | str | None
     pointwise_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def depthwise_posterior(self) -> Any:
@@ -1535,17 +1536,17 @@ class SeparableConv1DFlipout(convolution.SeparableConv1DFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        depthwise_posterior_fn: Callable[..., Any] = ...,
+        depthwise_posterior_fn: Callable[..., Any] | str = ...,
         depthwise_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        depthwise_prior_fn: Callable[..., Any] | None = ...,
+        depthwise_prior_fn: Callable[..., Any] | str | None = ...,
         depthwise_divergence_fn: Callable[..., Any] | None = ...,
-        pointwise_posterior_fn: Callable[..., Any] = ...,
+        pointwise_posterior_fn: Callable[..., Any] | str = ...,
         pointwise_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        pointwise_prior_fn: Callable[..., Any] | None = ...,
+        pointwise_prior_fn: Callable[..., Any] | str | None = ...,
         pointwise_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1578,17 +1579,17 @@ class SeparableConv2DFlipout(convolution.SeparableConv2DFlipout):
     data_format: str
     dilation_rate: int | Sequence[int]
     depth_multiplier: int
-    depthwise_posterior_fn: Callable[..., Any]
+    depthwise_posterior_fn: Callable[..., Any] | str
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
-    depthwise_prior_fn: Callable[..., Any] | None
+    depthwise_prior_fn: Callable[..., Any] | str | None
     depthwise_divergence_fn: Callable[..., Any] | None
-    pointwise_posterior_fn: Callable[..., Any]
+    pointwise_posterior_fn: Callable[..., Any] | str
     pointwise_posterior_tensor_fn: Callable[[Any], Any]
-    pointwise_prior_fn: Callable[..., Any] | None
+    pointwise_prior_fn: Callable[..., Any] | str | None
     pointwise_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def depthwise_posterior(self) -> Any:
@@ -1632,17 +1633,17 @@ class SeparableConv2DFlipout(convolution.SeparableConv2DFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        depthwise_posterior_fn: Callable[..., Any] = ...,
+        depthwise_posterior_fn: Callable[..., Any] | str = ...,
         depthwise_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        depthwise_prior_fn: Callable[..., Any] | None = ...,
+        depthwise_prior_fn: Callable[..., Any] | str | None = ...,
         depthwise_divergence_fn: Callable[..., Any] | None = ...,
-        pointwise_posterior_fn: Callable[..., Any] = ...,
+        pointwise_posterior_fn: Callable[..., Any] | str = ...,
         pointwise_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        pointwise_prior_fn: Callable[..., Any] | None = ...,
+        pointwise_prior_fn: Callable[..., Any] | str | None = ...,
         pointwise_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1675,17 +1676,17 @@ class SeparableConv1DReparameterization(convolution.SeparableConv1DReparameteriz
     data_format: str
     dilation_rate: int | Sequence[int]
     depth_multiplier: int
-    depthwise_posterior_fn: Callable[..., Any]
+    depthwise_posterior_fn: Callable[..., Any] | str
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
-    depthwise_prior_fn: Callable[..., Any] | None
+    depthwise_prior_fn: Callable[..., Any] | str | None
     depthwise_divergence_fn: Callable[..., Any] | None
-    pointwise_posterior_fn: Callable[..., Any]
+    pointwise_posterior_fn: Callable[..., Any] | str
     pointwise_posterior_tensor_fn: Callable[[Any], Any]
-    pointwise_prior_fn: Callable[..., Any] | None
+    pointwise_prior_fn: Callable[..., Any] | str | None
     pointwise_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def depthwise_posterior(self) -> Any:
@@ -1729,17 +1730,17 @@ class SeparableConv1DReparameterization(convolution.SeparableConv1DReparameteriz
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        depthwise_posterior_fn: Callable[..., Any] = ...,
+        depthwise_posterior_fn: Callable[..., Any] | str = ...,
         depthwise_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        depthwise_prior_fn: Callable[..., Any] | None = ...,
+        depthwise_prior_fn: Callable[..., Any] | str | None = ...,
         depthwise_divergence_fn: Callable[..., Any] | None = ...,
-        pointwise_posterior_fn: Callable[..., Any] = ...,
+        pointwise_posterior_fn: Callable[..., Any] | str = ...,
         pointwise_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        pointwise_prior_fn: Callable[..., Any] | None = ...,
+        pointwise_prior_fn: Callable[..., Any] | str | None = ...,
         pointwise_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1772,17 +1773,17 @@ class SeparableConv2DReparameterization(convolution.SeparableConv2DReparameteriz
     data_format: str
     dilation_rate: int | Sequence[int]
     depth_multiplier: int
-    depthwise_posterior_fn: Callable[..., Any]
+    depthwise_posterior_fn: Callable[..., Any] | str
     depthwise_posterior_tensor_fn: Callable[[Any], Any]
-    depthwise_prior_fn: Callable[..., Any] | None
+    depthwise_prior_fn: Callable[..., Any] | str | None
     depthwise_divergence_fn: Callable[..., Any] | None
-    pointwise_posterior_fn: Callable[..., Any]
+    pointwise_posterior_fn: Callable[..., Any] | str
     pointwise_posterior_tensor_fn: Callable[[Any], Any]
-    pointwise_prior_fn: Callable[..., Any] | None
+    pointwise_prior_fn: Callable[..., Any] | str | None
     pointwise_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def depthwise_posterior(self) -> Any:
@@ -1826,17 +1827,17 @@ class SeparableConv2DReparameterization(convolution.SeparableConv2DReparameteriz
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        depthwise_posterior_fn: Callable[..., Any] = ...,
+        depthwise_posterior_fn: Callable[..., Any] | str = ...,
         depthwise_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        depthwise_prior_fn: Callable[..., Any] | None = ...,
+        depthwise_prior_fn: Callable[..., Any] | str | None = ...,
         depthwise_divergence_fn: Callable[..., Any] | None = ...,
-        pointwise_posterior_fn: Callable[..., Any] = ...,
+        pointwise_posterior_fn: Callable[..., Any] | str = ...,
         pointwise_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        pointwise_prior_fn: Callable[..., Any] | None = ...,
+        pointwise_prior_fn: Callable[..., Any] | str | None = ...,
         pointwise_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1861,13 +1862,13 @@ class DenseFlipout(dense.DenseFlipout):
     """
 
     units: int
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -1895,13 +1896,13 @@ class DenseFlipout(dense.DenseFlipout):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         seed: int | None = None,
         *,
@@ -1924,13 +1925,13 @@ class DenseReparameterization(dense.DenseReparameterization):
     """
 
     units: int
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -1958,13 +1959,13 @@ class DenseReparameterization(dense.DenseReparameterization):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -1987,13 +1988,13 @@ class DenseLocalReparameterization(dense.DenseLocalReparameterization):
     """
 
     units: int
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -2021,13 +2022,13 @@ class DenseLocalReparameterization(dense.DenseLocalReparameterization):
         activation: str | Callable[..., Any] | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -2054,13 +2055,13 @@ class EinsumDenseFlipout(einsum_dense.EinsumDenseFlipout):
     output_shape: int | Sequence[int | None]
     activation: str | Callable[..., Any] | None
     bias_axes: str | None
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -2090,13 +2091,13 @@ class EinsumDenseFlipout(einsum_dense.EinsumDenseFlipout):
         bias_axes: str | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -2124,13 +2125,13 @@ class EinsumDenseReparameterization(einsum_dense.EinsumDenseReparameterization):
     output_shape: int | Sequence[int | None]
     activation: str | Callable[..., Any] | None
     bias_axes: str | None
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     @property
     def kernel_posterior(self) -> Any:
@@ -2160,13 +2161,13 @@ class EinsumDenseReparameterization(einsum_dense.EinsumDenseReparameterization):
         bias_axes: str | None = None,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -2192,9 +2193,9 @@ class EmbeddingReparameterization(embedding.EmbeddingReparameterization):
     input_dim: int
     output_dim: int
     mask_zero: bool
-    embeddings_posterior_fn: Callable[..., Any]
+    embeddings_posterior_fn: Callable[..., Any] | str
     embeddings_posterior_tensor_fn: Callable[[Any], Any]
-    embeddings_prior_fn: Callable[..., Any] | None
+    embeddings_prior_fn: Callable[..., Any] | str | None
     embeddings_divergence_fn: Callable[..., Any] | None
     @property
     def embeddings_posterior(self) -> Any:
@@ -2213,9 +2214,9 @@ class EmbeddingReparameterization(embedding.EmbeddingReparameterization):
         mask_zero: bool = False,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        embeddings_posterior_fn: Callable[..., Any] = ...,
+        embeddings_posterior_fn: Callable[..., Any] | str = ...,
         embeddings_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        embeddings_prior_fn: Callable[..., Any] | None = ...,
+        embeddings_prior_fn: Callable[..., Any] | str | None = ...,
         embeddings_divergence_fn: Callable[..., Any] | None = ...,
         *,
         seed: int | None = None,
@@ -2250,17 +2251,17 @@ class LSTMFlipout(recurrent.LSTMFlipout):
     go_backwards: bool
     stateful: bool
     unroll: bool
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    recurrent_posterior_fn: Callable[..., Any]
+    recurrent_posterior_fn: Callable[..., Any] | str
     recurrent_posterior_tensor_fn: Callable[[Any], Any]
-    recurrent_prior_fn: Callable[..., Any] | None
+    recurrent_prior_fn: Callable[..., Any] | str | None
     recurrent_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     zero_output_for_mask: bool
     @property
@@ -2308,17 +2309,17 @@ class LSTMFlipout(recurrent.LSTMFlipout):
         unroll: bool = False,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        recurrent_posterior_fn: Callable[..., Any] = ...,
+        recurrent_posterior_fn: Callable[..., Any] | str = ...,
         recurrent_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        recurrent_prior_fn: Callable[..., Any] | None = ...,
+        recurrent_prior_fn: Callable[..., Any] | str | None = ...,
         recurrent_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         zero_output_for_mask: bool = False,
@@ -2356,17 +2357,17 @@ class LSTMReparameterization(recurrent.LSTMReparameterization):
     go_backwards: bool
     stateful: bool
     unroll: bool
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    recurrent_posterior_fn: Callable[..., Any]
+    recurrent_posterior_fn: Callable[..., Any] | str
     recurrent_posterior_tensor_fn: Callable[[Any], Any]
-    recurrent_prior_fn: Callable[..., Any] | None
+    recurrent_prior_fn: Callable[..., Any] | str | None
     recurrent_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     zero_output_for_mask: bool
     @property
@@ -2414,17 +2415,17 @@ class LSTMReparameterization(recurrent.LSTMReparameterization):
         unroll: bool = False,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        recurrent_posterior_fn: Callable[..., Any] = ...,
+        recurrent_posterior_fn: Callable[..., Any] | str = ...,
         recurrent_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        recurrent_prior_fn: Callable[..., Any] | None = ...,
+        recurrent_prior_fn: Callable[..., Any] | str | None = ...,
         recurrent_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         zero_output_for_mask: bool = False,
@@ -2462,17 +2463,17 @@ class GRUFlipout(recurrent.GRUFlipout):
     stateful: bool
     unroll: bool
     reset_after: bool
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    recurrent_posterior_fn: Callable[..., Any]
+    recurrent_posterior_fn: Callable[..., Any] | str
     recurrent_posterior_tensor_fn: Callable[[Any], Any]
-    recurrent_prior_fn: Callable[..., Any] | None
+    recurrent_prior_fn: Callable[..., Any] | str | None
     recurrent_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     zero_output_for_mask: bool
     @property
@@ -2520,17 +2521,17 @@ class GRUFlipout(recurrent.GRUFlipout):
         reset_after: bool = True,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        recurrent_posterior_fn: Callable[..., Any] = ...,
+        recurrent_posterior_fn: Callable[..., Any] | str = ...,
         recurrent_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        recurrent_prior_fn: Callable[..., Any] | None = ...,
+        recurrent_prior_fn: Callable[..., Any] | str | None = ...,
         recurrent_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         zero_output_for_mask: bool = False,
@@ -2568,17 +2569,17 @@ class GRUReparameterization(recurrent.GRUReparameterization):
     stateful: bool
     unroll: bool
     reset_after: bool
-    kernel_posterior_fn: Callable[..., Any]
+    kernel_posterior_fn: Callable[..., Any] | str
     kernel_posterior_tensor_fn: Callable[[Any], Any]
-    kernel_prior_fn: Callable[..., Any] | None
+    kernel_prior_fn: Callable[..., Any] | str | None
     kernel_divergence_fn: Callable[..., Any] | None
-    recurrent_posterior_fn: Callable[..., Any]
+    recurrent_posterior_fn: Callable[..., Any] | str
     recurrent_posterior_tensor_fn: Callable[[Any], Any]
-    recurrent_prior_fn: Callable[..., Any] | None
+    recurrent_prior_fn: Callable[..., Any] | str | None
     recurrent_divergence_fn: Callable[..., Any] | None
-    bias_posterior_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
     bias_posterior_tensor_fn: Callable[[Any], Any]
-    bias_prior_fn: Callable[..., Any] | None
+    bias_prior_fn: Callable[..., Any] | str | None
     bias_divergence_fn: Callable[..., Any] | None
     zero_output_for_mask: bool
     @property
@@ -2626,17 +2627,17 @@ class GRUReparameterization(recurrent.GRUReparameterization):
         reset_after: bool = True,
         activity_regularizer: str | Callable[..., Any] | None = None,
         trainable: bool = True,
-        kernel_posterior_fn: Callable[..., Any] = ...,
+        kernel_posterior_fn: Callable[..., Any] | str = ...,
         kernel_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        kernel_prior_fn: Callable[..., Any] | None = ...,
+        kernel_prior_fn: Callable[..., Any] | str | None = ...,
         kernel_divergence_fn: Callable[..., Any] | None = ...,
-        recurrent_posterior_fn: Callable[..., Any] = ...,
+        recurrent_posterior_fn: Callable[..., Any] | str = ...,
         recurrent_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        recurrent_prior_fn: Callable[..., Any] | None = ...,
+        recurrent_prior_fn: Callable[..., Any] | str | None = ...,
         recurrent_divergence_fn: Callable[..., Any] | None = ...,
-        bias_posterior_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
         bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
-        bias_prior_fn: Callable[..., Any] | None = None,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
         bias_divergence_fn: Callable[..., Any] | None = ...,
         *,
         zero_output_for_mask: bool = False,
@@ -2651,6 +2652,278 @@ class GRUReparameterization(recurrent.GRUReparameterization):
         z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
         z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
         h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]
+        """
+        ...
+
+class MultiHeadAttentionFlipout(attention.MultiHeadAttentionFlipout):
+    """Multi-head attention with the Flipout estimator.
+
+    y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+    q[t, n] = A(x[t], query)[n],   k[s, n] = A(z[s], key)[n],   v[s, n] = A(u[s], value)[n],
+    score[n, t, s] = softmax over s of (q[t, n] . k[s, n] / sqrt(key_dim)),
+    y[t] = A(sum over s of score[n, t, s] * v[s, n], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+    """
+
+    num_heads: int
+    key_dim: int
+    value_dim: int | None
+    dropout: float
+    use_bias: bool
+    output_shape: int | Sequence[int] | None
+    attention_axes: int | Sequence[int] | None
+    flash_attention: bool | None
+    query_posterior_fn: Callable[..., Any] | str
+    query_posterior_tensor_fn: Callable[[Any], Any]
+    query_prior_fn: Callable[..., Any] | str | None
+    query_divergence_fn: Callable[..., Any] | None
+    key_posterior_fn: Callable[..., Any] | str
+    key_posterior_tensor_fn: Callable[[Any], Any]
+    key_prior_fn: Callable[..., Any] | str | None
+    key_divergence_fn: Callable[..., Any] | None
+    value_posterior_fn: Callable[..., Any] | str
+    value_posterior_tensor_fn: Callable[[Any], Any]
+    value_prior_fn: Callable[..., Any] | str | None
+    value_divergence_fn: Callable[..., Any] | None
+    output_posterior_fn: Callable[..., Any] | str
+    output_posterior_tensor_fn: Callable[[Any], Any]
+    output_prior_fn: Callable[..., Any] | str | None
+    output_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    sliding_window: int | None
+    @property
+    def query_posterior(self) -> Any:
+        """The posterior of the weight `query`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def query_prior(self) -> Any:
+        """The prior of the weight `query`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_posterior(self) -> Any:
+        """The posterior of the weight `key`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_prior(self) -> Any:
+        """The prior of the weight `key`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_posterior(self) -> Any:
+        """The posterior of the weight `value`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_prior(self) -> Any:
+        """The prior of the weight `value`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_posterior(self) -> Any:
+        """The posterior of the weight `output`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_prior(self) -> Any:
+        """The prior of the weight `output`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
+        flash_attention: bool | None = None,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        query_posterior_fn: Callable[..., Any] | str = ...,
+        query_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        query_prior_fn: Callable[..., Any] | str | None = ...,
+        query_divergence_fn: Callable[..., Any] | None = ...,
+        key_posterior_fn: Callable[..., Any] | str = ...,
+        key_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        key_prior_fn: Callable[..., Any] | str | None = ...,
+        key_divergence_fn: Callable[..., Any] | None = ...,
+        value_posterior_fn: Callable[..., Any] | str = ...,
+        value_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        value_prior_fn: Callable[..., Any] | str | None = ...,
+        value_divergence_fn: Callable[..., Any] | None = ...,
+        output_posterior_fn: Callable[..., Any] | str = ...,
+        output_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        output_prior_fn: Callable[..., Any] | str | None = ...,
+        output_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        *,
+        sliding_window: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Multi-head attention with the Flipout estimator.
+
+        y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+        q[t, n] = A(x[t], query)[n],   k[s, n] = A(z[s], key)[n],   v[s, n] = A(u[s], value)[n],
+        score[n, t, s] = softmax over s of (q[t, n] . k[s, n] / sqrt(key_dim)),
+        y[t] = A(sum over s of score[n, t, s] * v[s, n], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+        """
+        ...
+
+class MultiHeadAttentionReparameterization(attention.MultiHeadAttentionReparameterization):
+    """Multi-head attention with the reparameterization estimator.
+
+    y = A(x, w),   w ~ q
+    q[t, n] = A(x[t], query)[n],   k[s, n] = A(z[s], key)[n],   v[s, n] = A(u[s], value)[n],
+    score[n, t, s] = softmax over s of (q[t, n] . k[s, n] / sqrt(key_dim)),
+    y[t] = A(sum over s of score[n, t, s] * v[s, n], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+    """
+
+    num_heads: int
+    key_dim: int
+    value_dim: int | None
+    dropout: float
+    use_bias: bool
+    output_shape: int | Sequence[int] | None
+    attention_axes: int | Sequence[int] | None
+    flash_attention: bool | None
+    query_posterior_fn: Callable[..., Any] | str
+    query_posterior_tensor_fn: Callable[[Any], Any]
+    query_prior_fn: Callable[..., Any] | str | None
+    query_divergence_fn: Callable[..., Any] | None
+    key_posterior_fn: Callable[..., Any] | str
+    key_posterior_tensor_fn: Callable[[Any], Any]
+    key_prior_fn: Callable[..., Any] | str | None
+    key_divergence_fn: Callable[..., Any] | None
+    value_posterior_fn: Callable[..., Any] | str
+    value_posterior_tensor_fn: Callable[[Any], Any]
+    value_prior_fn: Callable[..., Any] | str | None
+    value_divergence_fn: Callable[..., Any] | None
+    output_posterior_fn: Callable[..., Any] | str
+    output_posterior_tensor_fn: Callable[[Any], Any]
+    output_prior_fn: Callable[..., Any] | str | None
+    output_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    sliding_window: int | None
+    @property
+    def query_posterior(self) -> Any:
+        """The posterior of the weight `query`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def query_prior(self) -> Any:
+        """The prior of the weight `query`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_posterior(self) -> Any:
+        """The posterior of the weight `key`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_prior(self) -> Any:
+        """The prior of the weight `key`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_posterior(self) -> Any:
+        """The posterior of the weight `value`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_prior(self) -> Any:
+        """The prior of the weight `value`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_posterior(self) -> Any:
+        """The posterior of the weight `output`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_prior(self) -> Any:
+        """The prior of the weight `output`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
+        flash_attention: bool | None = None,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        query_posterior_fn: Callable[..., Any] | str = ...,
+        query_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        query_prior_fn: Callable[..., Any] | str | None = ...,
+        query_divergence_fn: Callable[..., Any] | None = ...,
+        key_posterior_fn: Callable[..., Any] | str = ...,
+        key_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        key_prior_fn: Callable[..., Any] | str | None = ...,
+        key_divergence_fn: Callable[..., Any] | None = ...,
+        value_posterior_fn: Callable[..., Any] | str = ...,
+        value_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        value_prior_fn: Callable[..., Any] | str | None = ...,
+        value_divergence_fn: Callable[..., Any] | None = ...,
+        output_posterior_fn: Callable[..., Any] | str = ...,
+        output_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        output_prior_fn: Callable[..., Any] | str | None = ...,
+        output_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        *,
+        sliding_window: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Multi-head attention with the reparameterization estimator.
+
+        y = A(x, w),   w ~ q
+        q[t, n] = A(x[t], query)[n],   k[s, n] = A(z[s], key)[n],   v[s, n] = A(u[s], value)[n],
+        score[n, t, s] = softmax over s of (q[t, n] . k[s, n] / sqrt(key_dim)),
+        y[t] = A(sum over s of score[n, t, s] * v[s, n], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
         """
         ...
 
@@ -3192,6 +3465,8 @@ __all__ = [
     "LSTMReparameterization",
     "GRUFlipout",
     "GRUReparameterization",
+    "MultiHeadAttentionFlipout",
+    "MultiHeadAttentionReparameterization",
     "DenseVariational",
     "VariableLayer",
     "DistributionLambda",
