@@ -142,6 +142,7 @@ for part in "$@"; do
     soak)
       export BAYESLAYERS_SOAK=true
       run "Python, properties at length" .venv/bin/python -m pytest tests/python/test_properties.py
+      run "Python, what takes long" .venv/bin/python -m pytest -m soak tests/python
       run "installation into an empty environment" .venv/bin/python -m pytest tests/python/test_packaging.py
       if r_ready; then run "R, all types" test_r types; else left_out=.Rlib/.ready; fi
       ;;

@@ -5,6 +5,7 @@ On other backends than TensorFlow, the tests that hold there are collected, and 
 
 import gc
 import itertools
+import os
 from contextlib import nullcontext
 
 import keras
@@ -48,12 +49,18 @@ if BACKEND != "tensorflow":
 def pytest_configure(config):
     config.addinivalue_line("markers", "on(*backends): about these backends alone")
     config.addinivalue_line("markers", "doubles: computes in double precision")
+    config.addinivalue_line("markers", "soak: takes long, and says what a test beside it says, too")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what is about other backends; skipped, it would drown what is skipped for cause."""
+    """Leave out what is about other backends; skipped, it would drown what is skipped for cause.
+
+    What takes long is left out, too, unless BAYESLAYERS_SOAK is set, as `make soak` does.
+    """
     marks = {item: item.get_closest_marker("on") for item in items}
     others = [item for item, mark in marks.items() if mark and BACKEND not in mark.args]
+    if not os.environ.get("BAYESLAYERS_SOAK"):
+        others += [item for item in items if item.get_closest_marker("soak")]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in set(others)]
 

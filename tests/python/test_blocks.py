@@ -180,8 +180,8 @@ print((peak() - before) / (4 * n * 2 * draws))
         ("predict_draws", 1.6),
         # Three statistics of a batch are 7.5 % of one statistic of all.
         ("predictive_summary", 0.5),
-        ("predictive_scores", 0.5),
-        ("reliability_curve", 0.5),
+        pytest.param("predictive_scores", 0.5, marks=pytest.mark.soak),
+        pytest.param("reliability_curve", 0.5, marks=pytest.mark.soak),
     ],
 )
 def test_memory_is_that_of_a_batch(verb, bound):

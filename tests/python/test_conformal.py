@@ -54,8 +54,11 @@ def rank_of_coverage(covered, n, level, examples):
 
 @pytest.mark.parametrize(
     ("method", "scale", "bias"),
-    [("quantiles", 0.01, 0.5), ("quantiles", 10.0, 0.0), ("sd", 0.01, 0.5)],
-    ids=["too narrow", "too wide", "in standard deviations"],
+    [
+        pytest.param("quantiles", 0.01, 0.5, id="too narrow"),
+        pytest.param("quantiles", 10.0, 0.0, id="too wide", marks=pytest.mark.soak),
+        pytest.param("sd", 0.01, 0.5, id="in standard deviations", marks=pytest.mark.soak),
+    ],
 )
 def test_intervals_cover_what_they_say_whatever_the_model(method, scale, bias):
     n, examples, level = 39, 20, 0.9
