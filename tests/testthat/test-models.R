@@ -312,3 +312,27 @@ test_that("the distribution that a model ends in becomes an array, a matrix and 
   columns <- as.matrix(layer_homoscedastic_normal(event_shape = list())(array(c(1, 2, 3), c(3, 1))))
   expect_identical(dim(columns), c(3L, 1L))
 })
+
+test_that("the posterior of a last layer is that of Bayesian linear regression", {
+  skip_without_core()
+  k <- keras()
+  plain <- k$Sequential(list(k$Input(list(3L)), k$layers$Dense(1L)))
+  x <- matrix(rnorm(60), 20, 3)
+  y <- matrix(rnorm(20), 20, 1)
+  model <- as_bayesian(
+    plain,
+    estimator = "laplace", x = x, y = y, prior_precision = 2, noise = 0.5
+  )
+  inputs <- cbind(x, 1)
+  covariance <- solve(crossprod(inputs) / 0.5^2 + 2 * diag(4))
+  expect_equal(posterior_summary(model)$sd, sqrt(diag(covariance)), tolerance = 1e-4)
+  summary <- predictive_summary(model, x, draws = 10, seed = 1, verbose = 0)
+  expect_equal(summary$sd_aleatoric, rep(0.5, 20), tolerance = 1e-4)
+  auto <- as_bayesian(
+    plain,
+    estimator = "laplace", x = x, y = y, prior_precision = "auto", hessian_structure = "kron"
+  )
+  expect_gt(kl_divergence(auto)$total, 0)
+  expect_error(as_bayesian(plain, estimator = "laplace"), "`x` must be given")
+  expect_error(as_bayesian(plain, noise = 1), "`noise` must be left out")
+})
