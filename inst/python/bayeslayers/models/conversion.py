@@ -166,16 +166,18 @@ def as_bayesian(
     is a function of, such as logits, and F the Fisher information of that. For the last dense layer
     J is made of its inputs. So with "full" and normal noise the posterior is the exact one of
     Bayesian linear regression on these inputs, if the weights are the best ones under the prior:
-    train with a squared penalty of tau / 2 on the sum of the squares, or with little weight decay.
+    train with the penalty tau / 2 times the sum of their squares on the log-likelihood summed over
+    the examples. A Keras loss is a mean over examples, so there the penalty is divided by their
+    number.
     Kernel and bias have one joint posterior and the same prior, and all other layers stay plain.
 
     "full" holds the covariance of any two weights of the layer. It takes memory by the square of
     their number, and time by the cube: half a minute for 2,500. "kron" holds Kronecker factors, of
-    the layer's inputs and of its outputs, and "diagonal" no covariance. With `subset_of_weights =
-    "all"` all dense and convolution layers have a posterior, each by itself. Outputs are then those
-    of the network under draws of the weights, not of its linearization as in other implementations.
-    Such draws may fit worse than the trained network, the more weights there are: compare them with
-    the last layer alone.
+    the layer's inputs and of its outputs, and "diagonal" no covariance. Where `subset_of_weights`
+    is "all", all dense and convolution layers have a posterior, each by itself. Outputs are then
+    those of the network under draws of the weights, not of its linearization as in other
+    implementations. Such draws may fit worse than the trained network, the more weights there are:
+    compare them with the last layer alone.
 
     A network that tells the classes of its examples apart almost without doubt leaves a small H,
     and under a wide prior a posterior that is too wide. "auto" is of little help where the weights
