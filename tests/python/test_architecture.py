@@ -54,8 +54,10 @@ NOT_PUBLIC = re.compile(
 
 COMMON = (
     "ClassDistribution",
+    "LowRank",
     "MarginalCdf",
     "Stream",
+    "Triangular",
     "at_least_single",
     "in_single",
     "is_of_other_library",

@@ -407,8 +407,13 @@ def test_other_precisions_estimate_in_single_at_least(name, dtype):
         expected = log_q - log_prior(kernel).sum()
         assert_allclose(layer.losses[0], expected, atol=4 * ROUNDING["horseshoe"])
     else:
-        values = [float(numpy_of(losses_of(layer)())) for _ in range(100)]
-        assert_allclose(np.mean(values), total_divergence(log_prior), rtol=0.1)
+        call = compiled(losses_of(layer))
+        values = np.array([float(numpy_of(call())) for _ in range(200)])
+        # The smallest step from 1, which each scale is larger by, is 2^-7 in 16 bits.
+        smallest = 0.0 if dtype.startswith("mixed") else 2.0**-7
+        expected = total_divergence(log_prior, scale=SCALE + smallest)
+        # Means and scales are rounded to 9 binary digits; it fails once in 15,000 runs.
+        assert_mean(values, expected, 0.005 * expected + 4 * ROUNDING["horseshoe"])
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -447,7 +452,9 @@ def test_a_horseshoe_shrinks_noise_and_leaves_signals(rng):
         model = scale_kl(keras.Sequential([keras.Input((12,)), layer]), 40)
         # The negative log-likelihood of a standard deviation of 1.
         model.compile(keras.optimizers.Adam(0.02), lambda y, p: 0.5 * ops.square(y - p))
-        model.fit(x, y, batch_size=40, epochs=600, verbose=0)
+        # A step for each copy: an epoch of one step takes many times as long.
+        many = np.tile(x, (600, 1)), np.tile(y, (600, 1))
+        model.fit(*many, batch_size=40, shuffle=False, verbose=0)
         means[name] = np.abs(moment(layer.kernel_posterior, "mean")).ravel()
     assert means["horseshoe"][2:].mean() < 0.6 * means["normal"][2:].mean()
     assert_allclose(means["horseshoe"][:2], [3, 2], atol=0.5)
