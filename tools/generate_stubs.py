@@ -263,7 +263,8 @@ def members(stub: Stub, layer: type[BaseLayer]) -> Iterator[str]:
     constructors = [base.__init__ for base in layer.__mro__[1:] if "__init__" in vars(base)]
     seen = {name for each in constructors for name in inspect.signature(each).parameters}
     # These two are used and not kept.
-    no_attributes = seen | {"seed", "input_shape"}
+    # Keras takes an attribute `output_shape` for the shape of all outputs.
+    no_attributes = seen | {"seed", "input_shape", "output_shape"}
     for name, parameter in layer.arguments.parameters.items():
         if name not in no_attributes:
             yield f"{name}: {stub.annotation(parameter.annotation, layer.__module__)}"

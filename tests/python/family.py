@@ -627,7 +627,8 @@ ATTENTION = SelfAttention(
     named="num_heads key_dim value_dim dropout use_bias output_shape attention_axes "
     "flash_attention",
     variations=(
-        {"num_heads": 1, "value_dim": 2},
+        # On JAX, Keras's layer takes values of another size with dropout alone.
+        {"num_heads": 1, "value_dim": 2, "dropout": 0.1},
         {"output_shape": (3, 2), "attention_axes": -2},
         {"output_shape": 1, "dropout": 0.2, "attention_axes": (1,)},
     ),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from frameworks import assert_allclose, assert_array_equal, numpy_of, on
 from keras import layers as kl
-from posteriors import fixed_normal
+from posteriors import fixed_normal, fixed_value
 from scipy import stats
 from statistical import ERROR_RATE, assert_fair_signs, draws
 
@@ -69,7 +69,12 @@ def assert_same(plain, ours, inputs, **call):
 CASES = {
     "itself": ([(3, 5, 4)] * 2, {}, {}),
     "another": ([(3, 5, 4), (3, 7, 6)], {}, {}),
-    "key of its own": ([(3, 5, 4), (3, 7, 6), (3, 7, 2)], {"value_dim": 2}, {}),
+    "key of its own": ([(3, 5, 4), (3, 7, 6), (3, 7, 2)], {}, {}),
+    "size of values": (
+        [(3, 5, 4), (3, 7, 6)],
+        {"value_dim": 2},
+        {"return_attention_scores": True},
+    ),
     "scores": ([(3, 5, 4), (3, 7, 6)], {}, {"return_attention_scores": True}),
     "causal": ([(3, 5, 4)] * 2, {}, {"use_causal_mask": True}),
     "causal of another length": ([(3, 5, 4), (3, 7, 6)], {}, {"use_causal_mask": True}),
@@ -252,6 +257,19 @@ def test_inputs_that_do_not_fit_are_refused(rng):
             make(**SIZES, attention_axes=axes)(ones((2, 5, 3, 4)))
     with pytest.raises(ArgumentError, match="`flash_attention` must not be true where attention"):
         make(**SIZES, flash_attention=True)(ones((2, 5, 4)), return_attention_scores=True)
+
+
+def test_values_of_another_size_need_no_scores(rng):
+    """On JAX, Keras's own layer has no attention of such values without scores."""
+    inputs = [sequences(rng, 3, 5, 4), sequences(rng, 3, 7, 6)]
+    layer = layer_multi_head_attention_reparameterization(
+        **SIZES,
+        value_dim=2,
+        **{f"{kernel}_posterior_fn": fixed_value(0.3) for kernel in KERNELS},
+        **{f"{kernel}_prior_fn": None for kernel in KERNELS},
+    )
+    with_scores, _ = layer(*inputs, return_attention_scores=True)
+    assert_allclose(numpy_of(layer(*inputs)), numpy_of(with_scores), rtol=1e-5, atol=1e-5)
 
 
 @on("tensorflow")

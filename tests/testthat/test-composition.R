@@ -40,6 +40,28 @@ test_that("on a tensor or an array the layer is called", {
   expect_s3_class(symbolic, "keras.src.backend.common.keras_tensor.KerasTensor")
 })
 
+test_that("a list of tensors is query, value and key of attention", {
+  skip_without_core()
+  attend <- function(object, ...) {
+    layer_multi_head_attention_flipout(object, num_heads = 2, key_dim = 3, ...)
+  }
+  input <- function(...) keras()$Input(reticulate::tuple(...))
+  expect_identical(attend(list(input(5L, 4L), input(7L, 6L)))$shape, list(NULL, 5L, 4L))
+  three <- list(input(5L, 4L), input(7L, 6L), input(7L, 2L))
+  expect_identical(attend(three, output_shape = c(2, 3))$shape, list(NULL, 5L, 2L, 3L))
+  model <- keras()$Sequential(list(input(5L, 4L))) |> attend()
+  expect_identical(model$output_shape, list(NULL, 5L, 4L))
+  layer <- layer_multi_head_attention_reparameterization(num_heads = 2, key_dim = 3)
+  ones <- array(1, c(2, 5, 4))
+  both <- layer(ones, ones, return_attention_scores = TRUE, use_causal_mask = TRUE)
+  scores <- numbers(both[[2]])
+  expect_identical(dim(scores), c(2L, 2L, 5L, 5L))
+  expect_equal(apply(scores, 1:3, sum), array(1, c(2, 2, 5)), tolerance = 1e-5)
+  expect_true(all(scores[1, 1, , ][upper.tri(diag(5))] == 0))
+  condition <- expect_error(attend(c(three, three)), class = "bayeslayers_argument_error")
+  expect_identical(condition$argument, "object")
+})
+
 test_that("any other object is refused at the caller's line", {
   skip_without_core()
   inputs <- keras()$Input(reticulate::tuple(6L, 6L))

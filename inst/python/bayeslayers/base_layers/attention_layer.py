@@ -137,7 +137,9 @@ class AttentionLayer(VariationalLayer):
         if self.compute_dtype == "float16" and not has_gpu():
             # On a CPU float16 is summed in float16, and products of two are soon infinite.
             query, key, value = map(in_single, (query, key, value))
-        if not geometry.dropout and not with_scores and attention.rank == 3:  # noqa: PLR2004
+        # JAX has the operation for values of the size of the keys alone.
+        is_plain = attention.rank == 3 and geometry.value_dim == geometry.key_dim  # noqa: PLR2004
+        if is_plain and not geometry.dropout and not with_scores:
             outputs = self._at_once(query, key, value, mask, scale)
             return saturating_cast(outputs, self.compute_dtype), None
         scores = kept = attention.scores(query * ops.cast(scale, query.dtype), key, mask)

@@ -90,7 +90,7 @@ class EinsumLayer(LinearLayer):
 
     def call(self, inputs: Any) -> Any:
         """See `LinearLayer.call`."""
-        return self.geometry.activation(super().call(inputs))
+        return self.activation(super().call(inputs))
 
     def _plain_arguments(self) -> dict[str, Any]:
         arguments = super()._plain_arguments()
