@@ -35,6 +35,8 @@ _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 _QUANTILE = re.compile(r"q(\d+(?:\.\d+)?)")
 _LEVEL = re.compile(r"coverage_(\d+(?:\.\d+)?)")
 _COST = ("parameters", "seconds")
+# From which ratio on costs have a logarithmic axis.
+_DECADE = 10
 _PANEL, _NARROW_PANEL = (4.2, 3.2), 2.0
 _TITLES = {
     "loss": "Loss",
@@ -253,8 +255,9 @@ def plot_comparison(comparison: pd.DataFrame) -> Figure:
         comparison: The result of `compare_predictive()`.
 
     Returns:
-        The figure, with a panel for each score, one for the parameters and one for the seconds, the
-        axes of which are logarithmic. A dashed line shows what a coverage shall be.
+        The figure, with a panel for each score, one for the parameters and one for the seconds; the
+        axis of a cost is logarithmic where the largest is ten times the smallest. A dashed line
+        shows what a coverage shall be.
 
     Raises:
         ArgumentError: If `comparison` is not such a table.
@@ -278,7 +281,7 @@ def plot_comparison(comparison: pd.DataFrame) -> Figure:
         Lakshminarayanan et al. (2017).
     """
     _check_columns("comparison", comparison, ("model", *_COST), "compare_predictive()")
-    panels = [name for name in comparison if name not in ("model", "n", "draws")]
+    panels = [name for name in map(str, comparison) if name not in ("model", "n", "draws")]
     places = range(len(comparison))
     size = (_NARROW_PANEL * len(panels) + 1, 1.4 + 0.35 * len(comparison))
     figure, axes = _pyplot().subplots(
@@ -289,7 +292,8 @@ def plot_comparison(comparison: pd.DataFrame) -> Figure:
         if level:
             ax.axvline(float(level[1]) / 100, color=BLACK, lw=0.8, ls="--")
         ax.plot(comparison[name], places, "o", color=ORANGE if name in _COST else BLUE)
-        ax.set(xlabel=name.replace("_", " "), xscale="log" if name in _COST else "linear")
+        is_wide = name in _COST and comparison[name].max() >= _DECADE * comparison[name].min()
+        ax.set(xlabel=name.replace("_", " "), xscale="log" if is_wide else "linear")
         ax.grid(axis="y", lw=0.4)
         _finished(ax, legend=False)
     axes[0, 0].set_yticks(places, comparison["model"])

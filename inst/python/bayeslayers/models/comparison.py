@@ -114,7 +114,7 @@ def compare_predictive(
     names = _names(models)
     outputs_of = _by_name("outputs", outputs, names, "auto")
     dropout_of = _by_name("dropout", dropout, names, default=False)
-    inputs = repeatable(x)
+    inputs: Any = repeatable(x)
     # One seed, so that a model that is there twice has the same row.
     seed = checks.seed_or_drawn("seed", seed)
     rows = []

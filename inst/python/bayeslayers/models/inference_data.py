@@ -86,8 +86,9 @@ def as_inference_data(
     if x is None and y is not None:
         raise ArgumentError("x", "must be given where `y` is", {"x": x})
     groups = {}
+    only: Any = model
     if not _is_without_posterior(model, x, dropout=dropout):
-        groups["posterior"] = posterior_draws(model, draws, seed)
+        groups["posterior"] = posterior_draws(only, draws, seed)
     if x is not None:
         common = (draws, outputs, batch_size, seed, output)
         groups.update(_outcome_groups(model, x, y, *common, dropout=dropout))
