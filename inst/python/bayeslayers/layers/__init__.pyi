@@ -2052,7 +2052,6 @@ class EinsumDenseFlipout(einsum_dense.EinsumDenseFlipout):
     """
 
     equation: str
-    output_shape: int | Sequence[int | None]
     activation: str | Callable[..., Any] | None
     bias_axes: str | None
     kernel_posterior_fn: Callable[..., Any] | str
@@ -2122,7 +2121,6 @@ class EinsumDenseReparameterization(einsum_dense.EinsumDenseReparameterization):
     """
 
     equation: str
-    output_shape: int | Sequence[int | None]
     activation: str | Callable[..., Any] | None
     bias_axes: str | None
     kernel_posterior_fn: Callable[..., Any] | str
@@ -2669,7 +2667,6 @@ class MultiHeadAttentionFlipout(attention.MultiHeadAttentionFlipout):
     value_dim: int | None
     dropout: float
     use_bias: bool
-    output_shape: int | Sequence[int] | None
     attention_axes: int | Sequence[int] | None
     flash_attention: bool | None
     query_posterior_fn: Callable[..., Any] | str
@@ -2805,7 +2802,6 @@ class MultiHeadAttentionReparameterization(attention.MultiHeadAttentionReparamet
     value_dim: int | None
     dropout: float
     use_bias: bool
-    output_shape: int | Sequence[int] | None
     attention_axes: int | Sequence[int] | None
     flash_attention: bool | None
     query_posterior_fn: Callable[..., Any] | str
