@@ -83,7 +83,7 @@ def compare_predictive(
         >>> from bayeslayers import compare_predictive, layer_homoscedastic_normal
         >>> def network(*hidden):
         ...     model = keras.Sequential([keras.Input((3,)), *hidden, keras.layers.Dense(1)])
-        ...     return layer_homoscedastic_normal(model)
+        ...     return layer_homoscedastic_normal(model, event_shape=1)
         >>> models = {
         ...     "dropout": network(keras.layers.Dropout(0.1)),
         ...     "ensemble": [network(), network(), network()],
@@ -99,7 +99,7 @@ def compare_predictive(
           keras_model_sequential(input_shape = 3) |>
             layer_dropout(rate) |>
             layer_dense(1) |>
-            layer_homoscedastic_normal()
+            layer_homoscedastic_normal(event_shape = 1)
         }
         models <- list(dropout = network(0.1), ensemble = list(network(), network(), network()))
         x <- array(rnorm(150), c(50, 3))
