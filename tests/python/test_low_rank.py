@@ -338,7 +338,7 @@ def test_the_exact_posterior_of_a_linear_regression_is_reached(rng):
         model = scale_kl(keras.Model(inputs, outputs), count)
         rate = keras.optimizers.schedules.CosineDecay(0.03, STEPS)
         model.compile(
-            keras.optimizers.Adam(rate, use_ema=True, ema_momentum=0.998),
+            keras.optimizers.Adam(rate, use_ema=True, ema_momentum=0.995),
             lambda y, mean: 0.5 * ops.square((y - mean) / noise),
         )
         many = np.tile(x, (STEPS, 1)), np.tile(y, (STEPS, 1))

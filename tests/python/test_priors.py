@@ -290,6 +290,7 @@ def test_from_normal_priors_the_divergence_is_exact(scale, loc, estimator):
     by_scale = SCALE / scale**2 - 1 / SCALE
     assert_allclose(found[1], by_scale * -np.expm1(-SCALE), rtol=1e-4, atol=1e-6)
     # All mass of the bias is on one point.
+    layer(np.eye(2, dtype="float32"))
     point = numpy_of(layer.trainable_variables[2])
     assert_allclose(layer.losses[1], -stats.norm.logpdf(point, loc, scale).sum(), rtol=1e-5)
     table = kl_divergence(keras.Sequential([keras.Input((2,)), layer])).table
