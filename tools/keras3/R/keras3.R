@@ -139,6 +139,11 @@ layer_global_average_pooling_1d <- function(object, ...) {
   compose(object, call_keras(keras()$layers$GlobalAveragePooling1D))
 }
 
+layer_dropout <- function(object, rate, ...) {
+  object <- if (missing(object)) NULL else object
+  compose(object, call_keras(keras()$layers$Dropout))
+}
+
 layer_flatten <- function(object, ...) {
   object <- if (missing(object)) NULL else object
   compose(object, call_keras(keras()$layers$Flatten))
