@@ -251,7 +251,7 @@ callback_log_score <- function(
 #'   keras_model_sequential(input_shape = 3) |>
 #'     layer_dropout(rate) |>
 #'     layer_dense(1) |>
-#'     layer_homoscedastic_normal()
+#'     layer_homoscedastic_normal(event_shape = 1)
 #' }
 #' models <- list(dropout = network(0.1), ensemble = list(network(), network(), network()))
 #' x <- array(rnorm(150), c(50, 3))
