@@ -49,7 +49,7 @@ def without_spread(function, **arguments):
 def pair(function, rng, inputs, **arguments):
     """Return Keras's layer and ours with the same weights."""
     plain = kl.MultiHeadAttention(**{**SIZES, **arguments})
-    plain(*inputs)
+    plain.build(*[values.shape for values in inputs])
     with_random_weights(plain, rng)
     ours = without_spread(function, **arguments)
     ours(*inputs)
