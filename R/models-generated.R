@@ -384,7 +384,7 @@ conformal_interval <- function(
 #' @param num_examples Positive number: how many examples there are to learn from. With `NULL` they are counted. Copies of an example are no new examples.
 #' @param loss Keras loss, a function of targets and outputs, or one for each output. With `NULL` it is the negative log-likelihood of the distributions that the model ends in, or the loss that the model was compiled with.
 #' @param metrics Keras metrics, as `compile()` takes them, or `NULL`.
-#' @param callbacks A Keras callback, or a list of them. They act after those of the recipe. A `callback_kl_annealing()`, `callback_kl_history()` or `callback_log_score()` takes the place of the recipe's own. One that sets the learning rate needs `decay = False`.
+#' @param callbacks A Keras callback, or a list of them. They act after those of the recipe. A `callback_kl_annealing()`, `callback_kl_history()` or `callback_log_score()` takes the place of the recipe's own. With one that sets the learning rate, `decay` must be `FALSE`.
 #' @param verbose Whether Keras shows progress: 0, 1, 2 (a line for each epoch), or "auto".
 #' @param ... Further arguments of Keras's `compile()` and `fit()`.
 #' @returns Keras's history, with `temperature` and `temperatures` beside the figures.

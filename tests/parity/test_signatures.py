@@ -13,7 +13,10 @@ import bayeslayers
 FUNCTIONS = [name for name in bayeslayers.__all__ if hasattr(getattr(bayeslayers, name), "page")]
 
 # R's word for Python's, where a default is a function: read off tfprobability's documentation.
-KERNELS = ("kernel", "depthwise", "pointwise", "recurrent", "embeddings")
+KERNELS = (
+    *("kernel", "depthwise", "pointwise", "recurrent", "embeddings"),
+    *("query", "key", "value", "output"),
+)
 OF_KERNEL = {
     "posterior_fn": "tfp$layers$util$default_mean_field_normal_fn()",
     "posterior_tensor_fn": "function(d) d %>% tfd_sample()",
@@ -31,6 +34,7 @@ FUNCTIONS_IN_R = {
 VALUES_IN_R = {
     "(0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)": "c(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)",
     "(0.05, 0.95)": "c(0.05, 0.95)",
+    "(1.0, 0.0024787521766663585)": "c(1, exp(-6))",
     "(0.5, 0.9)": "c(0.5, 0.9)",
     "(3, 3)": "c(3, 3)",
     "(32, 32, 3)": "c(32, 32, 3)",

@@ -94,7 +94,6 @@ def fit(model, *data, **arguments):
         ),
         (keras.ops.convert_to_tensor(with_gap(X, -np.inf)), "`x` must hold finite numbers"),
     ],
-    ids=str,
 )
 def test_inputs_are_checked(x, rule):
     with pytest.raises(ArgumentError) as error:
@@ -118,7 +117,6 @@ def test_inputs_are_checked(x, rule):
         ([Y, Y], "`y` must hold the targets of each of the model's 1 outputs"),
         ({"a": Y}, "`y` must be an array or a tensor for a model of one output"),
     ],
-    ids=str,
 )
 def test_targets_are_checked(y, rule):
     with pytest.raises(ArgumentError) as error:
@@ -156,7 +154,6 @@ def test_targets_have_the_shape_of_the_outputs(y, ends_in):
         (1, "poisson", Y, "`y` must hold numbers from 0, which are counts"),
         (4, SPARSE, pd.Categorical(LABELS), "as many categories (levels) as the model has classes"),
     ],
-    ids=str,
 )
 def test_targets_are_classes_of_the_loss(units, loss, y, rule):
     with pytest.raises(ArgumentError) as error:
@@ -209,7 +206,6 @@ PAIR = "`validation_data` must be a pair of inputs and targets"
         ((X, Y, -np.ones(N)), "must hold weights of examples as `sample_weight` does"),
         (Batches(X), "as `x` does, which must hold batches of inputs and targets"),
     ],
-    ids=str,
 )
 def test_validation_data_are_checked(validation, rule):
     with pytest.raises(ArgumentError) as error:
@@ -232,7 +228,6 @@ def test_validation_data_are_checked(validation, rule):
         ({"metrics": ["nometric"]}, "`metrics` must be the names of Keras metrics"),
         ({"callbacks": ["abc"]}, "`callbacks` must be a Keras callback, or a list of them"),
     ],
-    ids=str,
 )
 def test_further_arguments_are_checked(further, rule):
     with pytest.raises(ArgumentError, match=rule):

@@ -77,7 +77,6 @@ def categorical_score(model, x, labels, *, is_logits=False):
         LOSSES.BinaryCrossentropy(label_smoothing=0.2),
         ["binary_crossentropy"],
     ],
-    ids=str,
 )
 def test_every_name_of_a_binary_crossentropy_is_a_likelihood(x, labels, loss):
     """A loss that smooths labels is scored on the labels themselves."""
@@ -107,7 +106,6 @@ def test_columns_and_categories_serve_a_categorical_crossentropy(x, labels, loss
         ("SparseCategoricalCrossentropy", False),
         (LOSSES.SparseCategoricalCrossentropy(from_logits=True), True),
     ],
-    ids=str,
 )
 def test_every_name_of_a_sparse_crossentropy_is_a_likelihood(x, labels, loss, is_logits):
     model = network(3, None if is_logits else "softmax")
@@ -204,7 +202,6 @@ def test_a_loss_is_a_mean(x, reduction):
         ),
         ({"kind": "bce", "evnt": "bce"}, 'by a name it has: "kind", "event"'),
     ],
-    ids=str,
 )
 def test_what_is_no_loss_is_refused(x, labels, loss, rule):
     y = {"kind": labels, "event": labels > 1}

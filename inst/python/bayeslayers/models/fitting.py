@@ -95,7 +95,8 @@ def fit_bayesian(
             those of a batch where `x` comes in batches.
         callbacks: A Keras callback, or a list of them. They act after those of the recipe. A
             `callback_kl_annealing()`, `callback_kl_history()` or `callback_log_score()` takes the
-            place of the recipe's own. One that sets the learning rate needs `decay = False`.
+            place of the recipe's own. With one that sets the learning
+            rate, `decay` must be `False`.
         verbose: Whether Keras shows progress: 0, 1, 2 (a line for each epoch), or "auto".
         temperature: Positive number; several of them; or "auto", for 1, 0.5, 0.2 and 0.1: what the
             divergence is multiplied by.
