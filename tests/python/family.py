@@ -6,6 +6,7 @@ arguments or its estimator no longer fits its row. `test_family*.py` run one con
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,7 +200,8 @@ class SelfAttention(Geometry):
     def model_of(self, *layers):
         inputs = outputs = keras.Input(self.example)
         for layer in layers:
-            outputs = layer(outputs, outputs)
+            attends = "value" in inspect.signature(layer.call).parameters
+            outputs = layer(outputs, outputs) if attends else layer(outputs)
         return keras.Model(inputs, outputs)
 
     def moved(self, role, gradient):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from frameworks import assert_allclose, compiled, distributions, numpy_of, value_and_gradients
+from frameworks import assert_allclose, compiled, distributions, numpy_of, on, value_and_gradients
 from keras import ops
 from scipy import stats
 from statistical import ERROR_RATE
@@ -314,8 +314,13 @@ def test_convolutions_and_embeddings_take_it(name, rng):
         assert_allclose(divergence, normal_divergence(*moments(variables)), rtol=1e-4)
 
 
+@pytest.mark.soak
+@on("tensorflow", "jax")
 def test_the_exact_posterior_of_a_linear_regression_is_reached(rng):
-    """Which is why one would take it: independent normals miss the covariance by far."""
+    """Which is why one would take it: independent normals miss the covariance by far.
+
+    On PyTorch so many small steps take five minutes; draws and divergence have tests of their own.
+    """
     noise, count = 0.5, 30
     # Three inputs, of which the last two are nearly the same.
     x = rng.normal(size=(count, 3))
