@@ -60,7 +60,9 @@ test_that("the divergence from a scale mixture is estimated", {
 
 test_that("correlated posteriors are trained and summarized", {
   skip_without_core()
-  makers <- list(low_rank_normal_fn(rank = 2), full_covariance_normal_fn(), "full_covariance_normal")
+  makers <- list(
+    low_rank_normal_fn(rank = 2), full_covariance_normal_fn(), "full_covariance_normal"
+  )
   for (posterior_fn in makers) {
     model <- keras()$Sequential(list(keras()$Input(list(3L))))
     model <- layer_dense_reparameterization(model, units = 1, kernel_posterior_fn = posterior_fn)
