@@ -472,7 +472,7 @@ full_covariance_normal_fn <- function(
 #'
 #' w[i] are the numbers of a weight, lambda[i] is a scale of each number's own, and `scale` is the one that they share: the smaller it is, the fewer weights stay away from zero. The prior is that of w alone, with lambda integrated out. Its density is infinite at zero, and falls like 1 / w[i]^2. It has no formula without an integral: it is computed by the approximation of Barry et al. (2000) to the exponential integral, which is within 0.1 percent. By name, `kernel_prior_fn = "horseshoe"` is the prior of scale 1.
 #'
-#' Near zero the gradient is large, like 1 / (w[i] log |w[i]|), so that a single draw may take a weight far. Clip gradients, as `fit_bayesian()` does.
+#' Near zero the gradient is large, like `1 / (w[i] log |w[i]|)`, so that a single draw may take a weight far. Clip gradients, as `fit_bayesian()` does.
 #'
 #' The Kullback-Leibler divergence has no closed form. The default `*_divergence_fn` then estimates it by log q(w) - log p(w) at the draw w with which the layer computes. The mean over draws is the divergence, and training follows the gradient through the draw. `kl_divergence()` averages it over draws, and shows the Monte Carlo error as `mcse`.
 #'

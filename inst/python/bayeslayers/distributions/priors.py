@@ -232,7 +232,7 @@ def horseshoe_prior_fn(scale: float = 1.0) -> HorseshoePrior:
     et al. (2000) to the exponential integral, which is within 0.1 percent. By name,
     `kernel_prior_fn = "horseshoe"` is the prior of scale 1.
 
-    Near zero the gradient is large, like 1 / (w[i] log |w[i]|), so that a single draw may take a
+    Near zero the gradient is large, like `1 / (w[i] log |w[i]|)`, so that a single draw may take a
     weight far. Clip gradients, as `fit_bayesian()` does.
 
     Args:
