@@ -54,6 +54,9 @@ def terms_per_example(model: keras.Model, examples: Examples, losses: Any) -> fl
     if mask is not None and len(mask.shape) > 1:
         share = terms / math.prod(mask.shape[1:])
         count: Callable[[Batch], float] = partial(_unmasked_steps, model)
+    elif examples.count is not None:
+        # The examples of an array are all of one size.
+        return float(terms)
     else:
         share = terms / math.prod(targets.shape[1:])
         count = _numbers
