@@ -470,7 +470,7 @@ full_covariance_normal_fn <- function(
 #'
 #' \preformatted{w[i] ~ Normal(0, scale lambda[i]),   lambda[i] ~ half-Cauchy(0, 1)}
 #'
-#' w[i] are the numbers of a weight, lambda[i] is a scale of each number's own, and `scale` is the one that they share: the smaller it is, the fewer weights stay away from zero. The prior is that of w alone, with lambda integrated out. Its density is infinite at zero, and falls like 1 / w[i]^2. It has no formula without an integral: it is computed by the approximation of Barry et al. (2000) to the exponential integral, which is within 0.1 percent. By name, `kernel_prior_fn = "horseshoe"` is the prior of scale 1.
+#' `w[i]` are the numbers of a weight, `lambda[i]` is a scale of each one's own, and `scale` is the one that they share: the smaller it is, the fewer weights stay away from zero. The prior is that of w alone, with lambda integrated out. Its density is infinite at zero, and falls like `1 / w[i]^2`. It has no formula without an integral: it is computed by the approximation of Barry et al. (2000) to the exponential integral, which is within 0.1 percent. By name, `kernel_prior_fn = "horseshoe"` is the prior of scale 1.
 #'
 #' Near zero the gradient is large, like `1 / (w[i] log |w[i]|)`, so that a single draw may take a weight far. Clip gradients, as `fit_bayesian()` does.
 #'
@@ -622,7 +622,7 @@ low_rank_normal_fn <- function(
 #'
 #' \preformatted{p(w) = product over i of Normal(w[i]; loc, scale)}
 #'
-#' w[i] are the numbers of a weight, loc is their prior mean, and scale their prior standard deviation. The divergence of a normal posterior is exact. By name, `kernel_prior_fn = "normal"` is the standard normal prior. `trainable_normal_fn()` of `tfp$layers$util`, or "trainable_normal", is a normal prior whose mean and scale are trained.
+#' `w[i]` are the numbers of a weight, loc is their prior mean, and scale their prior standard deviation. The divergence of a normal posterior is exact. By name, `kernel_prior_fn = "normal"` is the standard normal prior. `trainable_normal_fn()` of `tfp$layers$util`, or "trainable_normal", is a normal prior whose mean and scale are trained.
 #'
 #' @param scale Positive number: the standard deviation.
 #' @param loc Number: the mean.
@@ -1250,7 +1250,7 @@ scale_kl <- function(
 #' \preformatted{p(w) = product over i of
 #'     weight Normal(w[i]; 0, scales[1]) + (1 - weight) Normal(w[i]; 0, scales[2])}
 #'
-#' w[i] are the numbers of a weight, and scales[1] and scales[2] are the standard deviations of the two components. The first is usually wide, and its tails are heavier than those of a single normal distribution of the same size. The second is narrow, and draws weights that the data do not determine to zero. The defaults are in the range of the paper, 1 and exp(-6). By name, `kernel_prior_fn = "scale_mixture"` is the prior with the defaults.
+#' `w[i]` are the numbers of a weight, `scales[1]` and `scales[2]` the standard deviations of the two components. The first is usually wide, and its tails are heavier than those of a single normal distribution of the same size. The second is narrow, and draws weights that the data do not determine to zero. The defaults are in the range of the paper, 1 and exp(-6). By name, `kernel_prior_fn = "scale_mixture"` is the prior with the defaults.
 #'
 #' The Kullback-Leibler divergence has no closed form. The default `*_divergence_fn` then estimates it by log q(w) - log p(w) at the draw w with which the layer computes. The mean over draws is the divergence, and training follows the gradient through the draw. `kl_divergence()` averages it over draws, and shows the Monte Carlo error as `mcse`.
 #'

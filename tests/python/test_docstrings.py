@@ -255,6 +255,8 @@ def test_the_documentation_is_in_words_and_names_every_argument(name):
     # Sphinx would look for a text to put there.
     assert not re.search(r"\|\S([^|]*\S)?\|", prose)
     found = re.search(r"^Args:\n(.*?)^Returns:", text, re.M | re.S)[1]
+    # R's pages would link to a page of that name.
+    assert not re.search(r"\[\w+\]", prose + re.sub(r"`[^`]*`", "", found))
     named = re.findall(r"^    ([\w*]+):", found, re.M)
     of_signature = [f"{p}".split(":")[0] for p in inspect.signature(function).parameters.values()]
     assert named == [argument.split("=")[0] for argument in of_signature]

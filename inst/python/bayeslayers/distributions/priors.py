@@ -133,7 +133,7 @@ def normal_prior_fn(scale: float = 1.0, loc: float = 0.0) -> NormalPrior:
     Take it where the weights are known to be smaller or larger than the standard normal prior says:
     of a layer with n inputs, a scale of 1 / sqrt(n) keeps the outputs near the size of the inputs.
 
-    w[i] are the numbers of a weight, loc is their prior mean, and scale their prior standard
+    `w[i]` are the numbers of a weight, loc is their prior mean, and scale their prior standard
     deviation. The divergence of a normal posterior is exact. By name, `kernel_prior_fn = "normal"`
     is the standard normal prior. `trainable_normal_fn()` of `tfp.layers.util`, or
     "trainable_normal", is a normal prior whose mean and scale are trained.
@@ -181,7 +181,7 @@ def scale_mixture_prior_fn(
 
     Take it where many weights should be near zero, and a few may be large.
 
-    w[i] are the numbers of a weight, and scales[1] and scales[2] are the standard deviations of the
+    `w[i]` are the numbers of a weight, `scales[1]` and `scales[2]` the standard deviations of the
     two components. The first is usually wide, and its tails are heavier than those of a single
     normal distribution of the same size. The second is narrow, and draws weights that the data do
     not determine to zero. The defaults are in the range of the paper, 1 and exp(-6). By name,
@@ -225,11 +225,11 @@ def horseshoe_prior_fn(scale: float = 1.0) -> HorseshoePrior:
     Take it where most weights are thought to be zero: it shrinks small weights to zero, and leaves
     large ones alone.
 
-    w[i] are the numbers of a weight, lambda[i] is a scale of each number's own, and `scale` is the
+    `w[i]` are the numbers of a weight, `lambda[i]` is a scale of each one's own, and `scale` is the
     one that they share: the smaller it is, the fewer weights stay away from zero. The prior is that
     of w alone, with lambda integrated out. Its density is infinite at zero, and falls like
-    1 / w[i]^2. It has no formula without an integral: it is computed by the approximation of Barry
-    et al. (2000) to the exponential integral, which is within 0.1 percent. By name,
+    `1 / w[i]^2`. It has no formula without an integral: it is computed by the approximation of
+    Barry et al. (2000) to the exponential integral, which is within 0.1 percent. By name,
     `kernel_prior_fn = "horseshoe"` is the prior of scale 1.
 
     Near zero the gradient is large, like `1 / (w[i] log |w[i]|)`, so that a single draw may take a
