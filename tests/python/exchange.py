@@ -1,7 +1,7 @@
 """What a backend writes into files, and what it finds in those of another one.
 
-In a process of its own for each: `python exchange.py write FOLDER`, and `read` for a folder of such
-folders. Reports are arrays by name: what must be the same wherever a file is read.
+In a process of its own for each: `python exchange.py write FOLDER`, and `read` for such folders.
+Reports are arrays by name: what must be the same wherever a file is read.
 """
 
 import sys
@@ -180,9 +180,9 @@ def write(folder):
         np.savez(folder / f"{name}.npz", **report(model))
 
 
-def read(folder):
+def read(*folders):
     """Report what is in the files of each backend."""
-    for writer in (path for path in folder.iterdir() if path.is_dir()):
+    for writer in folders:
         for name, make in MODELS.items():
             fresh = make()
             # A model compiled on PyTorch is compiled by Keras for no other backend.
@@ -194,4 +194,4 @@ def read(folder):
 
 
 if __name__ == "__main__":
-    {"write": write, "read": read}[sys.argv[1]](Path(sys.argv[2]))
+    {"write": write, "read": read}[sys.argv[1]](*map(Path, sys.argv[2:]))

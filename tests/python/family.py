@@ -830,14 +830,47 @@ ROWS = (
 )
 
 
-def every(*estimators, where=lambda geometry: True):
-    """Parametrize a test over the rows with one of these estimators; without any, over all rows."""
+REPRESENTATIVES = (
+    "DenseFlipout",
+    "Conv1DReparameterization",
+    "Conv2DLocalReparameterization",
+    "Conv2DTransposeFlipout",
+    "SeparableConv1DFlipout",
+    "EmbeddingReparameterization",
+    "LSTMReparameterization",
+    "MultiHeadAttentionFlipout",
+)
+"""Layers of each estimator and of each way to apply kernels. What a base class promises is tested
+for these, and for all others by `make soak`."""
+
+
+def every(*estimators, where=lambda geometry: True, soon=lambda row: True):
+    """Parametrize a test over rows.
+
+    Args:
+        estimators: One of these; without any, all.
+        where: Which geometries.
+        soon: Which rows `make test` tests. The others are left to `make soak`.
+    """
     rows = [
         row
         for row in ROWS
         if (not estimators or row.estimator in estimators) and where(row.geometry)
     ]
-    return pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in rows])
+    later = [pytest.mark.soak]
+    return pytest.mark.parametrize(
+        "row", [pytest.param(row, id=row.name, marks=() if soon(row) else later) for row in rows]
+    )
+
+
+def is_representative(row):
+    """Whether a layer stands for others that have the test's subject from the same base class."""
+    return row.name in REPRESENTATIVES
+
+
+def is_of_one_estimator(row):
+    """Whether a layer has the estimator that all geometries have: for what geometries promise."""
+    return row.estimator == REPARAMETERIZATION
 
 
 def is_linear(geometry):

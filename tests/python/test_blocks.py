@@ -179,7 +179,7 @@ print((peak() - before) / (4 * n * 2 * draws))
         # The array itself, and a batch of 16384 of the 40000 examples.
         ("predict_draws", 1.6),
         # Three statistics of a batch are 7.5 % of one statistic of all.
-        ("predictive_summary", 0.5),
+        pytest.param("predictive_summary", 0.5, marks=pytest.mark.soak),
         pytest.param("predictive_scores", 0.5, marks=pytest.mark.soak),
         pytest.param("reliability_curve", 0.5, marks=pytest.mark.soak),
     ],

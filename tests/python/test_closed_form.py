@@ -5,7 +5,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
-from family import every
+from family import every, is_representative
 from frameworks import (
     JIT_COMPILE,
     assert_allclose,
@@ -58,7 +58,7 @@ def results(layer, inputs):
     return numpy_of(found)
 
 
-@every()
+@every(soon=is_representative)
 @pytest.mark.parametrize(
     "changed",
     [tuple(GENERAL), ("posterior_tensor_fn",), ("divergence_fn",), ("prior_fn",)],

@@ -10,7 +10,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from family import ROWS, every
+from family import ROWS, every, is_representative
 from frameworks import assert_allclose, assert_array_equal, moment, numpy_of, on
 from keras_contract import unsafe_deserialization
 from oracles import parameters
@@ -34,7 +34,7 @@ def served(model, path, inputs, calls):
 
 
 @on("tensorflow")
-@every()
+@every(soon=is_representative)
 def test_an_exported_model_serves_what_the_model_gives(row, rng, tmp_path):
     inputs = row.geometry.inputs(rng)
     posteriors = {f"{role}_posterior_fn": HARDLY_RANDOM for role in row.geometry.roles}
@@ -44,7 +44,7 @@ def test_an_exported_model_serves_what_the_model_gives(row, rng, tmp_path):
 
 
 @on("tensorflow")
-@every()
+@every(soon=is_representative)
 def test_an_exported_model_draws_anew_at_every_call(row, rng, tmp_path):
     first, second = served(row.model(), tmp_path / "m", row.geometry.inputs(rng), 2)
     assert np.all(first != second)
@@ -74,7 +74,7 @@ assert "bayeslayers" not in sys.modules
     assert_normal_moments(draws, 2.0 * loc[7], 4.0 * scale[7] ** 2)
 
 
-@every()
+@every(soon=is_representative)
 def test_weights_alone_bring_scale_and_stream_along(row, rng, tmp_path):
     inputs = row.geometry.inputs(rng)
     model, other = scale_kl(row.model(), 50), row.model()
@@ -138,7 +138,7 @@ def entries(path):
 IN_LATER_FILES_ALONE = "unit_forget_bias_included"
 
 
-@every()
+@every(soon=is_representative)
 def test_no_entry_of_any_layer_may_be_missing_or_of_another_shape(row, tmp_path):
     model = row.model()
     whole, path = tmp_path / "whole.weights.h5", tmp_path / "m.weights.h5"

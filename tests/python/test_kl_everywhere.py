@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from family import BATCH, every
+from family import BATCH, every, is_representative
 from frameworks import JIT, assert_allclose, compiled, total_of, value_and_gradients
 from models import conv
 from oracles import normal_kl, parameters
@@ -32,7 +32,7 @@ def compiled_total(layer, inputs, jit_compile):
     return float(compiled(call, jit_compile)(inputs))
 
 
-@every()
+@every(soon=is_representative)
 def test_the_total_is_the_same_in_every_mode(row, rng, tmp_path):
     inputs, layer = row.geometry.inputs(rng), with_priors(row)
     model = row.geometry.model_of(layer)
@@ -155,7 +155,7 @@ def test_the_total_is_the_same_for_every_verb(make, way, inputs):
     assert_allclose(found, expected, rtol=1e-5)
 
 
-@every()
+@every(soon=is_representative)
 def test_trained_on_the_divergence_alone_the_posterior_becomes_the_prior(row, rng):
     inputs, layer = row.geometry.inputs(rng), with_priors(row)
     model = row.geometry.model_of(layer)

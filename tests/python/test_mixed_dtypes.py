@@ -5,7 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from family import every
+from family import every, is_representative
 from frameworks import JIT, assert_allclose, value_and_gradients
 from oracles import normal_kl, parameters
 from posteriors import fixed_value
@@ -78,7 +78,7 @@ def test_layers_of_any_two_dtypes_train_together(dtypes):
 
 
 @pytest.mark.doubles
-@every()
+@every(soon=is_representative)
 def test_every_layer_trains_in_double_precision_beside_others(row, rng):
     bias = {
         "bias_posterior_fn": default_mean_field_normal_fn(),

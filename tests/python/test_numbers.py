@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from family import LOCAL, ROWS, every, takes_vectors
+from family import LOCAL, ROWS, every, is_representative, takes_vectors
 from frameworks import (
     JIT,
     NotFiniteError,
@@ -56,7 +56,7 @@ def assert_finite(values, what):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@every()
+@every(soon=is_representative)
 def test_outputs_and_gradients_are_finite_for_every_scale(row, policy, rng):
     inputs = row.geometry.inputs(rng)
     dtype = keras.DTypePolicy(policy).variable_dtype

@@ -370,7 +370,7 @@ def test_the_mean_of_gradients_is_the_gradient_of_the_divergence(estimator, name
     assert_mean(found, expected, 0.005 * np.abs(expected) + 1e-4)
 
 
-@pytest.mark.parametrize("name", ["mixture", "horseshoe"])
+@pytest.mark.parametrize("name", ["mixture", pytest.param("horseshoe", marks=pytest.mark.soak)])
 def test_kl_divergence_averages_and_shows_the_error(name):
     prior_fn, log_prior = ESTIMATED[name]
     layer = built("flipout", prior_fn)

@@ -9,7 +9,7 @@ import os
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from family import ATTENTION, CHANNELS, EINSUM, EMBEDDING, every
+from family import ATTENTION, CHANNELS, EINSUM, EMBEDDING, every, is_of_one_estimator
 from hypothesis import Phase, given, settings
 from shapes import assert_equals_keras, windows
 
@@ -44,7 +44,7 @@ def calls(draw, geometry):
 
 
 @pytest.mark.doubles
-@every()
+@every(soon=is_of_one_estimator)
 @SOME
 @given(data=st.data())
 def test_without_spread_it_equals_keras_layer_exactly(row, data):

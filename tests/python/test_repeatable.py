@@ -5,7 +5,7 @@ import threading
 import keras
 import numpy as np
 import pytest
-from family import every
+from family import every, is_representative
 from frameworks import JIT, JIT_COMPILE, assert_array_equal, compiled, numpy_of, on
 from posteriors import fixed_normal
 from processes import output_of
@@ -51,7 +51,7 @@ def test_training_is_the_same_to_the_bit_in_one_process_and_in_two(jit_compile):
     assert len(set(hashes)) == 1
 
 
-@every()
+@every(soon=is_representative)
 def test_a_model_that_was_saved_in_the_middle_of_training_goes_on_as_it_would_have(
     row, rng, tmp_path
 ):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from family import every
+from family import every, is_representative
 from frameworks import (
     JIT_COMPILE,
     SEED_GENERATORS,
@@ -112,7 +112,7 @@ def with_random_bias(row, **further):
 
 
 @modes(None, *JIT_COMPILE[:1])
-@every()
+@every(soon=is_representative)
 def test_every_layer_hands_its_state_on(row, rng, jit_compile):
     assert_contract(with_random_bias(row), row.geometry.inputs(rng), jit_compile)
 
