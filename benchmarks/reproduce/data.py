@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,21 @@ class Problem:
     def epochs(self, steps: int) -> int:
         """Return how many epochs have at least so many steps."""
         return -(-steps // -(-len(self.x) // self.batch_size))
+
+    def without_a_part(self, share: float, seed: int) -> tuple[Problem, np.ndarray]:
+        """Return the problem without a part of its examples, whose inputs it then answers for.
+
+        Args:
+            share: How large the part is.
+            seed: The seed that it is drawn with.
+
+        Returns:
+            The problem, and the targets of the part.
+        """
+        order = np.random.default_rng(seed).permutation(len(self.x))
+        part, learnt = np.split(order, [round(share * len(order))])
+        left = replace(self, x=self.x[learnt], y=self.y[learnt], x_test=self.x[part])
+        return left, self.y[part, 0]
 
 
 @dataclass(frozen=True)

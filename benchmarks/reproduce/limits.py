@@ -56,11 +56,11 @@ def on_sets(lead: Lead, sets: tuple[str, ...] = tuple(SETS)) -> Callable[[list[A
     return figures
 
 
-def won(lead: Lead) -> Callable[[list[Any]], Figures]:
-    """Return on how many of the small sets there is a lead."""
+def won(lead: Lead, sets: tuple[str, ...] = SMALL) -> Callable[[list[Any]], Figures]:
+    """Return on how many of the sets there is a lead: of the small ones, where none are named."""
 
     def figures(records: list[Any]) -> Figures:
-        found = on_sets(lead, SMALL)(records)
+        found = on_sets(lead, sets)(records)
         won_sets = sum(value > 0 for value in found.values())
         return {f"of {len(found)} sets run": float(won_sets)} if found else {}
 
@@ -107,6 +107,11 @@ BARS = [
     Bar("Lead over published mean-field VI", 0.0, on_sets(over_published("mean_field"))),
     Bar("Small sets won from MC dropout's own results", 4, won(over_published("dropout"))),
     Bar("Small sets won from five plain networks", 3, won(over("plain_5"))),
+    Bar(
+        "Laplace: small sets and digits won from five plain networks",
+        4,
+        won(over("plain_5", by="laplace"), (*SMALL, DIGITS)),
+    ),
     Bar("Coverage of the 90 % interval", 0.86, _COVERAGE),
     Bar("Coverage of the 90 % interval", 0.95, _COVERAGE, at_least=False),
     # The page of images teaches this temperature for classes, or "auto".

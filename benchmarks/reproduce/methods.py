@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from reproduce.data import Problem
-from reproduce.scores import Mixture
+from reproduce.scores import Mixture, score_classes, score_values
 
 Answer = Mixture | np.ndarray
 DRAWS = 100  # of the weights, for an answer
 MEMBERS = 5  # networks of an ensemble
 COLD_VALUES, COLD_CLASSES = 0.5, 0.1
 SAMPLES = 4  # draws in a step
+PRECISIONS = (1.0, 10.0, 100.0)  # of a prior, from which one is chosen by examples held out
+HELD_OUT = 0.2  # the share of these examples
 
 
 @dataclass(frozen=True)
@@ -87,18 +89,65 @@ def former(problem: Problem, seed: int, steps: int) -> Answer:
     return ours(problem, seed, steps, "of x", **how)
 
 
+def moped(problem: Problem, seed: int, steps: int) -> Answer:
+    """Train a plain network for half of the steps, and for the others by the recipe from there."""
+    from bayeslayers import as_bayesian, fit_bayesian
+    from reproduce import networks
+
+    model = as_bayesian(_trained(problem, seed, steps // 2), moped=True)
+    size = {"epochs": problem.epochs(steps - steps // 2), "batch_size": problem.batch_size}
+    fit_bayesian(model, problem.x, problem.y, loss=networks.loss_of(problem), verbose=0, **size)
+    return networks.answer(model, problem, DRAWS, seed)
+
+
 def plain(problem: Problem, seed: int, steps: int) -> Answer:
     """Train a network of Keras's own layers, as long and at the same decaying rate."""
+    from reproduce import networks
+
+    return networks.answer(_trained(problem, seed, steps), problem)
+
+
+def laplace(problem: Problem, seed: int, steps: int) -> Answer:
+    """Train a plain network with weight decay, and compute the posterior of its last layer.
+
+    The precision of the prior, which is the weight decay, is the one with the best log score on
+    examples that are held out. With it the network learns from all examples.
+    """
+    known, targets = problem.without_a_part(HELD_OUT, seed)
+
+    def score(precision: float) -> float:
+        answer = _laplace_of(known, seed, steps, precision)
+        scored = score_classes if isinstance(answer, np.ndarray) else score_values
+        return scored(answer, targets)["log_score"]
+
+    return _laplace_of(problem, seed, steps, max(PRECISIONS, key=score))
+
+
+def _laplace_of(problem: Problem, seed: int, steps: int, precision: float) -> Answer:
+    """Answer with the posterior of the last layer under a prior of this precision."""
+    from bayeslayers import as_bayesian
+    from reproduce import networks
+
+    plain_model = _trained(problem, seed, steps, precision)
+    how = {"prior_precision": precision, "outputs": "logits" if problem.classes else "auto"}
+    model = as_bayesian(plain_model, estimator="laplace", x=problem.x, y=problem.y, **how)
+    return networks.answer(model, problem, DRAWS, seed)
+
+
+def _trained(problem: Problem, seed: int, steps: int, precision: float | None = None) -> Any:
+    """Return a plain network that has learnt, with the penalty of a normal prior if asked for."""
     import keras
 
     from reproduce import networks
     from reproduce.recipe import fit_adam
 
     keras.utils.set_random_seed(seed)
-    model = networks.plain(problem)
+    # Keras's loss is a mean over examples.
+    decay = None if precision is None else precision / (2 * len(problem.x))
+    model = networks.plain(problem, decay=decay)
     size = {"epochs": problem.epochs(steps), "batch_size": problem.batch_size}
     fit_adam(model, problem.x, problem.y, **size, loss=networks.loss_of(problem), verbose=0)
-    return networks.answer(model, problem)
+    return model
 
 
 def ensemble(
@@ -125,6 +174,13 @@ METHODS = {
     "ours_repeated": Method(f"ours, {SAMPLES} samples in a step", ours_repeated),
     "ours_of_x": Method("ours, noise that depends on x", ours_of_x, is_of=("values",)),
     "former": Method("ours, the page's former way", former),
+    "moped": Method("ours, from a trained network (MOPED)", moped),
+    # The choice of the precision takes as many trainings as there are to choose from.
+    "laplace": Method(
+        "plain network, Laplace's posterior of its last layer",
+        laplace,
+        networks=1 + len(PRECISIONS),
+    ),
     "plain": Method("plain network", plain),
     "plain_5": Method(
         f"{MEMBERS} plain networks", functools.partial(ensemble, plain), networks=MEMBERS

@@ -26,13 +26,21 @@ def bayesian(problem: Problem, noise: str = "one", **layer: Any) -> keras.Sequen
     return _with_noise(model, problem, noise)
 
 
-def plain(problem: Problem, noise: str = "one") -> keras.Sequential:
-    """Return a network of Keras's own layers."""
+def plain(problem: Problem, noise: str = "one", decay: float | None = None) -> keras.Sequential:
+    """Return a network of Keras's own layers.
+
+    Args:
+        problem: What it shall learn.
+        noise: As for `bayesian`.
+        decay: The factor of the squares of weights in the loss. None: there is no penalty.
+    """
+    penalty = None if decay is None else keras.regularizers.L2(decay)
+    how = {"kernel_regularizer": penalty, "bias_regularizer": penalty}
     model = keras.Sequential(
         [
             keras.Input(problem.x.shape[1:]),
-            keras.layers.Dense(problem.hidden, activation="relu"),
-            keras.layers.Dense(_outputs(problem, noise)),
+            keras.layers.Dense(problem.hidden, activation="relu", **how),
+            keras.layers.Dense(_outputs(problem, noise), **how),
         ]
     )
     return _with_noise(model, problem, noise)

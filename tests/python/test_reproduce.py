@@ -370,7 +370,15 @@ def test_the_tables_show_what_was_run_beside_what_was_published():
     assert "Digits" not in written
 
 
-@pytest.mark.parametrize("name", ["ours", "plain", "former"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ours",
+        "plain",
+        "former",
+        *(pytest.param(name, marks=pytest.mark.soak) for name in ("moped", "laplace")),
+    ],
+)
 def test_the_answer_is_scored_as_the_package_scores_its_model(name, monkeypatch):
     from reproduce import networks
 
@@ -383,15 +391,45 @@ def test_the_answer_is_scored_as_the_package_scores_its_model(name, monkeypatch)
     found = methods.METHODS[name].run(part.problem, 0, 20)
     y = (part.y_test - part.loc) / part.scale
     if name == "plain":
-        rv = models[0](part.problem.x_test)
+        rv = models[-1](part.problem.x_test)
         log_prob = bl.tfd_log_prob(rv, y[:, None].astype("float32"))
         expected = keras.ops.convert_to_numpy(log_prob)[None]
     else:
         expected = bl.log_likelihood(
-            models[0], part.problem.x_test, y[:, None], draws=methods.DRAWS, seed=0, verbose=0
+            models[-1], part.problem.x_test, y[:, None], draws=methods.DRAWS, seed=0, verbose=0
         )
     ours = stats.norm.logpdf(y, found.loc.astype("float64"), found.scale.astype("float64"))
     np.testing.assert_allclose(ours, expected.reshape(ours.shape), rtol=2e-4, atol=2e-4)
+
+
+def test_a_part_is_held_out_once_and_answered_for():
+    problem = data.values_of("yacht", 0).problem
+    left, targets = problem.without_a_part(0.2, 3)
+    assert (len(left.x), len(left.x_test), len(targets)) == (222, 55, 55)
+    both = [*zip(left.x, left.y[:, 0], strict=True), *zip(left.x_test, targets, strict=True)]
+    whole = zip(problem.x, problem.y[:, 0], strict=True)
+    assert sorted((*x, y) for x, y in both) == sorted((*x, y) for x, y in whole)
+    again, other = (problem.without_a_part(0.2, seed)[0].x_test for seed in (3, 4))
+    np.testing.assert_array_equal(again, left.x_test)
+    assert not np.array_equal(other, left.x_test)
+
+
+def test_the_precision_is_the_best_for_examples_that_are_held_out(monkeypatch):
+    problem = data.values_of("yacht", 0).problem
+    known, targets = problem.without_a_part(methods.HELD_OUT, 2)
+    called = []
+
+    def answer(given, seed, steps, precision):
+        del seed, steps
+        called.append((len(given.x), precision))
+        off = 0.0 if precision == 10 else 1.0
+        loc = np.resize(targets + off, (1, len(given.x_test)))
+        return scores.Mixture(loc, np.ones_like(loc))
+
+    monkeypatch.setattr(methods, "_laplace_of", answer)
+    methods.METHODS["laplace"].run(problem, 2, 9)
+    tried = [(len(known.x), precision) for precision in methods.PRECISIONS]
+    assert called == [*tried, (len(problem.x), 10)]
 
 
 def test_five_networks_answer_together():
