@@ -7,7 +7,8 @@ from bayeslayers.models.callbacks import (
     callback_log_score,
 )
 from bayeslayers.models.comparison import compare_predictive
-from bayeslayers.models.conversion import as_bayesian, as_deterministic
+from bayeslayers.models.conversion import as_bayesian
+from bayeslayers.models.deterministic import as_deterministic
 from bayeslayers.models.draws import predict_draws
 from bayeslayers.models.fitting import fit_bayesian
 from bayeslayers.models.history import training_history

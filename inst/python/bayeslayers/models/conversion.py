@@ -1,114 +1,32 @@
-"""Between Bayesian and plain Keras: the same architecture with the other kind of layers."""
+"""From a plain model to a Bayesian one: the same architecture with the other kind of layers."""
 
 from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import keras
 from numpy.typing import ArrayLike
 
-from bayeslayers.architecture.cloning import Pair, copy_of, in_one_line
-from bayeslayers.architecture.configurations import configuration
-from bayeslayers.architecture.walk import all_layers, bayesian_layers, check_model, held_layers
-from bayeslayers.base_layers import serialization
-from bayeslayers.base_layers.attention_layer import AttentionLayer
-from bayeslayers.base_layers.bayesian_layer import BayesianLayer
-from bayeslayers.base_layers.variational_layer import VariationalLayer
+from bayeslayers.architecture.cloning import copy_of
+from bayeslayers.architecture.counterparts import (
+    bayesian_kind,
+    bayesian_layer,
+    replaced_by_prior,
+    trained_weights,
+)
+from bayeslayers.architecture.staying import staying_layers
+from bayeslayers.architecture.walk import check_model
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import public_function
 from bayeslayers.distributions.fixed_priors import NormalAround
-from bayeslayers.layers import FAMILY
 from bayeslayers.predictive.inputs import ModelInputs, is_array
-from bayeslayers.training.laplace import LaplaceData, LaplacePosterior, settings_of, with_noise
-from bayeslayers.training.laplace_layers import chosen_layers, laplace_layer
-
-
-@public_function()
-def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
-    """Plain Keras model of a Bayesian one.
-
-        w = E_q[w]   or   w ~ q
-
-    Take it to use a Bayesian model where only Keras is installed, or to see what the model predicts
-    at the mean of its weights. q is the posterior of the weights w.
-
-    The new model has the same architecture, with Keras's own layers in the place of this package's.
-    Their weights are the means of the posteriors ("mean"), or one draw of them all ("sample"). It
-    suits files that only Keras has to read, TensorFlow Lite, and fast prediction. Layers are
-    replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any
-    layer that has them as arguments. The model that is passed does not change.
-
-    Other layers are cloned with their weights and with what they have learnt from data. Functions
-    need not be registered, as no file is written. A distribution at the end of the model stays
-    there: a file of such a model needs this package, and registered functions.
-
-    The outputs at the mean of the weights are not the mean of the outputs, and do not show how
-    uncertain they are: see `predict_draws()`.
-
-    Args:
-        model: A Keras 3 model, sequential or functional.
-
-    Returns:
-        A Keras model, not compiled.
-
-    Raises:
-        ArgumentError: If `model` is not sequential or functional, or holds no built layer with a
-            posterior; or if a posterior would remain, in a layer that another one makes by itself.
-
-    Example:
-        >>> import keras
-        >>> from bayeslayers import as_deterministic, layer_dense_flipout
-        >>> model = keras.Sequential([keras.Input((3,))])
-        >>> model = layer_dense_flipout(model, units=2)
-        >>> [type(layer).__name__ for layer in as_deterministic(model).layers]
-        ['Dense']
-
-    R example:
-        library(keras3)
-        model <- keras_model_sequential(input_shape = 3) |>
-          layer_dense_flipout(units = 2)
-        as_deterministic(model)
-
-    Reference:
-        Blundell et al. (2015).
-    """
-    weights = checks.choice("weights", weights, ("mean", "sample"))
-    bayesian_layers(model)
-    _check_inputs_of_attention(model)
-    copy = copy_of(
-        model, lambda layer: layer.plain_layer() if isinstance(layer, BayesianLayer) else None
-    )
-    left = [_standing(pair) for pair in copy.kept if isinstance(pair.layer, BayesianLayer)]
-    if left:
-        rule = "must have its layers with a posterior where plain ones can take their place"
-        raise ArgumentError("model", rule, {"layers": Described("; ".join(left))})
-    for pair in copy.replaced:
-        pair.copy.set_weights(pair.layer.plain_weights(weights))
-    return copy.model
-
-
-def _check_inputs_of_attention(model: keras.Layer) -> None:
-    """Refuse attention in a `Sequential` model: Keras's own layer takes a query and a value."""
-    found = [
-        layer.name
-        for holder in all_layers(model)
-        if isinstance(holder, keras.Sequential)
-        for layer in holder.layers
-        if isinstance(layer, AttentionLayer)
-    ]
-    if found:
-        rule = "must have attention layers in functional models, where they get query and value"
-        raise ArgumentError("model", rule, {"layers of `Sequential`": found})
-
+from bayeslayers.training.laplace_models import laplace_model
 
 _LAPLACE = "laplace"
 _ESTIMATORS = ("flipout", "reparameterization", "local_reparameterization")
-# What Keras regularizes or constrains, where a prior now does.
-_REPLACED = ("regularizer", "constraint")
 
 
 @public_function()
@@ -258,7 +176,7 @@ def as_bayesian(
     }
     if estimator == _LAPLACE:
         _refuse_others({"moped": moped, **kwargs})
-        return _laplace_model(check_model(model), **of_laplace)
+        return laplace_model(check_model(model), **of_laplace)
     _refuse_laplace(of_laplace, estimator)
     arguments = {"kernel_prior_fn": NormalAround()} if moped else {}
     if moped and not check_model(model).built:
@@ -266,11 +184,11 @@ def as_bayesian(
         raise ArgumentError("moped", rule, {"moped": moped})
 
     def replacement(layer: keras.Layer) -> keras.Layer | None:
-        kind = _bayesian_kind(layer, estimator)
-        return None if kind is None else _bayesian_if_any(layer, kind, arguments, kwargs)
+        kind = bayesian_kind(layer, estimator)
+        return None if kind is None else bayesian_layer(layer, kind, arguments, kwargs)
 
     copy = copy_of(check_model(model), replacement)
-    staying = _staying(copy.kept, lambda layer: _bayesian_kind(layer, estimator))
+    staying = staying_layers(copy.kept, lambda layer: bayesian_kind(layer, estimator))
     if not copy.replaced:
         rule = "must contain a dense, convolution, recurrent or embedding layer of Keras"
         received = {"model": Described(f"{model.name!r} without one")}
@@ -280,12 +198,12 @@ def as_bayesian(
     if staying:
         warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=3)
     for pair in copy.replaced:
-        lost = _replaced_by_prior(pair.layer)
+        lost = replaced_by_prior(pair.layer)
         if lost:
             text = f"Layer {pair.layer.name!r} loses {lost}: its prior takes their place."
             warnings.warn(text, stacklevel=3)
         if moped:
-            pair.copy.centre_on(_trained_weights(pair.layer), delta)
+            pair.copy.centre_on(trained_weights(pair.layer), delta)
     return copy.model
 
 
@@ -305,141 +223,3 @@ def _refuse_laplace(arguments: dict[str, Any], estimator: str) -> None:
         if value is not default and (is_array(value) or value != default):
             rule = f'must be left out unless `estimator` is "{_LAPLACE}"'
             raise ArgumentError(name, rule, {"estimator": estimator})
-
-
-def _laplace_model(model: keras.Model, x: Any, y: Any, **arguments: Any) -> keras.Model:
-    """Return a model with posteriors by Laplace's approximation; see `as_bayesian()`."""
-    settings = settings_of(**arguments)
-    chosen = chosen_layers(model, settings.subset, settings.structure)
-    if x is None:
-        rule = f'must be given where `estimator` is "{_LAPLACE}": the posterior comes from data'
-        raise ArgumentError("x", rule, {"x": x})
-    data = LaplaceData(model, x, y, settings, chosen[-1].activation)
-
-    def replacement(layer: keras.Layer) -> keras.Layer | None:
-        is_chosen = any(layer is each for each in chosen)
-        return laplace_layer(layer, settings.structure) if is_chosen else None
-
-    copy = copy_of(model, replacement)
-    staying = _staying(copy.kept, lambda layer: any(layer is each for each in chosen))
-    if not copy.replaced:
-        rule = "must let another layer take the place of its last dense one"
-        raise ArgumentError("model", rule, {"layers": Described("; ".join(staying))})
-    if staying and settings.subset == "all":
-        warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=4)
-    for pair in copy.replaced:
-        pair.copy.set_means(_trained_weights(pair.layer))
-    posterior = LaplacePosterior(copy.model, [p.copy for p in copy.replaced], data, settings)
-    posterior.fit()
-    return copy.model if posterior.noise is None else with_noise(copy.model, posterior.noise)
-
-
-def _staying(kept: list[Pair], is_asked_for: Callable[[keras.Layer], Any]) -> list[str]:
-    """Say which layers stay plain, of those that have kernels, and why."""
-    listed: list[keras.Layer] = []
-    for pair in kept:
-        layer = pair.layer
-        has_kernel = hasattr(layer, "kernel") or hasattr(layer, "embeddings")
-        is_kernel = has_kernel and not held_layers(layer)
-        is_inside = any(layer is holder for layer in listed for holder in pair.holders)
-        if (is_asked_for(layer) or is_kernel) and not is_inside:
-            listed.append(layer)
-    return [_standing(pair) for pair in kept if any(pair.layer is layer for layer in listed)]
-
-
-def _standing(pair: Pair) -> str:
-    """Say of a layer that stays as it is where it stands, and why it stays."""
-    if pair.failure is not None:
-        reason = f"the layer around it takes no other: {in_one_line(pair.failure)}"
-    elif pair.was_asked_for:
-        reason = "there is no Bayesian layer for it"
-    else:
-        holder = pair.holders[-1]
-        reason = f"{type(holder).__name__} {holder.name!r} makes it by itself"
-    return f"{pair.place!r} ({type(pair.layer).__name__}): {reason}"
-
-
-def _bayesian_kind(layer: keras.Layer, estimator: str) -> type[VariationalLayer] | None:
-    """Return the class that takes the place of a layer of Keras, if there is one."""
-    name = type(layer).__name__
-    # A user's subclass of Keras's layer computes something else.
-    if getattr(keras.layers, name, None) is not type(layer):
-        return None
-    words = [word.capitalize() for word in estimator.split("_")]
-    return FAMILY.get(name + "".join(words)) or FAMILY.get(f"{name}Reparameterization")
-
-
-def _bayesian_if_any(
-    layer: keras.Layer,
-    kind: type[VariationalLayer],
-    defaults: dict[str, Any],
-    own: dict[str, Any],
-) -> VariationalLayer | None:
-    """Make the Bayesian layer, or nothing where it does not compute all that Keras's layer does."""
-    config = configuration(layer)
-    if any(config.get(name) for name in kind.geometry_type.of_keras_alone):
-        return None
-    try:
-        return _bayesian(layer, kind, defaults, own)
-    except ArgumentError as error:
-        if error.argument not in kind.geometry_type.narrower:
-            raise
-        return None
-
-
-def _bayesian(
-    layer: keras.Layer,
-    kind: type[VariationalLayer],
-    defaults: dict[str, Any],
-    own: dict[str, Any],
-) -> VariationalLayer:
-    """Make the Bayesian layer that computes what a layer of Keras does."""
-    modes = {each.quantization_mode for each in (layer, *held_layers(layer))} - {None}
-    if modes:
-        rule = "must not have quantized layers in the places of Bayesian ones"
-        received = Described(f"{layer.name!r} in {', '.join(modes)}")
-        raise ArgumentError("model", rule, {"layer": received})
-    config = configuration(layer)
-    known = kind.arguments.parameters
-    arguments = {
-        name: serialization.deserialize(name, value)
-        for name, value in config.items()
-        if name in known and name != "seed"
-    }
-    arguments |= {"dtype": layer.dtype_policy}
-    if config.get("use_bias") is False:
-        arguments["bias_posterior_fn"] = None
-    # "kernel" stands for all kernels, however a layer calls them.
-    for_kernels = {
-        name.replace("kernel", role, 1): value
-        for name, value in {**defaults, **own}.items()
-        if name.startswith("kernel_")
-        for role in kind.geometry_type.kernels
-    }
-    others = {name: value for name, value in own.items() if not name.startswith("kernel_")}
-    return kind(**{**arguments, **for_kernels, **others})
-
-
-def _replaced_by_prior(layer: keras.Layer) -> list[str]:
-    """Return the arguments of a layer of Keras that the prior takes the place of."""
-    names = [name for name in inspect.signature(type(layer)).parameters if name.endswith(_REPLACED)]
-    # Attention hands them on to the layers that it makes.
-    holders = held_layers(layer) or [layer]
-    return [
-        name
-        for name in names
-        if not name.startswith("activity") and any(getattr(each, name, None) for each in holders)
-    ]
-
-
-def _trained_weights(layer: keras.Layer) -> list[Any]:
-    """Return the weights of a layer of Keras, and of those inside it, kernels first."""
-    held = held_layers(layer)
-    if held:
-        return [weight for each in held for weight in _trained_weights(each)]
-    if not getattr(layer, "lora_enabled", False):
-        return layer.get_weights()
-    # A file holds the kernel to which low-rank updates have been added, and not these.
-    store: dict[str, Any] = {}
-    layer.save_own_variables(store)
-    return [keras.ops.convert_to_numpy(store[place]) for place in sorted(store, key=int)]

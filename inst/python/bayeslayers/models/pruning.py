@@ -18,7 +18,7 @@ from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import public_function
-from bayeslayers.models.conversion import as_deterministic
+from bayeslayers.models.deterministic import as_deterministic
 from bayeslayers.predictive.evaluation import Block, Evaluation
 from bayeslayers.predictive.inputs import Inputs, ModelInputs, repeatable
 from bayeslayers.predictive.outputs import OutputKind

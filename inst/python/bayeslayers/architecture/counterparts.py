@@ -1,0 +1,104 @@
+"""The Bayesian layers that take the places of Keras's, and the weights that they start from."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras
+
+from bayeslayers.architecture.configurations import configuration
+from bayeslayers.architecture.walk import held_layers
+from bayeslayers.base_layers import serialization
+from bayeslayers.base_layers.variational_layer import VariationalLayer
+from bayeslayers.contract.errors import ArgumentError, Described
+from bayeslayers.layers import FAMILY
+
+# What Keras regularizes or constrains, where a prior now does.
+_REPLACED = ("regularizer", "constraint")
+
+
+def bayesian_kind(layer: keras.Layer, estimator: str) -> type[VariationalLayer] | None:
+    """Return the class that takes the place of a layer of Keras, if there is one."""
+    name = type(layer).__name__
+    # A user's subclass of Keras's layer computes something else.
+    if getattr(keras.layers, name, None) is not type(layer):
+        return None
+    words = [word.capitalize() for word in estimator.split("_")]
+    return FAMILY.get(name + "".join(words)) or FAMILY.get(f"{name}Reparameterization")
+
+
+def bayesian_layer(
+    layer: keras.Layer,
+    kind: type[VariationalLayer],
+    defaults: dict[str, Any],
+    own: dict[str, Any],
+) -> VariationalLayer | None:
+    """Make the Bayesian layer, or nothing where it does not compute all that Keras's layer does."""
+    config = configuration(layer)
+    if any(config.get(name) for name in kind.geometry_type.of_keras_alone):
+        return None
+    try:
+        return _bayesian(layer, kind, defaults, own)
+    except ArgumentError as error:
+        if error.argument not in kind.geometry_type.narrower:
+            raise
+        return None
+
+
+def _bayesian(
+    layer: keras.Layer,
+    kind: type[VariationalLayer],
+    defaults: dict[str, Any],
+    own: dict[str, Any],
+) -> VariationalLayer:
+    """Make the Bayesian layer that computes what a layer of Keras does."""
+    modes = {each.quantization_mode for each in (layer, *held_layers(layer))} - {None}
+    if modes:
+        rule = "must not have quantized layers in the places of Bayesian ones"
+        received = Described(f"{layer.name!r} in {', '.join(modes)}")
+        raise ArgumentError("model", rule, {"layer": received})
+    config = configuration(layer)
+    known = kind.arguments.parameters
+    arguments = {
+        name: serialization.deserialize(name, value)
+        for name, value in config.items()
+        if name in known and name != "seed"
+    }
+    arguments |= {"dtype": layer.dtype_policy}
+    if config.get("use_bias") is False:
+        arguments["bias_posterior_fn"] = None
+    # "kernel" stands for all kernels, however a layer calls them.
+    for_kernels = {
+        name.replace("kernel", role, 1): value
+        for name, value in {**defaults, **own}.items()
+        if name.startswith("kernel_")
+        for role in kind.geometry_type.kernels
+    }
+    others = {name: value for name, value in own.items() if not name.startswith("kernel_")}
+    return kind(**{**arguments, **for_kernels, **others})
+
+
+def replaced_by_prior(layer: keras.Layer) -> list[str]:
+    """Return the arguments of a layer of Keras that the prior takes the place of."""
+    names = [name for name in inspect.signature(type(layer)).parameters if name.endswith(_REPLACED)]
+    # Attention hands them on to the layers that it makes.
+    holders = held_layers(layer) or [layer]
+    return [
+        name
+        for name in names
+        if not name.startswith("activity") and any(getattr(each, name, None) for each in holders)
+    ]
+
+
+def trained_weights(layer: keras.Layer) -> list[Any]:
+    """Return the weights of a layer of Keras, and of those inside it, kernels first."""
+    held = held_layers(layer)
+    if held:
+        return [weight for each in held for weight in trained_weights(each)]
+    if not getattr(layer, "lora_enabled", False):
+        return layer.get_weights()
+    # A file holds the kernel to which low-rank updates have been added, and not these.
+    store: dict[str, Any] = {}
+    layer.save_own_variables(store)
+    return [keras.ops.convert_to_numpy(store[place]) for place in sorted(store, key=int)]
