@@ -28,6 +28,8 @@
 #' @param estimator "flipout", "reparameterization", "local_reparameterization", or "laplace" for Laplace's approximation.
 #' @param moped `TRUE` or `FALSE`: whether posteriors and priors are centred on the trained weights.
 #' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value. A weight of exactly zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A posterior function of your own keeps its standard deviation, unless it computes it from a variable with the default's name, `name` followed by `_untransformed_scale`.
+#' @param include Which layers become Bayesian: an entry or a list of them, or `NULL` for all that can. An entry is a name, a place such as "block/attention", or a class, as a text or as the class itself; texts may be patterns with `*`, `?` and `[...]`. It means all layers inside, too. "last_layer" is the last layer of the model that can be Bayesian.
+#' @param exclude Which of them stay plain, in the same form; `NULL` for none. It prevails over `include`.
 #' @param x The inputs that the model was trained on, in any form that `predict()` takes, for "laplace" alone. Batches may also hold targets.
 #' @param y Their targets, as `predictive_scores()` takes them, or `NULL` where they come with `x`; for "laplace" alone.
 #' @param hessian_structure What is held of the matrix H, for "laplace" alone: "full", "kron" for its Kronecker factors, or "diagonal".
@@ -55,6 +57,8 @@ as_bayesian <- function(
   estimator = "flipout",
   moped = FALSE,
   delta = 0.1,
+  include = NULL,
+  exclude = NULL,
   x = NULL,
   y = NULL,
   hessian_structure = "full",
@@ -341,6 +345,38 @@ conformal_interval <- function(
 ) {
   result <- call_core("conformal_interval")
   as_interval(result)
+}
+
+#' Report of a conversion to a Bayesian model
+#'
+#' Take it to see which layers of a model have a posterior, and why the others have none.
+#'
+#' \preformatted{status = bayesian | plain | container}
+#'
+#' The table has a row for each layer of a model that `as_bayesian()` returned, however deep it is, but none for the layers that a Bayesian one is made of. Its columns are `layer`, the names of the layers around it and its own, as in "block/attention"; `before` and `after`, its class in the plain model and in this one; `status`; and `reason`. The status is `bayesian` for a layer with a posterior, `container` for a model, a wrapper or a block of other layers, which have rows of their own, and `plain` for all others.
+#'
+#' The reason says why a layer is plain: it is excluded or not included; it is a normalization layer, which stays deterministic, as its few weights belong to the statistics of the data; it has no weights; there is no Bayesian layer for it; or the layer around it takes no other, with what went wrong in the trial.
+#'
+#' The report is saved with the model in a file with the suffix `.keras`, in the first layer that was put in. Weights alone, and a plain model by `as_deterministic()`, have none. A layer that is added later has a row that says so, and one that is removed has none.
+#'
+#' @param model A Keras 3 model that `as_bayesian()` returned, or its copy from a file.
+#' @returns A data frame.
+#' @section Errors:
+#' If `model` is no such model.
+#' @references Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence. <https://arxiv.org/abs/1906.05323>
+#' @family functions of models
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' plain <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense(2) |>
+#'   layer_layer_normalization()
+#' conversion_report(as_bayesian(plain))
+#' @export
+conversion_report <- function(
+  model
+) {
+  result <- call_core("conversion_report")
+  as_data_frame(result)
 }
 
 #' Train a Bayesian network by a recipe in one call

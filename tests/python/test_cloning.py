@@ -360,7 +360,25 @@ class Block(keras.layers.Layer):
         return {**super().get_config(), "kind": self.kind}
 
 
+@keras.saving.register_keras_serializable("test_cloning")
+class SavedBlock(Block):
+    """The same, whose class can be saved."""
+
+    @classmethod
+    def from_config(cls, config):
+        config["kind"] = keras.saving.deserialize_keras_object(config["kind"])
+        return cls(**config)
+
+    def get_config(self):
+        return {**super().get_config(), "kind": keras.saving.serialize_keras_object(self.kind)}
+
+
 class NeedsKernel(Around):
+    def call(self, x):
+        return self.inner(x) + keras.ops.sum(self.inner.kernel)
+
+
+class OwnNeedsKernel(Block):
     def call(self, x):
         return self.inner(x) + keras.ops.sum(self.inner.kernel)
 
@@ -369,18 +387,12 @@ def attention(x):
     return kl.GroupQueryAttention(3, 2, 1, name="attention")(x, x, use_causal_mask=True)
 
 
+def test_layers_that_others_make_are_converted():
+    check(with_random_weights(sequential(Block(name="block"), kl.Dense(1))), 2)
+    check(with_random_weights(functional(lambda x: kl.Dense(1)(attention(x) + x))), 5)
+
+
 STAYING = {
-    "own": (
-        lambda: sequential(Block(name="block"), kl.Dense(1)),
-        [r"'block/inner' \(Dense\): Block 'block' makes it by itself"],
-    ),
-    "attention": (
-        lambda: functional(lambda x: kl.Dense(1)(attention(x) + x)),
-        [
-            rf"'attention/{name}' \(EinsumDense\): GroupedQueryAttention 'attention' makes it"
-            for name in ("query", "key", "value", "attention_output")
-        ],
-    ),
     "cells": (
         lambda: sequential(
             kl.RNN([kl.LSTMCell(2, name="one"), kl.GRUCell(2, name="two")], name="rnn"), kl.Dense(1)
@@ -398,6 +410,10 @@ STAYING = {
     ),
     "kernel": (
         lambda: sequential(NeedsKernel(kl.Dense(3, name="inner"), None, name="needs"), kl.Dense(1)),
+        [r"'needs/inner' \(Dense\): the layer around it takes no other: .*'kernel'"],
+    ),
+    "own": (
+        lambda: sequential(OwnNeedsKernel(name="needs"), kl.Dense(1)),
         [r"'needs/inner' \(Dense\): the layer around it takes no other: .*'kernel'"],
     ),
 }
@@ -419,14 +435,19 @@ def test_one_message_says_which_layers_stay_and_why(name):
 
 
 def test_a_model_of_only_such_layers_is_refused_with_the_same_words():
-    text = r"must contain a dense.*'block/inner' \(Dense\): Block 'block' makes it by itself"
+    text = r"must contain a dense.*'needs/inner' \(Dense\): the layer around it takes no other"
     with pytest.raises(ArgumentError, match=text):
-        as_bayesian(sequential(Block(name="block")))
+        as_bayesian(sequential(OwnNeedsKernel(name="needs")))
+
+
+class NeedsPosterior(Block):
+    def call(self, x):
+        return self.inner(x) + 0 * keras.ops.sum(self.inner.bias_posterior.mean())
 
 
 def test_a_posterior_that_would_remain_is_an_error():
-    model = sequential(Block(DenseFlipout, name="block"), DenseFlipout(1))
-    text = r"'block/inner' \(DenseFlipout\): Block 'block' makes it by itself"
+    model = sequential(NeedsPosterior(DenseFlipout, name="block"), DenseFlipout(1))
+    text = r"'block/inner' \(DenseFlipout\): the layer around it takes no other: .*bias_posterior"
     with pytest.raises(ArgumentError, match=f"`model` must have its layers.*{text}"):
         as_deterministic(model)
     # A copy keeps it, with its weights.
@@ -435,6 +456,14 @@ def test_a_posterior_that_would_remain_is_an_error():
     assert_close(
         moment(inner, "mean"), moment(model.layers[0].inner.kernel_posterior, "mean"), rtol=0
     )
+
+
+def test_layers_of_ours_that_others_make_become_plain_and_are_saved(tmp_path):
+    model = with_random_weights(sequential(SavedBlock(DenseFlipout, name="block"), kl.Dense(1)))
+    plain = as_deterministic(at_scale_zero(model))
+    assert_close(plain(X), model(X), rtol=1e-4, atol=1e-5)
+    plain.save(tmp_path / "m.keras")
+    assert_close(keras.models.load_model(tmp_path / "m.keras")(X), plain(X), rtol=1e-6)
 
 
 # Functions without a registered name.

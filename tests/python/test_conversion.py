@@ -89,17 +89,23 @@ def test_arguments_are_checked():
     with pytest.raises(ArgumentError, match="`weights` must be"):
         as_deterministic(network(), "median")
 
-    class Own(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.dense = DenseFlipout(2)
 
-        def call(self, x):
-            return self.dense(x)
+class Own(keras.Model):
+    """A model that Keras can't make from its configuration: a function is an argument."""
 
-    own = Own()
+    def __init__(self, function):
+        super().__init__()
+        self.dense = DenseFlipout(2)
+        self.function = function
+
+    def call(self, x):
+        return self.function(self.dense(x))
+
+
+def test_a_model_without_a_configuration_is_refused():
+    own = Own(lambda x: 2 * x)
     own(np.ones((1, 3), "float32"))
-    with pytest.raises(ArgumentError, match="`model` must be a `Sequential` or functional"):
+    with pytest.raises(ArgumentError, match=r"`model` must be a Keras model whose.*get_config"):
         as_deterministic(own)
 
 

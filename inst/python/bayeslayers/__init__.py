@@ -132,6 +132,7 @@ from bayeslayers.models import (
     callback_log_score,
     compare_predictive,
     conformal_interval,
+    conversion_report,
     fit_bayesian,
     kl_divergence,
     log_likelihood,

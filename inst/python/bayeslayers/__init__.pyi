@@ -17,6 +17,7 @@ from bayeslayers import pictures as pictures
 from bayeslayers import shim as shim
 from bayeslayers import tfp as tfp
 from bayeslayers._version import __version__ as __version__
+from bayeslayers.architecture.selection import Entry
 from bayeslayers.contract.errors import ArgumentError as ArgumentError
 from bayeslayers.distributions.correlated_posteriors import FullCovarianceNormal, LowRankNormal
 from bayeslayers.distributions.priors import HorseshoePrior, NormalPrior, ScaleMixturePrior
@@ -6768,6 +6769,8 @@ def as_bayesian(
     estimator: str = "flipout",
     moped: bool = False,
     delta: float = 0.1,
+    include: Entry | Sequence[Entry] | None = None,
+    exclude: Entry | Sequence[Entry] | None = None,
     x: ModelInputs | None = None,
     y: ArrayLike | None = None,
     hessian_structure: str = "full",
@@ -6873,6 +6876,13 @@ def conformal_interval(
     P(lower <= y <= upper) >= level
     s_i = max(low(x_i) - y_i, y_i - high(x_i)),   i = 1, ..., n
     [lower, upper] = [low(x) - s, high(x) + s],   s = the ceil((n + 1) level)-th smallest s_i
+    """
+    ...
+
+def conversion_report(model: keras.Model) -> pd.DataFrame:
+    """Report of a conversion to a Bayesian model.
+
+    status = bayesian | plain | container
     """
     ...
 
@@ -9538,6 +9548,7 @@ __all__ = [
     "callback_log_score",
     "compare_predictive",
     "conformal_interval",
+    "conversion_report",
     "fit_bayesian",
     "full_covariance_normal_fn",
     "horseshoe_prior_fn",

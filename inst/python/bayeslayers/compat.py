@@ -23,10 +23,12 @@ from keras.src.backend.common.variables import AutocastScope
 
 __all__ = [
     "HeldLayers",
+    "attributes_of",
     "copy_of_operation",
     "counted_as_state",
     "current_scope",
     "divides_penalties",
+    "exchange_held_layer",
     "flat_layers",
     "forget_overriding_losses",
     "in_layer_call",
@@ -42,6 +44,7 @@ __all__ = [
     "own_losses",
     "raised_unchanged",
     "share_value",
+    "symbolic_calls",
     "without_autocast",
 ]
 
@@ -120,6 +123,36 @@ class HeldLayers(keras.Layer):
         return iter(self.held_layers)
 
 
+def attributes_of(layer: keras.Layer) -> dict[str, Any]:
+    """Return the attributes of a layer that may hold others, without Keras's own list of them.
+
+    On PyTorch, a layer is a module, and those in its attributes are kept apart from the rest. On
+    TensorFlow, a layer has lists of all that is in its attributes.
+    """
+    attributes = {**vars(layer), **vars(layer).get("_modules", {})}
+    return {
+        name: value
+        for name, value in attributes.items()
+        if name not in _BOOKS and not name.startswith("_self_")
+    }
+
+
+_BOOKS = ("_layers", "_modules", "_torch_params", "_inbound_nodes", "_outbound_nodes")
+
+
+def exchange_held_layer(holder: keras.Layer, old: keras.Layer, new: keras.Layer) -> None:
+    """Put another layer in a layer's place in Keras's own list of those that a layer holds.
+
+    Keras locks the list when the holder is built, and has no public way to exchange what is in it.
+    """
+    holder._layers[:] = [new if layer is old else layer for layer in holder._layers]
+    known = holder._tracker.stored_ids["layers"]
+    known.discard(id(old))
+    known.add(id(new))
+    # On PyTorch, Keras collects the parameters anew where it has none.
+    vars(holder).get("_modules", {}).pop("_torch_params", None)
+
+
 # The graph of a functional model: Keras draws it and saves it, and gives no way to walk it.
 
 
@@ -136,6 +169,21 @@ def inputs_behind(tensor: Any) -> list[keras.KerasTensor]:
     """Return the symbolic tensors that the operation behind another was called on."""
     history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index].input_tensors
+
+
+def symbolic_calls(layer: keras.Layer) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Return the arguments of a layer's calls in models, with symbolic tensors of their own."""
+    return [
+        keras.tree.map_structure(_like_it, (node.arguments.args, node.arguments.kwargs))
+        for node in layer._inbound_nodes
+    ]
+
+
+def _like_it(value: Any) -> Any:
+    """Return a symbolic tensor that no model has, and all else as it is."""
+    if not isinstance(value, keras.KerasTensor):
+        return value
+    return keras.KerasTensor(value.shape, value.dtype, sparse=value.sparse)
 
 
 def copy_of_operation(operation: keras.Operation) -> keras.Operation:

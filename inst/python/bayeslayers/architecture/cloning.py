@@ -7,22 +7,20 @@ for themselves in configurations, and state goes the way that it takes into a fi
 
 from __future__ import annotations
 
-import re
+import functools
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any, overload
 
 import keras
 
 from bayeslayers.architecture.configurations import Configurations
-from bayeslayers.architecture.walk import all_layers, held_layers
+from bayeslayers.architecture.refitting import build_like, described, refit_like, wanted_inside
+from bayeslayers.architecture.trials import Attempt, Verdict, in_one_line, verdict_on
+from bayeslayers.architecture.walk import Located, Replacement, held_layers
 from bayeslayers.compat import copy_of_operation, in_order_of_outputs
 from bayeslayers.contract.errors import ArgumentError, Described
-
-Replacement = Callable[[keras.Layer], keras.Layer | None]
-"""Returns what takes a layer's place, or `None`."""
 
 
 def _no_replacement(layer: keras.Layer) -> None:
@@ -30,27 +28,20 @@ def _no_replacement(layer: keras.Layer) -> None:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Pair(Located):
     """A layer of a model, and what is in its place in the copy.
 
     Args:
         layer: The layer of the model that was copied.
-        copy: The layer of the copy.
         holders: The layers around it, from the model inwards.
-        was_asked_for: Whether another layer could have taken its place.
-        failure: Why none did, where Keras could not build the layer around it.
+        copy: The layer of the copy.
+        is_replaced: Whether it is another one, put in its place.
+        refusal: Why no other layer took its place, where one was to.
     """
 
-    layer: keras.Layer
-    copy: keras.Layer
-    holders: tuple[keras.Layer, ...] = ()
-    was_asked_for: bool = True
-    failure: Exception | None = None
-
-    @property
-    def place(self) -> str:
-        """The names of the layer and of those around it, without the model's own."""
-        return "/".join(layer.name for layer in (*self.holders[1:], self.layer))
+    copy: keras.Layer = field(kw_only=True)
+    is_replaced: bool = field(kw_only=True, default=False)
+    refusal: str | None = field(kw_only=True, default=None)
 
 
 @dataclass
@@ -59,39 +50,46 @@ class Copy:
 
     Args:
         model: The copy.
-        replaced: The layers that others were put in the place of; their weights are not set.
-        kept: The layers that are as they were, each once, the holders before what they hold.
+        pairs: Its layers, each once, the holders before what they hold. None is inside a layer that
+            was put in another one's place.
     """
 
     model: keras.Model
-    replaced: list[Pair] = field(default_factory=list)
-    kept: list[Pair] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+
+    @property
+    def replaced(self) -> list[Pair]:
+        """The layers that others were put in the place of; their weights are not set."""
+        return [pair for pair in self.pairs if pair.is_replaced]
+
+    @property
+    def kept(self) -> list[Pair]:
+        """The layers that are as they were."""
+        return [pair for pair in self.pairs if not pair.is_replaced]
 
 
 def copy_of(model: keras.Model, replacement: Replacement = _no_replacement) -> Copy:
     """Return a copy of a model that is not compiled.
 
     Args:
-        model: A sequential or functional model.
+        model: A model.
         replacement: Returns what takes a layer's place, or `None`. It is asked for all layers that
-            models list and that layers have as arguments. Layers that another one makes by itself
-            stay as they are.
+            models list, that layers have as arguments, and that layers make by themselves, but for
+            those of this package.
 
     Raises:
         ArgumentError: If the model's architecture can't be cloned.
     """
-    rule = "must be a `Sequential` or functional model, whose architecture Keras can clone"
-    if not isinstance(model, (keras.Sequential, keras.Function)):
+    rule = "must be a Keras model whose architecture can be cloned, from its configuration"
+    if not isinstance(model, keras.Model):
         raise ArgumentError("model", rule, {"model": Described(f"a {type(model).__name__}")})
     cloning = _Cloning(replacement)
     try:
         copy = Copy(cloning.run(model))
         for pair in cloning.pairs(model, copy.model):
-            if cloning.is_replaced(pair):
-                copy.replaced.append(pair)
-            else:
+            if not pair.is_replaced:
                 _copy_state(pair.layer, pair.copy)
-                copy.kept.append(pair)
+            copy.pairs.append(pair)
     except ArgumentError:
         raise
     except Exception as error:  # What Keras and a user's own layers raise, there are many of.
@@ -100,27 +98,21 @@ def copy_of(model: keras.Model, replacement: Replacement = _no_replacement) -> C
     return copy
 
 
-def in_one_line(error: Exception) -> str:
-    """Return the text of an error of Keras, which spreads it over lines and sets it in bold."""
-    return " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
-
-
 class _Cloning:
     """One copy of a model in the making.
 
     Args:
         replacement: Returns what takes a layer's place, or `None`.
-        untried: A layer that is cloned without a trial whether it takes what it is to hold.
     """
 
-    def __init__(self, replacement: Replacement, untried: keras.Layer | None = None) -> None:
-        self._replacement = replacement
-        self._untried = untried
+    def __init__(self, replacement: Replacement) -> None:
+        self._asked = replacement
         self._configurations = Configurations()
         # It keeps the objects alive, so that no other object gets their ids.
         self._clones: dict[int, tuple[Any, Any]] = {}
         self._replacements: dict[int, keras.Layer] = {}
-        self._failures: dict[int, Exception] = {}
+        self._refusals: dict[int, str] = {}
+        self._displaced: list[keras.Layer] = []
 
     def run(self, layer: keras.Layer) -> keras.Layer:
         """Return the clone of a layer or model."""
@@ -133,17 +125,32 @@ class _Cloning:
     def clone(self, operation: keras.Operation) -> keras.Operation: ...
     def clone(self, operation: keras.Operation) -> keras.Operation:
         """Return the clone of a layer or operation, the same at each call."""
-        key = id(operation)
-        if key not in self._clones:
-            self._clones[key] = (operation, self._clone(operation))
-        return self._clones[key][1]
+        if id(operation) not in self._clones:
+            self.keep(operation, self._clone(operation))
+        return self._clones[id(operation)][1]
+
+    def keep(self, operation: keras.Operation, clone: keras.Operation) -> None:
+        """Take an operation of the copy for the clone of one of the model."""
+        self._clones[id(operation)] = (operation, clone)
+
+    def known(self, layer: keras.Layer) -> keras.Layer | None:
+        """Return the clone of a layer, if there is one."""
+        return self._clones.get(id(layer), (None, None))[1]
+
+    def replacement(self, layer: keras.Layer) -> keras.Layer | None:
+        """Return what takes a layer's place, the same at each call, or `None`."""
+        if id(layer) not in self._replacements:
+            replacement = self._asked(layer)
+            if replacement is None:
+                return None
+            self._replacements[id(layer)] = replacement
+        return self._replacements[id(layer)]
 
     def _clone(self, operation: keras.Operation) -> keras.Operation:
         if not isinstance(operation, keras.Layer):
             return copy_of_operation(operation)
-        replacement = self._replacement(operation)
+        replacement = self.replacement(operation)
         if replacement is not None:
-            self._replacements[id(operation)] = replacement
             return replacement
         if isinstance(operation, keras.Sequential):
             return self._clone_sequential(operation)
@@ -173,16 +180,44 @@ class _Cloning:
         return kind(clone.input, outputs, name=model.name, trainable=model.trainable)
 
     def _clone_layer(self, layer: keras.Layer) -> keras.Layer:
+        wanted = wanted_inside(layer, self._asked)
+        verdict = Verdict(f"{described(layer)} has not been built") if wanted else Verdict()
+        if wanted and layer.built:
+            verdict = verdict_on(layer, wanted, functools.partial(self._attempt, layer))
+        if not verdict.refusals:
+            return self._new(layer, verdict.obstacle)
+        # With clones of its own, as elsewhere other layers may take the places of these.
+        apart = _Cloning(_without(self._asked, verdict.refusals))
+        clone = apart.run_new(layer)
+        self._replacements = {**apart._replacements, **self._replacements}
+        self._refusals |= {**apart._refusals, **verdict.refusals}
+        return clone
+
+    def _attempt(self, layer: keras.Layer, allowed: list[keras.Layer]) -> Attempt:
+        """Return a clone of a layer in which others are only in the places of some layers."""
+        apart = _Cloning(_only(self._asked, allowed))
+        return Attempt(apart.run_new(layer), apart._displaced)
+
+    def run_new(self, layer: keras.Layer) -> keras.Layer:
+        """Return a clone of a layer, without a trial whether it takes what it is to hold."""
+        with self._configurations.reading(self.clone):
+            self.keep(layer, self._new(layer))
+        return self._clones[id(layer)][1]
+
+    def _new(self, layer: keras.Layer, obstacle: str | None = None) -> keras.Layer:
+        """Return a clone of a layer.
+
+        Args:
+            layer: The layer.
+            obstacle: Why nothing can take the places of layers that it makes by itself.
+        """
         clone = self._configurations.layer_like(layer)
-        is_around = any(id(held) in self._replacements for held in all_layers(layer))
-        if not is_around or not layer.built or layer is self._untried:
-            return clone
-        # On separate clones, as a call changes a layer.
-        failure = _failure(layer, _Cloning(self._replacement, layer))
-        if failure is None or _failure(layer, _Cloning(_no_replacement)) is not None:
-            return clone
-        self._failures[id(layer)] = failure
-        return _Cloning(_no_replacement).run(layer)
+        if obstacle is None:
+            self._displaced += refit_like(layer, clone, self)
+        else:
+            own = [w for w in wanted_inside(layer, self._asked) if self.known(w) is None]
+            self._refusals |= {id(each): obstacle for each in own}
+        return clone
 
     def pairs(self, layer: keras.Layer, copy: keras.Layer) -> Iterator[Pair]:
         """Go through a model and its copy together: each layer once, and none in what is replaced.
@@ -190,16 +225,15 @@ class _Cloning:
         A layer that was built is built in the copy, too, before it comes.
         """
         seen: set[int] = set()
-        waiting = [Pair(layer, copy)]
+        waiting = [self._pair(layer, copy, ())]
         while waiting:
             pair = waiting.pop()
             if id(pair.layer) in seen:
                 continue
             seen.add(id(pair.layer))
-            if pair.layer.built and not pair.copy.built:
-                pair.copy.build_from_config(pair.layer.get_build_config())
+            build_like(pair.layer, pair.copy)
             yield pair
-            if not self.is_replaced(pair):
+            if not pair.is_replaced:
                 waiting.extend(reversed(self._held_pairs(pair)))
 
     def _held_pairs(self, pair: Pair) -> list[Pair]:
@@ -208,33 +242,24 @@ class _Cloning:
             rule = "must hold layers that make the layers inside them anew from their configuration"
             received = Described(f"{pair.place!r}, of {len(held)} layers, of {len(copies)} anew")
             raise ArgumentError("model", rule, {"layer": received})
-        failure = self._failures.get(id(pair.layer), pair.failure)
         holders = (*pair.holders, pair.layer)
-        return [
-            Pair(layer, copy, holders, id(layer) in self._clones, failure)
-            for layer, copy in zip(held, copies, strict=True)
-        ]
+        return [self._pair(layer, copy, holders) for layer, copy in zip(held, copies, strict=True)]
 
-    def is_replaced(self, pair: Pair) -> bool:
-        """Whether another layer is in a layer's place."""
-        replacement = self._replacements.get(id(pair.layer))
-        return replacement is not None and type(replacement) is type(pair.copy)
+    def _pair(
+        self, layer: keras.Layer, copy: keras.Layer, holders: tuple[keras.Layer, ...]
+    ) -> Pair:
+        replacement = self._replacements.get(id(layer))
+        is_replaced = replacement is not None and type(replacement) is type(copy)
+        refusal = self._refusals.get(id(layer))
+        return Pair(layer, holders, copy=copy, is_replaced=is_replaced, refusal=refusal)
 
 
-def _failure(layer: keras.Layer, cloning: _Cloning) -> Exception | None:
-    """Return what goes wrong when the clone of a layer is called as the layer was."""
-    shapes = layer.get_build_config() or {}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            clone = cloning.run(layer)
-            if "input_shape" in shapes:
-                clone(keras.KerasTensor(shapes["input_shape"], layer.input_dtype))
-            else:
-                clone.build_from_config(shapes)
-    except Exception as error:  # Whatever it misses of the layers that were replaced.
-        return error
-    return None
+def _without(replacement: Replacement, refused: Container[int]) -> Replacement:
+    return lambda layer: None if id(layer) in refused else replacement(layer)
+
+
+def _only(replacement: Replacement, allowed: list[keras.Layer]) -> Replacement:
+    return lambda layer: replacement(layer) if any(layer is each for each in allowed) else None
 
 
 def _class_of(model: keras.Model, kind: type[keras.Model]) -> type[keras.Model]:
@@ -249,6 +274,10 @@ def _numbers(value: Any) -> Any:
 
 def _copy_state(layer: keras.Layer, copy: keras.Layer) -> None:
     """Copy a layer's own state by what saves and loads it."""
+    # A layer that another one makes has these from no configuration.
+    copy.name = layer.name
+    if copy.trainable != layer.trainable:
+        copy.trainable = layer.trainable
     if layer.built:
         store: dict[str, Any] = {}
         layer.save_own_variables(store)

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 
+from bayeslayers.architecture.refitted import class_of
 from bayeslayers.contract.errors import ArgumentError
 
 _KEY = "bayeslayers_kept"
@@ -95,13 +96,14 @@ class Configurations:
             del self._clone
 
     def layer_like(self, layer: keras.Layer) -> keras.Layer:
-        """Return a new layer of the same configuration."""
+        """Return a new layer of the same configuration, as it is written."""
         config = self._double(layer).get_config()
+        kind = class_of(layer)
         try:
-            return type(layer).from_config(self._resolved(config))
+            return kind.from_config(self._resolved(config))
         except (TypeError, ValueError):
             # Some layers take functions only in the form that they have in a file.
-            return type(layer).from_config(self._serialized(config))
+            return kind.from_config(self._serialized(config))
 
     def configuration(self, layer: keras.Layer) -> dict[str, Any]:
         """See `configuration`."""
@@ -129,7 +131,7 @@ class Configurations:
         return self._double_with(layer, {})
 
     def _double_with(self, layer: keras.Layer, doubles: dict[int, keras.Layer]) -> keras.Layer:
-        double = doubles[id(layer)] = object.__new__(type(layer))
+        double = doubles[id(layer)] = object.__new__(class_of(layer))
         attributes = {name: value for name, value in vars(layer).items() if name != "get_config"}
         if not isinstance(layer, (keras.Sequential, keras.Function)):
             attributes = {n: self._standing(value, doubles) for n, value in attributes.items()}

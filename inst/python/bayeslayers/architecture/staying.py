@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import keras
 
-from bayeslayers.architecture.cloning import Pair, in_one_line
-from bayeslayers.architecture.walk import held_layers
+from bayeslayers.architecture.cloning import Pair
+from bayeslayers.architecture.refitted import class_of
+from bayeslayers.architecture.refitting import described
+from bayeslayers.architecture.walk import held_layers, is_ours
 
 
-def staying_layers(kept: list[Pair], is_asked_for: Callable[[keras.Layer], Any]) -> list[str]:
-    """Say which layers stay plain, of those that have kernels, and why."""
+def staying_layers(
+    kept: list[Pair],
+    is_asked_for: Callable[[keras.Layer], Any],
+    selection: Container[keras.Layer],
+) -> list[str]:
+    """Say which layers stay plain, of those that have kernels and that the caller means, and why.
+
+    Args:
+        kept: The layers that are as they were.
+        is_asked_for: Whether another layer was to take the place of one.
+        selection: The layers that the caller means.
+    """
     listed: list[keras.Layer] = []
     for pair in kept:
         layer = pair.layer
         has_kernel = hasattr(layer, "kernel") or hasattr(layer, "embeddings")
         is_kernel = has_kernel and not held_layers(layer)
         is_inside = any(layer is holder for layer in listed for holder in pair.holders)
-        if (is_asked_for(layer) or is_kernel) and not is_inside:
+        if layer in selection and (is_asked_for(layer) or is_kernel) and not is_inside:
             listed.append(layer)
     return [standing(pair) for pair in kept if any(pair.layer is layer for layer in listed)]
 
 
 def standing(pair: Pair) -> str:
     """Say of a layer that stays as it is where it stands, and why it stays."""
-    if pair.failure is not None:
-        reason = f"the layer around it takes no other: {in_one_line(pair.failure)}"
-    elif pair.was_asked_for:
-        reason = "there is no Bayesian layer for it"
-    else:
-        holder = pair.holders[-1]
-        reason = f"{type(holder).__name__} {holder.name!r} makes it by itself"
-    return f"{pair.place!r} ({type(pair.layer).__name__}): {reason}"
+    return f"{pair.place!r} ({class_of(pair.layer).__name__}): {reason_to_stay(pair)}"
+
+
+def reason_to_stay(pair: Pair) -> str:
+    """Say of a layer that others could not take the place of why they could not."""
+    if pair.refusal is not None:
+        return pair.refusal
+    if pair.holders and is_ours(pair.holders[-1]):
+        return f"{described(pair.holders[-1])} makes it by itself"
+    return "there is no Bayesian layer for it"

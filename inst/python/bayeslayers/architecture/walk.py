@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
@@ -13,6 +15,9 @@ from bayeslayers.compat import flat_layers, own_losses
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.layers.kl_divergence import KLDivergenceRegularizer
 
+Replacement = Callable[[keras.Layer], keras.Layer | None]
+"""Returns what takes a layer's place, or `None`."""
+
 
 def check_model(model: Any) -> keras.Layer:
     """Return the model, or refuse what is none."""
@@ -23,16 +28,65 @@ def check_model(model: Any) -> keras.Layer:
     return model
 
 
+def is_ours(layer: keras.Layer) -> bool:
+    """Whether a layer is of a class of this package."""
+    return type(layer).__module__.startswith("bayeslayers.")
+
+
 def all_layers(model: keras.Layer) -> list[keras.Layer]:
     """Return the model and every layer in it, however deep, each once."""
     return flat_layers(model)
 
 
+def is_graph(layer: keras.Layer) -> bool:
+    """Whether a layer is a model that calls its layers as a graph of them says."""
+    return isinstance(layer, (keras.Sequential, keras.Function))
+
+
 def held_layers(layer: keras.Layer) -> list[keras.Layer]:
     """Return the layers directly inside a model or layer, in an order that its copies share."""
-    if isinstance(layer, (keras.Sequential, keras.Function)):
+    if is_graph(layer):
         return layer.layers
     return flat_layers(layer, direct=True)
+
+
+@dataclass(frozen=True)
+class Located:
+    """A layer and where it is in a model.
+
+    Args:
+        layer: The layer.
+        holders: The layers around it, from the model inwards.
+    """
+
+    layer: keras.Layer
+    holders: tuple[keras.Layer, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The names of the layer and of those around it, without the model's own."""
+        return "/".join(layer.name for layer in (*self.holders[1:], self.layer))
+
+
+def located_layers(model: keras.Layer) -> list[Located]:
+    """Return every layer in a model, however deep, each once, the holders before what they hold.
+
+    Layers inside those of this package are left out.
+    """
+    found: list[Located] = []
+    seen = {id(model)}
+    waiting = [Located(model)]
+    while waiting:
+        holder = waiting.pop()
+        if holder.layer is not model:
+            found.append(holder)
+        if is_ours(holder.layer):
+            continue
+        held = [layer for layer in held_layers(holder.layer) if id(layer) not in seen]
+        seen.update(map(id, held))
+        holders = (*holder.holders, holder.layer)
+        waiting.extend(Located(layer, holders) for layer in reversed(held))
+    return found
 
 
 def bayesian_layers(model: Any, *, built: bool = True) -> list[BayesianLayer]:

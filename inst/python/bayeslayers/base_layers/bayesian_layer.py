@@ -24,6 +24,7 @@ from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.geometries import Geometry
 
 _SCALE, _TEMPERATURE = "divergence_scale", "divergence_temperature"
+_CONVERSION = "conversion"
 
 _annealing: contextvars.ContextVar[float] = contextvars.ContextVar("annealing", default=1.0)
 
@@ -117,6 +118,9 @@ class BayesianLayer(StochasticLayer):
 
     geometry: Geometry
     """What the layer computes."""
+
+    conversion: tuple[tuple[str, ...], ...] | None = None
+    """What the conversion of a model made of each layer, in the first one that it put in."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -251,15 +255,23 @@ class BayesianLayer(StochasticLayer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments, and the scale of the divergences where there is one."""
+        """Return the arguments, and what else is kept with the layer where there is any."""
         saved = {_SCALE: float(self._saved_scale()), _TEMPERATURE: self.divergence_temperature}
-        return {**super().get_config(), **{k: v for k, v in saved.items() if v != 1.0}}
+        conversion = {} if self.conversion is None else {_CONVERSION: self.conversion}
+        return {
+            **super().get_config(),
+            **{k: v for k, v in saved.items() if v != 1.0},
+            **conversion,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> BayesianLayer:
         """Make the layer that `get_config` described."""
         config = dict(config)
         saved = {name: config.pop(name, 1.0) for name in (_SCALE, _TEMPERATURE)}
+        conversion = config.pop(_CONVERSION, None)
         layer = super().from_config(config)
         layer._load_scale(saved)
+        if conversion is not None:
+            layer.conversion = tuple(map(tuple, conversion))
         return layer

@@ -105,6 +105,15 @@ MODEL_ARGUMENTS = {
         '"flipout", "reparameterization", "local_reparameterization", or "laplace" for '
         "Laplace's approximation."
     ),
+    "include": Argument(
+        "Which layers become Bayesian: an entry or a list of them, or `None` for all that can. An "
+        'entry is a name, a place such as "block/attention", or a class, as a text or as the class '
+        "itself; texts may be patterns with `*`, `?` and `[...]`. It means all layers inside, too. "
+        '"last_layer" is the last layer of the model that can be Bayesian.'
+    ),
+    "exclude": Argument(
+        "Which of them stay plain, in the same form; `None` for none. It prevails over `include`."
+    ),
     "hessian_structure": Argument(
         'What is held of the matrix H, for "laplace" alone: "full", "kron" for its Kronecker '
         'factors, or "diagonal".'

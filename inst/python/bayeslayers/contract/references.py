@@ -38,6 +38,11 @@ REFERENCES = {
         "Neural Networks. International Conference on Machine Learning. "
         "https://arxiv.org/abs/1706.04599"
     ),
+    "Krishnan et al. (2020)": (
+        "Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian "
+        "Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence. "
+        "https://arxiv.org/abs/1906.05323"
+    ),
     "Lakshminarayanan et al. (2017)": (
         "Lakshminarayanan, B., Pritzel, A., and Blundell, C. (2017). Simple and Scalable "
         "Predictive Uncertainty Estimation using Deep Ensembles. Advances in Neural Information "

@@ -17,6 +17,7 @@ from bayeslayers.models.kl import kl_divergence, scale_kl
 from bayeslayers.models.ood import ood_detection, ood_scores
 from bayeslayers.models.posterior import posterior_draws, posterior_summary
 from bayeslayers.models.pruning import prune, pruning_curve
+from bayeslayers.models.report import conversion_report
 from bayeslayers.models.scores import log_likelihood, predictive_scores, reliability_curve
 from bayeslayers.models.seeds import reseed
 from bayeslayers.models.summary import predictive_summary
@@ -30,6 +31,7 @@ __all__ = [
     "callback_log_score",
     "compare_predictive",
     "conformal_interval",
+    "conversion_report",
     "fit_bayesian",
     "kl_divergence",
     "log_likelihood",

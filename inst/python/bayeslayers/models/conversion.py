@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,6 +17,8 @@ from bayeslayers.architecture.counterparts import (
     replaced_by_prior,
     trained_weights,
 )
+from bayeslayers.architecture.records import record
+from bayeslayers.architecture.selection import Entry, Selection
 from bayeslayers.architecture.staying import staying_layers
 from bayeslayers.architecture.walk import check_model
 from bayeslayers.contract import checks
@@ -35,6 +38,8 @@ def as_bayesian(
     estimator: str = "flipout",
     moped: bool = False,
     delta: float = 0.1,
+    include: Entry | Sequence[Entry] | None = None,
+    exclude: Entry | Sequence[Entry] | None = None,
     x: ModelInputs | None = None,
     y: ArrayLike | None = None,
     hessian_structure: str = "full",
@@ -176,27 +181,29 @@ def as_bayesian(
     }
     if estimator == _LAPLACE:
         _refuse_others({"moped": moped, **kwargs})
-        return laplace_model(check_model(model), **of_laplace)
+        return laplace_model(check_model(model), include=include, exclude=exclude, **of_laplace)
     _refuse_laplace(of_laplace, estimator)
     arguments = {"kernel_prior_fn": NormalAround()} if moped else {}
     if moped and not check_model(model).built:
         rule = "must be false for a model that has not been built"
         raise ArgumentError("moped", rule, {"moped": moped})
 
+    def is_candidate(layer: keras.Layer) -> bool:
+        return bayesian_kind(layer, estimator) is not None
+
+    selection = Selection(check_model(model), include, exclude, is_candidate)
+
     def replacement(layer: keras.Layer) -> keras.Layer | None:
-        kind = bayesian_kind(layer, estimator)
+        kind = bayesian_kind(layer, estimator) if layer in selection else None
         return None if kind is None else bayesian_layer(layer, kind, arguments, kwargs)
 
-    copy = copy_of(check_model(model), replacement)
-    staying = staying_layers(copy.kept, lambda layer: bayesian_kind(layer, estimator))
+    copy = copy_of(model, replacement)
+    staying = staying_layers(copy.kept, is_candidate, selection)
     if not copy.replaced:
-        rule = "must contain a dense, convolution, recurrent or embedding layer of Keras"
-        received = {"model": Described(f"{model.name!r} without one")}
-        if staying:
-            received["layers"] = Described("; ".join(staying))
-        raise ArgumentError("model", rule, received)
+        _refuse_without(model, staying, {"include": include, "exclude": exclude})
     if staying:
         warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=3)
+    record(copy, lambda layer: selection.reason_against(layer) if is_candidate(layer) else None)
     for pair in copy.replaced:
         lost = replaced_by_prior(pair.layer)
         if lost:
@@ -205,6 +212,18 @@ def as_bayesian(
         if moped:
             pair.copy.centre_on(trained_weights(pair.layer), delta)
     return copy.model
+
+
+def _refuse_without(model: keras.Model, staying: list[str], chosen: dict[str, Any]) -> None:
+    """Refuse a model in which no layer was replaced."""
+    given = {name: value for name, value in chosen.items() if value is not None}
+    if given and not staying:
+        raise ArgumentError([*given][-1], "must leave layers that can be Bayesian", given)
+    rule = "must contain a dense, convolution, recurrent or embedding layer of Keras"
+    received = {"model": Described(f"{model.name!r} without one")}
+    if staying:
+        received["layers"] = Described("; ".join(staying))
+    raise ArgumentError("model", rule, received)
 
 
 def _refuse_others(arguments: dict[str, Any]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import keras
 
 from bayeslayers.architecture.configurations import configuration
-from bayeslayers.architecture.walk import all_layers, held_layers
+from bayeslayers.architecture.walk import held_layers, located_layers
 from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -15,18 +17,21 @@ from bayeslayers.layers.laplace import LAPLACE, LaplaceLayer
 _LARGEST_FULL = 10_000
 
 
-def chosen_layers(model: keras.Model, subset: str, structure: str) -> list[keras.Layer]:
+def chosen_layers(
+    model: keras.Model, subset: str, structure: str, selection: Container[keras.Layer]
+) -> list[keras.Layer]:
     """Return the layers of a plain model that get a posterior.
 
     Args:
         model: The model.
         subset: "last_layer" or "all".
         structure: What is held of the Hessian.
+        selection: The layers that the caller means, for "all".
 
     Raises:
         ArgumentError: If there is no such layer, or it can't have this posterior.
     """
-    layers = all_layers(model)
+    layers = [located.layer for located in located_layers(model)]
     ours = [layer.name for layer in layers if isinstance(layer, BayesianLayer)]
     if ours:
         rule = "must have no layers with a posterior, but trained weights"
@@ -35,7 +40,7 @@ def chosen_layers(model: keras.Model, subset: str, structure: str) -> list[keras
         rule = "must have been built and trained"
         raise ArgumentError("model", rule, {"model": Described(f"{model.name!r}, not built")})
     if subset == "all":
-        found = [layer for layer in layers if is_replaceable(layer)]
+        found = [layer for layer in layers if is_replaceable(layer) and layer in selection]
     else:
         found = [layer for layer in layers if _has_kernel(layer)][-1:]
         others = [layer for layer in found if type(layer) is not keras.layers.Dense]
