@@ -693,6 +693,303 @@ layer_conv_3d_local_reparameterization <- function(
   call_core("layer_conv_3d_local_reparameterization")
 }
 
+#' 1-D convolution with the rank-1 estimator
+#'
+#' 1-D convolution whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family convolution layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
+#'   layer_conv_1d_rank1(
+#'     filters = 8, kernel_size = 3, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_conv_1d_rank1 <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  ...
+) {
+  call_core("layer_conv_1d_rank1")
+}
+
+#' 2-D convolution with the rank-1 estimator
+#'
+#' 2-D convolution whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family convolution layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
+#'   layer_conv_2d_rank1(
+#'     filters = 8, kernel_size = 3, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_conv_2d_rank1 <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  ...
+) {
+  call_core("layer_conv_2d_rank1")
+}
+
+#' 3-D convolution with the rank-1 estimator
+#'
+#' 3-D convolution whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]}
+#'
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a vector of 3: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a vector of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `groups`: Positive whole number that divides `filters` and the number of input channels: the channels are split into so many groups, which are convolved apart.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family convolution layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
+#'   layer_conv_3d_rank1(
+#'     filters = 8, kernel_size = 3, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
+#' model$losses
+#' @export
+layer_conv_3d_rank1 <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  ...
+) {
+  call_core("layer_conv_3d_rank1")
+}
+
 #' 1-D transposed convolution with the Flipout estimator
 #'
 #' 1-D transposed convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
@@ -1161,6 +1458,306 @@ layer_conv_3d_transpose_reparameterization <- function(
   call_core("layer_conv_3d_transpose_reparameterization")
 }
 
+#' 1-D transposed convolution with the rank-1 estimator
+#'
+#' 1-D transposed convolution whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param output_padding Whole number below `strides`: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family convolution layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
+#'   layer_conv_1d_transpose_rank1(
+#'     filters = 8, kernel_size = 3, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_conv_1d_transpose_rank1 <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  output_padding = NULL,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  ...
+) {
+  call_core("layer_conv_1d_transpose_rank1")
+}
+
+#' 2-D transposed convolution with the rank-1 estimator
+#'
+#' 2-D transposed convolution whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param output_padding Whole number below `strides`, or a vector of 2: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family convolution layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
+#'   layer_conv_2d_transpose_rank1(
+#'     filters = 8, kernel_size = 3, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_conv_2d_transpose_rank1 <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  output_padding = NULL,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  ...
+) {
+  call_core("layer_conv_2d_transpose_rank1")
+}
+
+#' 3-D transposed convolution with the rank-1 estimator
+#'
+#' 3-D transposed convolution whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap}
+#'
+#' Inputs are of shape (batch, depth, height, width, channels), outputs of shape (batch, new_depth, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, depth, height, width) and (batch, new_channels, new_depth, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a vector of 3: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 3: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param output_padding Whole number below `strides`, or a vector of 3: how many positions are added at the end of the outputs. With `NULL` the length follows from the other arguments.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a vector of 3: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family convolution layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(6, 6, 6, 3)) |>
+#'   layer_conv_3d_transpose_rank1(
+#'     filters = 8, kernel_size = 3, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 6, 6, 6, 3)))
+#' model$losses
+#' @export
+layer_conv_3d_transpose_rank1 <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  output_padding = NULL,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  ...
+) {
+  call_core("layer_conv_3d_transpose_rank1")
+}
+
 #' 1-D depthwise convolution with the Flipout estimator
 #'
 #' 1-D depthwise convolution whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
@@ -1467,6 +2064,204 @@ layer_depthwise_conv_2d_reparameterization <- function(
   ...
 ) {
   call_core("layer_depthwise_conv_2d_reparameterization")
+}
+
+#' 1-D depthwise convolution with the rank-1 estimator
+#'
+#' 1-D depthwise convolution whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+#' m = 0, ..., depth_multiplier - 1}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family convolution layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
+#'   layer_depthwise_conv_1d_rank1(
+#'     kernel_size = 3, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_depthwise_conv_1d_rank1 <- function(
+  object,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  depth_multiplier = 1,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  ...
+) {
+  call_core("layer_depthwise_conv_1d_rank1")
+}
+
+#' 2-D depthwise convolution with the rank-1 estimator
+#'
+#' 2-D depthwise convolution whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+#' m = 0, ..., depth_multiplier - 1}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family convolution layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
+#'   layer_depthwise_conv_2d_rank1(
+#'     kernel_size = 3, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_depthwise_conv_2d_rank1 <- function(
+  object,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  depth_multiplier = 1,
+  data_format = "channels_last",
+  dilation_rate = 1,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  ...
+) {
+  call_core("layer_depthwise_conv_2d_rank1")
 }
 
 #' 1-D separable convolution with the Flipout estimator
@@ -1821,6 +2616,254 @@ layer_separable_conv_2d_reparameterization <- function(
   call_core("layer_separable_conv_2d_reparameterization")
 }
 
+#' 1-D separable convolution with the rank-1 estimator
+#'
+#' 1-D separable convolution whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k) = P(D(x, depthwise), pointwise),
+#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately}
+#'
+#' Inputs are of shape (batch, length, channels), outputs of shape (batch, new_length, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, length) and (batch, new_channels, new_length). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `depthwise_alpha_posterior`, `depthwise_alpha_prior`, `depthwise_gamma_posterior`, `depthwise_gamma_prior`, `pointwise_alpha_posterior`, `pointwise_alpha_prior`, `pointwise_gamma_posterior`, `pointwise_gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number: how many positions the window has.
+#' @param strides Positive whole number: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param depthwise_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the depthwise kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param depthwise_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param depthwise_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the depthwise kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param depthwise_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the depthwise kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param depthwise_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the depthwise kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param depthwise_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param depthwise_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the depthwise kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param depthwise_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the depthwise kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param pointwise_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the pointwise kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param pointwise_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param pointwise_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the pointwise kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param pointwise_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the pointwise kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param pointwise_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the pointwise kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param pointwise_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param pointwise_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the pointwise kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param pointwise_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the pointwise kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param depthwise_initializer Keras initializer of the depthwise kernel, its name, or a function of a shape and a dtype.
+#' @param depthwise_regularizer Keras regularizer of the depthwise kernel, its name, or a function of one tensor.
+#' @param depthwise_constraint Keras constraint on the depthwise kernel, its name, or a function of one tensor.
+#' @param pointwise_initializer Keras initializer of the pointwise kernel, its name, or a function of a shape and a dtype.
+#' @param pointwise_regularizer Keras regularizer of the pointwise kernel, its name, or a function of one tensor.
+#' @param pointwise_constraint Keras constraint on the pointwise kernel, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family convolution layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(24, 3)) |>
+#'   layer_separable_conv_1d_rank1(
+#'     filters = 8, kernel_size = 3, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 24, 3)))
+#' model$losses
+#' @export
+layer_separable_conv_1d_rank1 <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  depth_multiplier = 1,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  depthwise_alpha_posterior_fn = "mean_field_normal",
+  depthwise_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  depthwise_alpha_prior_fn = "normal",
+  depthwise_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  depthwise_gamma_posterior_fn = "mean_field_normal",
+  depthwise_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  depthwise_gamma_prior_fn = "normal",
+  depthwise_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  pointwise_alpha_posterior_fn = "mean_field_normal",
+  pointwise_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  pointwise_alpha_prior_fn = "normal",
+  pointwise_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  pointwise_gamma_posterior_fn = "mean_field_normal",
+  pointwise_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  pointwise_gamma_prior_fn = "normal",
+  pointwise_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  depthwise_initializer = "glorot_uniform",
+  depthwise_regularizer = NULL,
+  depthwise_constraint = NULL,
+  pointwise_initializer = "glorot_uniform",
+  pointwise_regularizer = NULL,
+  pointwise_constraint = NULL,
+  ...
+) {
+  call_core("layer_separable_conv_1d_rank1")
+}
+
+#' 2-D separable convolution with the rank-1 estimator
+#'
+#' 2-D separable convolution whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k) = P(D(x, depthwise), pointwise),
+#' D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+#' P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately}
+#'
+#' Inputs are of shape (batch, height, width, channels), outputs of shape (batch, new_height, new_width, new_channels). With `data_format` "channels_first" the shapes are (batch, channels, height, width) and (batch, new_channels, new_height, new_width). In the formula, t is a position, i a place in the window, c an input channel and o an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `depthwise_alpha_posterior`, `depthwise_alpha_prior`, `depthwise_gamma_posterior`, `depthwise_gamma_prior`, `pointwise_alpha_posterior`, `pointwise_alpha_prior`, `pointwise_gamma_posterior`, `pointwise_gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param filters Positive whole number: how many output channels there are.
+#' @param kernel_size Positive whole number, or a vector of 2: how many positions the window has.
+#' @param strides Positive whole number, or a vector of 2: how far the window moves from one output to the next. Must be 1 where `dilation_rate` is above 1.
+#' @param padding One of "valid" (no padding), "same" (zeros on both sides, so that strides of 1 keep the length) and, in a convolution of one dimension that is not transposed, "causal" (zeros in front, so that no output sees a later input); in upper or lower case.
+#' @param data_format One of "channels_last" and "channels_first": where the channels stand in the shapes of inputs and outputs. Both run on every device.
+#' @param dilation_rate Positive whole number, or a vector of 2: the distance between the positions of the window. Must be 1 where `strides` is above 1.
+#' @param depth_multiplier Positive whole number: how many output channels each input channel has.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param depthwise_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the depthwise kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param depthwise_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param depthwise_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the depthwise kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param depthwise_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the depthwise kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param depthwise_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the depthwise kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param depthwise_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param depthwise_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the depthwise kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param depthwise_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the depthwise kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param pointwise_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the pointwise kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param pointwise_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param pointwise_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the pointwise kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param pointwise_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the pointwise kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param pointwise_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the pointwise kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param pointwise_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param pointwise_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the pointwise kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param pointwise_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the pointwise kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param depthwise_initializer Keras initializer of the depthwise kernel, its name, or a function of a shape and a dtype.
+#' @param depthwise_regularizer Keras regularizer of the depthwise kernel, its name, or a function of one tensor.
+#' @param depthwise_constraint Keras constraint on the depthwise kernel, its name, or a function of one tensor.
+#' @param pointwise_initializer Keras initializer of the pointwise kernel, its name, or a function of a shape and a dtype.
+#' @param pointwise_regularizer Keras regularizer of the pointwise kernel, its name, or a function of one tensor.
+#' @param pointwise_constraint Keras constraint on the pointwise kernel, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family convolution layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(12, 10, 3)) |>
+#'   layer_separable_conv_2d_rank1(
+#'     filters = 8, kernel_size = 3, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 12, 10, 3)))
+#' model$losses
+#' @export
+layer_separable_conv_2d_rank1 <- function(
+  object,
+  filters,
+  kernel_size,
+  strides = 1,
+  padding = "valid",
+  data_format = "channels_last",
+  dilation_rate = 1,
+  depth_multiplier = 1,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  depthwise_alpha_posterior_fn = "mean_field_normal",
+  depthwise_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  depthwise_alpha_prior_fn = "normal",
+  depthwise_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  depthwise_gamma_posterior_fn = "mean_field_normal",
+  depthwise_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  depthwise_gamma_prior_fn = "normal",
+  depthwise_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  pointwise_alpha_posterior_fn = "mean_field_normal",
+  pointwise_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  pointwise_alpha_prior_fn = "normal",
+  pointwise_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  pointwise_gamma_posterior_fn = "mean_field_normal",
+  pointwise_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  pointwise_gamma_prior_fn = "normal",
+  pointwise_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  depthwise_initializer = "glorot_uniform",
+  depthwise_regularizer = NULL,
+  depthwise_constraint = NULL,
+  pointwise_initializer = "glorot_uniform",
+  pointwise_regularizer = NULL,
+  pointwise_constraint = NULL,
+  ...
+) {
+  call_core("layer_separable_conv_2d_rank1")
+}
+
 #' Dense layer with the Flipout estimator
 #'
 #' Dense layer whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
@@ -2020,6 +3063,94 @@ layer_dense_local_reparameterization <- function(
   call_core("layer_dense_local_reparameterization")
 }
 
+#' Dense layer with the rank-1 estimator
+#'
+#' Dense layer whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]}
+#'
+#' Inputs are of shape (batch, ..., channels), outputs of shape (batch, ..., units). The dimensions in between are positions, which share the weights. o counts the output channels, c the input channels. Inputs of two dimensions may be a sparse tensor.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family dense, embedding and recurrent layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 10) |>
+#'   layer_dense_rank1(
+#'     units = 8, activation = "relu"
+#'   )
+#' outputs <- model(array(1, c(32, 10)))
+#' model$losses
+#' @export
+layer_dense_rank1 <- function(
+  object,
+  units,
+  activation = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  ...
+) {
+  call_core("layer_dense_rank1")
+}
+
 #' Einsum dense layer with the Flipout estimator
 #'
 #' Einsum dense layer whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
@@ -2160,6 +3291,99 @@ layer_einsum_dense_reparameterization <- function(
   ...
 ) {
   call_core("layer_einsum_dense_reparameterization")
+}
+
+#' Einsum dense layer with the rank-1 estimator
+#'
+#' Einsum dense layer whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' A(x, k) = einsum(equation, x, k), as in
+#' equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]}
+#'
+#' The equation names the axes of the inputs, of the kernel and of the outputs. The first axis of inputs and outputs is the batch, which the kernel does not have. Input channels are the places along the axes that inputs and kernel share, output channels those along the axes that kernel and outputs share. All other axes are positions, which share the weights. In the example a is the batch, b a position, c an input channel, and (d, e) an output channel.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param equation The axes of inputs, kernel and outputs, a letter for each, such as "abc,cd->abd". As in Keras's layer, `...` may stand for the first axes, as in "...b,bc->...c", or for the last, as in "ab...,bc->ac...". Inputs and outputs begin with the batch.
+#' @param output_shape Positive whole number, or a vector of them: the sizes of the outputs' axes, without the batch and without what `...` stands for. Those that the inputs have, too, may be `NULL`.
+#' @param activation Name of a Keras activation, or a function of one tensor, applied to the outputs. With `NULL` there is none.
+#' @param bias_axes Letters of the outputs in `equation`, without the batch: the axes along which the bias varies. With `NULL` there is no bias, and the arguments of the bias have no effect.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715>
+#' @family dense, embedding and recurrent layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 3)) |>
+#'   layer_einsum_dense_rank1(
+#'     equation = "...c,cd->...d", output_shape = 8, bias_axes = "d"
+#'   )
+#' outputs <- model(array(1, c(32, 10, 3)))
+#' model$losses
+#' @export
+layer_einsum_dense_rank1 <- function(
+  object,
+  equation,
+  output_shape,
+  activation = NULL,
+  bias_axes = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  ...
+) {
+  call_core("layer_einsum_dense_rank1")
 }
 
 #' Embedding with the reparameterization estimator
@@ -2412,6 +3636,137 @@ layer_lstm_reparameterization <- function(
   call_core("layer_lstm_reparameterization")
 }
 
+#' Long short-term memory with the rank-1 estimator
+#'
+#' Long short-term memory whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' i, f, g, o = A(x[t], kernel) + A(h[t - 1], recurrent) + bias, in four parts,
+#' c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
+#' h[t] = recurrent_activation(o) * activation(c[t]),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
+#'
+#' Inputs x are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). t is the step, and h the output. The two linear maps A(., kernel) and A(., recurrent) are drawn separately, once for each call: kernels and signs are the same at all steps. Like Keras's layer, it is called with a `mask` of shape (batch, steps), an `initial_state` and `training`, where these are needed. i, f and o are the input, forget and output gates, g is the candidate, and c the state of the cell.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `recurrent_alpha_posterior`, `recurrent_alpha_prior`, `recurrent_gamma_posterior`, `recurrent_gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param activation Name of a Keras activation, or a function of one tensor. With `NULL` there is none.
+#' @param recurrent_activation Name of a Keras activation, or a function of one tensor, applied to the gates. With `NULL` there is none.
+#' @param unit_forget_bias `TRUE` or `FALSE`: whether the bias of the forget gate starts higher by 1, where there is a bias: the mean of its posterior starts at its initializer plus 1. Posterior and prior are those of the bias as it is used. With a `bias_posterior_fn` of your own this holds for a variable of the shape of the bias whose name is `name` followed by `_loc`; any other variable starts at its own initializer.
+#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training. The same channels are left out at all steps.
+#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the recurrent kernel multiplies the state. The same units are left out at all steps.
+#' @param return_sequences `TRUE` or `FALSE`: whether the outputs of all steps are returned, or that of the last.
+#' @param return_state `TRUE` or `FALSE`: whether the last state is returned as well, in a list of outputs and states.
+#' @param go_backwards `TRUE` or `FALSE`: whether the steps are taken from the last to the first.
+#' @param stateful `TRUE` or `FALSE`: whether a call begins with the last state of the call before. It needs a fixed batch size; `reset_state()` sets the state to zero.
+#' @param unroll `TRUE` or `FALSE`: whether the loop over steps is written out, which is faster for few steps and takes more memory.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param recurrent_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the recurrent kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param recurrent_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param recurrent_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the recurrent kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param recurrent_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the recurrent kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param recurrent_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the recurrent kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param recurrent_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param recurrent_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the recurrent kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param recurrent_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the recurrent kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param recurrent_initializer Keras initializer of the recurrent kernel, its name, or a function of a shape and a dtype.
+#' @param recurrent_regularizer Keras regularizer of the recurrent kernel, its name, or a function of one tensor.
+#' @param recurrent_constraint Keras constraint on the recurrent kernel, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715> Hochreiter, S., and Schmidhuber, J. (1997). Long Short-Term Memory. Neural Computation, 9(8), 1735-1780. \doi{10.1162/neco.1997.9.8.1735}
+#' @family dense, embedding and recurrent layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 3)) |>
+#'   layer_lstm_rank1(
+#'     units = 8
+#'   )
+#' outputs <- model(array(1, c(32, 10, 3)))
+#' model$losses
+#' @export
+layer_lstm_rank1 <- function(
+  object,
+  units,
+  activation = "tanh",
+  recurrent_activation = "sigmoid",
+  unit_forget_bias = TRUE,
+  dropout = 0,
+  recurrent_dropout = 0,
+  return_sequences = FALSE,
+  return_state = FALSE,
+  go_backwards = FALSE,
+  stateful = FALSE,
+  unroll = FALSE,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  recurrent_alpha_posterior_fn = "mean_field_normal",
+  recurrent_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  recurrent_alpha_prior_fn = "normal",
+  recurrent_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  recurrent_gamma_posterior_fn = "mean_field_normal",
+  recurrent_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  recurrent_gamma_prior_fn = "normal",
+  recurrent_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  recurrent_initializer = "glorot_uniform",
+  recurrent_regularizer = NULL,
+  recurrent_constraint = NULL,
+  ...
+) {
+  call_core("layer_lstm_rank1")
+}
+
 #' Gated recurrent unit with the Flipout estimator
 #'
 #' Gated recurrent unit whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
@@ -2600,6 +3955,137 @@ layer_gru_reparameterization <- function(
   ...
 ) {
   call_core("layer_gru_reparameterization")
+}
+
+#' Gated recurrent unit with the rank-1 estimator
+#'
+#' Gated recurrent unit whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
+#' z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
+#' h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]}
+#'
+#' Inputs x are of shape (batch, steps, channels), outputs of shape (batch, units) or, with `return_sequences`, (batch, steps, units). t is the step, and h the output. The two linear maps A(., kernel) and A(., recurrent) are drawn separately, once for each call: kernels and signs are the same at all steps. Like Keras's layer, it is called with a `mask` of shape (batch, steps), an `initial_state` and `training`, where these are needed. z and r are the update and reset gates, and g + r * w is the candidate. Without `reset_after`, the third part of A(r * `h[t - 1]`, recurrent) takes the place of r * w, and there is a single bias.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `alpha_posterior`, `alpha_prior`, `gamma_posterior`, `gamma_prior`, `recurrent_alpha_posterior`, `recurrent_alpha_prior`, `recurrent_gamma_posterior`, `recurrent_gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param units Positive whole number: how many output channels there are.
+#' @param activation Name of a Keras activation, or a function of one tensor. With `NULL` there is none.
+#' @param recurrent_activation Name of a Keras activation, or a function of one tensor, applied to the gates. With `NULL` there is none.
+#' @param dropout Number from 0 to below 1: the share of the input channels that is left out in training. The same channels are left out at all steps.
+#' @param recurrent_dropout Number from 0 to below 1: the share of the state's units that is left out in training where the recurrent kernel multiplies the state. The same units are left out at all steps.
+#' @param return_sequences `TRUE` or `FALSE`: whether the outputs of all steps are returned, or that of the last.
+#' @param return_state `TRUE` or `FALSE`: whether the last state is returned as well, in a list of outputs and states.
+#' @param go_backwards `TRUE` or `FALSE`: whether the steps are taken from the last to the first.
+#' @param stateful `TRUE` or `FALSE`: whether a call begins with the last state of the call before. It needs a fixed batch size; `reset_state()` sets the state to zero.
+#' @param unroll `TRUE` or `FALSE`: whether the loop over steps is written out, which is faster for few steps and takes more memory.
+#' @param reset_after `TRUE` or `FALSE`: whether the reset gate multiplies the product of the recurrent kernel and the state, or the state itself before that product.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param recurrent_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the recurrent kernel's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param recurrent_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param recurrent_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the recurrent kernel's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param recurrent_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the recurrent kernel's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param recurrent_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the recurrent kernel's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param recurrent_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param recurrent_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the recurrent kernel's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param recurrent_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the recurrent kernel's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param kernel_initializer Keras initializer of the kernels, its name, or a function of a shape and a dtype.
+#' @param kernel_regularizer Keras regularizer of the kernels, its name, or a function of one tensor.
+#' @param kernel_constraint Keras constraint on the kernels, its name, or a function of one tensor.
+#' @param recurrent_initializer Keras initializer of the recurrent kernel, its name, or a function of a shape and a dtype.
+#' @param recurrent_regularizer Keras regularizer of the recurrent kernel, its name, or a function of one tensor.
+#' @param recurrent_constraint Keras constraint on the recurrent kernel, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `zero_output_for_mask`: `TRUE` or `FALSE`: whether the outputs of masked steps are zero, or repeat those of the step before. It matters where the outputs of all steps are returned.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715> Cho, K., van Merrienboer, B., Gulcehre, C., Bahdanau, D., Bougares, F., Schwenk, H., and Bengio, Y. (2014). Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation. EMNLP. <https://arxiv.org/abs/1406.1078>
+#' @family dense, embedding and recurrent layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 3)) |>
+#'   layer_gru_rank1(
+#'     units = 8
+#'   )
+#' outputs <- model(array(1, c(32, 10, 3)))
+#' model$losses
+#' @export
+layer_gru_rank1 <- function(
+  object,
+  units,
+  activation = "tanh",
+  recurrent_activation = "sigmoid",
+  dropout = 0,
+  recurrent_dropout = 0,
+  return_sequences = FALSE,
+  return_state = FALSE,
+  go_backwards = FALSE,
+  stateful = FALSE,
+  unroll = FALSE,
+  reset_after = TRUE,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  alpha_posterior_fn = "mean_field_normal",
+  alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  alpha_prior_fn = "normal",
+  alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  gamma_posterior_fn = "mean_field_normal",
+  gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  gamma_prior_fn = "normal",
+  gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  recurrent_alpha_posterior_fn = "mean_field_normal",
+  recurrent_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  recurrent_alpha_prior_fn = "normal",
+  recurrent_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  recurrent_gamma_posterior_fn = "mean_field_normal",
+  recurrent_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  recurrent_gamma_prior_fn = "normal",
+  recurrent_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  kernel_initializer = "glorot_uniform",
+  kernel_regularizer = NULL,
+  kernel_constraint = NULL,
+  recurrent_initializer = "glorot_uniform",
+  recurrent_regularizer = NULL,
+  recurrent_constraint = NULL,
+  ...
+) {
+  call_core("layer_gru_rank1")
 }
 
 #' Multi-head attention with the Flipout estimator
@@ -2810,6 +4296,175 @@ layer_multi_head_attention_reparameterization <- function(
   ...
 ) {
   call_core("layer_multi_head_attention_reparameterization")
+}
+
+#' Multi-head attention with the rank-1 estimator
+#'
+#' Multi-head attention whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' q[t, n] = A(x[t], query)[n],   k[s, n] = A(z[s], key)[n],   v[s, n] = A(u[s], value)[n],
+#' score[n, t, s] = softmax over s of (q[t, n] . k[s, n] / sqrt(key_dim)),
+#' y[t] = A(sum over s of score[n, t, s] * v[s, n], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]}
+#'
+#' The layer is called with a query x of shape (batch, targets, channels) and, where they are other tensors, with a value u and a key z of shape (batch, sources, channels). Without a key, the key is the value; without a value, the layer attends to the query itself. Outputs are of shape (batch, targets, channels of the query). t is a position of the query, s one of the value, n a head, d a channel of a head, and . the sum of products over d. The four linear maps are drawn separately, once for each call: kernels and signs are the same at all positions. A bias is added to each map; the four stand one after another in the weight `bias`. The call takes Keras's arguments `query_mask`, `value_mask`, `key_mask`, `attention_mask`, `return_attention_scores`, `training` and `use_causal_mask`. A list of query and value, or of query, value and key, is composed with the layer as these arguments.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `query_alpha_posterior`, `query_alpha_prior`, `query_gamma_posterior`, `query_gamma_prior`, `key_alpha_posterior`, `key_alpha_prior`, `key_gamma_posterior`, `key_gamma_prior`, `value_alpha_posterior`, `value_alpha_prior`, `value_gamma_posterior`, `value_gamma_prior`, `output_alpha_posterior`, `output_alpha_prior`, `output_gamma_posterior`, `output_gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param num_heads Positive whole number: how many heads there are.
+#' @param key_dim Positive whole number: how many channels queries and keys have in each head.
+#' @param value_dim Positive whole number: how many channels values have in each head. With `NULL` these are `key_dim`.
+#' @param dropout Number from 0 to below 1: the share of the attention scores that is left out in training.
+#' @param use_bias `TRUE` or `FALSE`: whether a bias is added to each of the four linear maps. With `FALSE` the arguments of the bias have no effect.
+#' @param output_shape Positive whole number, or a vector of them: the sizes of the outputs without batch and positions. With `NULL` they are the channels of the query.
+#' @param attention_axes Whole numbers: the axes of the inputs that attention goes over, where the batch is axis 0. With `NULL` these are all axes but the batch and the channels.
+#' @param flash_attention `TRUE`, `FALSE` or `NULL`: whether the backend computes attention in blocks, which it may not be able to. With `NULL` that is as `keras$config` says. `TRUE` excludes dropout and scores.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param query_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the queries's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param query_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param query_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the queries's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param query_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the queries's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param query_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the queries's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param query_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param query_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the queries's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param query_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the queries's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param key_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the keys's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param key_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param key_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the keys's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param key_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the keys's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param key_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the keys's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param key_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param key_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the keys's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param key_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the keys's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param value_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the values's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param value_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param value_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the values's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param value_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the values's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param value_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the values's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param value_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param value_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the values's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param value_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the values's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param output_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the outputs's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param output_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param output_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the outputs's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param output_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the outputs's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param output_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the outputs's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param output_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param output_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the outputs's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param output_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the outputs's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param query_initializer Keras initializer of the kernel of the queries, its name, or a function of a shape and a dtype.
+#' @param query_regularizer Keras regularizer of the kernel of the queries, its name, or a function of one tensor.
+#' @param query_constraint Keras constraint on the kernel of the queries, its name, or a function of one tensor.
+#' @param key_initializer Keras initializer of the kernel of the keys, its name, or a function of a shape and a dtype.
+#' @param key_regularizer Keras regularizer of the kernel of the keys, its name, or a function of one tensor.
+#' @param key_constraint Keras constraint on the kernel of the keys, its name, or a function of one tensor.
+#' @param value_initializer Keras initializer of the kernel of the values, its name, or a function of a shape and a dtype.
+#' @param value_regularizer Keras regularizer of the kernel of the values, its name, or a function of one tensor.
+#' @param value_constraint Keras constraint on the kernel of the values, its name, or a function of one tensor.
+#' @param output_initializer Keras initializer of the kernel of the outputs, its name, or a function of a shape and a dtype.
+#' @param output_regularizer Keras regularizer of the kernel of the outputs, its name, or a function of one tensor.
+#' @param output_constraint Keras constraint on the kernel of the outputs, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `sliding_window`: Positive whole number: a position attends to those less than so many places from it. With `NULL` it attends to all.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715> Vaswani, A., Shazeer, N., Parmar, N., Uszkoreit, J., Jones, L., Gomez, A. N., Kaiser, L., and Polosukhin, I. (2017). Attention Is All You Need. Advances in Neural Information Processing Systems 30. <https://arxiv.org/abs/1706.03762>
+#' @family attention layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 8)) |>
+#'   layer_multi_head_attention_rank1(
+#'     num_heads = 2, key_dim = 4
+#'   )
+#' outputs <- model(array(1, c(32, 10, 8)))
+#' model$losses
+#' @export
+layer_multi_head_attention_rank1 <- function(
+  object,
+  num_heads,
+  key_dim,
+  value_dim = NULL,
+  dropout = 0,
+  use_bias = TRUE,
+  output_shape = NULL,
+  attention_axes = NULL,
+  flash_attention = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  query_alpha_posterior_fn = "mean_field_normal",
+  query_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  query_alpha_prior_fn = "normal",
+  query_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  query_gamma_posterior_fn = "mean_field_normal",
+  query_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  query_gamma_prior_fn = "normal",
+  query_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  key_alpha_posterior_fn = "mean_field_normal",
+  key_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  key_alpha_prior_fn = "normal",
+  key_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  key_gamma_posterior_fn = "mean_field_normal",
+  key_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  key_gamma_prior_fn = "normal",
+  key_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  value_alpha_posterior_fn = "mean_field_normal",
+  value_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  value_alpha_prior_fn = "normal",
+  value_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  value_gamma_posterior_fn = "mean_field_normal",
+  value_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  value_gamma_prior_fn = "normal",
+  value_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  output_alpha_posterior_fn = "mean_field_normal",
+  output_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  output_alpha_prior_fn = "normal",
+  output_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  output_gamma_posterior_fn = "mean_field_normal",
+  output_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  output_gamma_prior_fn = "normal",
+  output_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  query_initializer = "glorot_uniform",
+  query_regularizer = NULL,
+  query_constraint = NULL,
+  key_initializer = "glorot_uniform",
+  key_regularizer = NULL,
+  key_constraint = NULL,
+  value_initializer = "glorot_uniform",
+  value_regularizer = NULL,
+  value_constraint = NULL,
+  output_initializer = "glorot_uniform",
+  output_regularizer = NULL,
+  output_constraint = NULL,
+  ...
+) {
+  call_core("layer_multi_head_attention_rank1")
 }
 
 #' Dense layer with a joint posterior of kernel and bias

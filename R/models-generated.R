@@ -500,6 +500,37 @@ full_covariance_normal_fn <- function(
   call_core("full_covariance_normal_fn")
 }
 
+#' Half-Cauchy prior of positive numbers
+#'
+#' Take it for factors that scale channels, such as those of a layer with rank-1 factors: it draws them towards zero, and lets a few be large.
+#'
+#' \preformatted{p(w) = product over i of 2 / (pi scale (1 + (w[i] / scale)^2)),   w[i] > 0}
+#'
+#' w[i] are the numbers of a weight, and half of them are below `scale`. The density is highest at zero, where it is finite, and falls like 1 / w[i]^2. A posterior that can be negative has no divergence from it: by name, `alpha_posterior_fn = "log_normal"` is one that can not, and `alpha_prior_fn = "half_cauchy"` is the prior of scale 1.
+#'
+#' The Kullback-Leibler divergence has no closed form. The default `*_divergence_fn` then estimates it by log q(w) - log p(w) at the draw w with which the layer computes. The mean over draws is the divergence, and training follows the gradient through the draw. `kl_divergence()` averages it over draws, and shows the Monte Carlo error as `mcse`.
+#'
+#' @param scale Positive number: the median of the prior.
+#' @returns A function of `(dtype, shape, name, trainable, add_variable_fn)` for `alpha_prior_fn` and its like, which is saved with the model.
+#' @section Errors:
+#' If `scale` is not a positive number; when a layer is made, if its posterior is normal.
+#' @references Gelman, A. (2006). Prior Distributions for Variance Parameters in Hierarchical Models. Bayesian Analysis 1(3), 515-534. \doi{10.1214/06-BA117A}
+#' @family posteriors and priors
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_rank1(
+#'     units = 2, alpha_posterior_fn = "log_normal",
+#'     alpha_prior_fn = half_cauchy_prior_fn(scale = 0.5)
+#'   )
+#' kl_divergence(model)
+#' @export
+half_cauchy_prior_fn <- function(
+  scale = 1
+) {
+  call_core("half_cauchy_prior_fn")
+}
+
 #' Horseshoe prior
 #'
 #' Take it where most weights are thought to be zero: it shrinks small weights to zero, and leaves large ones alone.
@@ -613,6 +644,39 @@ log_likelihood <- function(
   dropout = FALSE
 ) {
   call_core("log_likelihood")
+}
+
+#' Log-normal posterior of positive numbers
+#'
+#' Take it for the factors of a layer with rank-1 factors under a half-Cauchy prior, or for any weight that is known to be positive.
+#'
+#' \preformatted{q(w) = product over i of LogNormal(w[i]; loc[i], scale[i]),
+#' log(w[i]) ~ Normal(loc[i], scale[i])}
+#'
+#' w[i] are the numbers of a weight, and `loc[i]` and `scale[i]` are the mean and the standard deviation of their logarithms. exp(loc) is the median of the weight, and exp(loc + scale^2 / 2) its mean. The variables that are trained are `<name>_loc` and `<name>_untransformed_scale`, of which softplus makes the scale. By name, `alpha_posterior_fn = "log_normal"` is the posterior with the defaults, which are near 1.
+#'
+#' From a normal prior the divergence of this posterior has no closed form that the library knows. `half_cauchy_prior_fn()` makes a prior for it.
+#'
+#' @param loc_initializer Keras initializer, its name, or a function of a shape and a dtype: the start of the mean. `NULL` is Normal(0, 0.1).
+#' @param untransformed_scale_initializer Keras initializer, its name, or a function of a shape and a dtype: the start of the scale before softplus. `NULL` is Normal(-3, 0.1), a scale near 0.05.
+#' @returns A function of `(dtype, shape, name, trainable, add_variable_fn)` for `alpha_posterior_fn` and its like, which is saved with the model.
+#' @section Errors:
+#' If Keras does not know an initializer.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186>
+#' @family posteriors and priors
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = 3) |>
+#'   layer_dense_rank1(
+#'     units = 2, alpha_posterior_fn = log_normal_fn(), alpha_prior_fn = "half_cauchy"
+#'   )
+#' kl_divergence(model)
+#' @export
+log_normal_fn <- function(
+  loc_initializer = NULL,
+  untransformed_scale_initializer = NULL
+) {
+  call_core("log_normal_fn")
 }
 
 #' Normal posterior whose covariance is diagonal plus low-rank

@@ -23,8 +23,18 @@ OF_KERNEL = {
     "prior_fn": "tfp$layers$util$default_multivariate_normal_fn",
     "divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",
 }
+# A trained kernel has two factors, whose posterior and prior have names for defaults.
+FACTORS = tuple(
+    f"{'' if kernel == 'kernel' else f'{kernel}_'}{factor}"
+    for kernel in KERNELS
+    for factor in ("alpha", "gamma")
+)
 FUNCTIONS_IN_R = {
-    **{f"{kernel}_{what}": value for kernel in KERNELS for what, value in OF_KERNEL.items()},
+    **{
+        f"{kernel}_{what}": value
+        for kernel in (*KERNELS, *FACTORS)
+        for what, value in OF_KERNEL.items()
+    },
     "bias_posterior_fn": "tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE)",
     "bias_posterior_tensor_fn": "function(d) d %>% tfd_sample()",
     "bias_divergence_fn": "function(q, p, ignore) tfd_kl_divergence(q, p)",

@@ -17,6 +17,7 @@ from frameworks import compiled, numpy_of
 from posteriors import fixed_normal
 
 import bayeslayers
+from bayeslayers.layers import default_multivariate_normal_fn
 from bayeslayers.testing.subject import Subject
 
 BATCH = 3
@@ -104,13 +105,16 @@ class Geometry:
         """Whether an activation is applied to the outputs, as in most layers."""
         return "activation" not in self.named.split() and self.vocabulary is None
 
-    @property
-    def variational(self):
-        """The arguments that follow the named ones, in order."""
-        parts = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
-        of_weights = [f"{role}_{part}" for role in self.roles for part in parts]
-        activation = ["activation"] if self.applies_activation else []
-        return [*activation, "activity_regularizer", "trainable", *of_weights]
+    def channels_of(self, kernels):
+        """Return how many input and output channels kernels of these shapes have."""
+        sizes = {name: (shape[-2], shape[-1]) for name, shape in kernels.items()}
+        if "Transpose" in self.oracle.__name__:
+            sizes = {name: size[::-1] for name, size in sizes.items()}
+        if not self.mixes_channels or "depthwise" in kernels:
+            # Each input channel has as many output channels as the kernel's last dimension.
+            first = next(iter(sizes))
+            sizes[first] = (sizes[first][0], sizes[first][0] * sizes[first][1])
+        return sizes
 
     def inputs(self, rng, batch=BATCH):
         if self.vocabulary is not None:
@@ -197,6 +201,11 @@ class SelfAttention(Geometry):
     applies_activation = False
     squares_inputs = True
 
+    def channels_of(self, kernels):
+        sizes = {name: (shape[0], shape[1] * shape[2]) for name, shape in kernels.items()}
+        heads, size, outputs = kernels["output"]
+        return {**sizes, "output": (heads * size, outputs)}
+
     def model_of(self, *layers):
         inputs = outputs = keras.Input(self.example)
         for layer in layers:
@@ -240,9 +249,10 @@ class Row:
         function: Name of the function, in both languages.
         name: Name of the class.
         geometry: What it computes.
-        estimator: "flipout", "reparameterization" or "local".
+        estimator: "flipout", "reparameterization", "local" or "rank1".
         ancestor: TensorFlow Probability's layer, where it has one.
         named: Arguments in the signature after those of all variational layers.
+        thin: Whether only what does not follow from the estimator and the geometry apart is tested.
     """
 
     function: str
@@ -251,10 +261,58 @@ class Row:
     estimator: str
     ancestor: str | None = None
     named: str = ""
+    thin: bool = False
 
     @property
     def layer_class(self):
         return bayeslayers.layers.FAMILY[self.name]
+
+    @property
+    def has_factors(self):
+        """Whether the kernel is trained, and scaled by random factors."""
+        return self.estimator == RANK1
+
+    @property
+    def random(self):
+        """The shapes of the random weights but the bias by their names, for a single member."""
+        kernels = self.geometry.kernels
+        return self.factors_of(kernels) if self.has_factors else kernels
+
+    @property
+    def bias(self):
+        """The shape of the bias; empty where there is none."""
+        bias = self.geometry.bias
+        return (1, *bias) if self.has_factors and bias else bias
+
+    @property
+    def roles(self):
+        """The names of the random weights."""
+        return (*self.random, "bias") if self.bias else tuple(self.random)
+
+    @property
+    def trained(self):
+        """How many trained weights there are besides the parameters of posteriors."""
+        return len(self.geometry.kernels) if self.has_factors else 0
+
+    def factors_of(self, kernels):
+        """Return the shapes of the factors of kernels of these shapes."""
+        channels = self.geometry.channels_of(kernels)
+        found = {}
+        for kernel, (of_inputs, of_outputs) in channels.items():
+            prefix = "" if kernel == "kernel" else f"{kernel}_"
+            found |= {f"{prefix}alpha": (1, of_inputs), f"{prefix}gamma": (1, of_outputs)}
+        return found
+
+    @property
+    def variational(self):
+        """The arguments that follow the named ones, in order."""
+        parts = ("posterior_fn", "posterior_tensor_fn", "prior_fn", "divergence_fn")
+        of_weights = [f"{role}_{part}" for role in self.roles for part in parts]
+        activation = ["activation"] if self.geometry.applies_activation else []
+        first = [*activation, *(["ensemble_size"] if self.has_factors else [])]
+        parts = ("initializer", "regularizer", "constraint") if self.has_factors else ()
+        of_kernels = [f"{kernel}_{part}" for kernel in self.geometry.kernels for part in parts]
+        return [*first, "activity_regularizer", "trainable", *of_weights, *of_kernels]
 
     def model(self, **further):
         """Make a model of this layer alone."""
@@ -269,6 +327,23 @@ class Row:
         arguments = {**self.geometry.arguments, **further}
         return Subject(self.layer_class, arguments, self.geometry.inputs(rng))
 
+    @property
+    def standard(self):
+        """The arguments that give all weights but the bias the standard normal prior."""
+        prior = default_multivariate_normal_fn
+        return {f"{role}_prior_fn": prior for role in self.random} if self.has_factors else {}
+
+    def without_spread(self, kernels, **further):
+        """Make the layer with kernels that are always the same, and no divergence."""
+        if not self.has_factors:
+            priors = {f"{role}_prior_fn": None for role in kernels}
+            normals = {role: (kernel, 0.0) for role, kernel in kernels.items()}
+            return self.with_kernels(normals, **priors, **further)
+        # Of a single member, factors without a spread start at 1.
+        fixed = {f"{role}_posterior_fn": "deterministic" for role in self.random}
+        start = {f"{role}_initializer": Fixed(kernel) for role, kernel in kernels.items()}
+        return self.layer(**{"bias_posterior_fn": None, **fixed, **start, **further})
+
     def with_kernels(self, normals, **further):
         """Make the layer with known posteriors of the kernels and no bias."""
         weights = {f"{role}_posterior_fn": fixed_normal(*q) for role, q in normals.items()}
@@ -280,6 +355,17 @@ class Row:
         """Make the layer with a known posterior of its only kernel and no bias."""
         (role,) = self.geometry.kernels
         return self.with_kernels({role: (loc, scale)}, **further)
+
+
+class Fixed(keras.initializers.Initializer):
+    """Initializer of known values."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __call__(self, shape, dtype=None):
+        assert tuple(shape) == self.value.shape
+        return keras.ops.convert_to_tensor(self.value, dtype)
 
 
 def random_normal(shape, seed=11):
@@ -664,7 +750,7 @@ GEOMETRIES = {
     for rank, geometry in rows.items()
 } | {"dense": DENSE, "einsum": EINSUM, "attention": ATTENTION}
 
-FLIPOUT, REPARAMETERIZATION, LOCAL = "flipout", "reparameterization", "local"
+FLIPOUT, REPARAMETERIZATION, LOCAL, RANK1 = "flipout", "reparameterization", "local", "rank1"
 
 ROWS = (
     Row(
@@ -827,11 +913,34 @@ ROWS = (
         EMBEDDING,
         REPARAMETERIZATION,
     ),
+    Row("layer_dense_rank1", "DenseRank1", DENSE, RANK1),
+    Row("layer_conv_1d_rank1", "Conv1DRank1", CONVOLUTION[1], RANK1),
+    Row("layer_gru_rank1", "GRURank1", GRU, RANK1),
+    *(
+        Row(f"layer_{function}_rank1", f"{name}Rank1", geometry, RANK1, thin=True)
+        for function, name, geometry in (
+            ("conv_2d", "Conv2D", CONVOLUTION[2]),
+            ("conv_3d", "Conv3D", CONVOLUTION[3]),
+            ("conv_1d_transpose", "Conv1DTranspose", TRANSPOSED[1]),
+            ("conv_2d_transpose", "Conv2DTranspose", TRANSPOSED[2]),
+            ("conv_3d_transpose", "Conv3DTranspose", TRANSPOSED[3]),
+            ("depthwise_conv_1d", "DepthwiseConv1D", DEPTHWISE[1]),
+            ("depthwise_conv_2d", "DepthwiseConv2D", DEPTHWISE[2]),
+            ("separable_conv_1d", "SeparableConv1D", SEPARABLE[1]),
+            ("separable_conv_2d", "SeparableConv2D", SEPARABLE[2]),
+            ("einsum_dense", "EinsumDense", EINSUM),
+            ("lstm", "LSTM", LSTM),
+            ("multi_head_attention", "MultiHeadAttention", ATTENTION),
+        )
+    ),
 )
 
 
+ALL = (FLIPOUT, REPARAMETERIZATION, LOCAL, RANK1)
+RANDOM_KERNELS = (FLIPOUT, REPARAMETERIZATION, LOCAL)
 REPRESENTATIVES = (
     "DenseFlipout",
+    "DenseRank1",
     "Conv1DReparameterization",
     "Conv2DLocalReparameterization",
     "Conv2DTransposeFlipout",
@@ -844,18 +953,19 @@ REPRESENTATIVES = (
 for these, and for all others by `make soak`."""
 
 
-def every(*estimators, where=lambda geometry: True, soon=lambda row: True):
-    """Parametrize a test over rows.
+def every(*estimators, where=lambda geometry: True, thin=False, soon=lambda row: True):
+    """Parametrize a test over the rows with one of these estimators; without any, over all rows.
 
     Args:
-        estimators: One of these; without any, all.
+        *estimators: The estimators.
         where: Which geometries.
+        thin: Whether the rows are among them that have no more than a thin contract.
         soon: Which rows `make test` tests. The others are left to `make soak`.
     """
     rows = [
         row
         for row in ROWS
-        if (not estimators or row.estimator in estimators) and where(row.geometry)
+        if row.estimator in (estimators or ALL) and where(row.geometry) and row.thin <= thin
     ]
     later = [pytest.mark.soak]
     return pytest.mark.parametrize(

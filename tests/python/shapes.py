@@ -96,8 +96,7 @@ def listed(values, kind=list):
 
 def without_spread(row, kernels, **further):
     """Make the layer with kernels that are always the same, and no divergence to go to infinity."""
-    priors = {f"{role}_prior_fn": None for role in kernels}
-    return row.with_kernels({role: (k, 0.0) for role, k in kernels.items()}, **priors, **further)
+    return row.without_spread(kernels, **further)
 
 
 @st.composite

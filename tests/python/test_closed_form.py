@@ -39,8 +39,11 @@ LARGE = (256, 200)  # enough numbers to be computed in one pass
 
 def pair(row, *changed, **further):
     """Return a layer with all defaults, and one with functions of a caller's that do the same."""
-    general = {f"{role}_{what}": GENERAL[what] for role in row.geometry.kernels for what in changed}
-    return row.layer(seed=5, **further), row.layer(seed=5, **general, **further)
+    general = {f"{role}_{what}": GENERAL[what] for role in row.random for what in changed}
+    if row.has_factors:
+        posterior = {f"{role}_posterior_fn": default_mean_field_normal_fn() for role in row.random}
+        further = {**row.standard, **posterior, **further}
+    return row.layer(seed=5, **further), row.layer(seed=5, **{**further, **general})
 
 
 def results(layer, inputs):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from family import every
+from family import RANDOM_KERNELS, every
 from frameworks import assert_allclose, assert_array_equal, moment, numpy_of, on
 
 from bayeslayers import ArgumentError, as_bayesian, as_deterministic, kl_divergence
@@ -128,7 +128,7 @@ ESTIMATORS = {
 }
 
 
-@every()
+@every(*RANDOM_KERNELS)
 def test_every_layer_of_keras_becomes_ours_and_moped_starts_from_its_outputs(row, rng):
     inputs = row.geometry.inputs(rng)
     layer = row.geometry.oracle(**row.geometry.arguments)

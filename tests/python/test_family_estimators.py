@@ -8,6 +8,7 @@ import pytest
 from family import (
     FLIPOUT,
     LOCAL,
+    RANDOM_KERNELS,
     REPARAMETERIZATION,
     ROWS,
     every,
@@ -54,7 +55,7 @@ def random_bias(row, loc, scale):
     return {"bias_posterior_fn": fixed_normal(loc, scale)}, loc, scale**2
 
 
-@every(where=is_linear)
+@every(*RANDOM_KERNELS, where=is_linear)
 def test_outputs_have_the_analytic_mean_and_variance(row, rng):
     geometry = row.geometry
     loc, scale = random_normal(geometry.kernel)
@@ -68,7 +69,7 @@ def test_outputs_have_the_analytic_mean_and_variance(row, rng):
     assert_normal_moments(samples, mean, variance)
 
 
-@every(where=is_linear)
+@every(*RANDOM_KERNELS, where=is_linear)
 def test_further_arguments_keep_mean_and_variance(row, rng):
     geometry = row.geometry
     further = geometry.variations[-1]
@@ -85,7 +86,7 @@ def test_further_arguments_keep_mean_and_variance(row, rng):
     assert_normal_moments(draws(layer, inputs, CALLS), mean, variance)
 
 
-@every(where=lambda geometry: not is_linear(geometry))
+@every(*RANDOM_KERNELS, where=lambda geometry: not is_linear(geometry))
 def test_each_example_sees_weights_that_follow_the_posteriors(row, rng):
     """Example by example, outputs are Keras's layer's under weights that NumPy has drawn."""
     geometry = row.geometry
@@ -175,7 +176,7 @@ def test_output_channels_are_drawn_on_their_own(row, rng):
     assert_fair_signs(found[..., 0] * found[..., 1])
 
 
-@every()
+@every(*RANDOM_KERNELS)
 def test_two_calls_draw_anew_and_a_seed_repeats_them(row, rng):
     inputs = row.geometry.inputs(rng)
     kernels = random_normals(row.geometry.kernels)

@@ -37,7 +37,7 @@ def served(model, path, inputs, calls):
 @every(soon=is_representative)
 def test_an_exported_model_serves_what_the_model_gives(row, rng, tmp_path):
     inputs = row.geometry.inputs(rng)
-    posteriors = {f"{role}_posterior_fn": HARDLY_RANDOM for role in row.geometry.roles}
+    posteriors = {f"{role}_posterior_fn": HARDLY_RANDOM for role in row.roles}
     model = row.model(**posteriors)
     (outputs,) = served(model, tmp_path / "m", inputs, 1)
     assert_allclose(outputs, model(inputs), rtol=1e-4, atol=1e-5)

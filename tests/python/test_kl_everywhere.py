@@ -21,7 +21,7 @@ def with_priors(row, **further):
         "bias_posterior_fn": default_mean_field_normal_fn(),
         "bias_prior_fn": default_multivariate_normal_fn,
     }
-    return row.layer(**(bias if row.geometry.bias else {}), **further)
+    return row.layer(**(bias if row.bias else {}), **row.standard, **further)
 
 
 def compiled_total(layer, inputs, jit_compile):
@@ -36,7 +36,7 @@ def compiled_total(layer, inputs, jit_compile):
 def test_the_total_is_the_same_in_every_mode(row, rng, tmp_path):
     inputs, layer = row.geometry.inputs(rng), with_priors(row)
     model = row.geometry.model_of(layer)
-    expected = exact(layer, row.geometry.roles)
+    expected = exact(layer, row.roles)
     layer(inputs)
     found = {
         "eager": float(total_of(layer.losses)),
@@ -165,7 +165,7 @@ def test_trained_on_the_divergence_alone_the_posterior_becomes_the_prior(row, rn
     history = model.fit(inputs, targets, batch_size=BATCH, epochs=10, shuffle=False, verbose=0)
     history = history.history["loss"]
     assert history[-1] < 1e-3 * history[0]
-    for role in row.geometry.roles:
+    for role in row.roles:
         loc, scale = parameters(getattr(layer, f"{role}_posterior"))
         assert_allclose(loc, 0.0, atol=0.01)
         assert_allclose(scale, 1.0, atol=0.01)

@@ -84,12 +84,12 @@ def test_every_layer_trains_in_double_precision_beside_others(row, rng):
         "bias_posterior_fn": default_mean_field_normal_fn(),
         "bias_prior_fn": default_multivariate_normal_fn,
     }
-    layer = row.layer(**(bias if row.geometry.bias else {}), dtype="float64")
+    layer = row.layer(**(bias if row.bias else {}), **row.standard, dtype="float64")
     outputs = [keras.layers.Flatten(), keras.layers.Dense(1, dtype="float32")]
     model = compiled(row.geometry.model_of(layer, *outputs))
     inputs = row.geometry.inputs(rng)
     loss = model.train_on_batch(inputs, np.zeros((len(inputs), 1)))
-    roles = row.geometry.roles
+    roles = row.roles
     expected = sum(normal_kl(*parameters(getattr(layer, f"{role}_posterior"))) for role in roles)
     assert_allclose(loss, expected, rtol=1e-6)
     # The verb has what the layer computed before the loss was rounded.

@@ -46,7 +46,7 @@ def spread(scale, dtype):
 
 
 def spread_everywhere(row, scale, dtype):
-    return {f"{role}_posterior_fn": spread(scale, dtype) for role in row.geometry.roles}
+    return {f"{role}_posterior_fn": spread(scale, dtype) for role in row.roles}
 
 
 def assert_finite(values, what):
@@ -61,8 +61,10 @@ def test_outputs_and_gradients_are_finite_for_every_scale(row, policy, rng):
     inputs = row.geometry.inputs(rng)
     dtype = keras.DTypePolicy(policy).variable_dtype
     for outer in SCALES:
-        # Outputs are of the size of the kernels' product, where one follows the other.
-        scale = outer ** (1 / len(row.geometry.kernels)) if row.geometry.is_chain else outer
+        # Outputs are of the size of the kernels' product, where one follows the other, and of that
+        # of a kernel's factors.
+        in_turn = len(row.geometry.kernels) if row.geometry.is_chain else 1
+        scale = outer ** (1 / (2 * in_turn if row.has_factors else in_turn))
         layer = row.layer(dtype=policy, **spread_everywhere(row, scale, dtype))
         layer.build(inputs.shape)
 
@@ -94,8 +96,9 @@ def test_a_posterior_of_the_callers_is_finite_for_every_scale(row, policy, rng):
     for scale in SCALES:
         largest = min(scale, LARGEST.get(dtype, np.inf))
         posterior = fixed_normal(0.5, max(largest, 1e-7 if dtype == "float16" else 0))
-        layer = row.layer(dtype=policy, kernel_posterior_fn=posterior, kernel_prior_fn=None)
-        assert_finite(layer(inputs), scale)
+        role = next(iter(row.random))
+        functions = {f"{role}_posterior_fn": posterior, f"{role}_prior_fn": None}
+        assert_finite(row.layer(dtype=policy, **functions)(inputs), scale)
 
 
 @pytest.mark.parametrize("policy", ["float16", "mixed_float16"])

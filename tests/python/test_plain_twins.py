@@ -49,7 +49,7 @@ def numbers(tensor):
 @every()
 @pytest.mark.parametrize("policy", POLICIES)
 def test_without_spread_a_layer_is_its_plain_twin(row, policy, rng):
-    narrow = {f"{role}_posterior_fn": NARROW for role in row.geometry.kernels}
+    narrow = {f"{role}_posterior_fn": NARROW for role in row.random}
     layer = row.layer_class(**required(row.layer_class, row.geometry), **narrow, dtype=policy)
     model = row.geometry.model_of(layer)
     plain = as_deterministic(model)

@@ -16,6 +16,7 @@ from bayeslayers.distributions.correlated_posteriors import (
     full_covariance_normal_fn,
     low_rank_normal_fn,
 )
+from bayeslayers.distributions.positive import half_cauchy_prior_fn, log_normal_fn
 from bayeslayers.distributions.priors import (
     horseshoe_prior_fn,
     normal_prior_fn,
@@ -41,6 +42,7 @@ from bayeslayers.distributions.verbs import (
 )
 from bayeslayers.layers.attention import (
     layer_multi_head_attention_flipout,
+    layer_multi_head_attention_rank1,
     layer_multi_head_attention_reparameterization,
 )
 from bayeslayers.layers.autoregressive import layer_autoregressive
@@ -48,37 +50,49 @@ from bayeslayers.layers.autoregressive_transform import layer_autoregressive_tra
 from bayeslayers.layers.convolution import (
     layer_conv_1d_flipout,
     layer_conv_1d_local_reparameterization,
+    layer_conv_1d_rank1,
     layer_conv_1d_reparameterization,
     layer_conv_1d_transpose_flipout,
+    layer_conv_1d_transpose_rank1,
     layer_conv_1d_transpose_reparameterization,
     layer_conv_2d_flipout,
     layer_conv_2d_local_reparameterization,
+    layer_conv_2d_rank1,
     layer_conv_2d_reparameterization,
     layer_conv_2d_transpose_flipout,
+    layer_conv_2d_transpose_rank1,
     layer_conv_2d_transpose_reparameterization,
     layer_conv_3d_flipout,
     layer_conv_3d_local_reparameterization,
+    layer_conv_3d_rank1,
     layer_conv_3d_reparameterization,
     layer_conv_3d_transpose_flipout,
+    layer_conv_3d_transpose_rank1,
     layer_conv_3d_transpose_reparameterization,
     layer_depthwise_conv_1d_flipout,
+    layer_depthwise_conv_1d_rank1,
     layer_depthwise_conv_1d_reparameterization,
     layer_depthwise_conv_2d_flipout,
+    layer_depthwise_conv_2d_rank1,
     layer_depthwise_conv_2d_reparameterization,
     layer_separable_conv_1d_flipout,
+    layer_separable_conv_1d_rank1,
     layer_separable_conv_1d_reparameterization,
     layer_separable_conv_2d_flipout,
+    layer_separable_conv_2d_rank1,
     layer_separable_conv_2d_reparameterization,
 )
 from bayeslayers.layers.dense import (
     layer_dense_flipout,
     layer_dense_local_reparameterization,
+    layer_dense_rank1,
     layer_dense_reparameterization,
 )
 from bayeslayers.layers.dense_variational import layer_dense_variational
 from bayeslayers.layers.distribution_lambda import layer_distribution_lambda
 from bayeslayers.layers.einsum_dense import (
     layer_einsum_dense_flipout,
+    layer_einsum_dense_rank1,
     layer_einsum_dense_reparameterization,
 )
 from bayeslayers.layers.embedding import layer_embedding_reparameterization
@@ -114,8 +128,10 @@ from bayeslayers.layers.params_size import (
 )
 from bayeslayers.layers.recurrent import (
     layer_gru_flipout,
+    layer_gru_rank1,
     layer_gru_reparameterization,
     layer_lstm_flipout,
+    layer_lstm_rank1,
     layer_lstm_reparameterization,
 )
 from bayeslayers.layers.variable import layer_variable

@@ -10,8 +10,9 @@ import numpy as np
 from keras import ops
 
 from bayeslayers.backend import has_gpu, in_single, saturating_cast, within_range
-from bayeslayers.base_layers.variational_layer import BIAS, VariationalLayer
+from bayeslayers.base_layers.variational_layer import BIAS, VariationalLayer, WeightInCall
 from bayeslayers.contract.errors import ArgumentError
+from bayeslayers.estimators import MapDraw
 from bayeslayers.geometries import MultiHeadAttention
 
 _Shape = tuple[int | None, ...]
@@ -44,7 +45,7 @@ class AttentionLayer(VariationalLayer):
         self.input_spec = self.geometry.input_spec(query_shape)
         self._attention = self.geometry.for_shapes(*_all(query_shape, value_shape, key_shape))
         for role, linear_map in self._attention.maps.items():
-            self._build_kernel(role, linear_map.kernel_shape(0))
+            self._build_kernel(role, linear_map, linear_map.known_channels(()))
         self._build_bias((sum(map(math.prod, self._attention.bias_shapes.values())),))
 
     def call(
@@ -67,20 +68,21 @@ class AttentionLayer(VariationalLayer):
         key = value if key is None else key
         inputs = {"query": query, "value": value, "key": key}
         self._check_channels(inputs)
-        draws, drawn = {}, []
+        draws: dict[str, MapDraw] = {}
+        drawn: list[WeightInCall] = []
+        size = ops.shape(query)[0]
         for role, linear_map in self._attention.maps.items():
             channels = linear_map.known_channels(())
-            size = ops.shape(query)[0]
-            draws[role], weight = self._draw_map(role, linear_map, size, channels)
-            drawn.append(weight)
-        bias, weight = self._draw_bias()
-        self._add_drawn_divergences([*drawn, weight])
-        biases = self._attention.biases(bias)
+            draws[role], weights = self._draw_map(role, linear_map, size, channels)
+            drawn += weights
+        bias, weights = self._draw_bias(size)
+        self._add_drawn_divergences([*drawn, *weights])
+        biases = bias.parts(self._attention.biases)
 
         def project(role: str, values: Any) -> Any:
             linear_map = self._attention.maps[role]
             values = draws[role].apply(linear_map.prepare(values, self.compute_dtype))
-            return within_range(linear_map.with_bias(values, biases[role]))
+            return within_range(biases[role].added_to(values, linear_map))
 
         projected = {role: project(role, values) for role, values in inputs.items()}
         values, scores = self._attend(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from keras import ops
 
 from bayeslayers.backend import within_range
-from bayeslayers.base_layers.variational_layer import VariationalLayer
+from bayeslayers.base_layers.variational_layer import VariationalLayer, WeightInCall
 from bayeslayers.contract import checks
 from bayeslayers.geometries import Chain, EinsumDense
 
@@ -25,7 +25,7 @@ class LinearLayer(VariationalLayer):
         channels = self.geometry.known_channels(input_shape)
         self._chain = self.geometry.for_inputs(input_shape)
         for role, linear_map in self._chain.stages().items():
-            self._build_kernel(role, linear_map.kernel_shape(channels))
+            self._build_kernel(role, linear_map, channels)
             channels = linear_map.output_channels(channels)
         self._build_bias(self._chain.bias_shape(channels))
 
@@ -33,16 +33,16 @@ class LinearLayer(VariationalLayer):
         """Return one draw of the outputs, and add the divergences to the losses."""
         values = self._chain.prepare(inputs, self.compute_dtype)
         channels = self._chain.known_channels(inputs.shape)
-        drawn = []
+        size = ops.shape(values)[0]
+        drawn: list[WeightInCall] = []
         for role, linear_map in self._chain.stages().items():
-            size = ops.shape(values)[0]
-            draw, weight = self._draw_map(role, linear_map, size, channels)
+            draw, weights = self._draw_map(role, linear_map, size, channels)
             values = draw.apply(values)
             channels = linear_map.output_channels(channels)
-            drawn.append(weight)
-        bias, weight = self._draw_bias()
-        drawn.append(weight)
-        values = within_range(self._chain.with_bias(values, bias))
+            drawn += weights
+        bias, weights = self._draw_bias(size)
+        drawn += weights
+        values = within_range(bias.added_to(values, self._chain))
         self._add_drawn_divergences(drawn)
         return values
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from bayeslayers.backend import Stream, fold_in
 from bayeslayers.compat import keep_config_seed
+from bayeslayers.contract import checks
 from bayeslayers.distributions.streams import FoldedStream
 
 
@@ -19,8 +22,9 @@ class ModelDraw:
     """A draw of the weights of a whole model, during one call of it.
 
     Args:
-        seed: Tensor of two int32, which stands for the draw: every call with this seed has the same
-            weights, whatever its inputs.
+        seed: Tensor of int32, which stands for the draw: every call with this seed has the same
+            weights, whatever its inputs. It has two numbers, the second of which counts the draws;
+            or three, the third of which counts those of this model among the draws of several.
         batch: Number of the batch, so that noise of inputs and outputs differs between batches.
         layers: The layers of the model, in an order that is always the same: a layer's place tells
             its weights from those of others, whichever is called first, or at all.
@@ -31,6 +35,7 @@ class ModelDraw:
         self, seed: Any, batch: Any, layers: Sequence[Any], *, dropout: bool = False
     ) -> None:
         self.dropout = dropout
+        self._number, seed = seed[-1], seed[:2]
         # The two never coincide: batches are counted from 1, and 0 stands for the weights.
         self._seed_of_weights = fold_in(seed, 0)
         self._stream_of_examples = FoldedStream(fold_in(seed, batch + 1))
@@ -48,6 +53,10 @@ class ModelDraw:
             finally:
                 self.stream = self._stream_of_examples
         return self._values[key]
+
+    def member(self, size: int) -> Any:
+        """Return the member of an ensemble of this size whose turn it is, within one model."""
+        return ops.mod(self._number, size)
 
     def seed_generator(self) -> keras.random.SeedGenerator:
         """Return a generator for Keras's functions, whose noise differs between examples."""
@@ -99,3 +108,31 @@ def drawing(draw: ModelDraw) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+class _Member:
+    """A member of any ensemble, which is drawn where it is first asked for."""
+
+    @functools.cached_property
+    def number(self) -> int:
+        return checks.seed_or_drawn("seed", None)
+
+
+_member_of_sample: contextvars.ContextVar[_Member | None] = contextvars.ContextVar(
+    "member_of_sample", default=None
+)
+
+
+def member_of_sample(size: int) -> int:
+    """Return the member of an ensemble of this size whose weights are drawn outside of a call."""
+    return (_member_of_sample.get() or _Member()).number % size
+
+
+@contextlib.contextmanager
+def sampling_one_member() -> Iterator[None]:
+    """Let all layers whose weights are drawn outside of a call take those of one member."""
+    token = _member_of_sample.set(_Member())
+    try:
+        yield
+    finally:
+        _member_of_sample.reset(token)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from keras.regularizers import Regularizer
 
 from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.linear_layer import ActivatedLinearLayer
-from bayeslayers.base_layers.variational_layer import VariationalLayer, weight_type
+from bayeslayers.base_layers.variational_layer import BIAS, VariationalLayer
 from bayeslayers.contract import binding, docstrings, pages
 
 _Layer = TypeVar("_Layer", bound=pages.LayerClass)
@@ -132,15 +133,15 @@ def _arguments(layer_class: type[VariationalLayer]) -> inspect.Signature:
     return binding.join(
         binding.parameters_of(layer_class.geometry_type),
         *map(binding.parameters_of, own),
-        *map(_weight_parameters, layer_class.roles()),
+        *itertools.starmap(_weight_parameters, layer_class.arguments_of_weights().items()),
         *map(binding.parameters_of, bases),
         by_position=layer_class.positional_arguments,
     )
 
 
-def _weight_parameters(role: str) -> list[inspect.Parameter]:
+def _weight_parameters(role: str, weight_type: type) -> list[inspect.Parameter]:
     """Return the arguments of one weight, whose names begin with its role."""
-    parameters = binding.parameters_of(weight_type(role))
+    parameters = binding.parameters_of(weight_type)
     return [p.replace(name=f"{role}_{p.name}") for p in parameters if p.name != "role"]
 
 
@@ -150,7 +151,7 @@ def _documentation(layer_class: type[VariationalLayer]) -> dict[str, Any]:
     names = [f"`{role}_{kind}`" for role in layer_class.roles() for kind in _DISTRIBUTIONS]
     open_text = {
         "distributions": f"{', '.join(names[:-1])} and {names[-1]}",
-        "first": geometry.kernels[0],
+        "first": layer_class.roles()[0],
     }
     activation = ', activation="relu"' if issubclass(layer_class, ActivatedLinearLayer) else ""
     references = [estimator.reference, geometry.reference]
@@ -158,16 +159,16 @@ def _documentation(layer_class: type[VariationalLayer]) -> dict[str, Any]:
         "title": f"{geometry.title} with the {estimator.name} estimator",
         "formula": f"{estimator.formula}\n{geometry.formula}",
         "details": (
-            f"{geometry.title} whose weights are random: training fits the posterior distribution "
-            f"of each weight instead of a single value. {estimator.occasion}",
+            f"{geometry.title} whose weights are random: training fits {estimator.fitted}. "
+            f"{estimator.occasion}",
             f"{geometry.shapes}.",
-            f"{estimator.explanation}.",
+            *f"{estimator.explanation}.".split("\n\n"),
             *(text.format(**open_text) for text in _DETAILS),
         ),
         "reference": " ".join(filter(None, references)),
         "example_arguments": f"{geometry.example_arguments}{activation}",
         "example_shape": geometry.example_shape,
-        "example_losses": len(geometry.kernels),
+        "example_losses": sum(role != BIAS for role in layer_class.roles()),
         "rank": getattr(geometry, "rank", ""),
         "own_prose": geometry.own_prose,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -23,14 +23,18 @@ from bayeslayers.base_layers.distribution_maker import DistributionMaker
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.distributions.checks import class_names, may_be, shape_of_draw
+from bayeslayers.distributions.correlated_posteriors import CorrelatedMaker
 from bayeslayers.distributions.defaults import exact_divergence, sample_posterior
 from bayeslayers.distributions.fixed_priors import default_multivariate_normal_fn
 from bayeslayers.distributions.makers import MeanFieldNormal, default_mean_field_normal_fn
 from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.named import POSTERIORS, PRIORS, by_name
+from bayeslayers.distributions.positive import HalfCauchyPrior
 from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
 from bayeslayers.distributions.streams import FoldedStream, keeping_default_seeds
 
+SIGNED = (MeanFieldNormal, CorrelatedMaker)
+"""The makers of posteriors whose numbers may be negative."""
 # Used for the mean absolute value of a weight where all entries are zero.
 _SIZE_OF_ALL_ZEROS = 0.1
 # softplus(-50) is negligible compared with the smallest scale.
@@ -56,6 +60,10 @@ class RandomWeight:
 
     is_optional: ClassVar[bool]
     """Whether a layer can be made without this weight."""
+    posteriors: ClassVar[Mapping[str, Callable[[], Any]]] = POSTERIORS
+    """The posteriors that `posterior_fn` may name."""
+    priors: ClassVar[Mapping[str, Callable[[], Any]]] = PRIORS
+    """The priors that `prior_fn` may name."""
 
     def __init__(
         self,
@@ -66,8 +74,8 @@ class RandomWeight:
         divergence_fn: Callable[..., Any] | None,
     ) -> None:
         self.role = role
-        make_posterior = by_name(f"{role}_posterior_fn", posterior_fn, POSTERIORS)
-        make_prior = by_name(f"{role}_prior_fn", prior_fn, PRIORS)
+        make_posterior = by_name(f"{role}_posterior_fn", posterior_fn, self.posteriors)
+        make_prior = by_name(f"{role}_prior_fn", prior_fn, self.priors)
         functions = (make_posterior, posterior_tensor_fn, make_prior, divergence_fn)
         names = [f"{role}_{name}" for name in WEIGHT_FUNCTIONS]
         self.functions = dict(zip(names, functions, strict=True))
@@ -81,6 +89,17 @@ class RandomWeight:
         )
         argument = f"{role}_divergence_fn"
         self.divergence_fn = checks.function(argument, divergence_fn, optional=True)
+        self._check_signs()
+
+    def _check_signs(self) -> None:
+        """Refuse a prior of positive numbers whose posterior can be negative."""
+        makers = [m and m.function for m in (self._posterior_maker_if_any, self._prior_maker)]
+        is_positive = isinstance(makers[1], HalfCauchyPrior)
+        if is_positive and self._is_estimated and isinstance(makers[0], SIGNED) and self.diverges:
+            argument = f"{self.role}_prior_fn"
+            rule = "must be a prior of positive and negative numbers where the posterior is normal"
+            hint = f'`{self.role}_posterior_fn = "log_normal"` is a posterior of positive numbers.'
+            raise ArgumentError(argument, rule, {argument: makers[1]}, hint)
 
     def _new_maker(
         self, kind: str, function: Callable[..., Any] | None, *, optional: bool

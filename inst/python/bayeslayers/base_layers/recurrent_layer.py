@@ -55,10 +55,8 @@ class RecurrentLayer(VariationalLayer):
         del initial_state_shape
         cell = self.geometry
         self.input_spec = cell.input_spec(inputs_shape)
-        self._build_kernel(
-            "kernel", cell.linear_map.kernel_shape(cell.known_channels(inputs_shape))
-        )
-        self._build_kernel("recurrent", cell.linear_map.kernel_shape(cell.units))
+        self._build_kernel("kernel", cell.linear_map, cell.known_channels(inputs_shape))
+        self._build_kernel("recurrent", cell.linear_map, cell.units)
         self._build_bias(cell.bias_shape, cell.bias_start)
         self._state = _State(self._state_variables(inputs_shape[0]) if cell.stateful else ())
 
@@ -71,9 +69,11 @@ class RecurrentLayer(VariationalLayer):
         size, channels = ops.shape(inputs)[0], inputs.shape[-1]
         of_inputs, kernel = self._draw_map("kernel", cell.linear_map, size, channels)
         of_state, recurrent = self._draw_map("recurrent", cell.linear_map, size, cell.units)
-        bias, bias_in_call = self._draw_bias()
-        self._add_drawn_divergences([kernel, recurrent, bias_in_call])
-        input_bias, state_bias = (0, 0) if bias is None else cell.biases(bias)
+        bias, of_bias = self._draw_bias(size)
+        self._add_drawn_divergences([*kernel, *recurrent, *of_bias])
+        input_bias, state_bias = bias.by_example(
+            lambda value: (0, 0) if value is None else cell.biases(value)
+        )
         keep_inputs = self._dropout((size, 1, channels), cell.dropout, training)
         keep_state = self._dropout((size, cell.units), cell.recurrent_dropout, training)
 
@@ -84,7 +84,10 @@ class RecurrentLayer(VariationalLayer):
                 lambda h: within_range(of_state.apply(h * keep_state) + state_bias),
             )
 
-        projected = within_range(of_inputs.apply(inputs * keep_inputs) + input_bias)
+        projected = of_inputs.apply(inputs * keep_inputs)
+        if len(ops.shape(input_bias)) > 1:
+            input_bias = cell.linear_map.over_positions(input_bias, len(projected.shape))
+        projected = within_range(projected + input_bias)
         states = self._initial_state(initial_state, size)
         return self._run(step, projected, states, mask)
 

@@ -15,6 +15,7 @@ from keras import ops
 
 from bayeslayers.backend import saturating_cast
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer, Divergence, stddev_of
+from bayeslayers.base_layers.bias import Bias, SharedBias
 from bayeslayers.base_layers.model_draw import ModelDraw, current_model_draw
 from bayeslayers.base_layers.random_weight import (
     WEIGHT_FUNCTIONS,
@@ -70,7 +71,7 @@ class VariationalLayer(BayesianLayer):
             )
         of_geometry = inspect.signature(self.geometry_type).parameters
         geometry = self.geometry_type(**{name: arguments.pop(name) for name in of_geometry})
-        weights = {role: _take_weight(role, arguments) for role in self.roles()}
+        weights = {role: self._take_weight(role, arguments) for role in self.roles()}
         super().__init__(
             activity_regularizer=activity_regularizer, trainable=trainable, **arguments
         )
@@ -89,7 +90,23 @@ class VariationalLayer(BayesianLayer):
     def roles(cls) -> tuple[str, ...]:
         """Return the names of the random weights, which begin the names of their arguments."""
         geometry = cls.geometry_type
-        return (*geometry.kernels, BIAS) if geometry.has_bias else geometry.kernels
+        of_kernels = [role for kernel in geometry.kernels for role in cls.roles_of(kernel)]
+        return (*of_kernels, BIAS) if geometry.has_bias else tuple(of_kernels)
+
+    @classmethod
+    def roles_of(cls, kernel: str) -> tuple[str, ...]:
+        """Return the names of the random weights of one kernel of the geometry."""
+        return (kernel,)
+
+    @classmethod
+    def weight_type(cls, role: str) -> type[RandomWeight]:
+        """Return the class of the random weight in this role."""
+        return RandomBias if role == BIAS else RandomKernel
+
+    @classmethod
+    def arguments_of_weights(cls) -> dict[str, type]:
+        """Return whose constructors the arguments of the weights are, by how their names begin."""
+        return {role: cls.weight_type(role) for role in cls.roles()}
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments; see `BaseLayer.get_config`."""
@@ -101,9 +118,16 @@ class VariationalLayer(BayesianLayer):
         weights = [f"{role}_{name}" for role in cls.roles() for name in WEIGHT_FUNCTIONS]
         return [*super()._function_arguments(), *cls.geometry_type.functions, *weights]
 
-    def _build_kernel(self, role: str, shape: tuple[int, ...]) -> None:
+    @classmethod
+    def _take_weight(cls, role: str, arguments: dict[str, Any]) -> RandomWeight:
+        """Take the functions of a weight out of the arguments."""
+        functions = {name: arguments.pop(f"{role}_{name}") for name in WEIGHT_FUNCTIONS}
+        return cls.weight_type(role)(role, **functions)
+
+    def _build_kernel(self, role: str, linear_map: LinearMap, channels: int) -> None:
+        """Make the variables of a kernel of the geometry, for so many input channels."""
         weight = self.random_weights[role]
-        weight.build(self, shape, self._initial_seed)
+        weight.build(self, linear_map.kernel_shape(channels), self._initial_seed)
         if not weight.is_independent_normal:
             self.estimator.check_posterior(f"{role}_posterior_fn", weight.posterior)
 
@@ -112,42 +136,60 @@ class VariationalLayer(BayesianLayer):
             self.random_weights[BIAS].build(self, shape, self._initial_seed, start)
 
     def _draw_map(
-        self, role: str, linear_map: LinearMap, batch_size: Any, channels: int
-    ) -> tuple[MapDraw, WeightInCall | None]:
-        """Draw a linear map whose kernel is this weight.
+        self, kernel: str, linear_map: LinearMap, batch_size: Any, channels: int
+    ) -> tuple[MapDraw, list[WeightInCall]]:
+        """Draw a linear map with a kernel of the geometry.
 
         Returns:
-            The draw, and the weight for `_add_drawn_divergences`.
+            The draw, and the weights for `_add_drawn_divergences`; a draw of the whole model has no
+            losses.
         """
-        weight = self.random_weights[role]
-        posterior = weight.posterior_for_call(self.stream)
+        roles = self.roles_of(kernel)
+        weights = [self.random_weights[role] for role in roles]
+        posteriors = tuple(weight.posterior_for_call(self.stream) for weight in weights)
         random_map = RandomMap(
-            linear_map, posterior, self.stream, self.compute_dtype, batch_size, channels
+            linear_map,
+            posteriors,
+            self.stream,
+            self.compute_dtype,
+            batch_size,
+            channels,
+            **self._trained_part(kernel, batch_size),
         )
         model_draw = current_model_draw()
         if model_draw is not None:
-            kernel = random_map.cast(self._value_in_draw(model_draw, role))
-            return MapDraw(lambda inputs: random_map.apply(inputs, kernel), lambda: kernel), None
+            values = [self._value_in_draw(model_draw, role) for role in roles]
+            return MapDraw(self.estimator.given(random_map, values), ()), []
         draw = self.estimator.draw(random_map)
-        return draw, WeightInCall(weight, posterior, draw.kernel)
+        return draw, list(map(WeightInCall, weights, posteriors, draw.weights))
 
-    def _draw_bias(self) -> tuple[Any, WeightInCall | None]:
+    def _trained_part(self, kernel: str, batch_size: Any) -> dict[str, Any]:
+        """Return what a `RandomMap` has where the kernel is trained, and its factors are random."""
+        del kernel, batch_size
+        return {}
+
+    def _draw_bias(self, batch_size: Any) -> tuple[Bias, list[WeightInCall]]:
         """Draw the bias.
 
         Returns:
-            The bias, or `None` without one, and the weight for `_add_drawn_divergences`.
+            The bias, and the weight for `_add_drawn_divergences`, as from `_draw_map`.
         """
         weight = self.random_weights.get(BIAS)
         if weight is None or not weight.exists:
-            return None, None
+            return SharedBias(None), []
         model_draw = current_model_draw()
         if model_draw is not None:
             value = self._value_in_draw(model_draw, BIAS)
-            return saturating_cast(value, self.compute_dtype), None
+            return SharedBias(saturating_cast(value, self.compute_dtype)), []
         posterior = weight.posterior_for_call(self.stream)
         value = posterior.sample()
-        in_call = WeightInCall(weight, posterior, lambda: value)
-        return saturating_cast(value, self.compute_dtype), in_call
+        bias = self._bias_of_call(saturating_cast(value, self.compute_dtype), batch_size)
+        return bias, [WeightInCall(weight, posterior, lambda: value)]
+
+    def _bias_of_call(self, value: Any, batch_size: Any) -> Bias:
+        """Return the bias of a call, of which this is the draw."""
+        del batch_size
+        return SharedBias(value)
 
     def _value_in_draw(self, model_draw: ModelDraw, role: str) -> Any:
         """Return the weight's value in a draw of the whole model."""
@@ -156,16 +198,10 @@ class VariationalLayer(BayesianLayer):
             self, role, lambda: weight.posterior_for_call(self.stream).sample()
         )
 
-    def _add_drawn_divergences(self, drawn: list[WeightInCall | None]) -> None:
-        """Add the divergences of the weights that a call has drawn to the losses.
-
-        Args:
-            drawn: The weights. `None` stands for one that is not there, or that was taken from a
-                draw of the whole model, which has no losses.
-        """
-        weights = [each for each in drawn if each is not None]
-        if weights and self._is_first_call_in_pass():
-            found = {each.weight.role: each.divergence() for each in weights}
+    def _add_drawn_divergences(self, drawn: list[WeightInCall]) -> None:
+        """Add the divergences of the weights that a call has drawn to the losses."""
+        if drawn and self._is_first_call_in_pass():
+            found = {each.weight.role: each.divergence() for each in drawn}
             self._add_to_losses({r: value for r, value in found.items() if value is not None})
 
     def divergences(self) -> dict[str, Divergence]:
@@ -241,14 +277,3 @@ class VariationalLayer(BayesianLayer):
     def may_be_scaled_already(self) -> bool:
         """See `BayesianLayer.may_be_scaled_already`."""
         return any(weight.has_own_divergence for weight in self.random_weights.values())
-
-
-def weight_type(role: str) -> type[RandomBias] | type[RandomKernel]:
-    """Return the class of the weight in this role."""
-    return RandomBias if role == BIAS else RandomKernel
-
-
-def _take_weight(role: str, arguments: dict[str, Any]) -> RandomWeight:
-    """Take the functions of a weight out of the arguments."""
-    functions = {name: arguments.pop(f"{role}_{name}") for name in WEIGHT_FUNCTIONS}
-    return weight_type(role)(role, **functions)

@@ -18,6 +18,11 @@ REFERENCES = {
         "Alemi, A., Hoffman, M., and Saurous, R. A. (2017). TensorFlow Distributions. "
         "https://arxiv.org/abs/1711.10604"
     ),
+    "Dusenberry et al. (2020)": (
+        "Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, "
+        "B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. "
+        "International Conference on Machine Learning. https://arxiv.org/abs/2005.07186"
+    ),
     "Fu et al. (2019)": (
         "Fu, H., Li, C., Liu, X., Gao, J., Celikyilmaz, A., and Carin, L. (2019). Cyclical "
         "Annealing Schedule: A Simple Approach to Mitigating KL Vanishing. North American Chapter "

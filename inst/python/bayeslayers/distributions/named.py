@@ -8,7 +8,9 @@ from typing import Any
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.distributions.correlated_posteriors import FullCovarianceNormal
 from bayeslayers.distributions.makers import MeanFieldNormal, TrainableNormal
+from bayeslayers.distributions.positive import HalfCauchyPrior, LogNormal
 from bayeslayers.distributions.priors import HorseshoePrior, NormalPrior, ScaleMixturePrior
+from bayeslayers.distributions.signs import RandomSign
 
 POSTERIORS: dict[str, Callable[[], Any]] = {
     "mean_field_normal": MeanFieldNormal,
@@ -23,6 +25,23 @@ PRIORS: dict[str, Callable[[], Any]] = {
     "trainable_normal": TrainableNormal,
 }
 """What makes the maker of a prior, with the defaults of its arguments."""
+
+
+FACTOR_POSTERIORS: dict[str, Callable[[], Any]] = {
+    "mean_field_normal": lambda: MeanFieldNormal(loc_initializer=RandomSign()),
+    "log_normal": LogNormal,
+    "deterministic": lambda: MeanFieldNormal(is_singular=True, loc_initializer=RandomSign()),
+}
+"""The posteriors of factors, which are centred on 1 where a weight's own are centred on 0."""
+
+FACTOR_PRIORS: dict[str, Callable[[], Any]] = {
+    "normal": lambda: NormalPrior(loc=1.0),
+    "half_cauchy": HalfCauchyPrior,
+    "scale_mixture": ScaleMixturePrior,
+    "horseshoe": HorseshoePrior,
+    "trainable_normal": lambda: TrainableNormal(loc_initializer="ones"),
+}
+"""The priors of factors. Those that draw numbers to zero switch channels off."""
 
 
 def by_name(argument: str, value: Any, table: Mapping[str, Callable[[], Any]]) -> Any:

@@ -14,6 +14,7 @@ from bayeslayers.backend import (
     Stream,
     at_least_single,
     cast,
+    is_independent_normal,
     method_of,
     normal,
     normal_parameters,
@@ -25,6 +26,11 @@ from bayeslayers.distributions.mean_field import divergence_from_standard_normal
 
 class Posterior(ABC):
     """A posterior, as a layer draws from it."""
+
+    @property
+    @abstractmethod
+    def is_normal(self) -> bool:
+        """Whether the numbers of the weight are independent normals, with a spread."""
 
     @abstractmethod
     def sample(self) -> Any:
@@ -62,6 +68,10 @@ class GeneralPosterior(Posterior):
     def __init__(self, distribution: Any, sample: Callable[..., Any]) -> None:
         self.distribution = distribution
         self._sample = sample
+
+    @property
+    def is_normal(self) -> bool:
+        return is_independent_normal(self.distribution)
 
     def sample(self) -> Any:
         return self._sample(self.distribution, of_weight=True)
@@ -107,6 +117,10 @@ class MeanFieldPosterior(Posterior):
         if untransformed_scale is not None:
             self._scale = cast(scale_of(untransformed_scale), dtype)
         self._seeds = seeds
+
+    @property
+    def is_normal(self) -> bool:
+        return self._scale is not None
 
     def sample(self) -> Any:
         return self.sample_later()()

@@ -17,7 +17,7 @@ from bayeslayers.contract.maker_arguments import MAKER_ARGUMENTS
 from bayeslayers.distributions.maker import Maker
 
 _PAPER_SCALES = (1.0, math.exp(-6.0))
-_TAKES_DRAWS = (
+TAKES_DRAWS = (
     "The Kullback-Leibler divergence has no closed form. The default `*_divergence_fn` then "
     "estimates it by log q(w) - log p(w) at the draw w with which the layer computes. The mean "
     "over draws is the divergence, and training follows the gradient through the draw. "
@@ -170,7 +170,7 @@ def normal_prior_fn(scale: float = 1.0, loc: float = 0.0) -> NormalPrior:
     return NormalPrior(scale, loc)
 
 
-@public_function(MAKER_ARGUMENTS, notes=(_TAKES_DRAWS,))
+@public_function(MAKER_ARGUMENTS, notes=(TAKES_DRAWS,))
 def scale_mixture_prior_fn(
     weight: float = 0.5, scales: Sequence[float] = _PAPER_SCALES
 ) -> ScaleMixturePrior:
@@ -216,7 +216,7 @@ def scale_mixture_prior_fn(
     return ScaleMixturePrior(weight, scales)
 
 
-@public_function(MAKER_ARGUMENTS, notes=(_TAKES_DRAWS,))
+@public_function(MAKER_ARGUMENTS, notes=(TAKES_DRAWS,))
 def horseshoe_prior_fn(scale: float = 1.0) -> HorseshoePrior:
     """Horseshoe prior.
 

@@ -3,6 +3,7 @@
 from bayeslayers.estimators.estimator import Estimator, MapDraw, RandomMap
 from bayeslayers.estimators.flipout import Flipout
 from bayeslayers.estimators.local_reparameterization import LocalReparameterization
+from bayeslayers.estimators.rank1 import Rank1
 from bayeslayers.estimators.reparameterization import Reparameterization
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "LocalReparameterization",
     "MapDraw",
     "RandomMap",
+    "Rank1",
     "Reparameterization",
 ]

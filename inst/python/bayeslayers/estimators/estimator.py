@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,23 +17,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RandomMap:
-    """A(x, w) where the kernel w follows a posterior.
+    """A(x, w) where the kernel w is random, or has random factors.
 
     Args:
         linear_map: The linear map A.
-        posterior: The kernel's posterior, which draws from the layer's stream.
+        posteriors: The posteriors, which draw from the layer's stream: that of the kernel, or those
+            of its factors in the order of `Estimator.factors`.
         seeds: The layer's stream of random numbers, for everything else that is drawn.
         dtype: The dtype to compute in.
         batch_size: The number of examples, which may be a tensor.
         channels: The number of input channels.
+        kernel: Where the kernel has factors, what they multiply.
+        members: Where each member of an ensemble has its own factors, the member that each example
+            belongs to; `None` where there is just one.
     """
 
     linear_map: LinearMap
-    posterior: Posterior
+    posteriors: tuple[Posterior, ...]
     seeds: Stream
     dtype: str
     batch_size: Any
     channels: int
+    kernel: Any = None
+    members: Any = None
+
+    @property
+    def posterior(self) -> Posterior:
+        """The only posterior."""
+        (posterior,) = self.posteriors
+        return posterior
 
     def cast(self, kernel: Any) -> Any:
         """Return a kernel in the dtype to compute in."""
@@ -55,15 +67,22 @@ class MapDraw:
     Args:
         apply: The map with the kernel drawn. It may be applied more than once, to inputs of the
             same examples, in any number of positions.
-        kernel: Returns the draw of the kernel behind it, or where no kernel was drawn another.
+        weights: For each posterior, returns the draw of the weight behind it, or where none was
+            drawn another.
     """
 
     apply: Callable[[Any], Any]
-    kernel: Callable[[], Any]
+    weights: tuple[Callable[[], Any], ...]
 
 
 class Estimator(ABC):
     """A way to draw the outputs of A(x, w) where w follows the kernel's posterior."""
+
+    factors: ClassVar[tuple[str, ...]] = ()
+    """The random weights that a trained kernel has; none where the kernel itself is random."""
+
+    fitted: ClassVar[str] = "the posterior distribution of each weight instead of a single value"
+    """What training fits, in words."""
 
     name: ClassVar[str]
     """What the estimator is called in a sentence."""
@@ -90,3 +109,8 @@ class Estimator(ABC):
     @abstractmethod
     def draw(self, random_map: RandomMap) -> MapDraw:
         """Draw the map once."""
+
+    def given(self, random_map: RandomMap, weights: Sequence[Any]) -> Callable[[Any], Any]:
+        """Return the map with these values of the weights, which all examples share."""
+        (kernel,) = map(random_map.cast, weights)
+        return lambda inputs: random_map.apply(inputs, kernel)

@@ -44,7 +44,7 @@ class Flipout(Estimator):
             s, r = (linear_map.over_positions(signs, rank) for signs in (in_signs, out_signs))
             return random_map.apply(inputs, mean) + random_map.apply(inputs * s, delta) * r
 
-        return MapDraw(apply, lambda: loc + perturbation)
+        return MapDraw(apply, (lambda: loc + perturbation,))
 
 
 def _signs(random_map: RandomMap) -> tuple[Any, Any]:

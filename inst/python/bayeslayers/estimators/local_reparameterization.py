@@ -54,7 +54,7 @@ class LocalReparameterization(Estimator):
             return random_map.cast(posterior.sample_outputs(mean, stddev))
 
         # No kernel is drawn here; a divergence that needs a sample draws its own.
-        return MapDraw(apply, posterior.sample_later())
+        return MapDraw(apply, (posterior.sample_later(),))
 
 
 def _largest(scale: Any) -> Any:

@@ -28,5 +28,4 @@ class Reparameterization(Estimator):
 
     def draw(self, random_map: RandomMap) -> MapDraw:
         kernel = random_map.posterior.sample()
-        drawn = random_map.cast(kernel)
-        return MapDraw(lambda inputs: random_map.apply(inputs, drawn), lambda: kernel)
+        return MapDraw(self.given(random_map, [kernel]), (lambda: kernel,))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from keras import ops
+
 from bayeslayers.backend import conv
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
@@ -37,6 +39,12 @@ class Convolution(Window, LinearMap):
 
     def kernel_shape(self, channels: int) -> tuple[int, ...]:
         return (*self.kernel_size, channels // self.groups, self.filters)
+
+    def scaled_kernel(self, kernel: Any, of_inputs: Any, of_outputs: Any) -> Any:
+        # (groups, channels of a group): each filter has the channels of its group.
+        by_group = ops.reshape(of_inputs, (self.groups, -1))
+        by_filter = ops.repeat(by_group, self.filters // self.groups, axis=0)
+        return kernel * ops.transpose(by_filter) * of_outputs
 
     def symbolic_kernel_shape(self, channels: int) -> tuple[int, ...]:
         # Keras's inference does not know of groups; they do not change the outputs' shape.

@@ -42,6 +42,10 @@ class DepthwiseConvolution(Window, LinearMap):
     def output_channels(self, channels: int) -> int:
         return channels * self.depth_multiplier
 
+    def scaled_kernel(self, kernel: Any, of_inputs: Any, of_outputs: Any) -> Any:
+        by_channel = ops.reshape(of_outputs, (-1, self.depth_multiplier))
+        return kernel * ops.expand_dims(of_inputs, 1) * by_channel
+
     def apply(self, inputs: Any, kernel: Any) -> Any:
         outputs = ops.depthwise_conv(inputs, kernel, **self._sliding)
         channels = self.output_channels(inputs.shape[-1])

@@ -133,6 +133,20 @@ class Contraction(LinearMap, Chain):
         del channels
         return self._size((*self.axes.shared, *self.axes.made))
 
+    def scaled_kernel(self, kernel: Any, of_inputs: Any, of_outputs: Any) -> Any:
+        axes = self.axes
+        of_each = (
+            (of_inputs, (*axes.shared, *axes.contracted)),
+            (of_outputs, (*axes.shared, *axes.made)),
+        )
+        for factor, channels in of_each:
+            # In the order of the kernel's axes, with a size of 1 along those without a factor.
+            order = tuple(axis for axis in axes.kernel if axis in channels)
+            ordered = _in_order(ops.reshape(factor, self._known(channels)), channels, order)
+            sizes = [self.sizes[axis] if axis in channels else 1 for axis in axes.kernel]
+            kernel = kernel * ops.reshape(ordered, sizes)
+        return kernel
+
     def bias_shape(self, channels: int) -> tuple[int, ...]:
         del channels
         axes = self.axes.outputs

@@ -102,6 +102,17 @@ class LinearMap(ABC):
     def apply(self, inputs: Any, kernel: Any) -> Any:
         """Return A(inputs, kernel)."""
 
+    def scaled_kernel(self, kernel: Any, of_inputs: Any, of_outputs: Any) -> Any:
+        """Return the kernel that gives A(x * of_inputs, kernel) * of_outputs for any inputs x.
+
+        Args:
+            kernel: The kernel.
+            of_inputs: A factor for each input channel.
+            of_outputs: A factor for each output channel.
+        """
+        # The last two dimensions are the channels in most kernels.
+        return kernel * ops.expand_dims(of_inputs, 1) * of_outputs
+
     def symbolic_kernel_shape(self, channels: int) -> tuple[int, ...]:
         """Return the shape of a kernel that Keras can infer the outputs' shape with."""
         return self.kernel_shape(channels)

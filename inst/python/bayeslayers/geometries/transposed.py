@@ -43,6 +43,9 @@ class TransposedConvolution(Window, LinearMap):
         del channels
         return self.filters
 
+    def scaled_kernel(self, kernel: Any, of_inputs: Any, of_outputs: Any) -> Any:
+        return super().scaled_kernel(kernel, of_outputs, of_inputs)
+
     def apply(self, inputs: Any, kernel: Any) -> Any:
         # TensorFlow has no dilated transposed convolution on a CPU, but any kernel with holes.
         for axis, rate in enumerate(self.dilation_rate):

@@ -8,6 +8,7 @@ from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.layers import util
 from bayeslayers.layers.attention import (
     MultiHeadAttentionFlipout,
+    MultiHeadAttentionRank1,
     MultiHeadAttentionReparameterization,
 )
 from bayeslayers.layers.autoregressive import AutoregressiveNetwork
@@ -15,36 +16,51 @@ from bayeslayers.layers.autoregressive_transform import AutoregressiveTransform
 from bayeslayers.layers.convolution import (
     Conv1DFlipout,
     Conv1DLocalReparameterization,
+    Conv1DRank1,
     Conv1DReparameterization,
     Conv1DTransposeFlipout,
+    Conv1DTransposeRank1,
     Conv1DTransposeReparameterization,
     Conv2DFlipout,
     Conv2DLocalReparameterization,
+    Conv2DRank1,
     Conv2DReparameterization,
     Conv2DTransposeFlipout,
+    Conv2DTransposeRank1,
     Conv2DTransposeReparameterization,
     Conv3DFlipout,
     Conv3DLocalReparameterization,
+    Conv3DRank1,
     Conv3DReparameterization,
     Conv3DTransposeFlipout,
+    Conv3DTransposeRank1,
     Conv3DTransposeReparameterization,
     DepthwiseConv1DFlipout,
+    DepthwiseConv1DRank1,
     DepthwiseConv1DReparameterization,
     DepthwiseConv2DFlipout,
+    DepthwiseConv2DRank1,
     DepthwiseConv2DReparameterization,
     SeparableConv1DFlipout,
+    SeparableConv1DRank1,
     SeparableConv1DReparameterization,
     SeparableConv2DFlipout,
+    SeparableConv2DRank1,
     SeparableConv2DReparameterization,
 )
 from bayeslayers.layers.dense import (
     DenseFlipout,
     DenseLocalReparameterization,
+    DenseRank1,
     DenseReparameterization,
 )
 from bayeslayers.layers.dense_variational import DenseVariational
 from bayeslayers.layers.distribution_lambda import DistributionLambda
-from bayeslayers.layers.einsum_dense import EinsumDenseFlipout, EinsumDenseReparameterization
+from bayeslayers.layers.einsum_dense import (
+    EinsumDenseFlipout,
+    EinsumDenseRank1,
+    EinsumDenseReparameterization,
+)
 from bayeslayers.layers.embedding import EmbeddingReparameterization
 from bayeslayers.layers.gaussian_process import VariationalGaussianProcess
 from bayeslayers.layers.independent import (
@@ -63,8 +79,10 @@ from bayeslayers.layers.mixtures import (
 )
 from bayeslayers.layers.recurrent import (
     GRUFlipout,
+    GRURank1,
     GRUReparameterization,
     LSTMFlipout,
+    LSTMRank1,
     LSTMReparameterization,
 )
 from bayeslayers.layers.util import (
@@ -87,32 +105,47 @@ FAMILY: dict[str, type[BaseLayer]] = {
         Conv1DLocalReparameterization,
         Conv2DLocalReparameterization,
         Conv3DLocalReparameterization,
+        Conv1DRank1,
+        Conv2DRank1,
+        Conv3DRank1,
         Conv1DTransposeFlipout,
         Conv2DTransposeFlipout,
         Conv3DTransposeFlipout,
         Conv1DTransposeReparameterization,
         Conv2DTransposeReparameterization,
         Conv3DTransposeReparameterization,
+        Conv1DTransposeRank1,
+        Conv2DTransposeRank1,
+        Conv3DTransposeRank1,
         DepthwiseConv1DFlipout,
         DepthwiseConv2DFlipout,
         DepthwiseConv1DReparameterization,
         DepthwiseConv2DReparameterization,
+        DepthwiseConv1DRank1,
+        DepthwiseConv2DRank1,
         SeparableConv1DFlipout,
         SeparableConv2DFlipout,
         SeparableConv1DReparameterization,
         SeparableConv2DReparameterization,
+        SeparableConv1DRank1,
+        SeparableConv2DRank1,
         DenseFlipout,
         DenseReparameterization,
         DenseLocalReparameterization,
+        DenseRank1,
         EinsumDenseFlipout,
         EinsumDenseReparameterization,
+        EinsumDenseRank1,
         EmbeddingReparameterization,
         LSTMFlipout,
         LSTMReparameterization,
+        LSTMRank1,
         GRUFlipout,
         GRUReparameterization,
+        GRURank1,
         MultiHeadAttentionFlipout,
         MultiHeadAttentionReparameterization,
+        MultiHeadAttentionRank1,
         DenseVariational,
         VariableLayer,
         DistributionLambda,

@@ -716,6 +716,306 @@ class Conv3DLocalReparameterization(convolution.Conv3DLocalReparameterization):
         """
         ...
 
+class Conv1DRank1(convolution.Conv1DRank1):
+    """1-D convolution with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]
+    """
+
+    filters: int
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+    padding: str
+    data_format: str
+    dilation_rate: int | Sequence[int]
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    groups: int
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        data_format: str = "channels_last",
+        dilation_rate: int | Sequence[int] = 1,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        *,
+        groups: int = 1,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """1-D convolution with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]
+        """
+        ...
+
+class Conv2DRank1(convolution.Conv2DRank1):
+    """2-D convolution with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]
+    """
+
+    filters: int
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+    padding: str
+    data_format: str
+    dilation_rate: int | Sequence[int]
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    groups: int
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        data_format: str = "channels_last",
+        dilation_rate: int | Sequence[int] = 1,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        *,
+        groups: int = 1,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """2-D convolution with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]
+        """
+        ...
+
+class Conv3DRank1(convolution.Conv3DRank1):
+    """3-D convolution with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]
+    """
+
+    filters: int
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+    padding: str
+    data_format: str
+    dilation_rate: int | Sequence[int]
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    groups: int
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        data_format: str = "channels_last",
+        dilation_rate: int | Sequence[int] = 1,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        *,
+        groups: int = 1,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """3-D convolution with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]
+        """
+        ...
+
 class Conv1DTransposeFlipout(convolution.Conv1DTransposeFlipout):
     """1-D transposed convolution with the Flipout estimator.
 
@@ -1166,6 +1466,306 @@ class Conv3DTransposeReparameterization(convolution.Conv3DTransposeReparameteriz
         """
         ...
 
+class Conv1DTransposeRank1(convolution.Conv1DTransposeRank1):
+    """1-D transposed convolution with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap
+    """
+
+    filters: int
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+    padding: str
+    output_padding: int | Sequence[int] | None
+    data_format: str
+    dilation_rate: int | Sequence[int]
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        output_padding: int | Sequence[int] | None = None,
+        data_format: str = "channels_last",
+        dilation_rate: int | Sequence[int] = 1,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """1-D transposed convolution with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap
+        """
+        ...
+
+class Conv2DTransposeRank1(convolution.Conv2DTransposeRank1):
+    """2-D transposed convolution with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap
+    """
+
+    filters: int
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+    padding: str
+    output_padding: int | Sequence[int] | None
+    data_format: str
+    dilation_rate: int | Sequence[int]
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        output_padding: int | Sequence[int] | None = None,
+        data_format: str = "channels_last",
+        dilation_rate: int | Sequence[int] = 1,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """2-D transposed convolution with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap
+        """
+        ...
+
+class Conv3DTransposeRank1(convolution.Conv3DTransposeRank1):
+    """3-D transposed convolution with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap
+    """
+
+    filters: int
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+    padding: str
+    output_padding: int | Sequence[int] | None
+    data_format: str
+    dilation_rate: int | Sequence[int]
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        output_padding: int | Sequence[int] | None = None,
+        data_format: str = "channels_last",
+        dilation_rate: int | Sequence[int] = 1,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """3-D transposed convolution with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        A(x, k)[t * strides + i * dilation_rate, o] = sum over c of k[i, o, c] * x[t, c], summed where windows overlap
+        """
+        ...
+
 class DepthwiseConv1DFlipout(convolution.DepthwiseConv1DFlipout):
     """1-D depthwise convolution with the Flipout estimator.
 
@@ -1461,6 +2061,206 @@ class DepthwiseConv2DReparameterization(convolution.DepthwiseConv2DReparameteriz
         """2-D depthwise convolution with the reparameterization estimator.
 
         y = A(x, w),   w ~ q
+        A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+        m = 0, ..., depth_multiplier - 1
+        """
+        ...
+
+class DepthwiseConv1DRank1(convolution.DepthwiseConv1DRank1):
+    """1-D depthwise convolution with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+    m = 0, ..., depth_multiplier - 1
+    """
+
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+    padding: str
+    depth_multiplier: int
+    data_format: str
+    dilation_rate: int | Sequence[int]
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str = "channels_last",
+        dilation_rate: int | Sequence[int] = 1,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """1-D depthwise convolution with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+        m = 0, ..., depth_multiplier - 1
+        """
+        ...
+
+class DepthwiseConv2DRank1(convolution.DepthwiseConv2DRank1):
+    """2-D depthwise convolution with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
+    m = 0, ..., depth_multiplier - 1
+    """
+
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+    padding: str
+    depth_multiplier: int
+    data_format: str
+    dilation_rate: int | Sequence[int]
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str = "channels_last",
+        dilation_rate: int | Sequence[int] = 1,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """2-D depthwise convolution with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
         A(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],
         m = 0, ..., depth_multiplier - 1
         """
@@ -1854,6 +2654,298 @@ class SeparableConv2DReparameterization(convolution.SeparableConv2DReparameteriz
         """
         ...
 
+class SeparableConv1DRank1(convolution.SeparableConv1DRank1):
+    """1-D separable convolution with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k) = P(D(x, depthwise), pointwise),
+    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
+    """
+
+    filters: int
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+    padding: str
+    data_format: str
+    dilation_rate: int | Sequence[int]
+    depth_multiplier: int
+    depthwise_alpha_posterior_fn: Callable[..., Any] | str
+    depthwise_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    depthwise_alpha_prior_fn: Callable[..., Any] | str | None
+    depthwise_alpha_divergence_fn: Callable[..., Any] | None
+    depthwise_gamma_posterior_fn: Callable[..., Any] | str
+    depthwise_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    depthwise_gamma_prior_fn: Callable[..., Any] | str | None
+    depthwise_gamma_divergence_fn: Callable[..., Any] | None
+    pointwise_alpha_posterior_fn: Callable[..., Any] | str
+    pointwise_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    pointwise_alpha_prior_fn: Callable[..., Any] | str | None
+    pointwise_alpha_divergence_fn: Callable[..., Any] | None
+    pointwise_gamma_posterior_fn: Callable[..., Any] | str
+    pointwise_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    pointwise_gamma_prior_fn: Callable[..., Any] | str | None
+    pointwise_gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    depthwise_initializer: str | Callable[..., Any]
+    depthwise_regularizer: str | Callable[..., Any] | None
+    depthwise_constraint: str | Callable[..., Any] | None
+    pointwise_initializer: str | Callable[..., Any]
+    pointwise_regularizer: str | Callable[..., Any] | None
+    pointwise_constraint: str | Callable[..., Any] | None
+    @property
+    def depthwise_alpha_posterior(self) -> Any:
+        """The posterior of the weight `depthwise_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def depthwise_alpha_prior(self) -> Any:
+        """The prior of the weight `depthwise_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def depthwise_gamma_posterior(self) -> Any:
+        """The posterior of the weight `depthwise_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def depthwise_gamma_prior(self) -> Any:
+        """The prior of the weight `depthwise_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def pointwise_alpha_posterior(self) -> Any:
+        """The posterior of the weight `pointwise_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def pointwise_alpha_prior(self) -> Any:
+        """The prior of the weight `pointwise_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def pointwise_gamma_posterior(self) -> Any:
+        """The posterior of the weight `pointwise_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def pointwise_gamma_prior(self) -> Any:
+        """The prior of the weight `pointwise_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        data_format: str = "channels_last",
+        dilation_rate: int | Sequence[int] = 1,
+        depth_multiplier: int = 1,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        depthwise_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        depthwise_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        depthwise_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        depthwise_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        depthwise_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        depthwise_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        depthwise_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        depthwise_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        pointwise_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        pointwise_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        pointwise_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        pointwise_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        pointwise_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        pointwise_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        pointwise_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        pointwise_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        depthwise_initializer: str | Callable[..., Any] = "glorot_uniform",
+        depthwise_regularizer: str | Callable[..., Any] | None = None,
+        depthwise_constraint: str | Callable[..., Any] | None = None,
+        pointwise_initializer: str | Callable[..., Any] = "glorot_uniform",
+        pointwise_regularizer: str | Callable[..., Any] | None = None,
+        pointwise_constraint: str | Callable[..., Any] | None = None,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """1-D separable convolution with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        A(x, k) = P(D(x, depthwise), pointwise),
+        D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+        P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
+        """
+        ...
+
+class SeparableConv2DRank1(convolution.SeparableConv2DRank1):
+    """2-D separable convolution with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k) = P(D(x, depthwise), pointwise),
+    D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+    P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
+    """
+
+    filters: int
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+    padding: str
+    data_format: str
+    dilation_rate: int | Sequence[int]
+    depth_multiplier: int
+    depthwise_alpha_posterior_fn: Callable[..., Any] | str
+    depthwise_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    depthwise_alpha_prior_fn: Callable[..., Any] | str | None
+    depthwise_alpha_divergence_fn: Callable[..., Any] | None
+    depthwise_gamma_posterior_fn: Callable[..., Any] | str
+    depthwise_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    depthwise_gamma_prior_fn: Callable[..., Any] | str | None
+    depthwise_gamma_divergence_fn: Callable[..., Any] | None
+    pointwise_alpha_posterior_fn: Callable[..., Any] | str
+    pointwise_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    pointwise_alpha_prior_fn: Callable[..., Any] | str | None
+    pointwise_alpha_divergence_fn: Callable[..., Any] | None
+    pointwise_gamma_posterior_fn: Callable[..., Any] | str
+    pointwise_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    pointwise_gamma_prior_fn: Callable[..., Any] | str | None
+    pointwise_gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    depthwise_initializer: str | Callable[..., Any]
+    depthwise_regularizer: str | Callable[..., Any] | None
+    depthwise_constraint: str | Callable[..., Any] | None
+    pointwise_initializer: str | Callable[..., Any]
+    pointwise_regularizer: str | Callable[..., Any] | None
+    pointwise_constraint: str | Callable[..., Any] | None
+    @property
+    def depthwise_alpha_posterior(self) -> Any:
+        """The posterior of the weight `depthwise_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def depthwise_alpha_prior(self) -> Any:
+        """The prior of the weight `depthwise_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def depthwise_gamma_posterior(self) -> Any:
+        """The posterior of the weight `depthwise_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def depthwise_gamma_prior(self) -> Any:
+        """The prior of the weight `depthwise_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def pointwise_alpha_posterior(self) -> Any:
+        """The posterior of the weight `pointwise_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def pointwise_alpha_prior(self) -> Any:
+        """The prior of the weight `pointwise_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def pointwise_gamma_posterior(self) -> Any:
+        """The posterior of the weight `pointwise_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def pointwise_gamma_prior(self) -> Any:
+        """The prior of the weight `pointwise_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        data_format: str = "channels_last",
+        dilation_rate: int | Sequence[int] = 1,
+        depth_multiplier: int = 1,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        depthwise_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        depthwise_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        depthwise_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        depthwise_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        depthwise_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        depthwise_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        depthwise_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        depthwise_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        pointwise_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        pointwise_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        pointwise_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        pointwise_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        pointwise_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        pointwise_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        pointwise_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        pointwise_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        depthwise_initializer: str | Callable[..., Any] = "glorot_uniform",
+        depthwise_regularizer: str | Callable[..., Any] | None = None,
+        depthwise_constraint: str | Callable[..., Any] | None = None,
+        pointwise_initializer: str | Callable[..., Any] = "glorot_uniform",
+        pointwise_regularizer: str | Callable[..., Any] | None = None,
+        pointwise_constraint: str | Callable[..., Any] | None = None,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """2-D separable convolution with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        A(x, k) = P(D(x, depthwise), pointwise),
+        D(x, k)[t, c * depth_multiplier + m] = sum over i of k[i, c, m] * x[t * strides + i * dilation_rate, c],   m = 0, ..., depth_multiplier - 1,
+        P(x, k)[t, o] = sum over c of k[c, o] * x[t, c],   D and P drawn separately
+        """
+        ...
+
 class DenseFlipout(dense.DenseFlipout):
     """Dense layer with the Flipout estimator.
 
@@ -2043,6 +3135,94 @@ class DenseLocalReparameterization(dense.DenseLocalReparameterization):
         """
         ...
 
+class DenseRank1(dense.DenseRank1):
+    """Dense layer with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]
+    """
+
+    units: int
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | Callable[..., Any] | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Dense layer with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        A(x, k)[..., o] = sum over c of k[c, o] * x[..., c]
+        """
+        ...
+
 class EinsumDenseFlipout(einsum_dense.EinsumDenseFlipout):
     """Einsum dense layer with the Flipout estimator.
 
@@ -2176,6 +3356,100 @@ class EinsumDenseReparameterization(einsum_dense.EinsumDenseReparameterization):
         """Einsum dense layer with the reparameterization estimator.
 
         y = A(x, w),   w ~ q
+        A(x, k) = einsum(equation, x, k), as in
+        equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]
+        """
+        ...
+
+class EinsumDenseRank1(einsum_dense.EinsumDenseRank1):
+    """Einsum dense layer with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    A(x, k) = einsum(equation, x, k), as in
+    equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]
+    """
+
+    equation: str
+    activation: str | Callable[..., Any] | None
+    bias_axes: str | None
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: int | Sequence[int | None],
+        activation: str | Callable[..., Any] | None = None,
+        bias_axes: str | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Einsum dense layer with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
         A(x, k) = einsum(equation, x, k), as in
         equation "abc,cde->abde":   A(x, k)[a, b, d, e] = sum over c of k[c, d, e] * x[a, b, c]
         """
@@ -2441,6 +3715,161 @@ class LSTMReparameterization(recurrent.LSTMReparameterization):
         """
         ...
 
+class LSTMRank1(recurrent.LSTMRank1):
+    """Long short-term memory with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    i, f, g, o = A(x[t], kernel) + A(h[t - 1], recurrent) + bias, in four parts,
+    c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
+    h[t] = recurrent_activation(o) * activation(c[t]),   A(x, k)[o] = sum over c of k[c, o] * x[c]
+    """
+
+    units: int
+    activation: str | Callable[..., Any] | None
+    recurrent_activation: str | Callable[..., Any] | None
+    unit_forget_bias: bool
+    dropout: float
+    recurrent_dropout: float
+    return_sequences: bool
+    return_state: bool
+    go_backwards: bool
+    stateful: bool
+    unroll: bool
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    recurrent_alpha_posterior_fn: Callable[..., Any] | str
+    recurrent_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    recurrent_alpha_prior_fn: Callable[..., Any] | str | None
+    recurrent_alpha_divergence_fn: Callable[..., Any] | None
+    recurrent_gamma_posterior_fn: Callable[..., Any] | str
+    recurrent_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    recurrent_gamma_prior_fn: Callable[..., Any] | str | None
+    recurrent_gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    recurrent_initializer: str | Callable[..., Any]
+    recurrent_regularizer: str | Callable[..., Any] | None
+    recurrent_constraint: str | Callable[..., Any] | None
+    zero_output_for_mask: bool
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def recurrent_alpha_posterior(self) -> Any:
+        """The posterior of the weight `recurrent_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def recurrent_alpha_prior(self) -> Any:
+        """The prior of the weight `recurrent_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def recurrent_gamma_posterior(self) -> Any:
+        """The posterior of the weight `recurrent_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def recurrent_gamma_prior(self) -> Any:
+        """The prior of the weight `recurrent_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | Callable[..., Any] | None = "tanh",
+        recurrent_activation: str | Callable[..., Any] | None = "sigmoid",
+        unit_forget_bias: bool = True,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        recurrent_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        recurrent_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        recurrent_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        recurrent_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        recurrent_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        recurrent_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        recurrent_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        recurrent_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        recurrent_initializer: str | Callable[..., Any] = "glorot_uniform",
+        recurrent_regularizer: str | Callable[..., Any] | None = None,
+        recurrent_constraint: str | Callable[..., Any] | None = None,
+        *,
+        zero_output_for_mask: bool = False,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Long short-term memory with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        i, f, g, o = A(x[t], kernel) + A(h[t - 1], recurrent) + bias, in four parts,
+        c[t] = recurrent_activation(f) * c[t - 1] + recurrent_activation(i) * activation(g),
+        h[t] = recurrent_activation(o) * activation(c[t]),   A(x, k)[o] = sum over c of k[c, o] * x[c]
+        """
+        ...
+
 class GRUFlipout(recurrent.GRUFlipout):
     """Gated recurrent unit with the Flipout estimator.
 
@@ -2647,6 +4076,161 @@ class GRUReparameterization(recurrent.GRUReparameterization):
         """Gated recurrent unit with the reparameterization estimator.
 
         y = A(x, w),   w ~ q
+        z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
+        z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
+        h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]
+        """
+        ...
+
+class GRURank1(recurrent.GRURank1):
+    """Gated recurrent unit with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
+    z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
+    h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]
+    """
+
+    units: int
+    activation: str | Callable[..., Any] | None
+    recurrent_activation: str | Callable[..., Any] | None
+    dropout: float
+    recurrent_dropout: float
+    return_sequences: bool
+    return_state: bool
+    go_backwards: bool
+    stateful: bool
+    unroll: bool
+    reset_after: bool
+    alpha_posterior_fn: Callable[..., Any] | str
+    alpha_posterior_tensor_fn: Callable[[Any], Any]
+    alpha_prior_fn: Callable[..., Any] | str | None
+    alpha_divergence_fn: Callable[..., Any] | None
+    gamma_posterior_fn: Callable[..., Any] | str
+    gamma_posterior_tensor_fn: Callable[[Any], Any]
+    gamma_prior_fn: Callable[..., Any] | str | None
+    gamma_divergence_fn: Callable[..., Any] | None
+    recurrent_alpha_posterior_fn: Callable[..., Any] | str
+    recurrent_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    recurrent_alpha_prior_fn: Callable[..., Any] | str | None
+    recurrent_alpha_divergence_fn: Callable[..., Any] | None
+    recurrent_gamma_posterior_fn: Callable[..., Any] | str
+    recurrent_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    recurrent_gamma_prior_fn: Callable[..., Any] | str | None
+    recurrent_gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    kernel_initializer: str | Callable[..., Any]
+    kernel_regularizer: str | Callable[..., Any] | None
+    kernel_constraint: str | Callable[..., Any] | None
+    recurrent_initializer: str | Callable[..., Any]
+    recurrent_regularizer: str | Callable[..., Any] | None
+    recurrent_constraint: str | Callable[..., Any] | None
+    zero_output_for_mask: bool
+    @property
+    def alpha_posterior(self) -> Any:
+        """The posterior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def alpha_prior(self) -> Any:
+        """The prior of the weight `alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_posterior(self) -> Any:
+        """The posterior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def gamma_prior(self) -> Any:
+        """The prior of the weight `gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def recurrent_alpha_posterior(self) -> Any:
+        """The posterior of the weight `recurrent_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def recurrent_alpha_prior(self) -> Any:
+        """The prior of the weight `recurrent_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def recurrent_gamma_posterior(self) -> Any:
+        """The posterior of the weight `recurrent_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def recurrent_gamma_prior(self) -> Any:
+        """The prior of the weight `recurrent_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | Callable[..., Any] | None = "tanh",
+        recurrent_activation: str | Callable[..., Any] | None = "sigmoid",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        alpha_divergence_fn: Callable[..., Any] | None = ...,
+        gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        gamma_divergence_fn: Callable[..., Any] | None = ...,
+        recurrent_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        recurrent_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        recurrent_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        recurrent_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        recurrent_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        recurrent_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        recurrent_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        recurrent_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        kernel_initializer: str | Callable[..., Any] = "glorot_uniform",
+        kernel_regularizer: str | Callable[..., Any] | None = None,
+        kernel_constraint: str | Callable[..., Any] | None = None,
+        recurrent_initializer: str | Callable[..., Any] = "glorot_uniform",
+        recurrent_regularizer: str | Callable[..., Any] | None = None,
+        recurrent_constraint: str | Callable[..., Any] | None = None,
+        *,
+        zero_output_for_mask: bool = False,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Gated recurrent unit with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
         z, r, g = A(x[t], kernel) + bias, in three parts; u, v, w = A(h[t - 1], recurrent) + bias',
         z = recurrent_activation(z + u),   r = recurrent_activation(r + v),
         h[t] = z * h[t - 1] + (1 - z) * activation(g + r * w),   A(x, k)[o] = sum over c of k[c, o] * x[c]
@@ -2917,6 +4501,238 @@ class MultiHeadAttentionReparameterization(attention.MultiHeadAttentionReparamet
         """Multi-head attention with the reparameterization estimator.
 
         y = A(x, w),   w ~ q
+        q[t, n] = A(x[t], query)[n],   k[s, n] = A(z[s], key)[n],   v[s, n] = A(u[s], value)[n],
+        score[n, t, s] = softmax over s of (q[t, n] . k[s, n] / sqrt(key_dim)),
+        y[t] = A(sum over s of score[n, t, s] * v[s, n], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+        """
+        ...
+
+class MultiHeadAttentionRank1(attention.MultiHeadAttentionRank1):
+    """Multi-head attention with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    q[t, n] = A(x[t], query)[n],   k[s, n] = A(z[s], key)[n],   v[s, n] = A(u[s], value)[n],
+    score[n, t, s] = softmax over s of (q[t, n] . k[s, n] / sqrt(key_dim)),
+    y[t] = A(sum over s of score[n, t, s] * v[s, n], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+    """
+
+    num_heads: int
+    key_dim: int
+    value_dim: int | None
+    dropout: float
+    use_bias: bool
+    attention_axes: int | Sequence[int] | None
+    flash_attention: bool | None
+    query_alpha_posterior_fn: Callable[..., Any] | str
+    query_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    query_alpha_prior_fn: Callable[..., Any] | str | None
+    query_alpha_divergence_fn: Callable[..., Any] | None
+    query_gamma_posterior_fn: Callable[..., Any] | str
+    query_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    query_gamma_prior_fn: Callable[..., Any] | str | None
+    query_gamma_divergence_fn: Callable[..., Any] | None
+    key_alpha_posterior_fn: Callable[..., Any] | str
+    key_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    key_alpha_prior_fn: Callable[..., Any] | str | None
+    key_alpha_divergence_fn: Callable[..., Any] | None
+    key_gamma_posterior_fn: Callable[..., Any] | str
+    key_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    key_gamma_prior_fn: Callable[..., Any] | str | None
+    key_gamma_divergence_fn: Callable[..., Any] | None
+    value_alpha_posterior_fn: Callable[..., Any] | str
+    value_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    value_alpha_prior_fn: Callable[..., Any] | str | None
+    value_alpha_divergence_fn: Callable[..., Any] | None
+    value_gamma_posterior_fn: Callable[..., Any] | str
+    value_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    value_gamma_prior_fn: Callable[..., Any] | str | None
+    value_gamma_divergence_fn: Callable[..., Any] | None
+    output_alpha_posterior_fn: Callable[..., Any] | str
+    output_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    output_alpha_prior_fn: Callable[..., Any] | str | None
+    output_alpha_divergence_fn: Callable[..., Any] | None
+    output_gamma_posterior_fn: Callable[..., Any] | str
+    output_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    output_gamma_prior_fn: Callable[..., Any] | str | None
+    output_gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    query_initializer: str | Callable[..., Any]
+    query_regularizer: str | Callable[..., Any] | None
+    query_constraint: str | Callable[..., Any] | None
+    key_initializer: str | Callable[..., Any]
+    key_regularizer: str | Callable[..., Any] | None
+    key_constraint: str | Callable[..., Any] | None
+    value_initializer: str | Callable[..., Any]
+    value_regularizer: str | Callable[..., Any] | None
+    value_constraint: str | Callable[..., Any] | None
+    output_initializer: str | Callable[..., Any]
+    output_regularizer: str | Callable[..., Any] | None
+    output_constraint: str | Callable[..., Any] | None
+    sliding_window: int | None
+    @property
+    def query_alpha_posterior(self) -> Any:
+        """The posterior of the weight `query_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def query_alpha_prior(self) -> Any:
+        """The prior of the weight `query_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def query_gamma_posterior(self) -> Any:
+        """The posterior of the weight `query_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def query_gamma_prior(self) -> Any:
+        """The prior of the weight `query_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_alpha_posterior(self) -> Any:
+        """The posterior of the weight `key_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_alpha_prior(self) -> Any:
+        """The prior of the weight `key_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_gamma_posterior(self) -> Any:
+        """The posterior of the weight `key_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_gamma_prior(self) -> Any:
+        """The prior of the weight `key_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_alpha_posterior(self) -> Any:
+        """The posterior of the weight `value_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_alpha_prior(self) -> Any:
+        """The prior of the weight `value_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_gamma_posterior(self) -> Any:
+        """The posterior of the weight `value_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_gamma_prior(self) -> Any:
+        """The prior of the weight `value_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_alpha_posterior(self) -> Any:
+        """The posterior of the weight `output_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_alpha_prior(self) -> Any:
+        """The prior of the weight `output_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_gamma_posterior(self) -> Any:
+        """The posterior of the weight `output_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_gamma_prior(self) -> Any:
+        """The prior of the weight `output_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
+        flash_attention: bool | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        query_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        query_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        query_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        query_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        query_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        query_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        query_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        query_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        key_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        key_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        key_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        key_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        key_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        key_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        key_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        key_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        value_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        value_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        value_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        value_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        value_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        value_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        value_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        value_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        output_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        output_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        output_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        output_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        output_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        output_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        output_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        output_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        query_initializer: str | Callable[..., Any] = "glorot_uniform",
+        query_regularizer: str | Callable[..., Any] | None = None,
+        query_constraint: str | Callable[..., Any] | None = None,
+        key_initializer: str | Callable[..., Any] = "glorot_uniform",
+        key_regularizer: str | Callable[..., Any] | None = None,
+        key_constraint: str | Callable[..., Any] | None = None,
+        value_initializer: str | Callable[..., Any] = "glorot_uniform",
+        value_regularizer: str | Callable[..., Any] | None = None,
+        value_constraint: str | Callable[..., Any] | None = None,
+        output_initializer: str | Callable[..., Any] = "glorot_uniform",
+        output_regularizer: str | Callable[..., Any] | None = None,
+        output_constraint: str | Callable[..., Any] | None = None,
+        *,
+        sliding_window: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Multi-head attention with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
         q[t, n] = A(x[t], query)[n],   k[s, n] = A(z[s], key)[n],   v[s, n] = A(u[s], value)[n],
         score[n, t, s] = softmax over s of (q[t, n] . k[s, n] / sqrt(key_dim)),
         y[t] = A(sum over s of score[n, t, s] * v[s, n], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
@@ -3437,32 +5253,47 @@ __all__ = [
     "Conv1DLocalReparameterization",
     "Conv2DLocalReparameterization",
     "Conv3DLocalReparameterization",
+    "Conv1DRank1",
+    "Conv2DRank1",
+    "Conv3DRank1",
     "Conv1DTransposeFlipout",
     "Conv2DTransposeFlipout",
     "Conv3DTransposeFlipout",
     "Conv1DTransposeReparameterization",
     "Conv2DTransposeReparameterization",
     "Conv3DTransposeReparameterization",
+    "Conv1DTransposeRank1",
+    "Conv2DTransposeRank1",
+    "Conv3DTransposeRank1",
     "DepthwiseConv1DFlipout",
     "DepthwiseConv2DFlipout",
     "DepthwiseConv1DReparameterization",
     "DepthwiseConv2DReparameterization",
+    "DepthwiseConv1DRank1",
+    "DepthwiseConv2DRank1",
     "SeparableConv1DFlipout",
     "SeparableConv2DFlipout",
     "SeparableConv1DReparameterization",
     "SeparableConv2DReparameterization",
+    "SeparableConv1DRank1",
+    "SeparableConv2DRank1",
     "DenseFlipout",
     "DenseReparameterization",
     "DenseLocalReparameterization",
+    "DenseRank1",
     "EinsumDenseFlipout",
     "EinsumDenseReparameterization",
+    "EinsumDenseRank1",
     "EmbeddingReparameterization",
     "LSTMFlipout",
     "LSTMReparameterization",
+    "LSTMRank1",
     "GRUFlipout",
     "GRUReparameterization",
+    "GRURank1",
     "MultiHeadAttentionFlipout",
     "MultiHeadAttentionReparameterization",
+    "MultiHeadAttentionRank1",
     "DenseVariational",
     "VariableLayer",
     "DistributionLambda",

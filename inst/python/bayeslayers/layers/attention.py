@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bayeslayers.base_layers.attention_layer import AttentionLayer
 from bayeslayers.base_layers.publishing import estimator_layer
+from bayeslayers.base_layers.rank1_layer import Rank1Layer
 from bayeslayers.contract.functions import layer_function
-from bayeslayers.estimators import Flipout, Reparameterization
+from bayeslayers.estimators import Flipout, Rank1, Reparameterization
 from bayeslayers.geometries import MultiHeadAttention
 
 
@@ -27,3 +28,13 @@ class MultiHeadAttentionReparameterization(AttentionLayer):
 
 
 layer_multi_head_attention_reparameterization = layer_function(MultiHeadAttentionReparameterization)
+
+
+@estimator_layer
+class MultiHeadAttentionRank1(AttentionLayer, Rank1Layer):
+    function_name = "layer_multi_head_attention_rank1"
+    geometry_type = MultiHeadAttention
+    estimator_type = Rank1
+
+
+layer_multi_head_attention_rank1 = layer_function(MultiHeadAttentionRank1)

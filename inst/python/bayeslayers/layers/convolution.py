@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from bayeslayers.base_layers.linear_layer import ActivatedLinearLayer
 from bayeslayers.base_layers.publishing import estimator_layer
+from bayeslayers.base_layers.rank1_layer import Rank1Layer
 from bayeslayers.contract.functions import layer_function
-from bayeslayers.estimators import Flipout, LocalReparameterization, Reparameterization
+from bayeslayers.estimators import Flipout, LocalReparameterization, Rank1, Reparameterization
 from bayeslayers.geometries import (
     Convolution1D,
     Convolution2D,
@@ -251,3 +252,103 @@ class SeparableConv2DReparameterization(ActivatedLinearLayer):
 
 
 layer_separable_conv_2d_reparameterization = layer_function(SeparableConv2DReparameterization)
+
+
+@estimator_layer
+class Conv1DRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_conv_1d_rank1"
+    geometry_type = Convolution1D
+    estimator_type = Rank1
+
+
+layer_conv_1d_rank1 = layer_function(Conv1DRank1)
+
+
+@estimator_layer
+class Conv2DRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_conv_2d_rank1"
+    geometry_type = Convolution2D
+    estimator_type = Rank1
+
+
+layer_conv_2d_rank1 = layer_function(Conv2DRank1)
+
+
+@estimator_layer
+class Conv3DRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_conv_3d_rank1"
+    geometry_type = Convolution3D
+    estimator_type = Rank1
+
+
+layer_conv_3d_rank1 = layer_function(Conv3DRank1)
+
+
+@estimator_layer
+class Conv1DTransposeRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_conv_1d_transpose_rank1"
+    geometry_type = TransposedConvolution1D
+    estimator_type = Rank1
+
+
+layer_conv_1d_transpose_rank1 = layer_function(Conv1DTransposeRank1)
+
+
+@estimator_layer
+class Conv2DTransposeRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_conv_2d_transpose_rank1"
+    geometry_type = TransposedConvolution2D
+    estimator_type = Rank1
+
+
+layer_conv_2d_transpose_rank1 = layer_function(Conv2DTransposeRank1)
+
+
+@estimator_layer
+class Conv3DTransposeRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_conv_3d_transpose_rank1"
+    geometry_type = TransposedConvolution3D
+    estimator_type = Rank1
+
+
+layer_conv_3d_transpose_rank1 = layer_function(Conv3DTransposeRank1)
+
+
+@estimator_layer
+class DepthwiseConv1DRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_depthwise_conv_1d_rank1"
+    geometry_type = DepthwiseConvolution1D
+    estimator_type = Rank1
+
+
+layer_depthwise_conv_1d_rank1 = layer_function(DepthwiseConv1DRank1)
+
+
+@estimator_layer
+class DepthwiseConv2DRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_depthwise_conv_2d_rank1"
+    geometry_type = DepthwiseConvolution2D
+    estimator_type = Rank1
+
+
+layer_depthwise_conv_2d_rank1 = layer_function(DepthwiseConv2DRank1)
+
+
+@estimator_layer
+class SeparableConv1DRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_separable_conv_1d_rank1"
+    geometry_type = SeparableConvolution1D
+    estimator_type = Rank1
+
+
+layer_separable_conv_1d_rank1 = layer_function(SeparableConv1DRank1)
+
+
+@estimator_layer
+class SeparableConv2DRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_separable_conv_2d_rank1"
+    geometry_type = SeparableConvolution2D
+    estimator_type = Rank1
+
+
+layer_separable_conv_2d_rank1 = layer_function(SeparableConv2DRank1)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from bayeslayers.base_layers.linear_layer import ActivatedLinearLayer
 from bayeslayers.base_layers.publishing import estimator_layer
+from bayeslayers.base_layers.rank1_layer import Rank1Layer
 from bayeslayers.contract.functions import layer_function
-from bayeslayers.estimators import Flipout, LocalReparameterization, Reparameterization
+from bayeslayers.estimators import Flipout, LocalReparameterization, Rank1, Reparameterization
 from bayeslayers.geometries import Dense
 
 
@@ -41,3 +42,13 @@ class DenseLocalReparameterization(ActivatedLinearLayer):
 
 
 layer_dense_local_reparameterization = layer_function(DenseLocalReparameterization)
+
+
+@estimator_layer
+class DenseRank1(ActivatedLinearLayer, Rank1Layer):
+    function_name = "layer_dense_rank1"
+    geometry_type = Dense
+    estimator_type = Rank1
+
+
+layer_dense_rank1 = layer_function(DenseRank1)

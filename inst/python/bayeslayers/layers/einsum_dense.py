@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bayeslayers.base_layers.linear_layer import EinsumLayer
 from bayeslayers.base_layers.publishing import estimator_layer
+from bayeslayers.base_layers.rank1_layer import Rank1Layer
 from bayeslayers.contract.functions import layer_function
-from bayeslayers.estimators import Flipout, Reparameterization
+from bayeslayers.estimators import Flipout, Rank1, Reparameterization
 from bayeslayers.geometries import EinsumDense
 
 
@@ -27,3 +28,13 @@ class EinsumDenseReparameterization(EinsumLayer):
 
 
 layer_einsum_dense_reparameterization = layer_function(EinsumDenseReparameterization)
+
+
+@estimator_layer
+class EinsumDenseRank1(EinsumLayer, Rank1Layer):
+    function_name = "layer_einsum_dense_rank1"
+    geometry_type = EinsumDense
+    estimator_type = Rank1
+
+
+layer_einsum_dense_rank1 = layer_function(EinsumDenseRank1)

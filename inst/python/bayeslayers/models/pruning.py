@@ -14,6 +14,7 @@ from bayeslayers.architecture.cloning import copy_of
 from bayeslayers.architecture.walk import bayesian_layers
 from bayeslayers.backend import method_of
 from bayeslayers.base_layers.random_weight import RandomWeight
+from bayeslayers.base_layers.rank1_layer import Rank1Layer
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -216,6 +217,9 @@ def _kernels(model: keras.Model) -> list[RandomWeight]:
     """Return the random kernels of a model, whose posteriors must be the default."""
     kernels = []
     for layer in bayesian_layers(model):
+        if isinstance(layer, Rank1Layer):
+            rule = "must have random kernels: a layer with rank-1 factors has a trained one"
+            raise ArgumentError("model", rule, {"layer": Described(repr(layer.name))})
         weights = layer.random_weights.values() if isinstance(layer, VariationalLayer) else ()
         found = [weight for weight in weights if weight.exists and weight.role != "bias"]
         if not found or not all(weight.is_independent_normal for weight in found):

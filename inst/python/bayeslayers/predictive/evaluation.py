@@ -314,7 +314,7 @@ def _compiled(model: Any, asked: _Asked, x: Any, targets: list[Any]) -> Callable
         x: The specifications of the inputs.
         targets: The targets, if they are needed.
     """
-    seeds = backend.tensor_specification((None, 2), "int32")
+    seeds = backend.tensor_specification((None, 3), "int32")
     batch = backend.tensor_specification((), "int32")
     specifications = [seeds, batch, (x, *map(specification, targets))]
     key = ("statistics", asked)

@@ -10,7 +10,10 @@ _DRAWS_AT_ONCE = 16
 
 
 def seeds_in_parts(seed: int, draws: int, first: int = 0, step: int = 1) -> list[tuple[slice, Any]]:
-    """Return the places of a few draws among all, with a tensor of their seeds, (draws, 2).
+    """Return the places of a few draws among all, with a tensor of their seeds, (draws, 3).
+
+    A seed is what a `ModelDraw` is made of: the seed that all follow from, the number of the draw,
+    and its number among those that are asked for.
 
     Args:
         seed: Whole number that the draws follow from.
@@ -23,7 +26,7 @@ def seeds_in_parts(seed: int, draws: int, first: int = 0, step: int = 1) -> list
     return [
         (
             slice(part.start, part.stop, step),
-            ops.array([(seed, draw) for draw in part], "int32"),
+            ops.array([(seed, draw, (draw - first) // step) for draw in part], "int32"),
         )
         for part in parts
     ]

@@ -29,7 +29,7 @@ def draws_of_weights(model: keras.Model, draws: int, seed: int) -> dict[str, np.
     Returns:
         The draws by the names of layer and weight, as "dense.kernel".
     """
-    specification = backend.tensor_specification((None, 2), "int32")
+    specification = backend.tensor_specification((None, 3), "int32")
     function = compiled_once(model, "weights", _UnderDraws, [specification])
     weights: dict[str, np.ndarray] = {}
     for places, part_seeds in seeds_in_parts(seed, draws):

@@ -27,9 +27,8 @@ def map_draws(function: Callable[[Any], Any], seeds: Any) -> Any:
     """Return what a function makes of each seed, one after the other: (draws, ...) each.
 
     Args:
-        function: Takes a seed, a tensor of two int32, and returns a tuple or a dictionary of
-            tensors.
-        seeds: Tensor of int32, (draws, 2).
+        function: Takes a seed, a tensor of int32, and returns a tuple or a dictionary of tensors.
+        seeds: Tensor of int32, (draws, numbers of a seed).
     """
 
     def tensors(seed: Any) -> Any:
@@ -37,7 +36,7 @@ def map_draws(function: Callable[[Any], Any], seeds: Any) -> Any:
 
     # A loop must know the dtypes of its results before it starts, and they are known when the
     # function has been traced.
-    signature = [tf.TensorSpec([2], tf.int32)]
+    signature = [tf.TensorSpec(seeds.shape[1:], tf.int32)]
     traced = tf.function(tensors, input_signature=signature, autograph=False)
     traced = traced.get_concrete_function()
     dtypes = tf.nest.map_structure(lambda tensor: tensor.dtype, traced.structured_outputs)

@@ -108,11 +108,19 @@ def _mixture(mixture_distribution: Any, components_distribution: Any, **paramete
     return distributions.MixtureSameFamily(mixture_distribution, components, **parameters)
 
 
+def _half_cauchy(loc: Any, scale: Any, **parameters: Any) -> Any:
+    if loc != 0.0:
+        raise NotImplementedError("PyTorch's half-Cauchy distribution begins at zero.")
+    return distributions.HalfCauchy(scale, **parameters)
+
+
 _FAMILIES: dict[str, Callable[..., Any]] = {
     "Bernoulli": _with_dtype(distributions.Bernoulli, _Bernoulli),
     "Categorical": distributions.Categorical,
+    "HalfCauchy": _half_cauchy,
     "Horseshoe": Horseshoe,
     "Independent": _independent,
+    "LogNormal": distributions.LogNormal,
     "Logistic": Logistic,
     "MixtureSameFamily": _mixture,
     "MultivariateNormalTriL": distributions.MultivariateNormal,
@@ -143,5 +151,6 @@ _PARAMETERS: dict[type, tuple[str, dict[str, str]]] = {
         "MultivariateNormalTriL",
         {"loc": "loc", "scale_tril": "scale_tril"},
     ),
+    distributions.LogNormal: ("LogNormal", {"loc": "loc", "scale": "scale"}),
     distributions.Normal: ("Normal", {"loc": "loc", "scale": "scale"}),
 }

@@ -41,9 +41,9 @@ def map_draws(function: Callable[[Any], Any], seeds: Any) -> Any:
     """Return what a function makes of each seed, one after the other: (draws, ...) each.
 
     Args:
-        function: Takes a seed, a tensor of two whole numbers, and returns a tuple or a dictionary
-            of tensors.
-        seeds: Tensor of whole numbers, (draws, 2).
+        function: Takes a seed, a tensor of whole numbers, and returns a tuple or a dictionary of
+            tensors.
+        seeds: Tensor of whole numbers, (draws, numbers of a seed).
     """
     # On the CPU, where Python reads them without waiting for a device.
     results = [function(seed) for seed in seeds.cpu()]
