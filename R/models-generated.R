@@ -16,6 +16,8 @@
 #'
 #' Regularizers and constraints of kernels and biases are left out, with a warning, as the prior takes their place.
 #'
+#' With `estimator = "rank1"` the kernels are trained as before, with their initializers, regularizers and constraints, and have random factors; `ensemble_size`, `alpha_prior_fn` and the like are among the further arguments. With MOPED the kernels start at the trained ones, and the factors at 1 with the standard deviation `delta`. Where there are several members, their means are as far apart: each is drawn from Normal(1, delta).
+#'
 #' `estimator = "laplace"` computes the posterior of trained weights from the data `x` and `y`, in one pass and without training (MacKay 1992, Daxberger et al. 2021). H is the generalized Gauss-Newton matrix, the sum over examples of J' F J: J is the Jacobian of what the likelihood is a function of, such as logits, and F the Fisher information of that. For the last dense layer J is made of its inputs. So with "full" and normal noise the posterior is the exact one of Bayesian linear regression on these inputs, if the weights are the best ones under the prior: train with the penalty tau / 2 times the sum of their squares on the log-likelihood summed over the examples. A Keras loss is a mean over examples, so there the penalty is divided by their number. Kernel and bias have one joint posterior and the same prior, and all other layers stay plain.
 #'
 #' "full" holds the covariance of any two weights of the layer. It takes memory by the square of their number, and time by the cube: half a minute for 2,500. "kron" holds Kronecker factors, of the layer's inputs and of its outputs, and "diagonal" no covariance. Where `subset_of_weights` is "all", all dense and convolution layers have a posterior, each by itself. Outputs are then those of the network under draws of the weights, not of its linearization as in other implementations. Such draws may fit worse than the trained network, the more weights there are: compare them with the last layer alone.
@@ -25,7 +27,7 @@
 #' The likelihood is that of the distribution that the model ends in, if its numbers are independent and normal, or that of classes. For a tensor it is what `outputs` says. A model of values then ends in a normal distribution of its own with the standard deviation `noise`, so that its predictions have the noise of the data; `predict()` returns the mean. Weights of examples are ignored. As training goes on, the posterior does not follow the weights.
 #'
 #' @param model A Keras 3 model, sequential or functional.
-#' @param estimator "flipout", "reparameterization", "local_reparameterization", or "laplace" for Laplace's approximation.
+#' @param estimator "flipout", "reparameterization", "local_reparameterization", "rank1" for trained kernels with random factors, or "laplace" for Laplace's approximation.
 #' @param moped `TRUE` or `FALSE`: whether posteriors and priors are centred on the trained weights.
 #' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value. A weight of exactly zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A posterior function of your own keeps its standard deviation, unless it computes it from a variable with the default's name, `name` followed by `_untransformed_scale`.
 #' @param include Which layers become Bayesian: an entry or a list of them, or `NULL` for all that can. An entry is a name, a place such as "block/attention", or a class, as a text or as the class itself; texts may be patterns with `*`, `?` and `[...]`. It means all layers inside, too. "last_layer" is the last layer of the model that can be Bayesian.
@@ -37,7 +39,7 @@
 #' @param prior_precision Positive number: one divided by the variance that each weight has in the prior; or "auto" for the one at which the marginal likelihood is largest. For "laplace" alone.
 #' @param noise Positive number: the standard deviation of values around the outputs, for "laplace" and a model that ends in a tensor of values. With `NULL` it is the root mean square of the residuals, for each value by itself.
 #' @param outputs What the numbers in an output are, where it is a tensor, for "laplace" alone: "values", or "probabilities" or "logits" of classes. "auto" means what the loss says that the model was compiled with, a mean squared error or a crossentropy; without one, probabilities behind a softmax or a sigmoid, and values else.
-#' @param ... `kernel_prior_fn` and its like: arguments for all layers that are put in.
+#' @param ... `kernel_prior_fn` and its like: arguments for all layers that are put in. "kernel", "alpha" and "gamma" stand for those of all kernels of a layer.
 #' @returns A Keras model, not compiled.
 #' @section Errors:
 #' If `model` is not sequential or functional, holds no layer that can be Bayesian, or holds one that is quantized; with MOPED, if a posterior function of your own does not take its mean from a variable `<name>_loc`; with "laplace", if the last layer with a kernel is not dense, a layer has a posterior already, or the likelihood is another one; or if an argument breaks a rule that is stated here.
@@ -77,7 +79,7 @@ as_bayesian <- function(
 #'
 #' \preformatted{w = E_q[w]   or   w ~ q}
 #'
-#' The new model has the same architecture, with Keras's own layers in the place of this package's. Their weights are the means of the posteriors ("mean"), or one draw of them all ("sample"). It suits files that only Keras has to read, TensorFlow Lite, and fast prediction. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. The model that is passed does not change.
+#' The new model has the same architecture, with Keras's own layers in the place of this package's. Their weights are the means of the posteriors ("mean"), or one draw of them all ("sample"). Of layers with rank-1 factors the mean is over the members, too, and suits a single one: a mean of different networks is none that was trained. A draw is of one member in all layers. The new model suits files that only Keras has to read, TensorFlow Lite, and fast prediction. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. The model that is passed does not change.
 #'
 #' Other layers are cloned with their weights and with what they have learnt from data. Functions need not be registered, as no file is written. A distribution at the end of the model stays there: a file of such a model needs this package, and registered functions.
 #'

@@ -12,6 +12,7 @@ from statistical import assert_normal_moments, assert_uncorrelated, draws
 import bayeslayers
 from bayeslayers import (
     ArgumentError,
+    as_bayesian,
     as_deterministic,
     fit_bayesian,
     half_cauchy_prior_fn,
@@ -28,6 +29,7 @@ from bayeslayers import (
     prune,
 )
 from bayeslayers.layers import DenseRank1, default_mean_field_normal_fn
+from bayeslayers.layers.util import trainable_normal_fn
 
 MEMBERS = 3
 DETERMINISTIC = {"alpha_posterior_fn": "deterministic", "gamma_posterior_fn": "deterministic"}
@@ -266,6 +268,56 @@ def test_one_draw_of_factors_is_the_same_for_all_examples(rng):
     found = predict_draws(model, inputs, draws=4, batch_size=2, verbose=0)
     assert_array_equal(found, found[:, :1] + np.zeros_like(found))
     assert len(np.unique(found)) == 4
+
+
+def test_a_sample_is_one_member_in_all_layers(rng):
+    model, inputs = batch_ensemble(MEMBERS), rng.normal(size=(4, 2)).astype("float32")
+    members = np.split(numpy_of(model(np.concatenate([inputs] * MEMBERS))), MEMBERS)
+    for _ in range(5):
+        sample = numpy_of(as_deterministic(model, "sample")(inputs))
+        assert min(np.abs(sample - outputs).max() for outputs in members) < 1e-5
+
+
+def test_moped_starts_members_around_a_trained_network(rng):
+    plain = keras.Sequential(
+        [
+            keras.Input((4, 2)),
+            keras.layers.LSTM(3, kernel_regularizer="l2", return_sequences=True),
+            keras.layers.Dense(200, kernel_constraint="non_neg"),
+        ]
+    )
+    model = as_bayesian(
+        plain, "rank1", moped=True, delta=0.05, ensemble_size=2, alpha_prior_fn="trainable_normal"
+    )
+    for layer, before in zip(model.layers, plain.layers, strict=True):
+        assert layer.ensemble_size == 2
+        assert_array_equal(layer.kernel, before.get_weights()[0])
+    lstm, dense = model.layers
+    assert_array_equal(lstm.recurrent_kernel, plain.layers[0].get_weights()[1])
+    assert isinstance(lstm.kernel_regularizer, keras.regularizers.L2)
+    assert dense.kernel.constraint is not None
+    means = numpy_of(moment(dense.gamma_posterior, "mean"))
+    assert_allclose(moment(dense.gamma_posterior, "stddev"), 0.05 + np.zeros((2, 200)), rtol=1e-3)
+    # Six standard errors of the spread of 400 numbers: it fails by chance once in 5e8 runs.
+    assert abs(np.std(means - 1) / 0.05 - 1) < 6 / np.sqrt(800)
+    assert type(lstm.recurrent_alpha_prior_fn) is type(dense.alpha_prior_fn) is trainable_normal_fn
+
+
+def test_moped_centres_positive_factors_on_one():
+    plain = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    arguments = {"alpha_posterior_fn": "log_normal", "alpha_prior_fn": "half_cauchy"}
+    layer = as_bayesian(plain, "rank1", moped=True, delta=0.2, **arguments).layers[0]
+    assert_allclose(moment(layer.alpha_posterior, "mean"), np.ones((1, 2)), rtol=1e-5)
+    assert_allclose(moment(layer.alpha_posterior, "stddev"), 0.2 + np.zeros((1, 2)), rtol=1e-4)
+
+
+def test_layers_without_a_rank1_counterpart_are_reparameterized():
+    plain = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Embedding(4, 2), keras.layers.Dense(1)]
+    )
+    model = as_bayesian(plain, "rank1", ensemble_size=2)
+    names = [type(layer).__name__ for layer in model.layers]
+    assert names == ["EmbeddingReparameterization", "DenseRank1"]
 
 
 def test_the_factors_of_a_single_member_begin_at_one_and_of_several_at_signs():

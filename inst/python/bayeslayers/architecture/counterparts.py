@@ -14,6 +14,8 @@ from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.layers import FAMILY
 
+# Arguments of layers with factors, which those that have none do without.
+_OF_FACTORS = ("ensemble_size", "alpha_", "gamma_")
 # What Keras regularizes or constrains, where a prior now does.
 _REPLACED = ("regularizer", "constraint")
 
@@ -68,26 +70,40 @@ def _bayesian(
     arguments |= {"dtype": layer.dtype_policy}
     if config.get("use_bias") is False:
         arguments["bias_posterior_fn"] = None
-    # "kernel" stands for all kernels, however a layer calls them.
-    for_kernels = {
-        name.replace("kernel", role, 1): value
-        for name, value in {**defaults, **own}.items()
-        if name.startswith("kernel_")
-        for role in kind.geometry_type.kernels
+    if kind.estimator_type.factors:
+        # A kernel with factors has no prior of its own.
+        defaults = {}
+    else:
+        own = {name: value for name, value in own.items() if not name.startswith(_OF_FACTORS)}
+    return kind(**{**arguments, **_of_all_kernels(kind, {**defaults, **own})})
+
+
+def _of_all_kernels(kind: type[VariationalLayer], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Let "kernel", "alpha" and "gamma" stand for those of all kernels, however they are called."""
+    kernels, factors = kind.geometry_type.kernels, kind.estimator_type.factors
+    roles = {"kernel": kernels}
+    for place, factor in enumerate(factors):
+        roles[factor] = tuple(kind.roles_of(kernel)[place] for kernel in kernels)
+    words = {name: name.partition("_")[0] for name in arguments}
+    for_all = {
+        name.replace(words[name], role, 1): value
+        for name, value in arguments.items()
+        for role in roles.get(words[name], ())
     }
-    others = {name: value for name, value in own.items() if not name.startswith("kernel_")}
-    return kind(**{**arguments, **for_kernels, **others})
+    return for_all | {name: v for name, v in arguments.items() if words[name] not in roles}
 
 
-def replaced_by_prior(layer: keras.Layer) -> list[str]:
-    """Return the arguments of a layer of Keras that the prior takes the place of."""
+def replaced_by_prior(layer: keras.Layer, ours: VariationalLayer) -> list[str]:
+    """Return the arguments of a layer of Keras that the prior of ours takes the place of."""
     names = [name for name in inspect.signature(type(layer)).parameters if name.endswith(_REPLACED)]
     # Attention hands them on to the layers that it makes.
     holders = held_layers(layer) or [layer]
     return [
         name
         for name in names
-        if not name.startswith("activity") and any(getattr(each, name, None) for each in holders)
+        if not name.startswith("activity")
+        and name not in ours.arguments.parameters
+        and any(getattr(each, name, None) for each in holders)
     ]
 
 

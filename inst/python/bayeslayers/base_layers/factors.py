@@ -105,7 +105,8 @@ class RandomFactor(RandomWeight):
             entropy = [seed, zlib.crc32(self.role.encode())]
             mean += delta * np.random.default_rng(entropy).normal(size=self.shape)
         if not isinstance(self._posterior_maker.function, LogNormal):
-            self.centre_on(mean, delta)
+            # As a part of the absolute value.
+            self.centre_on(mean, delta / np.abs(mean))
             return
         loc, scale = log_normal_parameters(np.maximum(mean, _SMALLEST_MEAN), delta)
         self._posterior_maker.assign_if_present("loc", loc)

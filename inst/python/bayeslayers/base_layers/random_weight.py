@@ -137,7 +137,7 @@ class RandomWeight:
             return self._posterior_maker.parameters()[0]
         return method_of(self.posterior, "mean")()
 
-    def centre_on(self, value: Any, delta: float) -> None:
+    def centre_on(self, value: Any, delta: Any) -> None:
         """Centre posterior and prior on a value, the posterior with this relative spread.
 
         A number that is zero gets the spread of one of mean size, so that it can train. Where all

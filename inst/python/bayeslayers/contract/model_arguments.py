@@ -102,8 +102,8 @@ MODEL_ARGUMENTS = {
         'Whether to show progress: 0 (no), 1 (yes), or "auto" (if there are several steps).'
     ),
     "estimator": Argument(
-        '"flipout", "reparameterization", "local_reparameterization", or "laplace" for '
-        "Laplace's approximation."
+        '"flipout", "reparameterization", "local_reparameterization", "rank1" for trained kernels '
+        'with random factors, or "laplace" for Laplace\'s approximation.'
     ),
     "include": Argument(
         "Which layers become Bayesian: an entry or a list of them, or `None` for all that can. An "

@@ -29,7 +29,7 @@ from bayeslayers.predictive.inputs import ModelInputs, is_array
 from bayeslayers.training.laplace_models import laplace_model
 
 _LAPLACE = "laplace"
-_ESTIMATORS = ("flipout", "reparameterization", "local_reparameterization")
+_ESTIMATORS = ("flipout", "reparameterization", "local_reparameterization", "rank1")
 
 
 @public_function()
@@ -83,6 +83,12 @@ def as_bayesian(
     Regularizers and constraints of kernels and biases are left out, with a warning, as the prior
     takes their place.
 
+    With `estimator = "rank1"` the kernels are trained as before, with their initializers,
+    regularizers and constraints, and have random factors; `ensemble_size`, `alpha_prior_fn` and the
+    like are among the further arguments. With MOPED the kernels start at the trained ones, and the
+    factors at 1 with the standard deviation `delta`. Where there are several members, their means
+    are as far apart: each is drawn from Normal(1, delta).
+
     `estimator = "laplace"` computes the posterior of trained weights from the data `x` and `y`, in
     one pass and without training (MacKay 1992, Daxberger et al. 2021). H is the generalized
     Gauss-Newton matrix, the sum over examples of J' F J: J is the Jacobian of what the likelihood
@@ -125,6 +131,7 @@ def as_bayesian(
             that the model was compiled with, a mean squared error or a crossentropy; without one,
             probabilities behind a softmax or a sigmoid, and values else.
         **kwargs: `kernel_prior_fn` and its like: arguments for all layers that are put in.
+            "kernel", "alpha" and "gamma" stand for those of all kernels of a layer.
 
     Returns:
         A Keras model, not compiled.
@@ -205,7 +212,7 @@ def as_bayesian(
         warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=3)
     record(copy, lambda layer: selection.reason_against(layer) if is_candidate(layer) else None)
     for pair in copy.replaced:
-        lost = replaced_by_prior(pair.layer)
+        lost = replaced_by_prior(pair.layer, pair.copy)
         if lost:
             text = f"Layer {pair.layer.name!r} loses {lost}: its prior takes their place."
             warnings.warn(text, stacklevel=3)

@@ -9,6 +9,7 @@ from bayeslayers.architecture.staying import standing
 from bayeslayers.architecture.walk import all_layers, bayesian_layers
 from bayeslayers.base_layers.attention_layer import AttentionLayer
 from bayeslayers.base_layers.bayesian_layer import BayesianLayer
+from bayeslayers.base_layers.model_draw import sampling_one_member
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import public_function
@@ -24,8 +25,10 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     at the mean of its weights. q is the posterior of the weights w.
 
     The new model has the same architecture, with Keras's own layers in the place of this package's.
-    Their weights are the means of the posteriors ("mean"), or one draw of them all ("sample"). It
-    suits files that only Keras has to read, TensorFlow Lite, and fast prediction. Layers are
+    Their weights are the means of the posteriors ("mean"), or one draw of them all ("sample"). Of
+    layers with rank-1 factors the mean is over the members, too, and suits a single one: a mean of
+    different networks is none that was trained. A draw is of one member in all layers. The new
+    model suits files that only Keras has to read, TensorFlow Lite, and fast prediction. Layers are
     replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any
     layer that has them as arguments. The model that is passed does not change.
 
@@ -73,8 +76,9 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     if left:
         rule = "must have its layers with a posterior where plain ones can take their place"
         raise ArgumentError("model", rule, {"layers": Described("; ".join(left))})
-    for pair in copy.replaced:
-        pair.copy.set_weights(pair.layer.plain_weights(weights))
+    with sampling_one_member():
+        for pair in copy.replaced:
+            pair.copy.set_weights(pair.layer.plain_weights(weights))
     return copy.model
 
 
