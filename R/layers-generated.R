@@ -4467,6 +4467,373 @@ layer_multi_head_attention_rank1 <- function(
   call_core("layer_multi_head_attention_rank1")
 }
 
+#' Grouped-query attention with the Flipout estimator
+#'
+#' Grouped-query attention whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it as the first choice: each example of a batch has its own draw. The posterior of the kernel must be `Independent(Normal)`, which is the default.
+#'
+#' \preformatted{y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+#' q[t, n] = A(x[t], query)[n],   k[s, g] = A(z[s], key)[g],   v[s, g] = A(u[s], value)[g],
+#' score[n, t, s] = softmax over s of (q[t, n] . k[s, g(n)] / sqrt(head_dim)),
+#' y[t] = A(sum over s of score[n, t, s] * v[s, g(n)], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]}
+#'
+#' The layer is called with a query x of shape (batch, targets, channels) and, where they are other tensors, with a value u and a key z of shape (batch, sources, channels). Without a key, the key is the value; without a value, the layer attends to the query itself. Outputs are of shape (batch, targets, channels of the query). t is a position of the query, s one of the value, n a head of the query, d a channel of a head, and . the sum of products over d. g(n) is the head of the keys and values that n looks at: the first heads of the query share the first one, and so on, each as many. The four linear maps are drawn separately, once for each call: kernels and signs are the same at all positions. A bias is added to each map; the four stand one after another in the weight `bias`. The call takes Keras's arguments `query_mask`, `value_mask`, `key_mask`, `attention_mask`, `return_attention_scores`, `training` and `use_causal_mask`. A list of query and value, or of query, value and key, is composed with the layer as these arguments.
+#'
+#' A is the linear map, x are the inputs, q is the posterior of the kernel, and loc its mean. delta is a draw of the difference from the mean. The signs s (one for each example and input channel) and r (one for each example and output channel) are +1 or -1 with equal probability, and are the same at all positions. Each example has an exact draw of the kernel, and the draws of two examples are uncorrelated, so the variance of the gradient falls with the batch size. The layer computes two linear maps where a deterministic layer computes one.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `query_posterior`, `query_prior`, `key_posterior`, `key_prior`, `value_posterior`, `value_prior`, `output_posterior`, `output_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param head_dim Positive whole number: how many channels there are in each head.
+#' @param num_query_heads Positive whole number: how many heads the query has.
+#' @param num_key_value_heads Positive whole number that divides `num_query_heads`: how many heads keys and values have. As many heads of the query share each of them.
+#' @param dropout Number from 0 to below 1: the share of the attention scores that is left out in training.
+#' @param use_bias `TRUE` or `FALSE`: whether a bias is added to each of the four linear maps. With `FALSE` the arguments of the bias have no effect.
+#' @param flash_attention `TRUE`, `FALSE` or `NULL`: whether the backend computes attention in blocks, which it may not be able to. With `NULL` that is as `keras$config` says. `TRUE` excludes dropout and scores.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param query_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel of the queries, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default is independent normals. For the reparameterization estimator there are `low_rank_normal_fn()` and `full_covariance_normal_fn()`.
+#' @param query_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param query_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel of the queries, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained. A name stands for a prior with its defaults: "normal", "scale_mixture", "horseshoe" or "trainable_normal"; see `normal_prior_fn()`, `scale_mixture_prior_fn()` and `horseshoe_prior_fn()`.
+#' @param query_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel of the queries; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param key_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel of the keys, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default is independent normals. For the reparameterization estimator there are `low_rank_normal_fn()` and `full_covariance_normal_fn()`.
+#' @param key_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param key_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel of the keys, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained. A name stands for a prior with its defaults: "normal", "scale_mixture", "horseshoe" or "trainable_normal"; see `normal_prior_fn()`, `scale_mixture_prior_fn()` and `horseshoe_prior_fn()`.
+#' @param key_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel of the keys; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param value_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel of the values, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default is independent normals. For the reparameterization estimator there are `low_rank_normal_fn()` and `full_covariance_normal_fn()`.
+#' @param value_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param value_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel of the values, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained. A name stands for a prior with its defaults: "normal", "scale_mixture", "horseshoe" or "trainable_normal"; see `normal_prior_fn()`, `scale_mixture_prior_fn()` and `horseshoe_prior_fn()`.
+#' @param value_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel of the values; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param output_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel of the outputs, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default is independent normals. For the reparameterization estimator there are `low_rank_normal_fn()` and `full_covariance_normal_fn()`.
+#' @param output_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param output_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel of the outputs, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained. A name stands for a prior with its defaults: "normal", "scale_mixture", "horseshoe" or "trainable_normal"; see `normal_prior_fn()`, `scale_mixture_prior_fn()` and `horseshoe_prior_fn()`.
+#' @param output_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel of the outputs; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param ... Further arguments, by name:
+#' * `sliding_window`: Positive whole number: a position attends to those less than so many places from it. With `NULL` it attends to all.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Wen, Y., Vicol, P., Ba, J., Tran, D., and Grosse, R. (2018). Flipout: Efficient Pseudo-Independent Weight Perturbations on Mini-Batches. International Conference on Learning Representations. <https://arxiv.org/abs/1803.04386> Ainslie, J., Lee-Thorp, J., de Jong, M., Zemlyanskiy, Y., Lebron, F., and Sanghai, S. (2023). GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints. Conference on Empirical Methods in Natural Language Processing. <https://arxiv.org/abs/2305.13245>
+#' @family attention layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 8)) |>
+#'   layer_group_query_attention_flipout(
+#'     head_dim = 4, num_query_heads = 4, num_key_value_heads = 2
+#'   )
+#' outputs <- model(array(1, c(32, 10, 8)))
+#' model$losses
+#' @export
+layer_group_query_attention_flipout <- function(
+  object,
+  head_dim,
+  num_query_heads,
+  num_key_value_heads,
+  dropout = 0,
+  use_bias = TRUE,
+  flash_attention = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  query_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  query_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  query_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  query_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  key_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  key_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  key_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  key_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  value_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  value_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  value_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  value_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  output_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  output_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  output_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  output_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_group_query_attention_flipout")
+}
+
+#' Grouped-query attention with the reparameterization estimator
+#'
+#' Grouped-query attention whose weights are random: training fits the posterior distribution of each weight instead of a single value. Take it where the posterior is not normal, or where a step should take no longer than with a plain layer.
+#'
+#' \preformatted{y = A(x, w),   w ~ q
+#' q[t, n] = A(x[t], query)[n],   k[s, g] = A(z[s], key)[g],   v[s, g] = A(u[s], value)[g],
+#' score[n, t, s] = softmax over s of (q[t, n] . k[s, g(n)] / sqrt(head_dim)),
+#' y[t] = A(sum over s of score[n, t, s] * v[s, g(n)], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]}
+#'
+#' The layer is called with a query x of shape (batch, targets, channels) and, where they are other tensors, with a value u and a key z of shape (batch, sources, channels). Without a key, the key is the value; without a value, the layer attends to the query itself. Outputs are of shape (batch, targets, channels of the query). t is a position of the query, s one of the value, n a head of the query, d a channel of a head, and . the sum of products over d. g(n) is the head of the keys and values that n looks at: the first heads of the query share the first one, and so on, each as many. The four linear maps are drawn separately, once for each call: kernels and signs are the same at all positions. A bias is added to each map; the four stand one after another in the weight `bias`. The call takes Keras's arguments `query_mask`, `value_mask`, `key_mask`, `attention_mask`, `return_attention_scores`, `training` and `use_causal_mask`. A list of query and value, or of query, value and key, is composed with the layer as these arguments.
+#'
+#' A is the linear map, x are the inputs, and q is the posterior of the kernel. One kernel w is drawn for a whole batch, and gradients pass through the draw to the posterior's variables. The layer computes one linear map, like a deterministic layer. It works with any posterior whose samples pass gradients on. As all examples share the draw, the variance of the gradient does not fall with the batch size.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `query_posterior`, `query_prior`, `key_posterior`, `key_prior`, `value_posterior`, `value_prior`, `output_posterior`, `output_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param head_dim Positive whole number: how many channels there are in each head.
+#' @param num_query_heads Positive whole number: how many heads the query has.
+#' @param num_key_value_heads Positive whole number that divides `num_query_heads`: how many heads keys and values have. As many heads of the query share each of them.
+#' @param dropout Number from 0 to below 1: the share of the attention scores that is left out in training.
+#' @param use_bias `TRUE` or `FALSE`: whether a bias is added to each of the four linear maps. With `FALSE` the arguments of the bias have no effect.
+#' @param flash_attention `TRUE`, `FALSE` or `NULL`: whether the backend computes attention in blocks, which it may not be able to. With `NULL` that is as `keras$config` says. `TRUE` excludes dropout and scores.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param query_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel of the queries, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default is independent normals. For the reparameterization estimator there are `low_rank_normal_fn()` and `full_covariance_normal_fn()`.
+#' @param query_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param query_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel of the queries, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained. A name stands for a prior with its defaults: "normal", "scale_mixture", "horseshoe" or "trainable_normal"; see `normal_prior_fn()`, `scale_mixture_prior_fn()` and `horseshoe_prior_fn()`.
+#' @param query_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel of the queries; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param key_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel of the keys, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default is independent normals. For the reparameterization estimator there are `low_rank_normal_fn()` and `full_covariance_normal_fn()`.
+#' @param key_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param key_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel of the keys, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained. A name stands for a prior with its defaults: "normal", "scale_mixture", "horseshoe" or "trainable_normal"; see `normal_prior_fn()`, `scale_mixture_prior_fn()` and `horseshoe_prior_fn()`.
+#' @param key_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel of the keys; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param value_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel of the values, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default is independent normals. For the reparameterization estimator there are `low_rank_normal_fn()` and `full_covariance_normal_fn()`.
+#' @param value_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param value_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel of the values, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained. A name stands for a prior with its defaults: "normal", "scale_mixture", "horseshoe" or "trainable_normal"; see `normal_prior_fn()`, `scale_mixture_prior_fn()` and `horseshoe_prior_fn()`.
+#' @param value_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel of the values; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param output_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the kernel of the outputs, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default is independent normals. For the reparameterization estimator there are `low_rank_normal_fn()` and `full_covariance_normal_fn()`.
+#' @param output_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param output_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the kernel of the outputs, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is the standard normal distribution; `tfp$layers$util$trainable_normal_fn()` makes a normal prior whose mean and scale are trained. A name stands for a prior with its defaults: "normal", "scale_mixture", "horseshoe" or "trainable_normal"; see `normal_prior_fn()`, `scale_mixture_prior_fn()` and `horseshoe_prior_fn()`.
+#' @param output_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole kernel of the outputs; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param ... Further arguments, by name:
+#' * `sliding_window`: Positive whole number: a position attends to those less than so many places from it. With `NULL` it attends to all.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Kingma, D. P., and Welling, M. (2014). Auto-Encoding Variational Bayes. International Conference on Learning Representations. <https://arxiv.org/abs/1312.6114> Ainslie, J., Lee-Thorp, J., de Jong, M., Zemlyanskiy, Y., Lebron, F., and Sanghai, S. (2023). GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints. Conference on Empirical Methods in Natural Language Processing. <https://arxiv.org/abs/2305.13245>
+#' @family attention layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 8)) |>
+#'   layer_group_query_attention_reparameterization(
+#'     head_dim = 4, num_query_heads = 4, num_key_value_heads = 2
+#'   )
+#' outputs <- model(array(1, c(32, 10, 8)))
+#' model$losses
+#' @export
+layer_group_query_attention_reparameterization <- function(
+  object,
+  head_dim,
+  num_query_heads,
+  num_key_value_heads,
+  dropout = 0,
+  use_bias = TRUE,
+  flash_attention = NULL,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  query_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  query_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  query_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  query_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  key_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  key_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  key_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  key_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  value_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  value_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  value_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  value_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  output_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(),
+  output_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  output_prior_fn = tfp$layers$util$default_multivariate_normal_fn,
+  output_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  ...
+) {
+  call_core("layer_group_query_attention_reparameterization")
+}
+
+#' Grouped-query attention with the rank-1 estimator
+#'
+#' Grouped-query attention whose weights are random: training fits a kernel, as in a plain layer, and the posterior distributions of two factors that scale its input channels and its output channels. Take it for large networks, and for ensembles that cost little more than one network: there are hardly more weights than in a plain layer, and prediction takes no longer.
+#'
+#' \preformatted{y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+#' q[t, n] = A(x[t], query)[n],   k[s, g] = A(z[s], key)[g],   v[s, g] = A(u[s], value)[g],
+#' score[n, t, s] = softmax over s of (q[t, n] . k[s, g(n)] / sqrt(head_dim)),
+#' y[t] = A(sum over s of score[n, t, s] * v[s, g(n)], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]}
+#'
+#' The layer is called with a query x of shape (batch, targets, channels) and, where they are other tensors, with a value u and a key z of shape (batch, sources, channels). Without a key, the key is the value; without a value, the layer attends to the query itself. Outputs are of shape (batch, targets, channels of the query). t is a position of the query, s one of the value, n a head of the query, d a channel of a head, and . the sum of products over d. g(n) is the head of the keys and values that n looks at: the first heads of the query share the first one, and so on, each as many. The four linear maps are drawn separately, once for each call: kernels and signs are the same at all positions. A bias is added to each map; the four stand one after another in the weight `bias`. The call takes Keras's arguments `query_mask`, `value_mask`, `key_mask`, `attention_mask`, `return_attention_scores`, `training` and `use_causal_mask`. A list of query and value, or of query, value and key, is composed with the layer as these arguments.
+#'
+#' A is the linear map, x are the inputs, and W is the trained kernel, which has no posterior. alpha has a number for each input channel, and gamma one for each output channel. So the weights are W times the outer product of the two, which has rank 1. Each member m of the ensemble has its own factors with the posteriors q_m, and its own bias; all share W. Normal factors are drawn anew for each example. All other posteriors, and that of the bias, are drawn once for each member and call.
+#'
+#' In a call, example i of a batch of B, counted from 0, belongs to member `floor(i * ensemble_size / B)`: the batch is cut into as many parts as there are members. So a batch that consists of the same examples `ensemble_size` times over trains every member on every example, and any other batch trains each member on a part of it. `predict_draws()` and all that is built on it takes one member for a whole draw, in all layers and for all examples, and goes through the members in turn.
+#'
+#' The divergence is summed over the members' factors, as in the authors' code. The evidence lower bound of the mixture of all members holds the mean over members instead. Where batches consist of the same examples `ensemble_size` times over, divide by the number of all examples that are trained on in an epoch, as `fit_bayesian()` does: then each member has the bound of its own. With other batches, the sum over members is `ensemble_size` times as strong; `temperature` makes up for it.
+#'
+#' With `alpha_posterior_fn = "deterministic"`, and the same for `gamma_posterior_fn`, the factors are plain trained numbers without a divergence. The layer is then that of a BatchEnsemble (Wen et al. 2020). The layer computes one linear map, like a deterministic layer.
+#'
+#' The layer draws its weights anew at every call, in training and in prediction. `predict_draws()` calls a model many times to give its predictive distribution.
+#'
+#' After the layer has been built, its attributes `query_alpha_posterior`, `query_alpha_prior`, `query_gamma_posterior`, `query_gamma_prior`, `key_alpha_posterior`, `key_alpha_prior`, `key_gamma_posterior`, `key_gamma_prior`, `value_alpha_posterior`, `value_alpha_prior`, `value_gamma_posterior`, `value_gamma_prior`, `output_alpha_posterior`, `output_alpha_prior`, `output_gamma_posterior`, `output_gamma_prior`, `bias_posterior` and `bias_prior` are distributions that follow its variables. They come from TensorFlow Probability on TensorFlow and on JAX, and from `torch.distributions` on PyTorch. `losses` holds one number for each prior: the divergence of the posterior from this prior, which Keras adds to the loss. The sum over a model is the KL term of the evidence lower bound for the whole training set. With a loss that is a mean over examples, this sum must be divided by the number of training examples: see `scale_kl()`.
+#'
+#' @param object What to compose the layer with. A Keras 3 `Sequential` model: the layer is added to it and the model is returned. A tensor, an array, or a list of them: the layer is called on it and its output is returned. Missing or `NULL`: the layer itself is returned.
+#' @param head_dim Positive whole number: how many channels there are in each head.
+#' @param num_query_heads Positive whole number: how many heads the query has.
+#' @param num_key_value_heads Positive whole number that divides `num_query_heads`: how many heads keys and values have. As many heads of the query share each of them.
+#' @param dropout Number from 0 to below 1: the share of the attention scores that is left out in training.
+#' @param use_bias `TRUE` or `FALSE`: whether a bias is added to each of the four linear maps. With `FALSE` the arguments of the bias have no effect.
+#' @param flash_attention `TRUE`, `FALSE` or `NULL`: whether the backend computes attention in blocks, which it may not be able to. With `NULL` that is as `keras$config` says. `TRUE` excludes dropout and scores.
+#' @param ensemble_size Positive whole number: how many members the ensemble has. Each has its own factors and its own bias.
+#' @param activity_regularizer Keras regularizer, its name, or a function of one tensor that returns a number: a penalty on the outputs, which Keras divides by the number of examples and adds to the losses. With `NULL` there is none.
+#' @param trainable `TRUE` or `FALSE`: whether the layer's variables are trained.
+#' @param query_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the queries's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param query_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param query_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the queries's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param query_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the queries's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param query_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the queries's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param query_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param query_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the queries's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param query_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the queries's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param key_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the keys's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param key_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param key_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the keys's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param key_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the keys's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param key_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the keys's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param key_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param key_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the keys's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param key_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the keys's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param value_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the values's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param value_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param value_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the values's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param value_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the values's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param value_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the values's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param value_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param value_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the values's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param value_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the values's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param output_alpha_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the outputs's input channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param output_alpha_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param output_alpha_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the outputs's input channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param output_alpha_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the outputs's input channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param output_gamma_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the factors of the kernel of the outputs's output channels, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The factors are of shape (ensemble_size, channels). A name stands for one: "mean_field_normal" is independent normals, whose means start at 1, or at random signs where there are several members; "log_normal" is for positive factors, see `log_normal_fn()`; and "deterministic" are plain trained numbers, which start like the normals and have no divergence from any prior, as in a BatchEnsemble.
+#' @param output_gamma_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers.
+#' @param output_gamma_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the factors of the kernel of the outputs's output channels, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. A name stands for one: "normal" is Normal(1, 1), "half_cauchy" is for positive factors, see `half_cauchy_prior_fn()`, "trainable_normal" starts at Normal(1, 1), and "scale_mixture" and "horseshoe" draw factors to zero, which switches channels off.
+#' @param output_gamma_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole factors of the kernel of the outputs's output channels; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param bias_posterior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the posterior of the bias, a distribution over tensors of that shape. It makes its variables with `add_variable_fn(name, shape, dtype, initializer, regularizer, constraint, trainable)`, and is called again whenever the posterior is used, with the same variables. The default puts all mass on one point, as in a deterministic layer. With `NULL` the layer has no bias.
+#' @param bias_posterior_tensor_fn Function of a distribution that returns a tensor drawn from it. Samples that it takes without a seed come from the layer's own stream of random numbers. May be `NULL` where `bias_posterior_fn` is.
+#' @param bias_prior_fn Function of `(dtype, shape, name, trainable, add_variable_fn)` that returns the prior of the bias, a distribution. With `NULL` there is no prior, and no divergence is added to the losses. The default is `NULL`.
+#' @param bias_divergence_fn Function of `(posterior, prior, sample)` that returns a single number, which is added to the layer's `losses` once per forward pass. `sample` is the draw with which this call computes. The default is the exact Kullback-Leibler divergence of the whole bias; from a prior of this package that has no closed form, its estimate at that draw. Where the loss is a mean over examples, divide it by the number of training examples: see `scale_kl()`. With `NULL` nothing is added.
+#' @param query_initializer Keras initializer of the kernel of the queries, its name, or a function of a shape and a dtype.
+#' @param query_regularizer Keras regularizer of the kernel of the queries, its name, or a function of one tensor.
+#' @param query_constraint Keras constraint on the kernel of the queries, its name, or a function of one tensor.
+#' @param key_initializer Keras initializer of the kernel of the keys, its name, or a function of a shape and a dtype.
+#' @param key_regularizer Keras regularizer of the kernel of the keys, its name, or a function of one tensor.
+#' @param key_constraint Keras constraint on the kernel of the keys, its name, or a function of one tensor.
+#' @param value_initializer Keras initializer of the kernel of the values, its name, or a function of a shape and a dtype.
+#' @param value_regularizer Keras regularizer of the kernel of the values, its name, or a function of one tensor.
+#' @param value_constraint Keras constraint on the kernel of the values, its name, or a function of one tensor.
+#' @param output_initializer Keras initializer of the kernel of the outputs, its name, or a function of a shape and a dtype.
+#' @param output_regularizer Keras regularizer of the kernel of the outputs, its name, or a function of one tensor.
+#' @param output_constraint Keras constraint on the kernel of the outputs, its name, or a function of one tensor.
+#' @param ... Further arguments, by name:
+#' * `sliding_window`: Positive whole number: a position attends to those less than so many places from it. With `NULL` it attends to all.
+#' * `seed`: Whole number from which the layer draws its initial variables and all its samples. With `NULL` it is drawn from Keras's generator, which `keras3::set_random_seed()` sets, or without keras3 `keras$utils$set_random_seed(1L)`; `set.seed()` has no effect on it. A file keeps the state of the layer's stream, so two models loaded from one file draw the same samples: see `reseed()`.
+#' * `name`: Name of the layer, unique in its model. With `NULL` Keras makes one.
+#' * `dtype`: Keras dtype or dtype policy, such as "float32" or "mixed_bfloat16". Under a mixed policy the linear maps are computed in the lower precision; the variables, the distributions and the divergences keep the higher one. The loss of the layer is cast to `keras$config$floatx()`, the dtype of Keras's own losses.
+#' * `input_shape`: Shape of one example, without the batch, for the first layer of a `Sequential` model: its sizes, or a `tf$TensorShape`.
+#' @returns The layer, the `Sequential` model with the layer added, or the layer's output: see `object`.
+#' @section Errors:
+#' If an argument breaks a rule that is stated here, or is not one of the layer's: the error names the argument, the rule and what was received.
+#' @references Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. International Conference on Machine Learning. <https://arxiv.org/abs/2005.07186> Wen, Y., Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. International Conference on Learning Representations. <https://arxiv.org/abs/2002.06715> Ainslie, J., Lee-Thorp, J., de Jong, M., Zemlyanskiy, Y., Lebron, F., and Sanghai, S. (2023). GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints. Conference on Empirical Methods in Natural Language Processing. <https://arxiv.org/abs/2305.13245>
+#' @family attention layers
+#' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
+#' library(keras3)
+#' model <- keras_model_sequential(input_shape = c(10, 8)) |>
+#'   layer_group_query_attention_rank1(
+#'     head_dim = 4, num_query_heads = 4, num_key_value_heads = 2
+#'   )
+#' outputs <- model(array(1, c(32, 10, 8)))
+#' model$losses
+#' @export
+layer_group_query_attention_rank1 <- function(
+  object,
+  head_dim,
+  num_query_heads,
+  num_key_value_heads,
+  dropout = 0,
+  use_bias = TRUE,
+  flash_attention = NULL,
+  ensemble_size = 1,
+  activity_regularizer = NULL,
+  trainable = TRUE,
+  query_alpha_posterior_fn = "mean_field_normal",
+  query_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  query_alpha_prior_fn = "normal",
+  query_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  query_gamma_posterior_fn = "mean_field_normal",
+  query_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  query_gamma_prior_fn = "normal",
+  query_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  key_alpha_posterior_fn = "mean_field_normal",
+  key_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  key_alpha_prior_fn = "normal",
+  key_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  key_gamma_posterior_fn = "mean_field_normal",
+  key_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  key_gamma_prior_fn = "normal",
+  key_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  value_alpha_posterior_fn = "mean_field_normal",
+  value_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  value_alpha_prior_fn = "normal",
+  value_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  value_gamma_posterior_fn = "mean_field_normal",
+  value_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  value_gamma_prior_fn = "normal",
+  value_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  output_alpha_posterior_fn = "mean_field_normal",
+  output_alpha_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  output_alpha_prior_fn = "normal",
+  output_alpha_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  output_gamma_posterior_fn = "mean_field_normal",
+  output_gamma_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  output_gamma_prior_fn = "normal",
+  output_gamma_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  bias_posterior_fn = tfp$layers$util$default_mean_field_normal_fn(is_singular = TRUE),
+  bias_posterior_tensor_fn = function(d) d %>% tfd_sample(),
+  bias_prior_fn = NULL,
+  bias_divergence_fn = function(q, p, ignore) tfd_kl_divergence(q, p),
+  query_initializer = "glorot_uniform",
+  query_regularizer = NULL,
+  query_constraint = NULL,
+  key_initializer = "glorot_uniform",
+  key_regularizer = NULL,
+  key_constraint = NULL,
+  value_initializer = "glorot_uniform",
+  value_regularizer = NULL,
+  value_constraint = NULL,
+  output_initializer = "glorot_uniform",
+  output_regularizer = NULL,
+  output_constraint = NULL,
+  ...
+) {
+  call_core("layer_group_query_attention_rank1")
+}
+
 #' Dense layer with a joint posterior of kernel and bias
 #'
 #' Take it where the weights depend on each other in the posterior, or where the posterior is a function of the inputs. `layer_dense_flipout()` is faster and simpler to write.

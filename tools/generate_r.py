@@ -141,6 +141,7 @@ def kind(page: Page) -> str:
         "layer_dense_": "dense, embedding and recurrent layers",
         "layer_einsum_dense_": "dense, embedding and recurrent layers",
         "layer_multi_head_attention_": "attention layers",
+        "layer_group_query_attention_": "attention layers",
         "layer_grouped_query_attention_": "attention layers",
         "layer_embedding_": "dense, embedding and recurrent layers",
         "layer_lstm_": "dense, embedding and recurrent layers",

@@ -738,6 +738,43 @@ ATTENTION = SelfAttention(
     ),
     bad_inputs=(((BATCH, CHANNELS), "must have at least 3 dimensions"),),
 )
+GROUPED_ATTENTION = SelfAttention(
+    oracle=keras.layers.GroupQueryAttention,
+    arguments={"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2},
+    example=(4, CHANNELS),
+    outputs=(4, CHANNELS),
+    kernels={
+        "query": (CHANNELS, 4, 3),
+        **dict.fromkeys(("key", "value"), (CHANNELS, 2, 3)),
+        "output": (4, 3, CHANNELS),
+    },
+    bias=(12 + 6 + 6 + CHANNELS,),
+    named="head_dim num_query_heads num_key_value_heads dropout use_bias flash_attention",
+    variations=(
+        {"num_query_heads": 6, "num_key_value_heads": 3, "dropout": 0.1},
+        {"num_key_value_heads": 1, "head_dim": 1},
+        {"num_key_value_heads": 4},
+    ),
+    supports_masking=True,
+    bad=(
+        *(
+            ({name: value}, name, _POSITIVE)
+            for name in ("head_dim", "num_query_heads", "num_key_value_heads", "sliding_window")
+            for value in (0, 1.5, "2", True)
+        ),
+        ({"num_key_value_heads": 3}, "num_key_value_heads", "must divide `num_query_heads`"),
+        ({"dropout": 1}, "dropout", _RATE),
+        ({"use_bias": 1}, "use_bias", _FLAG),
+        ({"flash_attention": 1}, "flash_attention", _FLAG),
+        ({"flash_attention": True, "dropout": 0.1}, "flash_attention", "must not be true where"),
+        ({"num_heads": 2}, "num_heads", "is not an argument of this layer"),
+        ({"kernel_prior_fn": None}, "kernel_prior_fn", "is not an argument of this layer"),
+    ),
+    bad_inputs=(
+        ((BATCH, CHANNELS), "must have 3 dimensions"),
+        ((BATCH, 4, 4, CHANNELS), "must have 3 dimensions"),
+    ),
+)
 
 GEOMETRIES = {
     f"{kind}{rank}": geometry
@@ -748,7 +785,7 @@ GEOMETRIES = {
         ("separable", SEPARABLE),
     )
     for rank, geometry in rows.items()
-} | {"dense": DENSE, "einsum": EINSUM, "attention": ATTENTION}
+} | {"dense": DENSE, "einsum": EINSUM, "attention": ATTENTION, "grouped": GROUPED_ATTENTION}
 
 FLIPOUT, REPARAMETERIZATION, LOCAL, RANK1 = "flipout", "reparameterization", "local", "rank1"
 
@@ -908,6 +945,19 @@ ROWS = (
         REPARAMETERIZATION,
     ),
     Row(
+        "layer_group_query_attention_flipout",
+        "GroupQueryAttentionFlipout",
+        GROUPED_ATTENTION,
+        FLIPOUT,
+        thin=True,
+    ),
+    Row(
+        "layer_group_query_attention_reparameterization",
+        "GroupQueryAttentionReparameterization",
+        GROUPED_ATTENTION,
+        REPARAMETERIZATION,
+    ),
+    Row(
         "layer_embedding_reparameterization",
         "EmbeddingReparameterization",
         EMBEDDING,
@@ -931,6 +981,7 @@ ROWS = (
             ("einsum_dense", "EinsumDense", EINSUM),
             ("lstm", "LSTM", LSTM),
             ("multi_head_attention", "MultiHeadAttention", ATTENTION),
+            ("group_query_attention", "GroupQueryAttention", GROUPED_ATTENTION),
         )
     ),
 )

@@ -66,7 +66,7 @@ DEFAULTS = {
 }
 REQUIRED = {
     *("filters", "kernel_size", "units", "input_dim", "output_dim", "equation"),
-    *("num_heads", "key_dim"),
+    *("num_heads", "key_dim", "head_dim", "num_query_heads", "num_key_value_heads"),
 }
 
 

@@ -41,6 +41,9 @@ from bayeslayers.distributions.verbs import (
     tfd_variance,
 )
 from bayeslayers.layers.attention import (
+    layer_group_query_attention_flipout,
+    layer_group_query_attention_rank1,
+    layer_group_query_attention_reparameterization,
     layer_multi_head_attention_flipout,
     layer_multi_head_attention_rank1,
     layer_multi_head_attention_reparameterization,

@@ -22,12 +22,18 @@ _REPLACED = ("regularizer", "constraint")
 
 def bayesian_kind(layer: keras.Layer, estimator: str) -> type[VariationalLayer] | None:
     """Return the class that takes the place of a layer of Keras, if there is one."""
-    name = type(layer).__name__
+    name = _name_in_keras(type(layer))
     # A user's subclass of Keras's layer computes something else.
-    if getattr(keras.layers, name, None) is not type(layer):
+    if name is None:
         return None
     words = [word.capitalize() for word in estimator.split("_")]
     return FAMILY.get(name + "".join(words)) or FAMILY.get(f"{name}Reparameterization")
+
+
+def _name_in_keras(kind: type[keras.Layer]) -> str | None:
+    """Return the name under which Keras has a class, which may not be that of its definition."""
+    names = [name for name, each in vars(keras.layers).items() if each is kind]
+    return kind.__name__ if kind.__name__ in names else next(iter(names), None)
 
 
 def bayesian_layer(

@@ -7,33 +7,37 @@ from typing import Any
 
 import keras
 
-from bayeslayers.architecture.cloning import Pair
+from bayeslayers.architecture.cloning import Copy, Pair
 from bayeslayers.architecture.refitted import class_of
 from bayeslayers.architecture.refitting import described
 from bayeslayers.architecture.walk import held_layers, is_ours
 
 
 def staying_layers(
-    kept: list[Pair],
+    copy: Copy,
     is_asked_for: Callable[[keras.Layer], Any],
     selection: Container[keras.Layer],
 ) -> list[str]:
     """Say which layers stay plain, of those that have kernels and that the caller means, and why.
 
+    A layer in which others were replaced is not plain.
+
     Args:
-        kept: The layers that are as they were.
+        copy: The copy, in which other layers have taken the places of some.
         is_asked_for: Whether another layer was to take the place of one.
         selection: The layers that the caller means.
     """
+    around = {id(holder) for pair in copy.replaced for holder in pair.holders}
     listed: list[keras.Layer] = []
-    for pair in kept:
+    for pair in copy.kept:
         layer = pair.layer
         has_kernel = hasattr(layer, "kernel") or hasattr(layer, "embeddings")
         is_kernel = has_kernel and not held_layers(layer)
         is_inside = any(layer is holder for layer in listed for holder in pair.holders)
-        if layer in selection and (is_asked_for(layer) or is_kernel) and not is_inside:
+        is_plain = id(layer) not in around and not is_inside
+        if layer in selection and (is_asked_for(layer) or is_kernel) and is_plain:
             listed.append(layer)
-    return [standing(pair) for pair in kept if any(pair.layer is layer for layer in listed)]
+    return [standing(pair) for pair in copy.kept if any(pair.layer is layer for layer in listed)]
 
 
 def standing(pair: Pair) -> str:

@@ -86,7 +86,10 @@ class AttentionLayer(VariationalLayer):
 
         projected = {role: project(role, values) for role, values in inputs.items()}
         values, scores = self._attend(
-            projected, mask, is_training=training, with_scores=return_attention_scores
+            self._attention.for_all_heads(projected),
+            mask,
+            is_training=training,
+            with_scores=return_attention_scores,
         )
         outputs = project("output", values)
         return (outputs, scores) if return_attention_scores else outputs

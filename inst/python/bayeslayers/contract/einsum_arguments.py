@@ -29,6 +29,17 @@ EINSUM_ARGUMENTS = {
         "`key_dim`.",
         Coercion.WHOLE,
     ),
+    "head_dim": Argument(
+        "Positive whole number: how many channels there are in each head.", Coercion.WHOLE
+    ),
+    "num_query_heads": Argument(
+        "Positive whole number: how many heads the query has.", Coercion.WHOLE
+    ),
+    "num_key_value_heads": Argument(
+        "Positive whole number that divides `num_query_heads`: how many heads keys and values "
+        "have. As many heads of the query share each of them.",
+        Coercion.WHOLE,
+    ),
     "attention_axes": Argument(
         "Whole numbers: the axes of the inputs that attention goes over, where the batch is axis "
         "0. With `None` these are all axes but the batch and the channels.",

@@ -1,6 +1,6 @@
 """Geometries: what layers compute, in linear maps A(x, k) of inputs and kernels; nothing random."""
 
-from bayeslayers.geometries.attention import MultiHeadAttention
+from bayeslayers.geometries.attention import GroupQueryAttention, MultiHeadAttention
 from bayeslayers.geometries.convolution import Convolution1D, Convolution2D, Convolution3D
 from bayeslayers.geometries.dense import Dense
 from bayeslayers.geometries.depthwise import DepthwiseConvolution1D, DepthwiseConvolution2D
@@ -29,6 +29,7 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Geometry",
+    "GroupQueryAttention",
     "LinearMap",
     "MultiHeadAttention",
     "SeparableConvolution1D",

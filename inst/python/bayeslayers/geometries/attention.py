@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import keras
@@ -16,6 +16,22 @@ from bayeslayers.geometries.einsum import Axes, Contraction
 from bayeslayers.geometries.geometry import Geometry
 
 _SMALLEST_RANK = 3
+_CALL = (
+    "The call takes Keras's arguments `query_mask`, `value_mask`, `key_mask`, `attention_mask`, "
+    "`return_attention_scores`, `training` and `use_causal_mask`. A list of query and value, or of "
+    "query, value and key, is composed with the layer as these arguments"
+)
+_INPUTS = (
+    "The layer is called with a query x of shape (batch, targets, channels) and, where they are "
+    "other tensors, with a value u and a key z of shape (batch, sources, channels). Without a key, "
+    "the key is the value; without a value, the layer attends to the query itself. Outputs are of "
+    "shape (batch, targets, channels of the query)."
+)
+_MAPS = (
+    "The four linear maps are drawn separately, once for each call: kernels and signs are the same "
+    "at all positions. A bias is added to each map; the four stand one after another in the weight "
+    "`bias`."
+)
 _Shape = tuple[int | None, ...]
 
 
@@ -30,17 +46,8 @@ class MultiHeadAttention(Geometry):
         "sum over c of k[c, n, d] * x[c]"
     )
     shapes = (
-        "The layer is called with a query x of shape (batch, targets, channels) and, where they "
-        "are other tensors, with a value u and a key z of shape (batch, sources, channels). "
-        "Without a key, the key is the value; without a value, the layer attends to the query "
-        "itself. Outputs are of shape (batch, targets, channels of the query). t is a position of "
-        "the query, s one of the value, n a head, d a channel of a head, and . the sum of products "
-        "over d. The four linear maps are drawn separately, once for each call: kernels and signs "
-        "are the same at all positions. A bias is added to each map; the four stand one after "
-        "another in the weight `bias`. The call takes Keras's arguments `query_mask`, "
-        "`value_mask`, `key_mask`, `attention_mask`, `return_attention_scores`, `training` and "
-        "`use_causal_mask`. A list of query and value, or of query, value and key, is composed "
-        "with the layer as these arguments"
+        f"{_INPUTS} t is a position of the query, s one of the value, n a head, d a channel of a "
+        f"head, and . the sum of products over d. {_MAPS} {_CALL}"
     )
     reference = (
         "Vaswani, A., Shazeer, N., Parmar, N., Uszkoreit, J., Jones, L., Gomez, A. N., Kaiser, L., "
@@ -86,16 +93,8 @@ class MultiHeadAttention(Geometry):
             None if output_shape is None else checks.shape("output_shape", output_shape)
         ) or None
         self.attention_axes = checks.axes("attention_axes", attention_axes)
-        self.flash_attention = flash_attention
-        if flash_attention is not None:
-            checks.boolean("flash_attention", flash_attention)
-        if flash_attention and self.dropout:
-            rule = "must not be true where `dropout` is above 0"
-            received = {"flash_attention": flash_attention, "dropout": dropout}
-            raise ArgumentError("flash_attention", rule, received)
-        self.sliding_window = sliding_window
-        if sliding_window is not None:
-            self.sliding_window = checks.positive_integer("sliding_window", sliding_window)
+        self.flash_attention = _flash_attention(flash_attention, self.dropout)
+        self.sliding_window = _sliding_window(sliding_window)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -110,6 +109,11 @@ class MultiHeadAttention(Geometry):
 
     def input_channels(self, input_shape: _Shape) -> int | None:
         return input_shape[-1]
+
+    def heads_of(self, name: str) -> int:
+        """Return how many heads a projection has, by the name of its kernel."""
+        del name
+        return self.num_heads
 
     def output_sizes(self, query_shape: _Shape) -> tuple[int, ...]:
         """Return the sizes of the outputs behind the positions."""
@@ -141,12 +145,119 @@ class MultiHeadAttention(Geometry):
             raise ArgumentError("key", rule, {"value": value, "key": key})
         sizes = {"query": self.key_dim, "key": self.key_dim, "value": self.value_dim}
         maps = {
-            name: _into_heads(shapes[name], self.num_heads, size) for name, size in sizes.items()
+            name: _into_heads(shapes[name], self.heads_of(name), size)
+            for name, size in sizes.items()
         }
         maps["output"] = _out_of_heads(
             len(query), self.num_heads, self.value_dim, self.output_sizes(query)
         )
         return Attention(maps, self.axes_of(len(query)), len(query))
+
+
+class GroupQueryAttention(MultiHeadAttention):
+    """Ainslie et al. (2023): multi-head attention in which heads share their keys and values."""
+
+    title = "Grouped-query attention"
+    formula = (
+        "q[t, n] = A(x[t], query)[n],   k[s, g] = A(z[s], key)[g],   v[s, g] = A(u[s], value)[g],\n"
+        "score[n, t, s] = softmax over s of (q[t, n] . k[s, g(n)] / sqrt(head_dim)),\n"
+        "y[t] = A(sum over s of score[n, t, s] * v[s, g(n)], output),   A(x, k)[n, d] = "
+        "sum over c of k[c, n, d] * x[c]"
+    )
+    shapes = (
+        f"{_INPUTS} t is a position of the query, s one of the value, n a head of the query, d a "
+        "channel of a head, and . the sum of products over d. g(n) is the head of the keys and "
+        "values that n looks at: the first heads of the query share the first one, and so on, each "
+        f"as many. {_MAPS} {_CALL}"
+    )
+    reference = (
+        "Ainslie, J., Lee-Thorp, J., de Jong, M., Zemlyanskiy, Y., Lebron, F., and Sanghai, S. "
+        "(2023). GQA: Training Generalized Multi-Query Transformer Models from Multi-Head "
+        "Checkpoints. Conference on Empirical Methods in Natural Language Processing. "
+        "https://arxiv.org/abs/2305.13245"
+    )
+    example_arguments = "head_dim=4, num_query_heads=4, num_key_value_heads=2"
+    own_prose: ClassVar[dict[str, str]] = {
+        name: prose
+        for name, prose in MultiHeadAttention.own_prose.items()
+        if name in ("dropout", "use_bias")
+    }
+    attention_axes = None
+    partial_output_shape = None
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        flash_attention: bool | None = None,
+        *,
+        sliding_window: int | None = None,
+    ) -> None:
+        self.head_dim = checks.positive_integer("head_dim", head_dim)
+        self.num_query_heads = checks.positive_integer("num_query_heads", num_query_heads)
+        self.num_key_value_heads = checks.positive_integer(
+            "num_key_value_heads", num_key_value_heads
+        )
+        if self.num_query_heads % self.num_key_value_heads:
+            received = {
+                "num_key_value_heads": num_key_value_heads,
+                "num_query_heads": num_query_heads,
+            }
+            raise ArgumentError("num_key_value_heads", "must divide `num_query_heads`", received)
+        self.dropout = checks.rate("dropout", dropout)
+        self.use_bias = checks.boolean("use_bias", use_bias)
+        self.flash_attention = _flash_attention(flash_attention, self.dropout)
+        self.sliding_window = _sliding_window(sliding_window)
+
+    @property
+    def num_heads(self) -> int:  # type: ignore[override]
+        """How many heads the scores have."""
+        return self.num_query_heads
+
+    @property
+    def key_dim(self) -> int:  # type: ignore[override]
+        """How many channels a head of the query and of the key has."""
+        return self.head_dim
+
+    @property
+    def value_dim(self) -> int:  # type: ignore[override]
+        """How many channels a head of the value has."""
+        return self.head_dim
+
+    def get_config(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def input_spec(self, input_shape: _Shape) -> keras.layers.InputSpec:
+        if len(input_shape) != _SMALLEST_RANK:
+            rule = f"must have {_SMALLEST_RANK} dimensions: batch, positions and channels"
+            raise ArgumentError("inputs", rule, {"shape": tuple(input_shape)})
+        return super().input_spec(input_shape)
+
+    def heads_of(self, name: str) -> int:
+        return self.num_query_heads if name == "query" else self.num_key_value_heads
+
+    def for_shapes(self, query: _Shape, value: _Shape, key: _Shape) -> Attention:
+        attention = super().for_shapes(query, value, key)
+        return replace(attention, sharing=self.num_query_heads // self.num_key_value_heads)
+
+
+def _flash_attention(value: bool | None, dropout: float) -> bool | None:
+    """Return whether flash attention is asked for."""
+    if value is not None:
+        checks.boolean("flash_attention", value)
+    if value and dropout:
+        rule = "must not be true where `dropout` is above 0"
+        received = {"flash_attention": value, "dropout": dropout}
+        raise ArgumentError("flash_attention", rule, received)
+    return value
+
+
+def _sliding_window(value: int | None) -> int | None:
+    """Return how far apart the positions of a target and of its sources may be."""
+    return None if value is None else checks.positive_integer("sliding_window", value)
 
 
 @dataclass(frozen=True)
@@ -157,11 +268,13 @@ class Attention:
         maps: The linear maps by the names of their kernels.
         axes: The axes that attention goes over.
         rank: The rank of query, key and value; a projection has one more, that of the heads.
+        sharing: How many heads of the query look at one head of the keys and values.
     """
 
     maps: Mapping[str, Contraction]
     axes: tuple[int, ...]
     rank: int
+    sharing: int = 1
 
     @property
     def bias_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -180,6 +293,16 @@ class Attention:
             found[name] = None if bias is None else ops.reshape(bias[start:end], shape)
             start = end
         return found
+
+    def for_all_heads(self, projected: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the projections with keys and values for each head of the query."""
+        return {
+            # (batch, ..., heads, size)
+            name: ops.repeat(values, self.sharing, axis=-2)
+            if self.sharing > 1 and name != "query"
+            else values
+            for name, values in projected.items()
+        }
 
     def scores(self, query: Any, key: Any, mask: Any) -> Any:
         """Return the attention scores: (batch, ..., heads, *targets, *sources).

@@ -7,6 +7,9 @@ from bayeslayers.base_layers.base_layer import BaseLayer
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.layers import util
 from bayeslayers.layers.attention import (
+    GroupQueryAttentionFlipout,
+    GroupQueryAttentionRank1,
+    GroupQueryAttentionReparameterization,
     MultiHeadAttentionFlipout,
     MultiHeadAttentionRank1,
     MultiHeadAttentionReparameterization,
@@ -146,6 +149,9 @@ FAMILY: dict[str, type[BaseLayer]] = {
         MultiHeadAttentionFlipout,
         MultiHeadAttentionReparameterization,
         MultiHeadAttentionRank1,
+        GroupQueryAttentionFlipout,
+        GroupQueryAttentionReparameterization,
+        GroupQueryAttentionRank1,
         DenseVariational,
         VariableLayer,
         DistributionLambda,

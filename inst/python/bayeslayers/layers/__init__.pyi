@@ -4739,6 +4739,499 @@ class MultiHeadAttentionRank1(attention.MultiHeadAttentionRank1):
         """
         ...
 
+class GroupQueryAttentionFlipout(attention.GroupQueryAttentionFlipout):
+    """Grouped-query attention with the Flipout estimator.
+
+    y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+    q[t, n] = A(x[t], query)[n],   k[s, g] = A(z[s], key)[g],   v[s, g] = A(u[s], value)[g],
+    score[n, t, s] = softmax over s of (q[t, n] . k[s, g(n)] / sqrt(head_dim)),
+    y[t] = A(sum over s of score[n, t, s] * v[s, g(n)], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+    """
+
+    head_dim: int
+    num_query_heads: int
+    num_key_value_heads: int
+    dropout: float
+    use_bias: bool
+    flash_attention: bool | None
+    query_posterior_fn: Callable[..., Any] | str
+    query_posterior_tensor_fn: Callable[[Any], Any]
+    query_prior_fn: Callable[..., Any] | str | None
+    query_divergence_fn: Callable[..., Any] | None
+    key_posterior_fn: Callable[..., Any] | str
+    key_posterior_tensor_fn: Callable[[Any], Any]
+    key_prior_fn: Callable[..., Any] | str | None
+    key_divergence_fn: Callable[..., Any] | None
+    value_posterior_fn: Callable[..., Any] | str
+    value_posterior_tensor_fn: Callable[[Any], Any]
+    value_prior_fn: Callable[..., Any] | str | None
+    value_divergence_fn: Callable[..., Any] | None
+    output_posterior_fn: Callable[..., Any] | str
+    output_posterior_tensor_fn: Callable[[Any], Any]
+    output_prior_fn: Callable[..., Any] | str | None
+    output_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    sliding_window: int | None
+    @property
+    def query_posterior(self) -> Any:
+        """The posterior of the weight `query`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def query_prior(self) -> Any:
+        """The prior of the weight `query`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_posterior(self) -> Any:
+        """The posterior of the weight `key`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_prior(self) -> Any:
+        """The prior of the weight `key`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_posterior(self) -> Any:
+        """The posterior of the weight `value`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_prior(self) -> Any:
+        """The prior of the weight `value`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_posterior(self) -> Any:
+        """The posterior of the weight `output`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_prior(self) -> Any:
+        """The prior of the weight `output`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        flash_attention: bool | None = None,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        query_posterior_fn: Callable[..., Any] | str = ...,
+        query_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        query_prior_fn: Callable[..., Any] | str | None = ...,
+        query_divergence_fn: Callable[..., Any] | None = ...,
+        key_posterior_fn: Callable[..., Any] | str = ...,
+        key_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        key_prior_fn: Callable[..., Any] | str | None = ...,
+        key_divergence_fn: Callable[..., Any] | None = ...,
+        value_posterior_fn: Callable[..., Any] | str = ...,
+        value_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        value_prior_fn: Callable[..., Any] | str | None = ...,
+        value_divergence_fn: Callable[..., Any] | None = ...,
+        output_posterior_fn: Callable[..., Any] | str = ...,
+        output_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        output_prior_fn: Callable[..., Any] | str | None = ...,
+        output_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        *,
+        sliding_window: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Grouped-query attention with the Flipout estimator.
+
+        y = A(x, loc) + A(x * s, delta) * r,   delta ~ q - loc
+        q[t, n] = A(x[t], query)[n],   k[s, g] = A(z[s], key)[g],   v[s, g] = A(u[s], value)[g],
+        score[n, t, s] = softmax over s of (q[t, n] . k[s, g(n)] / sqrt(head_dim)),
+        y[t] = A(sum over s of score[n, t, s] * v[s, g(n)], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+        """
+        ...
+
+class GroupQueryAttentionReparameterization(attention.GroupQueryAttentionReparameterization):
+    """Grouped-query attention with the reparameterization estimator.
+
+    y = A(x, w),   w ~ q
+    q[t, n] = A(x[t], query)[n],   k[s, g] = A(z[s], key)[g],   v[s, g] = A(u[s], value)[g],
+    score[n, t, s] = softmax over s of (q[t, n] . k[s, g(n)] / sqrt(head_dim)),
+    y[t] = A(sum over s of score[n, t, s] * v[s, g(n)], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+    """
+
+    head_dim: int
+    num_query_heads: int
+    num_key_value_heads: int
+    dropout: float
+    use_bias: bool
+    flash_attention: bool | None
+    query_posterior_fn: Callable[..., Any] | str
+    query_posterior_tensor_fn: Callable[[Any], Any]
+    query_prior_fn: Callable[..., Any] | str | None
+    query_divergence_fn: Callable[..., Any] | None
+    key_posterior_fn: Callable[..., Any] | str
+    key_posterior_tensor_fn: Callable[[Any], Any]
+    key_prior_fn: Callable[..., Any] | str | None
+    key_divergence_fn: Callable[..., Any] | None
+    value_posterior_fn: Callable[..., Any] | str
+    value_posterior_tensor_fn: Callable[[Any], Any]
+    value_prior_fn: Callable[..., Any] | str | None
+    value_divergence_fn: Callable[..., Any] | None
+    output_posterior_fn: Callable[..., Any] | str
+    output_posterior_tensor_fn: Callable[[Any], Any]
+    output_prior_fn: Callable[..., Any] | str | None
+    output_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    sliding_window: int | None
+    @property
+    def query_posterior(self) -> Any:
+        """The posterior of the weight `query`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def query_prior(self) -> Any:
+        """The prior of the weight `query`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_posterior(self) -> Any:
+        """The posterior of the weight `key`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_prior(self) -> Any:
+        """The prior of the weight `key`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_posterior(self) -> Any:
+        """The posterior of the weight `value`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_prior(self) -> Any:
+        """The prior of the weight `value`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_posterior(self) -> Any:
+        """The posterior of the weight `output`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_prior(self) -> Any:
+        """The prior of the weight `output`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        flash_attention: bool | None = None,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        query_posterior_fn: Callable[..., Any] | str = ...,
+        query_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        query_prior_fn: Callable[..., Any] | str | None = ...,
+        query_divergence_fn: Callable[..., Any] | None = ...,
+        key_posterior_fn: Callable[..., Any] | str = ...,
+        key_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        key_prior_fn: Callable[..., Any] | str | None = ...,
+        key_divergence_fn: Callable[..., Any] | None = ...,
+        value_posterior_fn: Callable[..., Any] | str = ...,
+        value_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        value_prior_fn: Callable[..., Any] | str | None = ...,
+        value_divergence_fn: Callable[..., Any] | None = ...,
+        output_posterior_fn: Callable[..., Any] | str = ...,
+        output_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        output_prior_fn: Callable[..., Any] | str | None = ...,
+        output_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        *,
+        sliding_window: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Grouped-query attention with the reparameterization estimator.
+
+        y = A(x, w),   w ~ q
+        q[t, n] = A(x[t], query)[n],   k[s, g] = A(z[s], key)[g],   v[s, g] = A(u[s], value)[g],
+        score[n, t, s] = softmax over s of (q[t, n] . k[s, g(n)] / sqrt(head_dim)),
+        y[t] = A(sum over s of score[n, t, s] * v[s, g(n)], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+        """
+        ...
+
+class GroupQueryAttentionRank1(attention.GroupQueryAttentionRank1):
+    """Grouped-query attention with the rank-1 estimator.
+
+    y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+    q[t, n] = A(x[t], query)[n],   k[s, g] = A(z[s], key)[g],   v[s, g] = A(u[s], value)[g],
+    score[n, t, s] = softmax over s of (q[t, n] . k[s, g(n)] / sqrt(head_dim)),
+    y[t] = A(sum over s of score[n, t, s] * v[s, g(n)], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+    """
+
+    head_dim: int
+    num_query_heads: int
+    num_key_value_heads: int
+    dropout: float
+    use_bias: bool
+    flash_attention: bool | None
+    query_alpha_posterior_fn: Callable[..., Any] | str
+    query_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    query_alpha_prior_fn: Callable[..., Any] | str | None
+    query_alpha_divergence_fn: Callable[..., Any] | None
+    query_gamma_posterior_fn: Callable[..., Any] | str
+    query_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    query_gamma_prior_fn: Callable[..., Any] | str | None
+    query_gamma_divergence_fn: Callable[..., Any] | None
+    key_alpha_posterior_fn: Callable[..., Any] | str
+    key_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    key_alpha_prior_fn: Callable[..., Any] | str | None
+    key_alpha_divergence_fn: Callable[..., Any] | None
+    key_gamma_posterior_fn: Callable[..., Any] | str
+    key_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    key_gamma_prior_fn: Callable[..., Any] | str | None
+    key_gamma_divergence_fn: Callable[..., Any] | None
+    value_alpha_posterior_fn: Callable[..., Any] | str
+    value_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    value_alpha_prior_fn: Callable[..., Any] | str | None
+    value_alpha_divergence_fn: Callable[..., Any] | None
+    value_gamma_posterior_fn: Callable[..., Any] | str
+    value_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    value_gamma_prior_fn: Callable[..., Any] | str | None
+    value_gamma_divergence_fn: Callable[..., Any] | None
+    output_alpha_posterior_fn: Callable[..., Any] | str
+    output_alpha_posterior_tensor_fn: Callable[[Any], Any]
+    output_alpha_prior_fn: Callable[..., Any] | str | None
+    output_alpha_divergence_fn: Callable[..., Any] | None
+    output_gamma_posterior_fn: Callable[..., Any] | str
+    output_gamma_posterior_tensor_fn: Callable[[Any], Any]
+    output_gamma_prior_fn: Callable[..., Any] | str | None
+    output_gamma_divergence_fn: Callable[..., Any] | None
+    bias_posterior_fn: Callable[..., Any] | str | None
+    bias_posterior_tensor_fn: Callable[[Any], Any]
+    bias_prior_fn: Callable[..., Any] | str | None
+    bias_divergence_fn: Callable[..., Any] | None
+    query_initializer: str | Callable[..., Any]
+    query_regularizer: str | Callable[..., Any] | None
+    query_constraint: str | Callable[..., Any] | None
+    key_initializer: str | Callable[..., Any]
+    key_regularizer: str | Callable[..., Any] | None
+    key_constraint: str | Callable[..., Any] | None
+    value_initializer: str | Callable[..., Any]
+    value_regularizer: str | Callable[..., Any] | None
+    value_constraint: str | Callable[..., Any] | None
+    output_initializer: str | Callable[..., Any]
+    output_regularizer: str | Callable[..., Any] | None
+    output_constraint: str | Callable[..., Any] | None
+    sliding_window: int | None
+    @property
+    def query_alpha_posterior(self) -> Any:
+        """The posterior of the weight `query_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def query_alpha_prior(self) -> Any:
+        """The prior of the weight `query_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def query_gamma_posterior(self) -> Any:
+        """The posterior of the weight `query_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def query_gamma_prior(self) -> Any:
+        """The prior of the weight `query_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_alpha_posterior(self) -> Any:
+        """The posterior of the weight `key_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_alpha_prior(self) -> Any:
+        """The prior of the weight `key_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_gamma_posterior(self) -> Any:
+        """The posterior of the weight `key_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def key_gamma_prior(self) -> Any:
+        """The prior of the weight `key_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_alpha_posterior(self) -> Any:
+        """The posterior of the weight `value_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_alpha_prior(self) -> Any:
+        """The prior of the weight `value_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_gamma_posterior(self) -> Any:
+        """The posterior of the weight `value_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def value_gamma_prior(self) -> Any:
+        """The prior of the weight `value_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_alpha_posterior(self) -> Any:
+        """The posterior of the weight `output_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_alpha_prior(self) -> Any:
+        """The prior of the weight `output_alpha`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_gamma_posterior(self) -> Any:
+        """The posterior of the weight `output_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def output_gamma_prior(self) -> Any:
+        """The prior of the weight `output_gamma`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_posterior(self) -> Any:
+        """The posterior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    @property
+    def bias_prior(self) -> Any:
+        """The prior of the weight `bias`, a distribution on live variables, or `None`."""
+        ...
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        flash_attention: bool | None = None,
+        ensemble_size: int = 1,
+        activity_regularizer: str | Callable[..., Any] | None = None,
+        trainable: bool = True,
+        query_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        query_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        query_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        query_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        query_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        query_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        query_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        query_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        key_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        key_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        key_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        key_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        key_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        key_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        key_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        key_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        value_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        value_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        value_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        value_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        value_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        value_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        value_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        value_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        output_alpha_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        output_alpha_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        output_alpha_prior_fn: Callable[..., Any] | str | None = "normal",
+        output_alpha_divergence_fn: Callable[..., Any] | None = ...,
+        output_gamma_posterior_fn: Callable[..., Any] | str = "mean_field_normal",
+        output_gamma_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        output_gamma_prior_fn: Callable[..., Any] | str | None = "normal",
+        output_gamma_divergence_fn: Callable[..., Any] | None = ...,
+        bias_posterior_fn: Callable[..., Any] | str | None = ...,
+        bias_posterior_tensor_fn: Callable[[Any], Any] = ...,
+        bias_prior_fn: Callable[..., Any] | str | None = None,
+        bias_divergence_fn: Callable[..., Any] | None = ...,
+        query_initializer: str | Callable[..., Any] = "glorot_uniform",
+        query_regularizer: str | Callable[..., Any] | None = None,
+        query_constraint: str | Callable[..., Any] | None = None,
+        key_initializer: str | Callable[..., Any] = "glorot_uniform",
+        key_regularizer: str | Callable[..., Any] | None = None,
+        key_constraint: str | Callable[..., Any] | None = None,
+        value_initializer: str | Callable[..., Any] = "glorot_uniform",
+        value_regularizer: str | Callable[..., Any] | None = None,
+        value_constraint: str | Callable[..., Any] | None = None,
+        output_initializer: str | Callable[..., Any] = "glorot_uniform",
+        output_regularizer: str | Callable[..., Any] | None = None,
+        output_constraint: str | Callable[..., Any] | None = None,
+        *,
+        sliding_window: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        """Grouped-query attention with the rank-1 estimator.
+
+        y = A(x * alpha, W) * gamma,   alpha ~ q_m(alpha),   gamma ~ q_m(gamma),   m = 1, ..., ensemble_size
+        q[t, n] = A(x[t], query)[n],   k[s, g] = A(z[s], key)[g],   v[s, g] = A(u[s], value)[g],
+        score[n, t, s] = softmax over s of (q[t, n] . k[s, g(n)] / sqrt(head_dim)),
+        y[t] = A(sum over s of score[n, t, s] * v[s, g(n)], output),   A(x, k)[n, d] = sum over c of k[c, n, d] * x[c]
+        """
+        ...
+
 class DenseVariational(dense_variational.DenseVariational):
     """Dense layer with a joint posterior of kernel and bias.
 
@@ -5294,6 +5787,9 @@ __all__ = [
     "MultiHeadAttentionFlipout",
     "MultiHeadAttentionReparameterization",
     "MultiHeadAttentionRank1",
+    "GroupQueryAttentionFlipout",
+    "GroupQueryAttentionReparameterization",
+    "GroupQueryAttentionRank1",
     "DenseVariational",
     "VariableLayer",
     "DistributionLambda",

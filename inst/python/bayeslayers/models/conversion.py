@@ -205,7 +205,7 @@ def as_bayesian(
         return None if kind is None else bayesian_layer(layer, kind, arguments, kwargs)
 
     copy = copy_of(model, replacement)
-    staying = staying_layers(copy.kept, is_candidate, selection)
+    staying = staying_layers(copy, is_candidate, selection)
     if not copy.replaced:
         _refuse_without(model, staying, {"include": include, "exclude": exclude})
     if staying:

@@ -43,7 +43,7 @@ def laplace_model(
         return selection.reason_against(layer) or "is not in the subset of weights"
 
     copy = copy_of(model, replacement)
-    staying = staying_layers(copy.kept, is_chosen, selection)
+    staying = staying_layers(copy, is_chosen, selection)
     if not copy.replaced:
         rule = "must let another layer take the place of its last dense one"
         raise ArgumentError("model", rule, {"layers": Described("; ".join(staying))})
