@@ -8,9 +8,13 @@
 #' with MOPED     q = Normal(w0, delta |w0|),      p = Normal(w0, 1)
 #' with Laplace   q = Normal(w0, (H + tau I)^-1),  p = Normal(0, 1 / tau)}
 #'
-#' The new model has the same architecture, with this package's layers in the place of Keras's dense, einsum, convolution, recurrent, embedding and attention layers, under the same names. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. Where there is no such layer with the given estimator, the new layer has the reparameterization estimator. The model that is passed does not change.
+#' The new model has the same architecture, with this package's layers in the place of Keras's dense, einsum, convolution, recurrent, embedding and attention layers, under the same names. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, in any layer that has them as arguments, and in blocks that make them by themselves and keep them in attributes, lists, tuples or dictionaries. Where there is no such layer with the given estimator, the new layer has the reparameterization estimator. The model that is passed does not change. Build it first: a block that was not built keeps the layers that it makes.
 #'
-#' Other layers are cloned with their weights and with what they have learnt from data. A warning names the layers with kernels that stay plain, and the reason: another layer makes them by itself, as `GroupQueryAttention` does, or there is no Bayesian counterpart, as for the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.
+#' A block is called once with the new layers, on symbolic tensors. If that fails, each is tried alone, and those with which it fails stay plain. A file of a block with other layers holds them beside the block's own configuration, and needs this package. A model that is written as a subclass is converted if Keras can make it from its configuration.
+#'
+#' `include` and `exclude` choose among the layers, such as `include = "last_layer"`, or `exclude = "Embedding"`. An entry that means no layer is an error. With `estimator = "laplace"` they choose among the layers of `subset_of_weights = "all"`.
+#'
+#' Other layers are cloned with their weights and with what they have learnt from data; those of normalization stay deterministic. `conversion_report()` says of each layer what became of it, and why. A warning names the layers with kernels that were meant and stay plain: the block around them does not work with others, or there is no Bayesian counterpart, as for the cells of `RNN`. Low-rank updates (LoRA) are added to the kernels first.
 #'
 #' Without MOPED all posteriors start anew. With MOPED (model priors with empirical Bayes using a deterministic network), the posteriors and priors of the kernels are centred on the trained weights w0, and the biases start at their trained values. Training then finds how certain each weight is. A prior function of your own keeps its mean, unless it takes the mean from a variable `<name>_loc`. The standard deviation is `delta |w0|` for each weight. A weight of zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables. Divide the divergence by the number of examples with `scale_kl()`.
 #'
@@ -26,7 +30,7 @@
 #'
 #' The likelihood is that of the distribution that the model ends in, if its numbers are independent and normal, or that of classes. For a tensor it is what `outputs` says. A model of values then ends in a normal distribution of its own with the standard deviation `noise`, so that its predictions have the noise of the data; `predict()` returns the mean. Weights of examples are ignored. As training goes on, the posterior does not follow the weights.
 #'
-#' @param model A Keras 3 model, sequential or functional.
+#' @param model A Keras 3 model, sequential, functional, or a subclass that Keras can make from its configuration.
 #' @param estimator "flipout", "reparameterization", "local_reparameterization", "rank1" for trained kernels with random factors, or "laplace" for Laplace's approximation.
 #' @param moped `TRUE` or `FALSE`: whether posteriors and priors are centred on the trained weights.
 #' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value. A weight of exactly zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A posterior function of your own keeps its standard deviation, unless it computes it from a variable with the default's name, `name` followed by `_untransformed_scale`.
@@ -42,7 +46,7 @@
 #' @param ... `kernel_prior_fn` and its like: arguments for all layers that are put in. "kernel", "alpha" and "gamma" stand for those of all kernels of a layer.
 #' @returns A Keras model, not compiled.
 #' @section Errors:
-#' If `model` is not sequential or functional, holds no layer that can be Bayesian, or holds one that is quantized; with MOPED, if a posterior function of your own does not take its mean from a variable `<name>_loc`; with "laplace", if the last layer with a kernel is not dense, a layer has a posterior already, or the likelihood is another one; or if an argument breaks a rule that is stated here.
+#' If `model` can't be made from its configuration, holds no layer that can be Bayesian, or holds one that is quantized; if an entry of `include` or `exclude` means no layer, or they leave none; with MOPED, if a posterior function of your own does not take its mean from a variable `<name>_loc`; with "laplace", if the last layer with a kernel is not dense, a layer has a posterior already, or the likelihood is another one; or if an argument breaks a rule that is stated here.
 #' @references Daxberger, E., Kristiadi, A., Immer, A., Eschenhagen, R., Bauer, M., and Hennig, P. (2021). Laplace Redux: Effortless Bayesian Deep Learning. Advances in Neural Information Processing Systems. <https://arxiv.org/abs/2106.14806> MacKay, D. J. C. (1992). A Practical Bayesian Framework for Backpropagation Networks. Neural Computation, 4(3), 448-472. \doi{10.1162/neco.1992.4.3.448} Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence. <https://arxiv.org/abs/1906.05323>
 #' @family functions of models
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
@@ -79,17 +83,17 @@ as_bayesian <- function(
 #'
 #' \preformatted{w = E_q[w]   or   w ~ q}
 #'
-#' The new model has the same architecture, with Keras's own layers in the place of this package's. Their weights are the means of the posteriors ("mean"), or one draw of them all ("sample"). Of layers with rank-1 factors the mean is over the members, too, and suits a single one: a mean of different networks is none that was trained. A draw is of one member in all layers. The new model suits files that only Keras has to read, TensorFlow Lite, and fast prediction. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any layer that has them as arguments. The model that is passed does not change.
+#' The new model has the same architecture, with Keras's own layers in the place of this package's. Their weights are the means of the posteriors ("mean"), or one draw of them all ("sample"). Of layers with rank-1 factors the mean is over the members, too, and suits a single one: a mean of different networks is none that was trained. A draw is of one member in all layers. The new model suits files that only Keras has to read, TensorFlow Lite, and fast prediction. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, in any layer that has them as arguments, and in blocks that `as_bayesian()` put them into, which then are as they are written again. The model that is passed does not change.
 #'
 #' Other layers are cloned with their weights and with what they have learnt from data. Functions need not be registered, as no file is written. A distribution at the end of the model stays there: a file of such a model needs this package, and registered functions.
 #'
 #' The outputs at the mean of the weights are not the mean of the outputs, and do not show how uncertain they are: see `predict_draws()`.
 #'
-#' @param model A Keras 3 model, sequential or functional.
+#' @param model A Keras 3 model, sequential, functional, or a subclass that Keras can make from its configuration.
 #' @param weights "mean" for the means of the posteriors, "sample" for one draw of all weights.
 #' @returns A Keras model, not compiled.
 #' @section Errors:
-#' If `model` is not sequential or functional, or holds no built layer with a posterior; or if a posterior would remain, in a layer that another one makes by itself.
+#' If `model` can't be made from its configuration, or holds no built layer with a posterior; or if a posterior would remain, in a block that does not work without it.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")

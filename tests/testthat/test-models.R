@@ -336,3 +336,26 @@ test_that("the posterior of a last layer is that of Bayesian linear regression",
   expect_error(as_bayesian(plain, estimator = "laplace"), "`x` must be given")
   expect_error(as_bayesian(plain, noise = 1), "`noise` must be left out")
 })
+
+test_that("layers are chosen by names, patterns and classes, and reported", {
+  skip_without_core()
+  keras <- reticulate::import("keras")
+  inputs <- keras$Input(list(3L))
+  outputs <- keras$layers$Dense(4L, name = "body")(inputs)
+  outputs <- keras$layers$LayerNormalization(name = "norm")(outputs)
+  plain <- keras$Model(inputs, keras$layers$Dense(2L, name = "head")(outputs))
+  status <- function(...) {
+    report <- conversion_report(as_bayesian(plain, ...))
+    expect_identical(names(report), c("layer", "before", "after", "status", "reason"))
+    stats::setNames(report$status, report$layer)[c("body", "norm", "head")]
+  }
+  of <- function(body, head) c(body = body, norm = "plain", head = head)
+  expect_identical(status(), of("bayesian", "bayesian"))
+  expect_identical(status(include = "h*"), of("plain", "bayesian"))
+  expect_identical(status(include = c("head", "body")), of("bayesian", "bayesian"))
+  expect_identical(status(include = "last_layer"), of("plain", "bayesian"))
+  chosen <- list(keras$layers$Dense)
+  expect_identical(status(include = chosen, exclude = "head"), of("bayesian", "plain"))
+  expect_error(as_bayesian(plain, include = "tail"), "include", class = "bayeslayers_argument_error")
+  expect_error(conversion_report(plain), "model", class = "bayeslayers_argument_error")
+})

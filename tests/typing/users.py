@@ -13,6 +13,8 @@ from typing_extensions import assert_type
 import bayeslayers
 from bayeslayers import (
     ArgumentError,
+    as_bayesian,
+    conversion_report,
     kl_divergence,
     layer_autoregressive,
     layer_autoregressive_transform,
@@ -50,6 +52,10 @@ from bayeslayers.layers import NoSuchLayer  # type: ignore[attr-defined]  # isor
 model = keras.Sequential()
 symbolic = keras.KerasTensor((None, 3))
 array = np.ones((32, 3), "float32")
+
+assert_type(as_bayesian(model, include=["head", keras.layers.Dense]), keras.Model)
+as_bayesian(model, exclude=1)  # type: ignore[arg-type]
+assert_type(conversion_report(model), pd.DataFrame)
 
 # Without `object`: the layer, whose arguments are named.
 assert_type(layer_dense_flipout(units=4), DenseFlipout)

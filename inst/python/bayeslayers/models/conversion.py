@@ -61,14 +61,25 @@ def as_bayesian(
 
     The new model has the same architecture, with this package's layers in the place of Keras's
     dense, einsum, convolution, recurrent, embedding and attention layers, under the same names.
-    Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`,
-    and in any layer that has them as arguments. Where there is no such layer with the given
+    Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, in
+    any layer that has them as arguments, and in blocks that make them by themselves and keep them
+    in attributes, lists, tuples or dictionaries. Where there is no such layer with the given
     estimator, the new layer has the reparameterization estimator. The model that is passed does not
-    change.
+    change. Build it first: a block that was not built keeps the layers that it makes.
 
-    Other layers are cloned with their weights and with what they have learnt from data. A warning
-    names the layers with kernels that stay plain, and the reason: another layer makes them by
-    itself, as `GroupQueryAttention` does, or there is no Bayesian counterpart, as for the cells of
+    A block is called once with the new layers, on symbolic tensors. If that fails, each is tried
+    alone, and those with which it fails stay plain. A file of a block with other layers holds them
+    beside the block's own configuration, and needs this package. A model that is written as a
+    subclass is converted if Keras can make it from its configuration.
+
+    `include` and `exclude` choose among the layers, such as `include = "last_layer"`, or
+    `exclude = "Embedding"`. An entry that means no layer is an error. With `estimator = "laplace"`
+    they choose among the layers of `subset_of_weights = "all"`.
+
+    Other layers are cloned with their weights and with what they have learnt from data; those of
+    normalization stay deterministic. `conversion_report()` says of each layer what became of it,
+    and why. A warning names the layers with kernels that were meant and stay plain: the block
+    around them does not work with others, or there is no Bayesian counterpart, as for the cells of
     `RNN`. Low-rank updates (LoRA) are added to the kernels first.
 
     Without MOPED all posteriors start anew. With MOPED (model priors with empirical Bayes using a
@@ -121,7 +132,8 @@ def as_bayesian(
     examples are ignored. As training goes on, the posterior does not follow the weights.
 
     Args:
-        model: A Keras 3 model, sequential or functional.
+        model: A Keras 3 model, sequential, functional, or a subclass that Keras can make from its
+            configuration.
         x: The inputs that the model was trained on, in any form that `predict()` takes, for
             "laplace" alone. Batches may also hold targets.
         y: Their targets, as `predictive_scores()` takes them, or `None` where they come with `x`;
@@ -137,8 +149,9 @@ def as_bayesian(
         A Keras model, not compiled.
 
     Raises:
-        ArgumentError: If `model` is not sequential or functional, holds no layer that can be
-            Bayesian, or holds one that is quantized; with MOPED, if a posterior function of your
+        ArgumentError: If `model` can't be made from its configuration, holds no layer that can be
+            Bayesian, or holds one that is quantized; if an entry of `include` or `exclude` means no
+            layer, or they leave none; with MOPED, if a posterior function of your
             own does not take its mean from a variable `<name>_loc`; with "laplace", if the last
             layer with a kernel is not dense, a layer has a posterior already, or the likelihood is
             another one; or if an argument breaks a rule that is stated here.
@@ -171,9 +184,7 @@ def as_bayesian(
             Processing Systems. https://arxiv.org/abs/2106.14806
         MacKay, D. J. C. (1992). A Practical Bayesian Framework for Backpropagation Networks.
             Neural Computation, 4(3), 448-472. https://doi.org/10.1162/neco.1992.4.3.448
-        Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep
-            Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence.
-            https://arxiv.org/abs/1906.05323
+        Krishnan et al. (2020).
     """
     estimator = checks.choice("estimator", estimator, (*_ESTIMATORS, _LAPLACE))
     moped, delta = checks.boolean("moped", moped), checks.positive_number("delta", delta)

@@ -29,8 +29,9 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     layers with rank-1 factors the mean is over the members, too, and suits a single one: a mean of
     different networks is none that was trained. A draw is of one member in all layers. The new
     model suits files that only Keras has to read, TensorFlow Lite, and fast prediction. Layers are
-    replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, and in any
-    layer that has them as arguments. The model that is passed does not change.
+    replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, in any layer
+    that has them as arguments, and in blocks that `as_bayesian()` put them into, which then are as
+    they are written again. The model that is passed does not change.
 
     Other layers are cloned with their weights and with what they have learnt from data. Functions
     need not be registered, as no file is written. A distribution at the end of the model stays
@@ -40,14 +41,15 @@ def as_deterministic(model: keras.Model, weights: str = "mean") -> keras.Model:
     uncertain they are: see `predict_draws()`.
 
     Args:
-        model: A Keras 3 model, sequential or functional.
+        model: A Keras 3 model, sequential, functional, or a subclass that Keras can make from its
+            configuration.
 
     Returns:
         A Keras model, not compiled.
 
     Raises:
-        ArgumentError: If `model` is not sequential or functional, or holds no built layer with a
-            posterior; or if a posterior would remain, in a layer that another one makes by itself.
+        ArgumentError: If `model` can't be made from its configuration, or holds no built layer with
+            a posterior; or if a posterior would remain, in a block that does not work without it.
 
     Example:
         >>> import keras
