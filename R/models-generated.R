@@ -10,7 +10,7 @@
 #'
 #' The new model has the same architecture, with this package's layers in the place of Keras's dense, einsum, convolution, recurrent, embedding and attention layers, under the same names. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, in any layer that has them as arguments, and in blocks that make them by themselves and keep them in attributes, lists, tuples or dictionaries. Where there is no such layer with the given estimator, the new layer has the reparameterization estimator. The model that is passed does not change. Build it first: a block that was not built keeps the layers that it makes.
 #'
-#' A block is called once with the new layers, on symbolic tensors. If that fails, each is tried alone, and those with which it fails stay plain. A file of a block with other layers holds them beside the block's own configuration, and needs this package. A model that is written as a subclass is converted if Keras can make it from its configuration.
+#' A block is called once with the new layers, on symbolic tensors. If that fails, each is tried alone, and those with which it fails stay plain. A file of a block with other layers holds them beside the block's own configuration, and needs this package. A model that is written as a subclass is converted if Keras can make it from its configuration, but not for "laplace".
 #'
 #' `include` and `exclude` choose among the layers, such as `include = "last_layer"`, or `exclude = "Embedding"`. An entry that means no layer is an error. With `estimator = "laplace"` they choose among the layers of `subset_of_weights = "all"`.
 #'
@@ -1108,7 +1108,7 @@ predictive_summary <- function(
 #' @param share Number from 0 to 1: the part of the weights to remove, or `NULL`.
 #' @returns A Keras model of the same layers, not compiled.
 #' @section Errors:
-#' If not just one of `snr` and `share` is given, or breaks its rule; if a posterior is not the default; or if `model` is not sequential or functional.
+#' If not just one of `snr` and `share` is given, or breaks its rule; if a posterior is not the default; or if `model` can't be made from its configuration.
 #' @references Blundell, C., Cornebise, J., Kavukcuoglu, K., and Wierstra, D. (2015). Weight Uncertainty in Neural Networks. International Conference on Machine Learning. <https://arxiv.org/abs/1505.05424>
 #' @family functions of models
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")

@@ -319,6 +319,44 @@ def test_blocks_of_all_kinds(name, tmp_path):
         as_bayesian(model)
 
 
+class Captures(TransformerBlock):
+    """A block that keeps functions and weights of its layers."""
+
+    def build(self, input_shape):
+        self.wide = self.feed_forward[0].__call__
+        self.feed_forward[1].build((*input_shape[:-1], 16))
+        self.kernel = self.feed_forward[1].kernel
+
+    def call(self, x):
+        return self.wide(x) @ self.kernel + self.attention(x, x)
+
+
+def test_a_layer_that_is_also_used_otherwise_stays_and_the_others_do_not():
+    plain = keras.Sequential(
+        [keras.Input((6, 8)), Captures(name="block"), kl.Dense(2, name="head")]
+    )
+    text = r"stay.*'block/wide'.*calls the layer that it was made.*the only one with its weights"
+    with pytest.warns(UserWarning, match=text):
+        model = as_bayesian(with_random_state(plain), moped=True, delta=1e-6)
+    assert bayesian(model) == {"block/attention", "head"}
+    assert_allclose(numpy_of(model(X)), numpy_of(plain(X)), atol=1e-3)
+
+
+def test_what_is_frozen_or_was_not_built_stays_so():
+    plain = keras.Sequential([keras.Input((6, 8)), Shared(name="shared")])
+    plain.layers[0].dense.trainable = False
+    plain.layers[0].net.layers[1].trainable = False
+    model = as_bayesian(plain, "reparameterization")
+    for copy in (model, as_deterministic(model)):
+        block = copy.layers[0]
+        assert not block.same.trainable
+        assert not block.net.layers[1].trainable
+        assert block.pair[0].trainable
+    unbuilt = keras.Sequential([Shared(name="shared"), kl.Dense(2, name="head")])
+    with pytest.warns(UserWarning, match=r"'shared/first' .*Shared 'shared' has not been built"):
+        assert bayesian(as_bayesian(unbuilt)) == {"head"}
+
+
 # Models of Keras.
 
 

@@ -87,6 +87,10 @@ def copy_of(model: keras.Model, replacement: Replacement = _no_replacement) -> C
     try:
         copy = Copy(cloning.run(model))
         for pair in cloning.pairs(model, copy.model):
+            # A layer that another one makes has these from no configuration.
+            pair.copy.name = pair.layer.name
+            if pair.copy.trainable != pair.layer.trainable:
+                pair.copy.trainable = pair.layer.trainable
             if not pair.is_replaced:
                 _copy_state(pair.layer, pair.copy)
             copy.pairs.append(pair)
@@ -274,10 +278,6 @@ def _numbers(value: Any) -> Any:
 
 def _copy_state(layer: keras.Layer, copy: keras.Layer) -> None:
     """Copy a layer's own state by what saves and loads it."""
-    # A layer that another one makes has these from no configuration.
-    copy.name = layer.name
-    if copy.trainable != layer.trainable:
-        copy.trainable = layer.trainable
     if layer.built:
         store: dict[str, Any] = {}
         layer.save_own_variables(store)

@@ -108,7 +108,11 @@ def _call_like(layer: keras.Layer, clone: keras.Layer) -> None:
         clone.build_from_config(layer.get_build_config() or {})
     for args, kwargs in calls[:1]:
         # Some layers tell the shapes of their outputs without being called.
-        _Called(clone).compute_output_spec(*args, **kwargs)
+        called = _Called(clone)
+        try:
+            called.compute_output_spec(*args, **kwargs)
+        except Exception as error:
+            raise called.error or error from None
 
 
 def _calls_by_shapes(layer: keras.Layer) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
@@ -143,8 +147,14 @@ class _Called(keras.Operation):
     def __init__(self, layer: keras.Layer) -> None:
         super().__init__()
         self._layer = layer
+        self.error: Exception | None = None
+        """What the layer has raised, without what Keras says of it."""
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        outputs = keras.tree.flatten(self._layer(*args, **kwargs))
+        try:
+            outputs = keras.tree.flatten(self._layer(*args, **kwargs))
+        except Exception as error:
+            self.error = error
+            raise
         # Divergences that are added inside a loop are no tensors outside of it.
         return [each for each in [*outputs, *self._layer.losses] if keras.ops.is_tensor(each)]

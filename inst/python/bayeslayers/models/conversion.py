@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from numpy.typing import ArrayLike
 
-from bayeslayers.architecture.cloning import copy_of
+from bayeslayers.architecture.cloning import Copy, copy_of
 from bayeslayers.architecture.counterparts import (
     bayesian_kind,
     bayesian_layer,
@@ -70,7 +70,7 @@ def as_bayesian(
     A block is called once with the new layers, on symbolic tensors. If that fails, each is tried
     alone, and those with which it fails stay plain. A file of a block with other layers holds them
     beside the block's own configuration, and needs this package. A model that is written as a
-    subclass is converted if Keras can make it from its configuration.
+    subclass is converted if Keras can make it from its configuration, but not for "laplace".
 
     `include` and `exclude` choose among the layers, such as `include = "last_layer"`, or
     `exclude = "Embedding"`. An entry that means no layer is an error. With `estimator = "laplace"`
@@ -202,9 +202,8 @@ def as_bayesian(
         return laplace_model(check_model(model), include=include, exclude=exclude, **of_laplace)
     _refuse_laplace(of_laplace, estimator)
     arguments = {"kernel_prior_fn": NormalAround()} if moped else {}
-    if moped and not check_model(model).built:
-        rule = "must be false for a model that has not been built"
-        raise ArgumentError("moped", rule, {"moped": moped})
+    if moped:
+        _check_is_built(check_model(model))
 
     def is_candidate(layer: keras.Layer) -> bool:
         return bayesian_kind(layer, estimator) is not None
@@ -222,14 +221,34 @@ def as_bayesian(
     if staying:
         warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=3)
     record(copy, lambda layer: selection.reason_against(layer) if is_candidate(layer) else None)
+    _warn_of_lost(copy)
+    if moped:
+        _centre(copy, delta)
+    return copy.model
+
+
+def _warn_of_lost(copy: Copy) -> None:
+    """Say which regularizers and constraints the priors take the place of."""
     for pair in copy.replaced:
         lost = replaced_by_prior(pair.layer, pair.copy)
         if lost:
             text = f"Layer {pair.layer.name!r} loses {lost}: its prior takes their place."
-            warnings.warn(text, stacklevel=3)
-        if moped:
-            pair.copy.centre_on(trained_weights(pair.layer), delta)
-    return copy.model
+            warnings.warn(text, stacklevel=4)
+
+
+def _centre(copy: Copy, delta: float) -> None:
+    """Centre posteriors and priors on the trained weights."""
+    for pair in copy.replaced:
+        _check_is_built(pair.layer)
+        pair.copy.centre_on(trained_weights(pair.layer), delta)
+
+
+def _check_is_built(layer: keras.Layer) -> None:
+    """Refuse MOPED for a model, or a layer in it, without trained weights."""
+    if not layer.built:
+        rule = "must be false for a model that has not been built"
+        hint = "A block that does not build its layers has them when it has been called."
+        raise ArgumentError("moped", rule, {"layer": Described(repr(layer.name))}, hint)
 
 
 def _refuse_without(model: keras.Model, staying: list[str], chosen: dict[str, Any]) -> None:

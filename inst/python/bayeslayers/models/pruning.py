@@ -55,7 +55,7 @@ def prune(model: keras.Model, snr: float | None = None, share: float | None = No
 
     Raises:
         ArgumentError: If not just one of `snr` and `share` is given, or breaks its rule; if a
-            posterior is not the default; or if `model` is not sequential or functional.
+            posterior is not the default; or if `model` can't be made from its configuration.
 
     Example:
         >>> import keras

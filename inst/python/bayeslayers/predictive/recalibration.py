@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from bayeslayers.architecture.cloning import copy_of
-from bayeslayers.architecture.walk import check_model
+from bayeslayers.architecture.walk import check_model, is_graph
 from bayeslayers.base_layers.distribution_layer import DistributionLayer
 from bayeslayers.compat import in_order_of_outputs, operation_behind
 from bayeslayers.contract.errors import ArgumentError, Described
@@ -46,7 +46,10 @@ def recalibrated(
         output: The one that is recalibrated.
         kind: "values", or "probabilities" or "logits" of classes.
     """
-    copy = copy_of(check_model(model)).model
+    if not is_graph(check_model(model)):
+        rule = "must be a `Sequential` or functional model, which a layer can be added to"
+        raise ArgumentError("model", rule, {"model": Described(f"a {type(model).__name__}")})
+    copy = copy_of(model).model
     is_chain = isinstance(copy, keras.Sequential)
     tensors = copy.outputs if is_chain else leaves(in_order_of_outputs(copy, copy.output))
     layer = _layer_for(output, kind, copy.layers[-1] if is_chain else tensors[output.place])

@@ -12,6 +12,7 @@ from bayeslayers.architecture.counterparts import trained_weights
 from bayeslayers.architecture.records import record
 from bayeslayers.architecture.selection import Selection
 from bayeslayers.architecture.staying import staying_layers
+from bayeslayers.architecture.walk import is_graph
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.training.laplace import LaplaceData, LaplacePosterior, settings_of, with_noise
 from bayeslayers.training.laplace_layers import chosen_layers, is_replaceable, laplace_layer
@@ -22,6 +23,7 @@ def laplace_model(
 ) -> keras.Model:
     """Return a model with posteriors by Laplace's approximation; see `as_bayesian()`."""
     settings = settings_of(**arguments)
+    _check_model(model)
     if settings.subset == "last_layer":
         _refuse_selection({"include": include, "exclude": exclude})
     selection = Selection(model, include, exclude, is_replaceable)
@@ -55,6 +57,13 @@ def laplace_model(
     posterior = LaplacePosterior(copy.model, [p.copy for p in copy.replaced], data, settings)
     posterior.fit()
     return copy.model if posterior.noise is None else with_noise(copy.model, posterior.noise)
+
+
+def _check_model(model: keras.Model) -> None:
+    """Refuse a model without a graph, at whose end the noise could not be put."""
+    if not is_graph(model):
+        rule = 'must be `Sequential` or functional where `estimator` is "laplace"'
+        raise ArgumentError("model", rule, {"model": Described(f"a {type(model).__name__}")})
 
 
 def _refuse_selection(arguments: dict[str, Any]) -> None:
