@@ -96,3 +96,12 @@ class EinsumLayer(LinearLayer):
         arguments = super()._plain_arguments()
         has_bias = arguments.pop("use_bias")
         return arguments if has_bias else {**arguments, "bias_axes": None}
+
+
+class EmbeddingLayer(LinearLayer):
+    """A linear layer whose inputs are whole numbers."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        # Whole numbers that came as floats would be rounded in a lower precision.
+        self.autocast = False

@@ -54,28 +54,53 @@ def public_layer(layer_class: type[_Layer]) -> type[_Layer]:
 
 def estimator_layer(layer_class: type[_EstimatorLayer]) -> type[_EstimatorLayer]:
     """Make a layer public that names its `estimator_type` and its `geometry_type`."""
+    _add_distributions(layer_class)
+    return _publish(layer_class, _arguments(layer_class), _documentation(layer_class))
+
+
+def converted_layer(layer_class: type[_EstimatorLayer]) -> type[_EstimatorLayer]:
+    """Complete a layer as `estimator_layer` does, but for a page.
+
+    For layers that functions of models put in the places of others, and that nobody makes by hand.
+    """
+    _add_distributions(layer_class)
+    return _complete(layer_class, _arguments(layer_class))
+
+
+def _add_distributions(layer_class: type[VariationalLayer]) -> None:
+    """Give a class the distributions of its random weights as attributes."""
     for role in layer_class.roles():
         for kind in _DISTRIBUTIONS:
             setattr(layer_class, f"{role}_{kind}", _distribution(role, kind))
-    return _publish(layer_class, _arguments(layer_class), _documentation(layer_class))
 
 
 def _publish(
     layer_class: type[_Layer], arguments: inspect.Signature, parts: dict[str, Any]
 ) -> type[_Layer]:
-    """Register a layer with Keras; bind its constructor, and document the class.
+    """Complete a class, and document it.
 
     Args:
         layer_class: The class, which names its `function_name`.
+        arguments: See `_complete`.
+        parts: The parts of its page that are its own; see `contract.pages.Page`.
+    """
+    completed = _complete(layer_class, arguments)
+    completed.page = pages.layer_page(completed, parts)
+    completed.__doc__ = pages.docstring(completed.page)
+    return completed
+
+
+def _complete(layer_class: type[_Layer], arguments: inspect.Signature) -> type[_Layer]:
+    """Bind the constructor of a layer, and register the class with Keras.
+
+    Args:
+        layer_class: The class.
         arguments: All arguments, those of the bases included. Those that are keyword-only come
             through `**kwargs`.
-        parts: The parts of its page that are its own; see `contract.pages.Page`.
     """
     _refuse_abstract(layer_class)
     layer_class.arguments = arguments
     layer_class.__init__ = _bound(layer_class, arguments)  # type: ignore[method-assign]
-    layer_class.page = pages.layer_page(layer_class, parts)
-    layer_class.__doc__ = pages.docstring(layer_class.page)
     return keras.saving.register_keras_serializable("bayeslayers")(layer_class)
 
 

@@ -224,14 +224,17 @@ class VariationalLayer(BayesianLayer):
 
     def plain_layer(self) -> keras.Layer:
         """See `BayesianLayer.plain_layer`."""
+        arguments = self._plain_arguments()
+        shared = {"name": self.name, "dtype": self.dtype_policy, "trainable": self.trainable}
+        return getattr(keras.layers, self._name_of_keras())(**arguments, **shared)
+
+    def _name_of_keras(self) -> str:
+        """Return the name of Keras's class."""
         # Class names are Keras's class followed by the estimator's class: `DenseFlipout` replaces
         # `Dense`. A user's subclass may have another name and another estimator.
         layers = (cls for cls in type(self).__mro__ if issubclass(cls, VariationalLayer))
         family = next(cls for cls in layers if "function_name" in vars(cls))
-        name = family.__name__.removesuffix(family.estimator_type.__name__)
-        arguments = self._plain_arguments()
-        shared = {"name": self.name, "dtype": self.dtype_policy, "trainable": self.trainable}
-        return getattr(keras.layers, name)(**arguments, **shared)
+        return family.__name__.removesuffix(family.estimator_type.__name__)
 
     def _plain_arguments(self) -> dict[str, Any]:
         """Return the arguments of Keras's layer: the geometry's, and whether there is a bias."""
@@ -242,13 +245,21 @@ class VariationalLayer(BayesianLayer):
 
     def plain_weights(self, statistic: str) -> list[Any]:
         """See `BayesianLayer.plain_weights`."""
+
+        def value(weight: RandomWeight) -> Any:
+            is_mean = statistic == "mean"
+            return weight.mean() if is_mean else weight.posterior_for_call(self.stream).sample()
+
         weights = [weight for weight in self.random_weights.values() if weight.exists]
-        if statistic == "mean":
-            return [ops.convert_to_numpy(weight.mean()) for weight in weights]
         return [
-            ops.convert_to_numpy(weight.posterior_for_call(self.stream).sample())
+            ops.convert_to_numpy(self._plain_value(weight.role, value(weight)))
             for weight in weights
         ]
+
+    def _plain_value(self, role: str, value: Any) -> Any:
+        """Return what the plain layer has for the value of a random weight."""
+        del role
+        return value
 
     def weights_in_draw(self, draw: ModelDraw) -> dict[str, Any]:
         """See `BayesianLayer.weights_in_draw`."""
@@ -267,12 +278,16 @@ class VariationalLayer(BayesianLayer):
         """Centre posteriors on these values, and priors where they have a mean of their own.
 
         Args:
-            values: The values of the weights, kernels first.
+            values: The weights of Keras's layer, in its order.
             delta: The standard deviation of a kernel's posterior, as a part of the absolute value.
         """
-        weights = [weight for weight in self.random_weights.values() if weight.exists]
-        for weight, value in zip(weights, values, strict=True):
-            weight.centre_on(value, delta)
+        for role, value in self._by_role(values).items():
+            self.random_weights[role].centre_on(value, delta)
+
+    def _by_role(self, values: list[Any]) -> dict[str, Any]:
+        """Return the weights of Keras's layer by the roles that they have here."""
+        roles = [role for role, weight in self.random_weights.items() if weight.exists]
+        return dict(zip(roles, values, strict=True))
 
     def may_be_scaled_already(self) -> bool:
         """See `BayesianLayer.may_be_scaled_already`."""

@@ -1,6 +1,6 @@
 """Estimators: each turns a linear map and a kernel's posterior into one draw of the outputs."""
 
-from bayeslayers.estimators.estimator import Estimator, MapDraw, RandomMap
+from bayeslayers.estimators.estimator import Estimator, MapDraw, RandomMap, within_dtype
 from bayeslayers.estimators.flipout import Flipout
 from bayeslayers.estimators.local_reparameterization import LocalReparameterization
 from bayeslayers.estimators.rank1 import Rank1
@@ -14,4 +14,5 @@ __all__ = [
     "RandomMap",
     "Rank1",
     "Reparameterization",
+    "within_dtype",
 ]

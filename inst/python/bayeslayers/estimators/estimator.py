@@ -53,11 +53,22 @@ class RandomMap:
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
         """Return A(inputs, kernel), where the dtype ends its largest number."""
-        if self.dtype != "float16" or has_gpu():
-            return within_range(self.linear_map.apply(inputs, kernel))
-        # On a CPU float16 is summed in float16: infinities of both signs meet, and are lost.
-        outputs = self.linear_map.apply(in_single(inputs), in_single(kernel))
-        return saturating_cast(outputs, self.dtype)
+        return within_dtype(self.linear_map.apply, inputs, kernel, self.dtype)
+
+
+def within_dtype(apply: Callable[[Any, Any], Any], inputs: Any, kernel: Any, dtype: str) -> Any:
+    """Return A(inputs, kernel), where the dtype ends its largest number.
+
+    Args:
+        apply: The linear map A.
+        inputs: Inputs in the dtype.
+        kernel: The kernel in the dtype.
+        dtype: The dtype to compute in.
+    """
+    if dtype != "float16" or has_gpu():
+        return within_range(apply(inputs, kernel))
+    # On a CPU float16 is summed in float16: infinities of both signs meet, and are lost.
+    return saturating_cast(apply(in_single(inputs), in_single(kernel)), dtype)
 
 
 @dataclass(frozen=True)

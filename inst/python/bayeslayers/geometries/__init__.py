@@ -6,7 +6,7 @@ from bayeslayers.geometries.dense import Dense
 from bayeslayers.geometries.depthwise import DepthwiseConvolution1D, DepthwiseConvolution2D
 from bayeslayers.geometries.einsum import EinsumDense
 from bayeslayers.geometries.embedding import Embedding
-from bayeslayers.geometries.geometry import Chain, Geometry, LinearMap
+from bayeslayers.geometries.geometry import Chain, FactorableMap, Geometry, LinearMap
 from bayeslayers.geometries.recurrent import GRU, LSTM, Cell
 from bayeslayers.geometries.separable import SeparableConvolution1D, SeparableConvolution2D
 from bayeslayers.geometries.transposed import (
@@ -28,6 +28,7 @@ __all__ = [
     "DepthwiseConvolution2D",
     "EinsumDense",
     "Embedding",
+    "FactorableMap",
     "Geometry",
     "GroupQueryAttention",
     "LinearMap",

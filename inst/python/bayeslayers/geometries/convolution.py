@@ -10,11 +10,11 @@ from keras import ops
 from bayeslayers.backend import conv
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.geometries.geometry import LinearMap
+from bayeslayers.geometries.geometry import FactorableMap, LinearMap
 from bayeslayers.geometries.window import OneDimension, ThreeDimensions, TwoDimensions, Window
 
 
-class Convolution(Window, LinearMap):
+class Convolution(Window, FactorableMap):
     """Weigh all channels within the window anew for each output channel."""
 
     formula = "A(x, k)[t, o] = sum over i, c of k[i, c, o] * x[t * strides + i * dilation_rate, c]"
@@ -58,10 +58,62 @@ class Convolution(Window, LinearMap):
         outputs = conv(inputs, kernel, **self._sliding)
         return self._for_any_batch(outputs, inputs, self.filters)
 
+    def first_factor(self, rank: int) -> LinearMap:
+        one_group = type(self)(**{**self.get_config(), "filters": rank, "groups": 1})
+        return one_group if self.groups == 1 else _InEachGroup(one_group, self.groups)
+
+    def channels_of_factor(self, channels: int) -> int:
+        return channels // self.groups
+
+    def inputs_of_factor(self, inputs: Any) -> Any:
+        """Return inputs of shape (batch, positions..., groups, channels of a group)."""
+        if self.groups == 1:
+            return inputs
+        *sizes, channels = ops.shape(inputs)
+        return ops.reshape(inputs, (*sizes, self.groups, channels // self.groups))
+
+    def times_second(self, values: Any, factor: Any) -> Any:
+        if self.groups == 1:
+            return super().times_second(values, factor)
+        # Each group has the same first factor, and filters of its own.
+        rank = factor.shape[0]
+        factors = ops.reshape(factor, (rank, self.groups, self.filters // self.groups))
+        outputs = ops.einsum("...gr,rgf->...gf", values, factors)
+        return ops.reshape(outputs, (*ops.shape(values)[:-2], self.filters))
+
     def _check_channels(self, channels: int) -> None:
         if channels % self.groups:
             received = {"groups": self.groups, "channels": channels}
             raise ArgumentError("groups", "must divide the number of input channels", received)
+
+
+class _InEachGroup(LinearMap):
+    """A convolution of the channels of each group by itself, all with the same kernel.
+
+    The groups are one more axis of positions, before that of the channels.
+
+    Args:
+        of_one: The convolution of one group.
+        groups: How many there are.
+    """
+
+    def __init__(self, of_one: Convolution, groups: int) -> None:
+        self._of_one = of_one
+        self._groups = groups
+
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return self._of_one.kernel_shape(channels)
+
+    def output_channels(self, channels: int) -> int:
+        return self._of_one.output_channels(channels)
+
+    def apply(self, inputs: Any, kernel: Any) -> Any:
+        # The groups are brought to the batch, and back.
+        *positions, groups, channels = ops.shape(inputs)[1:]
+        inputs = ops.reshape(ops.moveaxis(inputs, -2, 1), (-1, *positions, channels))
+        outputs = self._of_one.apply(inputs, kernel)
+        outputs = ops.reshape(outputs, (-1, groups, *ops.shape(outputs)[1:]))
+        return ops.moveaxis(outputs, 1, -2)
 
 
 class Convolution1D(OneDimension, Convolution):

@@ -9,12 +9,12 @@ import keras
 from bayeslayers.backend import matmul
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.geometries.geometry import Chain, LinearMap
+from bayeslayers.geometries.geometry import Chain, FactorableMap
 
 _SMALLEST_RANK = 2
 
 
-class Dense(Chain, LinearMap):
+class Dense(Chain, FactorableMap):
     """A matrix product over the last dimension."""
 
     title = "Dense layer"
@@ -52,3 +52,6 @@ class Dense(Chain, LinearMap):
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
         return matmul(inputs, kernel)
+
+    def first_factor(self, rank: int) -> Dense:
+        return Dense(rank)

@@ -14,7 +14,7 @@ from keras import ops
 from bayeslayers.backend import add_bias, at_least_single, matmul, saturating_cast
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
-from bayeslayers.geometries.geometry import Chain, LinearMap
+from bayeslayers.geometries.geometry import Chain, FactorableMap
 
 _ELLIPSIS = "..."
 _FORM = re.compile(
@@ -67,6 +67,11 @@ class EinsumDense(Chain):
         config = super().get_config()
         return {"output_shape": config.pop("partial_output_shape"), **config}
 
+    @property
+    def ends_in_outputs(self) -> bool:
+        """Whether the kernel's last axis is one of the outputs, and none of the inputs."""
+        return _terms(self.equation).kernel[-1] not in _terms(self.equation).inputs
+
     def input_spec(self, input_shape: tuple[int | None, ...]) -> keras.layers.InputSpec:
         contraction = self.for_inputs(input_shape)
         sizes = {axis: input_shape[axis] for axis in contraction.channel_axes}
@@ -95,7 +100,7 @@ class EinsumDense(Chain):
         return Contraction(axes, sizes, self.bias_axes)
 
 
-class Contraction(LinearMap, Chain):
+class Contraction(FactorableMap, Chain):
     """An einsum of inputs of a known rank, whose axes in the kernel have known sizes.
 
     Args:
@@ -185,6 +190,18 @@ class Contraction(LinearMap, Chain):
         ones = (1,) * (len(inputs.shape) - 3)
         outputs = matmul(inputs, ops.reshape(kernel, (shared, *ones, contracted, made)))
         return _last_axes(ops.moveaxis(outputs, 0, -2), 2, (shared * made,))
+
+    def first_factor(self, rank: int) -> Contraction:
+        return Contraction(self.axes, {**self.sizes, self.axes.kernel[-1]: rank})
+
+    def times_second(self, values: Any, factor: Any) -> Any:
+        # The kernel's last axis is the last one of the output channels, too.
+        rank, size = factor.shape
+        others = self.output_channels(0) // size
+        if others == 1:
+            return super().times_second(values, factor)
+        outputs = super().times_second(_last_axes(values, 1, (others, rank)), factor)
+        return _last_axes(outputs, 2, (others * size,))
 
     def restore(self, outputs: Any) -> Any:
         axes = self.axes

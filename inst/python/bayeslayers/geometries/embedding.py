@@ -8,12 +8,12 @@ import keras
 from keras import ops
 
 from bayeslayers.contract import checks
-from bayeslayers.geometries.geometry import Chain, LinearMap
+from bayeslayers.geometries.geometry import Chain, FactorableMap
 
 _WHOLE_NUMBERS = ("int32", "int64")
 
 
-class Embedding(Chain, LinearMap):
+class Embedding(Chain, FactorableMap):
     """Look up a row of the kernel: a product with inputs that are one in one place, else zero."""
 
     title = "Embedding"
@@ -63,6 +63,9 @@ class Embedding(Chain, LinearMap):
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
         return ops.take(kernel, inputs, axis=0)
+
+    def first_factor(self, rank: int) -> Embedding:
+        return Embedding(self.input_dim, rank)
 
     def mask(self, inputs: Any, previous: Any) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else previous

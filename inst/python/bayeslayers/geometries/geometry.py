@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from bayeslayers.backend import add_bias, cast
+from bayeslayers.backend import add_bias, cast, matmul
 from bayeslayers.contract.errors import ArgumentError
 
 
@@ -121,6 +121,30 @@ class LinearMap(ABC):
         """Broadcast a value per example and channel over the positions of a tensor of this rank."""
         # (batch, channels) -> (batch, 1, ..., 1, channels)
         return ops.expand_dims(values, tuple(range(1, rank - 1))) if rank > 2 else values  # noqa: PLR2004
+
+
+class FactorableMap(LinearMap):
+    """A linear map A(x, k) whose kernel may be a product a b of low rank.
+
+    The factor a has the axes of the kernel, of which the last has as many places as the rank is,
+    and b is a matrix from these to the places of the kernel's last axis.
+    """
+
+    @abstractmethod
+    def first_factor(self, rank: int) -> LinearMap:
+        """Return the linear map A(x, a), whose last output channel's axis is that of the rank."""
+
+    def channels_of_factor(self, channels: int) -> int:
+        """Return the number of input channels of the map of the first factor."""
+        return channels
+
+    def inputs_of_factor(self, inputs: Any) -> Any:
+        """Return the map's inputs as the map of the first factor takes them."""
+        return inputs
+
+    def times_second(self, values: Any, factor: Any) -> Any:
+        """Return A(x, a b) from the values A(x, a) and the factor b."""
+        return matmul(values, factor)
 
 
 class Chain(Geometry):

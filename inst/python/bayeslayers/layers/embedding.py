@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from bayeslayers.base_layers.linear_layer import LinearLayer
+from bayeslayers.base_layers.linear_layer import EmbeddingLayer
 from bayeslayers.base_layers.publishing import estimator_layer
 from bayeslayers.contract.functions import layer_function
 from bayeslayers.estimators import Reparameterization
@@ -12,15 +10,10 @@ from bayeslayers.geometries import Embedding
 
 
 @estimator_layer
-class EmbeddingReparameterization(LinearLayer):
+class EmbeddingReparameterization(EmbeddingLayer):
     function_name = "layer_embedding_reparameterization"
     geometry_type = Embedding
     estimator_type = Reparameterization
-
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        # Whole numbers that came as floats would be rounded in a lower precision.
-        self.autocast = False
 
 
 layer_embedding_reparameterization = layer_function(EmbeddingReparameterization)
