@@ -2,11 +2,12 @@
 
 #' Bayesian model of a plain Keras one
 #'
-#' Take it for a network that exists already: one call makes it Bayesian. With MOPED it also keeps what it has learnt, and with Laplace's approximation it needs no further training. w0 is a trained weight; q and p are its posterior and its prior; tau is `prior_precision`.
+#' Take it for a network that exists already: one call makes it Bayesian. With MOPED it also keeps what it has learnt, with Laplace's approximation it needs no further training, and with low-rank adaptation (LoRA) few numbers are trained. w0 is a trained weight; q and p are its posterior and its prior; tau is `prior_precision`.
 #'
 #' \preformatted{w ~ q
 #' with MOPED     q = Normal(w0, delta |w0|),      p = Normal(w0, 1)
-#' with Laplace   q = Normal(w0, (H + tau I)^-1),  p = Normal(0, 1 / tau)}
+#' with Laplace   q = Normal(w0, (H + tau I)^-1),  p = Normal(0, 1 / tau)
+#' with LoRA      w = w0 + alpha / rank * A B,     A ~ q = Normal(M, S),   p = Normal(0, 0.2)}
 #'
 #' The new model has the same architecture, with this package's layers in the place of Keras's dense, einsum, convolution, recurrent, embedding and attention layers, under the same names. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, in any layer that has them as arguments, and in blocks that make them by themselves and keep them in attributes, lists, tuples or dictionaries. Where there is no such layer with the given estimator, the new layer has the reparameterization estimator. The model that is passed does not change. Build it first: a block that was not built keeps the layers that it makes.
 #'
@@ -30,8 +31,12 @@
 #'
 #' The likelihood is that of the distribution that the model ends in, if its numbers are independent and normal, or that of classes. For a tensor it is what `outputs` says. A model of values then ends in a normal distribution of its own with the standard deviation `noise`, so that its predictions have the noise of the data; `predict()` returns the mean. Weights of examples are ignored. As training goes on, the posterior does not follow the weights.
 #'
+#' `estimator = "lora"` adapts a trained network to further data (Hu et al. 2022, and Wang et al. 2024, whose method is called BLoB). All trained weights w0 stay as they are. Each kernel of c input and o output channels gets an update of low rank. Its factor A of shape (c, rank), which inputs are multiplied by first, is random, with the means M and the standard deviations S; its factor B of shape (rank, o) is not, and starts at zero. alpha is `lora_alpha`. So the new model first predicts what the old one does. Under a prior of the whole kernel that has as low a rank, the divergence is that of A, in closed form. `kernel_prior_fn` and `kernel_posterior_fn` set prior and posterior of A, which is the weight `lora_kernel_a`. By default M starts where Keras starts it, and S at 0.05. S is the softplus of a variable, and not a square as in BLoB.
+#'
+#' Each example has its own draw of A by Flipout; in an embedding, a batch shares one. Keras's dense, einsum, embedding, attention and convolution layers get updates, but not transposed, depthwise or separable convolutions, nor einsum layers whose kernel ends in an axis of the inputs. As under Keras's `enable_lora()`, the factors and the biases of these layers are trained. All else is frozen: normalization layers, and layers without an update, which a warning names if they have kernels. Layers that have a posterior already are trained as before. To train another layer of the new model as a whole, such as a new head, set its `trainable` to `TRUE`. `as_deterministic()` adds the mean of each update to its kernel.
+#'
 #' @param model A Keras 3 model, sequential, functional, or a subclass that Keras can make from its configuration.
-#' @param estimator "flipout", "reparameterization", "local_reparameterization", "rank1" for trained kernels with random factors, or "laplace" for Laplace's approximation.
+#' @param estimator "flipout", "reparameterization", "local_reparameterization", "rank1" for trained kernels with random factors, "laplace" for Laplace's approximation, or "lora" for low-rank adaptation.
 #' @param moped `TRUE` or `FALSE`: whether posteriors and priors are centred on the trained weights.
 #' @param delta Positive number: the standard deviation of a posterior under MOPED, as a part of the weight's absolute value. A weight of exactly zero counts as one of the mean absolute value of its kernel, or of 0.1 where all are zero. No standard deviation is below the smallest step from 1 in the dtype of the variables, 1.2e-7 in single precision. A posterior function of your own keeps its standard deviation, unless it computes it from a variable with the default's name, `name` followed by `_untransformed_scale`.
 #' @param include Which layers become Bayesian: an entry or a list of them, or `NULL` for all that can. An entry is a name, a place such as "block/attention", or a class, as a text or as the class itself; texts may be patterns with `*`, `?` and `[...]`. It means all layers inside, too. "last_layer" is the last layer of the model that can be Bayesian.
@@ -43,11 +48,13 @@
 #' @param prior_precision Positive number: one divided by the variance that each weight has in the prior; or "auto" for the one at which the marginal likelihood is largest. For "laplace" alone.
 #' @param noise Positive number: the standard deviation of values around the outputs, for "laplace" and a model that ends in a tensor of values. With `NULL` it is the root mean square of the residuals, for each value by itself.
 #' @param outputs What the numbers in an output are, where it is a tensor, for "laplace" alone: "values", or "probabilities" or "logits" of classes. "auto" means what the loss says that the model was compiled with, a mean squared error or a crossentropy; without one, probabilities behind a softmax or a sigmoid, and values else.
+#' @param rank Positive whole number: the rank of the updates, for "lora" alone.
+#' @param lora_alpha Positive number: an update is multiplied by it and divided by the rank, for "lora" alone. With `NULL` it is the rank.
 #' @param ... `kernel_prior_fn` and its like: arguments for all layers that are put in. "kernel", "alpha" and "gamma" stand for those of all kernels of a layer.
 #' @returns A Keras model, not compiled.
 #' @section Errors:
-#' If `model` can't be made from its configuration, holds no layer that can be Bayesian, or holds one that is quantized; if an entry of `include` or `exclude` means no layer, or they leave none; with MOPED, if a posterior function of your own does not take its mean from a variable `<name>_loc`; with "laplace", if the last layer with a kernel is not dense, a layer has a posterior already, or the likelihood is another one; or if an argument breaks a rule that is stated here.
-#' @references Daxberger, E., Kristiadi, A., Immer, A., Eschenhagen, R., Bauer, M., and Hennig, P. (2021). Laplace Redux: Effortless Bayesian Deep Learning. Advances in Neural Information Processing Systems. <https://arxiv.org/abs/2106.14806> MacKay, D. J. C. (1992). A Practical Bayesian Framework for Backpropagation Networks. Neural Computation, 4(3), 448-472. \doi{10.1162/neco.1992.4.3.448} Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence. <https://arxiv.org/abs/1906.05323>
+#' If `model` can't be made from its configuration, holds no layer that can be Bayesian, or holds one that is quantized; if an entry of `include` or `exclude` means no layer, or they leave none; with MOPED or "lora", if a layer has not been built; with MOPED, if a posterior function of your own does not take its mean from a variable `<name>_loc`; with "laplace", if the last layer with a kernel is not dense, a layer has a posterior already, or the likelihood is another one; or if an argument breaks a rule that is stated here.
+#' @references Daxberger, E., Kristiadi, A., Immer, A., Eschenhagen, R., Bauer, M., and Hennig, P. (2021). Laplace Redux: Effortless Bayesian Deep Learning. Advances in Neural Information Processing Systems. <https://arxiv.org/abs/2106.14806> MacKay, D. J. C. (1992). A Practical Bayesian Framework for Backpropagation Networks. Neural Computation, 4(3), 448-472. \doi{10.1162/neco.1992.4.3.448} Krishnan, R., Subedar, M., and Tickoo, O. (2020). Specifying Weight Priors in Bayesian Deep Neural Networks with Empirical Bayes. AAAI Conference on Artificial Intelligence. <https://arxiv.org/abs/1906.05323> Hu, E. J., Shen, Y., Wallis, P., Allen-Zhu, Z., Li, Y., Wang, S., Wang, L., and Chen, W. (2022). LoRA: Low-Rank Adaptation of Large Language Models. International Conference on Learning Representations. <https://arxiv.org/abs/2106.09685> Wang, Y., Shi, H., Han, L., Metaxas, D., and Wang, H. (2024). BLoB: Bayesian Low-Rank Adaptation by Backpropagation for Large Language Models. Advances in Neural Information Processing Systems 37. <https://arxiv.org/abs/2406.11675>
 #' @family functions of models
 #' @examplesIf bayeslayers_available() && rlang::is_installed("keras3")
 #' library(keras3)
@@ -57,6 +64,7 @@
 #' x <- matrix(rnorm(96), 32, 3)
 #' y <- matrix(rnorm(64), 32, 2)
 #' as_bayesian(plain, estimator = "laplace", x = x, y = y)
+#' as_bayesian(plain, estimator = "lora", rank = 4)
 #' @export
 as_bayesian <- function(
   model,
@@ -72,6 +80,8 @@ as_bayesian <- function(
   prior_precision = 1,
   noise = NULL,
   outputs = "auto",
+  rank = 8,
+  lora_alpha = NULL,
   ...
 ) {
   call_core("as_bayesian")

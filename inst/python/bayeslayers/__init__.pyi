@@ -10634,6 +10634,8 @@ def as_bayesian(
     prior_precision: float | str = 1.0,
     noise: float | None = None,
     outputs: str = "auto",
+    rank: int = 8,
+    lora_alpha: float | None = None,
     **kwargs: Any,
 ) -> keras.Model:
     """Bayesian model of a plain Keras one.
@@ -10641,6 +10643,7 @@ def as_bayesian(
     w ~ q
     with MOPED     q = Normal(w0, delta |w0|),      p = Normal(w0, 1)
     with Laplace   q = Normal(w0, (H + tau I)^-1),  p = Normal(0, 1 / tau)
+    with LoRA      w = w0 + alpha / rank * A B,     A ~ q = Normal(M, S),   p = Normal(0, 0.2)
     """
     ...
 

@@ -13,6 +13,10 @@ from bayeslayers.base_layers import serialization
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.layers import FAMILY
+from bayeslayers.layers.lora import LORA
+
+LOW_RANK = "lora"
+"""What low-rank adaptation is called among the estimators."""
 
 # Arguments of layers with factors, which those that have none do without.
 _OF_FACTORS = ("ensemble_size", "alpha_", "gamma_")
@@ -26,6 +30,8 @@ def bayesian_kind(layer: keras.Layer, estimator: str) -> type[VariationalLayer] 
     # A user's subclass of Keras's layer computes something else.
     if name is None:
         return None
+    if estimator == LOW_RANK:
+        return LORA.get(name)
     words = [word.capitalize() for word in estimator.split("_")]
     return FAMILY.get(name + "".join(words)) or FAMILY.get(f"{name}Reparameterization")
 
@@ -88,6 +94,8 @@ def _of_all_kernels(kind: type[VariationalLayer], arguments: dict[str, Any]) -> 
     """Let "kernel", "alpha" and "gamma" stand for those of all kernels, however they are called."""
     kernels, factors = kind.geometry_type.kernels, kind.estimator_type.factors
     roles = {"kernel": kernels}
+    if not factors:
+        roles = {"kernel": tuple(role for kernel in kernels for role in kind.roles_of(kernel))}
     for place, factor in enumerate(factors):
         roles[factor] = tuple(kind.roles_of(kernel)[place] for kernel in kernels)
     words = {name: name.partition("_")[0] for name in arguments}

@@ -214,12 +214,11 @@ class AttentionLayer(VariationalLayer):
         biases = [ops.convert_to_numpy(each) for each in self._attention.biases(last).values()]
         return [each for pair in zip(kernels, biases, strict=True) for each in pair]
 
-    def _by_role(self, values: list[Any]) -> dict[str, Any]:
-        """See `VariationalLayer._by_role`; in Keras's layer each kernel has its bias behind it."""
-        if self.random_weights[BIAS].exists:
-            biases = np.concatenate([np.ravel(bias) for bias in values[1::2]])
-            values = [*values[::2], biases]
-        return super()._by_role(values)
+    def _kernels_first(self, values: list[Any]) -> list[Any]:
+        """See `VariationalLayer._kernels_first`; Keras's layer has a bias behind each kernel."""
+        if not self.random_weights[BIAS].exists:
+            return values
+        return [*values[::2], np.concatenate([np.ravel(bias) for bias in values[1::2]])]
 
 
 def _all(query: _Shape, value: _Shape | None, key: _Shape | None) -> tuple[_Shape, _Shape, _Shape]:

@@ -138,9 +138,10 @@ class Rank1Layer(VariationalLayer):
         """Let the kernels be the values of a plain layer, and centre the factors on 1.
 
         Args:
-            values: The weights of Keras's layer, kernels first.
+            values: The weights of Keras's layer, in its order.
             delta: The standard deviation of the factors, and of the members' means around 1.
         """
+        values = self._kernels_first(values)
         count = len(self.trained_kernels)
         for kernel, value in zip(self.trained_kernels.values(), values[:count], strict=True):
             kernel.variable.assign(value)

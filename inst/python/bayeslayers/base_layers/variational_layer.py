@@ -287,7 +287,11 @@ class VariationalLayer(BayesianLayer):
     def _by_role(self, values: list[Any]) -> dict[str, Any]:
         """Return the weights of Keras's layer by the roles that they have here."""
         roles = [role for role, weight in self.random_weights.items() if weight.exists]
-        return dict(zip(roles, values, strict=True))
+        return dict(zip(roles, self._kernels_first(values), strict=True))
+
+    def _kernels_first(self, values: list[Any]) -> list[Any]:
+        """Return the weights of Keras's layer with all biases in one, behind the kernels."""
+        return values
 
     def may_be_scaled_already(self) -> bool:
         """See `BayesianLayer.may_be_scaled_already`."""

@@ -103,7 +103,15 @@ MODEL_ARGUMENTS = {
     ),
     "estimator": Argument(
         '"flipout", "reparameterization", "local_reparameterization", "rank1" for trained kernels '
-        'with random factors, or "laplace" for Laplace\'s approximation.'
+        'with random factors, "laplace" for Laplace\'s approximation, or "lora" for low-rank '
+        "adaptation."
+    ),
+    "rank": Argument(
+        'Positive whole number: the rank of the updates, for "lora" alone.', Coercion.WHOLE
+    ),
+    "lora_alpha": Argument(
+        'Positive number: an update is multiplied by it and divided by the rank, for "lora" alone. '
+        "With `None` it is the rank."
     ),
     "include": Argument(
         "Which layers become Bayesian: an entry or a list of them, or `None` for all that can. An "

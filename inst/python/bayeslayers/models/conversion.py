@@ -10,8 +10,10 @@ from typing import Any
 import keras
 from numpy.typing import ArrayLike
 
+from bayeslayers.architecture.adaptation import adapt
 from bayeslayers.architecture.cloning import Copy, copy_of
 from bayeslayers.architecture.counterparts import (
+    LOW_RANK,
     bayesian_kind,
     bayesian_layer,
     replaced_by_prior,
@@ -47,6 +49,8 @@ def as_bayesian(
     prior_precision: float | str = 1.0,
     noise: float | None = None,
     outputs: str = "auto",
+    rank: int = 8,
+    lora_alpha: float | None = None,
     **kwargs: Any,
 ) -> keras.Model:
     """Bayesian model of a plain Keras one.
@@ -54,10 +58,12 @@ def as_bayesian(
         w ~ q
         with MOPED     q = Normal(w0, delta |w0|),      p = Normal(w0, 1)
         with Laplace   q = Normal(w0, (H + tau I)^-1),  p = Normal(0, 1 / tau)
+        with LoRA      w = w0 + alpha / rank * A B,     A ~ q = Normal(M, S),   p = Normal(0, 0.2)
 
     Take it for a network that exists already: one call makes it Bayesian. With MOPED it also keeps
-    what it has learnt, and with Laplace's approximation it needs no further training. w0 is a
-    trained weight; q and p are its posterior and its prior; tau is `prior_precision`.
+    what it has learnt, with Laplace's approximation it needs no further training, and with low-rank
+    adaptation (LoRA) few numbers are trained. w0 is a trained weight; q and p are its posterior and
+    its prior; tau is `prior_precision`.
 
     The new model has the same architecture, with this package's layers in the place of Keras's
     dense, einsum, convolution, recurrent, embedding and attention layers, under the same names.
@@ -131,6 +137,25 @@ def as_bayesian(
     that its predictions have the noise of the data; `predict()` returns the mean. Weights of
     examples are ignored. As training goes on, the posterior does not follow the weights.
 
+    `estimator = "lora"` adapts a trained network to further data (Hu et al. 2022, and Wang et al.
+    2024, whose method is called BLoB). All trained weights w0 stay as they are. Each kernel of
+    c input and o output channels gets an update of low rank. Its factor A of shape (c, rank), which
+    inputs are multiplied by first, is random, with the means M and the standard deviations S; its
+    factor B of shape (rank, o) is not, and starts at zero. alpha is `lora_alpha`. So the new model
+    first predicts what the old one does. Under a prior of the whole kernel that has as low a rank,
+    the divergence is that of A, in closed form. `kernel_prior_fn` and `kernel_posterior_fn` set
+    prior and posterior of A, which is the weight `lora_kernel_a`. By default M starts where Keras
+    starts it, and S at 0.05. S is the softplus of a variable, and not a square as in BLoB.
+
+    Each example has its own draw of A by Flipout; in an embedding, a batch shares one. Keras's
+    dense, einsum, embedding, attention and convolution layers get updates, but not transposed,
+    depthwise or separable convolutions, nor einsum layers whose kernel ends in an axis of the
+    inputs. As under Keras's `enable_lora()`, the factors and the biases of these layers are
+    trained. All else is frozen: normalization layers, and layers without an update, which a warning
+    names if they have kernels. Layers that have a posterior already are trained as before. To train
+    another layer of the new model as a whole, such as a new head, set its `trainable` to `True`.
+    `as_deterministic()` adds the mean of each update to its kernel.
+
     Args:
         model: A Keras 3 model, sequential, functional, or a subclass that Keras can make from its
             configuration.
@@ -151,7 +176,8 @@ def as_bayesian(
     Raises:
         ArgumentError: If `model` can't be made from its configuration, holds no layer that can be
             Bayesian, or holds one that is quantized; if an entry of `include` or `exclude` means no
-            layer, or they leave none; with MOPED, if a posterior function of your
+            layer, or they leave none; with MOPED or "lora", if a layer has not been built; with
+            MOPED, if a posterior function of your
             own does not take its mean from a variable `<name>_loc`; with "laplace", if the last
             layer with a kernel is not dense, a layer has a posterior already, or the likelihood is
             another one; or if an argument breaks a rule that is stated here.
@@ -168,6 +194,9 @@ def as_bayesian(
         >>> model = as_bayesian(plain, estimator="laplace", x=x, y=y[:, :2])
         >>> [type(layer).__name__ for layer in model.layers]
         ['DenseLaplace', 'HomoscedasticNormal']
+        >>> model = as_bayesian(plain, estimator="lora", rank=4)
+        >>> [type(layer).__name__ for layer in model.layers]
+        ['DenseLora']
 
     R example:
         library(keras3)
@@ -177,6 +206,7 @@ def as_bayesian(
         x <- matrix(rnorm(96), 32, 3)
         y <- matrix(rnorm(64), 32, 2)
         as_bayesian(plain, estimator = "laplace", x = x, y = y)
+        as_bayesian(plain, estimator = "lora", rank = 4)
 
     Reference:
         Daxberger, E., Kristiadi, A., Immer, A., Eschenhagen, R., Bauer, M., and Hennig, P. (2021).
@@ -185,8 +215,14 @@ def as_bayesian(
         MacKay, D. J. C. (1992). A Practical Bayesian Framework for Backpropagation Networks.
             Neural Computation, 4(3), 448-472. https://doi.org/10.1162/neco.1992.4.3.448
         Krishnan et al. (2020).
+        Hu, E. J., Shen, Y., Wallis, P., Allen-Zhu, Z., Li, Y., Wang, S., Wang, L., and Chen, W.
+            (2022). LoRA: Low-Rank Adaptation of Large Language Models. International Conference on
+            Learning Representations. https://arxiv.org/abs/2106.09685
+        Wang, Y., Shi, H., Han, L., Metaxas, D., and Wang, H. (2024). BLoB: Bayesian Low-Rank
+            Adaptation by Backpropagation for Large Language Models. Advances in Neural Information
+            Processing Systems 37. https://arxiv.org/abs/2406.11675
     """
-    estimator = checks.choice("estimator", estimator, (*_ESTIMATORS, _LAPLACE))
+    estimator = checks.choice("estimator", estimator, (*_ESTIMATORS, _LAPLACE, LOW_RANK))
     moped, delta = checks.boolean("moped", moped), checks.positive_number("delta", delta)
     of_laplace = {
         "x": x,
@@ -197,13 +233,19 @@ def as_bayesian(
         "noise": noise,
         "outputs": outputs,
     }
+    of_low_rank = {"rank": rank, "lora_alpha": lora_alpha}
+    _refuse_unless(_LAPLACE, of_laplace, estimator)
+    _refuse_unless(LOW_RANK, of_low_rank, estimator)
     if estimator == _LAPLACE:
-        _refuse_others({"moped": moped, **kwargs})
+        _refuse_others({"moped": moped, **kwargs}, estimator)
         return laplace_model(check_model(model), include=include, exclude=exclude, **of_laplace)
-    _refuse_laplace(of_laplace, estimator)
-    arguments = {"kernel_prior_fn": NormalAround()} if moped else {}
-    if moped:
-        _check_is_built(check_model(model))
+    arguments: dict[str, Any] = {"kernel_prior_fn": NormalAround()} if moped else {}
+    if estimator == LOW_RANK:
+        _refuse_others({"moped": moped}, estimator)
+        arguments = of_low_rank
+    needs_weights = moped or estimator == LOW_RANK
+    if needs_weights:
+        _check_is_built(check_model(model), moped=moped)
 
     def is_candidate(layer: keras.Layer) -> bool:
         return bayesian_kind(layer, estimator) is not None
@@ -217,13 +259,15 @@ def as_bayesian(
     copy = copy_of(model, replacement)
     staying = staying_layers(copy, is_candidate, selection)
     if not copy.replaced:
-        _refuse_without(model, staying, {"include": include, "exclude": exclude})
+        _refuse_without(model, staying, estimator, {"include": include, "exclude": exclude})
     if staying:
-        warnings.warn(f"These layers stay as they are: {'; '.join(staying)}.", stacklevel=3)
+        frozen = ", and are frozen" if estimator == LOW_RANK else ""
+        text = f"These layers stay as they are{frozen}: {'; '.join(staying)}."
+        warnings.warn(text, stacklevel=3)
     record(copy, lambda layer: selection.reason_against(layer) if is_candidate(layer) else None)
     _warn_of_lost(copy)
-    if moped:
-        _centre(copy, delta)
+    if needs_weights:
+        _start_from_weights(copy, delta, moped=moped)
     return copy.model
 
 
@@ -236,46 +280,54 @@ def _warn_of_lost(copy: Copy) -> None:
             warnings.warn(text, stacklevel=4)
 
 
-def _centre(copy: Copy, delta: float) -> None:
-    """Centre posteriors and priors on the trained weights."""
+def _start_from_weights(copy: Copy, delta: float, *, moped: bool) -> None:
+    """Centre posteriors and priors on the trained weights, or let updates be added to them."""
     for pair in copy.replaced:
-        _check_is_built(pair.layer)
-        pair.copy.centre_on(trained_weights(pair.layer), delta)
+        _check_is_built(pair.layer, moped=moped)
+        if moped:
+            pair.copy.centre_on(trained_weights(pair.layer), delta)
+    if not moped:
+        adapt(copy)
 
 
-def _check_is_built(layer: keras.Layer) -> None:
-    """Refuse MOPED for a model, or a layer in it, without trained weights."""
+def _check_is_built(layer: keras.Layer, *, moped: bool) -> None:
+    """Refuse a model, or a layer in it, without the trained weights that are to be started from."""
     if not layer.built:
-        rule = "must be false for a model that has not been built"
+        argument, value = ("moped", "be false") if moped else ("estimator", f'not be "{LOW_RANK}"')
+        rule = f"must {value} for a model that has not been built"
         hint = "A block that does not build its layers has them when it has been called."
-        raise ArgumentError("moped", rule, {"layer": Described(repr(layer.name))}, hint)
+        raise ArgumentError(argument, rule, {"layer": Described(repr(layer.name))}, hint)
 
 
-def _refuse_without(model: keras.Model, staying: list[str], chosen: dict[str, Any]) -> None:
+def _refuse_without(
+    model: keras.Model, staying: list[str], estimator: str, chosen: dict[str, Any]
+) -> None:
     """Refuse a model in which no layer was replaced."""
     given = {name: value for name, value in chosen.items() if value is not None}
     if given and not staying:
         raise ArgumentError([*given][-1], "must leave layers that can be Bayesian", given)
-    rule = "must contain a dense, convolution, recurrent or embedding layer of Keras"
+    recurrent = "" if estimator == LOW_RANK else "recurrent, "
+    kinds = f"dense, einsum, convolution, {recurrent}embedding or attention"
     received = {"model": Described(f"{model.name!r} without one")}
     if staying:
         received["layers"] = Described("; ".join(staying))
-    raise ArgumentError("model", rule, received)
+    raise ArgumentError("model", f"must contain a {kinds} layer of Keras", received)
 
 
-def _refuse_others(arguments: dict[str, Any]) -> None:
-    """Refuse arguments that have no meaning for Laplace's approximation."""
+def _refuse_others(arguments: dict[str, Any], estimator: str) -> None:
+    """Refuse arguments that have no meaning for an estimator."""
     for name, value in arguments.items():
         if value is not False:
-            rule = f'must be left out where `estimator` is "{_LAPLACE}"'
+            rule = f'must be left out where `estimator` is "{estimator}"'
             raise ArgumentError(name, rule, {name: value})
 
 
-def _refuse_laplace(arguments: dict[str, Any], estimator: str) -> None:
-    """Refuse arguments that have a meaning for Laplace's approximation alone."""
+def _refuse_unless(meant: str, arguments: dict[str, Any], estimator: str) -> None:
+    """Refuse arguments that have a meaning for one estimator alone where it is another."""
     defaults = inspect.signature(as_bayesian).parameters
     for name, value in arguments.items():
         default = defaults[name].default
-        if value is not default and (is_array(value) or value != default):
-            rule = f'must be left out unless `estimator` is "{_LAPLACE}"'
+        is_given = value is not default and (is_array(value) or value != default)
+        if is_given and estimator != meant:
+            rule = f'must be left out unless `estimator` is "{meant}"'
             raise ArgumentError(name, rule, {"estimator": estimator})
