@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from frameworks import assert_allclose, numpy_of
+from frameworks import assert_allclose, assert_array_equal, moment, numpy_of
 from oracles import convolve, effective_kernel, parameters
 from posteriors import fixed_normal
 from statistical import (
@@ -12,7 +12,7 @@ from statistical import (
 )
 
 from bayeslayers import layer_conv_1d_flipout, tfd_mean
-from bayeslayers.layers import default_mean_field_normal_fn
+from bayeslayers.layers import DenseFlipout, default_mean_field_normal_fn
 
 KERNEL_SIZE, CHANNELS, FILTERS = 3, 2, 2
 CALLS = 2000
@@ -192,3 +192,20 @@ def test_the_divergence_is_handed_the_kernel_behind_the_outputs(flipout, loc, sc
     deviation = (kernel.reshape(loc.shape) - loc) / scale
     # A function of a user's is looked at when the layer is built, before.
     assert_allclose(np.abs((seen[-1] - loc) / scale), np.abs(deviation), rtol=1e-2, atol=1e-3)
+
+
+def test_layers_of_few_outputs_have_one_kernel_for_each_example(rng):
+    # With no more outputs than positions, the product is with the kernel of each example.
+    layer = DenseFlipout(2, bias_posterior_fn=None)
+    x = rng.normal(size=(6, 8, 3)).astype("float32")
+    outputs = numpy_of(layer(x)).astype("float64")
+    loc = moment(layer.kernel_posterior, "mean")
+    found = [np.linalg.lstsq(each, out, rcond=None) for each, out in zip(x, outputs, strict=True)]
+    # The outputs at all positions of an example are those of one kernel.
+    assert all(np.max(residuals) < 1e-9 for _, residuals, _, _ in found)
+    deltas = np.stack([kernel for kernel, _, _, _ in found]) - loc
+    # Perturbations differ by a sign for each input and each output: a matrix of rank one.
+    assert_allclose(np.abs(deltas), np.broadcast_to(np.abs(deltas[0]), deltas.shape), atol=1e-5)
+    signs = np.sign(deltas * deltas[0])
+    assert_array_equal(signs[:, :, 0] * signs[:, :1, 0], signs[:, :, 1] * signs[:, :1, 1])
+    assert len(np.unique(signs.reshape(6, -1), axis=0)) > 1

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from bayeslayers.backend import random_signs
+from keras import ops
+
+from bayeslayers.backend import at_least_single, matmul, random_signs
 from bayeslayers.estimators.estimator import Estimator, MapDraw, RandomMap
+
+_RANK_OF_SEQUENCES = 3
 
 
 class Flipout(Estimator):
@@ -40,6 +44,8 @@ class Flipout(Estimator):
         mean, delta = random_map.cast(loc), random_map.cast(perturbation)
 
         def apply(inputs: Any) -> Any:
+            if linear_map.as_matrix(mean) is not None and _has_few_outputs(random_map, inputs):
+                return _by_example(random_map, inputs, mean, delta, in_signs, out_signs)
             rank = len(inputs.shape)
             s, r = (linear_map.over_positions(signs, rank) for signs in (in_signs, out_signs))
             return random_map.apply(inputs, mean) + random_map.apply(inputs * s, delta) * r
@@ -54,3 +60,22 @@ def _signs(random_map: RandomMap) -> tuple[Any, Any]:
     shape = (random_map.batch_size, both)
     signs = random_signs(shape, random_map.dtype, random_map.seeds.next())
     return signs[:, :channels], signs[:, channels:]
+
+
+def _has_few_outputs(random_map: RandomMap, inputs: Any) -> bool:
+    """Whether kernels of all examples are smaller than the outputs, where inputs have positions."""
+    is_sequence = len(inputs.shape) == _RANK_OF_SEQUENCES and inputs.shape[1] is not None
+    # In lower precision a kernel would lose perturbations that its mean is large compared with.
+    is_precise = random_map.dtype == at_least_single(random_map.dtype)
+    outputs = random_map.linear_map.output_channels(random_map.channels)
+    return is_sequence and is_precise and outputs <= inputs.shape[1]
+
+
+def _by_example(
+    random_map: RandomMap, inputs: Any, mean: Any, delta: Any, in_signs: Any, out_signs: Any
+) -> Any:
+    """Return the draw by one product with the kernel of each example, loc + delta * s r'."""
+    linear_map = random_map.linear_map
+    mean, delta = linear_map.as_matrix(mean), linear_map.as_matrix(delta)
+    signed = delta * ops.expand_dims(in_signs, 2) * ops.expand_dims(out_signs, 1)
+    return matmul(inputs, mean + signed)

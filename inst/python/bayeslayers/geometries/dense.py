@@ -53,5 +53,8 @@ class Dense(Chain, FactorableMap):
     def apply(self, inputs: Any, kernel: Any) -> Any:
         return matmul(inputs, kernel)
 
+    def as_matrix(self, kernel: Any) -> Any:
+        return kernel
+
     def first_factor(self, rank: int) -> Dense:
         return Dense(rank)

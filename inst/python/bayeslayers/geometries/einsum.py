@@ -181,15 +181,22 @@ class Contraction(FactorableMap, Chain):
     def apply(self, inputs: Any, kernel: Any) -> Any:
         """Return outputs of shape (batch, positions, channels)."""
         axes = self.axes
+        if not axes.shared:
+            return matmul(inputs, self.as_matrix(kernel))
         kernel = _in_order(kernel, axes.kernel, (*axes.shared, *axes.contracted, *axes.made))
         shared, contracted, made = map(self._size, (axes.shared, axes.contracted, axes.made))
-        if not axes.shared:
-            return matmul(inputs, ops.reshape(kernel, (contracted, made)))
         # The shared axes come first, as those of so many matrices: (shared, batch, ..., channels).
         inputs = ops.moveaxis(_last_axes(inputs, 1, (shared, contracted)), -2, 0)
         ones = (1,) * (len(inputs.shape) - 3)
         outputs = matmul(inputs, ops.reshape(kernel, (shared, *ones, contracted, made)))
         return _last_axes(ops.moveaxis(outputs, 0, -2), 2, (shared * made,))
+
+    def as_matrix(self, kernel: Any) -> Any | None:
+        axes = self.axes
+        if axes.shared:
+            return None
+        kernel = _in_order(kernel, axes.kernel, (*axes.contracted, *axes.made))
+        return ops.reshape(kernel, (self._size(axes.contracted), self._size(axes.made)))
 
     def first_factor(self, rank: int) -> Contraction:
         return Contraction(self.axes, {**self.sizes, self.axes.kernel[-1]: rank})

@@ -117,6 +117,15 @@ class LinearMap(ABC):
         """Return the shape of a kernel that Keras can infer the outputs' shape with."""
         return self.kernel_shape(channels)
 
+    def as_matrix(self, kernel: Any) -> Any | None:
+        """Return the matrix (channels, new_channels) that A multiplies inputs by, if A does that.
+
+        Then A(x, k) of inputs (batch, positions, channels) is their product with a matrix, which
+        may be another one for each example.
+        """
+        del kernel
+        return None
+
     def over_positions(self, values: Any, rank: int) -> Any:
         """Broadcast a value per example and channel over the positions of a tensor of this rank."""
         # (batch, channels) -> (batch, 1, ..., 1, channels)
