@@ -309,3 +309,12 @@ def test_mixed_precision_and_float16(rng):
             numpy_of(m(x)).astype("float32") for m in (model, as_deterministic(model))
         )
         assert_allclose(found, expected, atol=30 * tolerance, rtol=tolerance)
+
+
+def test_layers_that_are_left_out_are_frozen_until_they_are_told_to_train(rng):
+    model = as_bayesian(network(), estimator="lora", exclude="head")
+    head = model.get_layer("head")
+    assert type(head) is kl.Dense
+    assert not head.trainable_weights
+    head.trainable = True
+    assert len(head.trainable_weights) == 2

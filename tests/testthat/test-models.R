@@ -359,3 +359,18 @@ test_that("layers are chosen by names, patterns and classes, and reported", {
   expect_error(as_bayesian(plain, include = "tail"), "include", class = "bayeslayers_argument_error")
   expect_error(conversion_report(plain), "model", class = "bayeslayers_argument_error")
 })
+
+test_that("a trained network is adapted by updates of low rank", {
+  skip_without_core()
+  x <- inputs_of_five()
+  plain <- keras()$Sequential(list(keras()$Input(list(3L)), keras()$layers$Dense(2L)))
+  model <- as_bayesian(plain, estimator = "lora", rank = 4L, lora_alpha = 8)
+  outputs <- function(model) model$predict(x, verbose = 0L)
+  expect_equal(outputs(model), outputs(plain), tolerance = 1e-5)
+  expect_equal(unique(posterior_summary(model)$weight), c("lora_kernel_a", "bias"))
+  # Three inputs, four ranks.
+  expect_equal(sum(posterior_summary(model)$weight == "lora_kernel_a"), 12)
+  expect_equal(outputs(as_deterministic(model)), outputs(plain), tolerance = 1e-5)
+  expect_error(as_bayesian(plain, rank = 4), "`rank` must be left out")
+  expect_error(as_bayesian(plain, estimator = "lora", rank = 1.5), "`rank`")
+})
