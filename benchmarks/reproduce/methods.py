@@ -20,6 +20,7 @@ COLD_VALUES, COLD_CLASSES = 0.5, 0.1
 SAMPLES = 4  # draws in a step
 PRECISIONS = (1.0, 10.0, 100.0)  # of a prior, from which one is chosen by examples held out
 HELD_OUT = 0.2  # the share of these examples
+RANK1_MEMBERS = 4  # of a network with rank-1 factors
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,24 @@ def ours_of_x(problem: Problem, seed: int, steps: int) -> Answer:
 def ours_repeated(problem: Problem, seed: int, steps: int) -> Answer:
     """Train by the recipe, with several draws of the noise in each step."""
     return ours(problem, seed, steps, samples=SAMPLES)
+
+
+def rank1(problem: Problem, seed: int, steps: int) -> Answer:
+    """Train by the recipe a network of rank-1 layers, every member on every example.
+
+    Copies count as examples, so that each member has the divergence of its own factors.
+    """
+    import keras
+
+    from bayeslayers import fit_bayesian
+    from reproduce import networks
+
+    keras.utils.set_random_seed(seed)
+    model = networks.rank1(problem, RANK1_MEMBERS)
+    tiles = networks.Tiles(problem, RANK1_MEMBERS, seed)
+    how = {"loss": networks.loss_of(problem), "verbose": 0, "epochs": problem.epochs(steps)}
+    fit_bayesian(model, tiles, **how)
+    return networks.answer(model, problem, DRAWS, seed)
 
 
 def former(problem: Problem, seed: int, steps: int) -> Answer:
@@ -172,6 +191,7 @@ METHODS = {
         f"ours, temperature {COLD_VALUES:g} (classes: {COLD_CLASSES:g})", ours_cold
     ),
     "ours_repeated": Method(f"ours, {SAMPLES} samples in a step", ours_repeated),
+    "rank1": Method(f"ours, rank-1 factors, {RANK1_MEMBERS} members", rank1),
     "ours_of_x": Method("ours, noise that depends on x", ours_of_x, is_of=("values",)),
     "former": Method("ours, the page's former way", former),
     "moped": Method("ours, from a trained network (MOPED)", moped),

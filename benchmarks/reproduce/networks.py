@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -20,9 +21,46 @@ def bayesian(problem: Problem, noise: str = "one", **layer: Any) -> keras.Sequen
         noise: "one": a standard deviation for all values is learnt. "of x": it is an output.
         layer: Further arguments of the layers.
     """
+    return _of_layers(bl.layer_dense_flipout, problem, noise, **layer)
+
+
+def rank1(problem: Problem, members: int) -> keras.Sequential:
+    """Return a network of layers with rank-1 factors, with so many members."""
+    return _of_layers(bl.layer_dense_rank1, problem, "one", ensemble_size=members)
+
+
+class Tiles(keras.utils.PyDataset):
+    """Batches in another order in each epoch, each of them as many times over as there are members.
+
+    Args:
+        problem: What is to be learnt.
+        members: The number of members.
+        seed: What the order follows from.
+    """
+
+    def __init__(self, problem: Problem, members: int, seed: int) -> None:
+        super().__init__()
+        self._problem, self._members = problem, members
+        self._rng = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._problem.x) / self._problem.batch_size)
+
+    def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        start, size = place * self._problem.batch_size, self._problem.batch_size
+        of_batch = np.tile(self._order[start : start + size], self._members)
+        return self._problem.x[of_batch], self._problem.y[of_batch]
+
+    def on_epoch_end(self) -> None:
+        """Shuffle the examples."""
+        self._order = self._rng.permutation(len(self._problem.x))
+
+
+def _of_layers(make: Any, problem: Problem, noise: str, **layer: Any) -> keras.Sequential:
     model = keras.Sequential([keras.Input(problem.x.shape[1:])])
-    bl.layer_dense_flipout(model, problem.hidden, activation="relu", **layer)
-    bl.layer_dense_flipout(model, _outputs(problem, noise), **layer)
+    make(model, problem.hidden, activation="relu", **layer)
+    make(model, _outputs(problem, noise), **layer)
     return _with_noise(model, problem, noise)
 
 
