@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from bayeslayers.backend import at_least_single
 from bayeslayers.base_layers.bias import Bias, MemberBias, SharedBias
 from bayeslayers.base_layers.factors import KERNEL_ARGUMENTS, RandomFactor, TrainedKernel
 from bayeslayers.base_layers.model_draw import ModelDraw, member_of_sample
@@ -120,9 +121,9 @@ class Rank1Layer(VariationalLayer):
     def _of_members(self, weight: RandomWeight, statistic: str) -> np.ndarray:
         """Return a weight's mean of each member, or a draw of one of them, in double precision."""
         if statistic == "mean":
-            return ops.convert_to_numpy(ops.cast(weight.mean(), "float64"))
-        drawn = ops.cast(weight.posterior_for_call(self.stream).sample(), "float64")
-        return ops.convert_to_numpy(drawn)[[member_of_sample(self.ensemble_size)]]
+            return _in_double(weight.mean())
+        drawn = _in_double(weight.posterior_for_call(self.stream).sample())
+        return drawn[[member_of_sample(self.ensemble_size)]]
 
     def _kernel_of(self, name: str, alpha: np.ndarray, gamma: np.ndarray) -> np.ndarray:
         """Return the mean over members of the kernel times the outer product of their factors."""
@@ -151,3 +152,9 @@ class Rank1Layer(VariationalLayer):
         for value in values[count:]:
             bias = self.random_weights[BIAS]
             bias.centre_on(np.broadcast_to(value, bias.shape), delta)
+
+
+def _in_double(values: Any) -> np.ndarray:
+    # Backends may have no double precision, and NumPy has no half precision of every kind.
+    single = ops.cast(values, at_least_single(values.dtype))
+    return ops.convert_to_numpy(single).astype("float64")
