@@ -129,6 +129,23 @@ layer_conv_2d <- function(object, filters, kernel_size, ...) {
   compose(object, call_keras(keras()$layers$Conv2D, numbers))
 }
 
+# Inputs are the query, the value and the key, as in the real package.
+layer_multi_head_attention <- function(inputs, num_heads, key_dim, ...) {
+  numbers <- list(num_heads = whole, key_dim = whole)
+  layer <- call_keras(keras()$layers$MultiHeadAttention, numbers, without = "inputs")
+  if (missing(inputs)) layer else do.call(layer, if (is.list(inputs)) inputs else list(inputs))
+}
+
+layer_layer_normalization <- function(object, ...) {
+  object <- if (missing(object)) NULL else object
+  compose(object, call_keras(keras()$layers$LayerNormalization))
+}
+
+layer_add <- function(inputs, ...) {
+  layer <- call_keras(keras()$layers$Add, without = "inputs")
+  if (missing(inputs)) layer else layer(inputs)
+}
+
 layer_max_pooling_2d <- function(object, pool_size = c(2, 2), ...) {
   object <- if (missing(object)) NULL else object
   compose(object, call_keras(keras()$layers$MaxPooling2D, list(pool_size = shape_of)))
