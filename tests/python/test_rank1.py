@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from family import ATTENTION, LSTM, RANK1, ROWS, Fixed
+from family import ATTENTION, GROUPED_ATTENTION, LSTM, RANK1, ROWS, Fixed
 from frameworks import assert_allclose, assert_array_equal, moment, numpy_of, total_of
 from posteriors import fixed_normal
 from scipy import integrate, stats
@@ -45,7 +45,7 @@ def point(values):
 
 def scaled_by_hand(row, name, kernel, alpha, gamma):
     """Multiply each number of a kernel by the factors of its input and its output channel."""
-    if row.geometry is ATTENTION:
+    if row.geometry in (ATTENTION, GROUPED_ATTENTION):
         count = 2 if name == "output" else 1
         outer = np.multiply.outer(alpha, gamma)
         return kernel * outer.reshape(*kernel.shape[:count], *kernel.shape[count:])
