@@ -522,7 +522,7 @@ full_covariance_normal_fn <- function(
 #'
 #' \preformatted{p(w) = product over i of 2 / (pi scale (1 + (w[i] / scale)^2)),   w[i] > 0}
 #'
-#' w[i] are the numbers of a weight, and half of them are below `scale`. The density is highest at zero, where it is finite, and falls like 1 / w[i]^2. A posterior that can be negative has no divergence from it: by name, `alpha_posterior_fn = "log_normal"` is one that can not, and `alpha_prior_fn = "half_cauchy"` is the prior of scale 1.
+#' `w[i]` are the numbers of a weight, and half of them are below `scale`. The density is highest at zero, where it is finite, and falls like `1 / w[i]^2`. A posterior that can be negative has no divergence from it: by name, `alpha_posterior_fn = "log_normal"` is one that can not, and `alpha_prior_fn = "half_cauchy"` is the prior of scale 1.
 #'
 #' The Kullback-Leibler divergence has no closed form. The default `*_divergence_fn` then estimates it by log q(w) - log p(w) at the draw w with which the layer computes. The mean over draws is the divergence, and training follows the gradient through the draw. `kl_divergence()` averages it over draws, and shows the Monte Carlo error as `mcse`.
 #'
@@ -669,7 +669,7 @@ log_likelihood <- function(
 #' \preformatted{q(w) = product over i of LogNormal(w[i]; loc[i], scale[i]),
 #' log(w[i]) ~ Normal(loc[i], scale[i])}
 #'
-#' w[i] are the numbers of a weight, and `loc[i]` and `scale[i]` are the mean and the standard deviation of their logarithms. exp(loc) is the median of the weight, and exp(loc + scale^2 / 2) its mean. The variables that are trained are `<name>_loc` and `<name>_untransformed_scale`, of which softplus makes the scale. By name, `alpha_posterior_fn = "log_normal"` is the posterior with the defaults, which are near 1.
+#' `w[i]` are the numbers of a weight, `loc[i]` and `scale[i]` are the mean and the standard deviation of their logarithms. exp(loc) is the median of the weight, and exp(loc + scale^2 / 2) its mean. The variables that are trained are `<name>_loc` and `<name>_untransformed_scale`, of which softplus makes the scale. By name, `alpha_posterior_fn = "log_normal"` is the posterior with the defaults, which are near 1.
 #'
 #' From a normal prior the divergence of this posterior has no closed form that the library knows. `half_cauchy_prior_fn()` makes a prior for it.
 #'

@@ -9,7 +9,7 @@ import os
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from family import ATTENTION, CHANNELS, EINSUM, EMBEDDING, every, is_of_one_estimator
+from family import CHANNELS, EINSUM, EMBEDDING, every, is_of_one_estimator
 from hypothesis import Phase, given, settings
 from shapes import assert_equals_keras, windows
 
@@ -28,7 +28,7 @@ def calls(draw, geometry):
     """Return arguments of the layer, and the shape of its inputs without the batch."""
     if geometry is EINSUM:
         return dict(draw(st.sampled_from(({}, *geometry.variations)))), geometry.example
-    if geometry is ATTENTION:
+    if geometry.squares_inputs:
         arguments = dict(draw(st.sampled_from(({}, *geometry.variations))))
         return arguments, (draw(st.integers(1, 4)), CHANNELS)
     if geometry.rank > 0 and not geometry.recurrent and geometry is not EMBEDDING:

@@ -95,7 +95,7 @@ def log_normal_fn(
     Take it for the factors of a layer with rank-1 factors under a half-Cauchy prior, or for any
     weight that is known to be positive.
 
-    w[i] are the numbers of a weight, and `loc[i]` and `scale[i]` are the mean and the standard
+    `w[i]` are the numbers of a weight, `loc[i]` and `scale[i]` are the mean and the standard
     deviation of their logarithms. exp(loc) is the median of the weight, and exp(loc + scale^2 / 2)
     its mean. The variables that are trained are `<name>_loc` and `<name>_untransformed_scale`, of
     which softplus makes the scale. By name, `alpha_posterior_fn = "log_normal"` is the posterior
@@ -144,8 +144,8 @@ def half_cauchy_prior_fn(scale: float = 1.0) -> HalfCauchyPrior:
     Take it for factors that scale channels, such as those of a layer with rank-1 factors: it draws
     them towards zero, and lets a few be large.
 
-    w[i] are the numbers of a weight, and half of them are below `scale`. The density is highest at
-    zero, where it is finite, and falls like 1 / w[i]^2. A posterior that can be negative has no
+    `w[i]` are the numbers of a weight, and half of them are below `scale`. The density is highest
+    at zero, where it is finite, and falls like `1 / w[i]^2`. A posterior that can be negative has no
     divergence from it: by name, `alpha_posterior_fn = "log_normal"` is one that can not, and
     `alpha_prior_fn = "half_cauchy"` is the prior of scale 1.
 
