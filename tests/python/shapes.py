@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import keras
 import ml_dtypes
 import numpy as np
-from family import ATTENTION, CONVOLUTION, DENSE, DEPTHWISE, EINSUM, SEPARABLE, TRANSPOSED
+from family import CONVOLUTION, DENSE, DEPTHWISE, EINSUM, SEPARABLE, TRANSPOSED
 from frameworks import BACKEND, compiled, numpy_of
 from hypothesis import assume
 from posteriors import fixed_value
@@ -47,7 +47,8 @@ def is_reordered(geometry):
     PyTorch its separable convolution of images moves the channels to the front between two steps.
     """
     is_moved = BACKEND == "torch" and geometry is SEPARABLE[2]
-    return geometry.recurrent or geometry in (EINSUM, ATTENTION) or is_moved
+    adds_elsewhere = geometry is EINSUM or geometry.squares_inputs
+    return geometry.recurrent or adds_elsewhere or is_moved
 
 
 def loses_digits(geometry):
