@@ -145,8 +145,8 @@ def half_cauchy_prior_fn(scale: float = 1.0) -> HalfCauchyPrior:
     them towards zero, and lets a few be large.
 
     `w[i]` are the numbers of a weight, and half of them are below `scale`. The density is highest
-    at zero, where it is finite, and falls like `1 / w[i]^2`. A posterior that can be negative has no
-    divergence from it: by name, `alpha_posterior_fn = "log_normal"` is one that can not, and
+    at zero, where it is finite, and falls like `1 / w[i]^2`. A posterior that can be negative has
+    no divergence from it: by name, `alpha_posterior_fn = "log_normal"` is one that can not, and
     `alpha_prior_fn = "half_cauchy"` is the prior of scale 1.
 
     Args:
