@@ -8,6 +8,7 @@ from typing import Any
 from keras import ops
 
 from bayeslayers.backend import is_sparse, within_range
+from bayeslayers.contract.references import REFERENCES
 from bayeslayers.distributions.posteriors import Posterior
 from bayeslayers.estimators.estimator import Estimator, MapDraw, RandomMap
 
@@ -54,12 +55,9 @@ class Rank1(Estimator):
         "layer"
     )
     reference = (
-        "Dusenberry, M. W., Jerfel, G., Wen, Y., Ma, Y., Snoek, J., Heller, K., Lakshminarayanan, "
-        "B., and Tran, D. (2020). Efficient and Scalable Bayesian Neural Nets with Rank-1 Factors. "
-        "International Conference on Machine Learning. https://arxiv.org/abs/2005.07186 Wen, Y., "
-        "Tran, D., and Ba, J. (2020). BatchEnsemble: An Alternative Approach to Efficient Ensemble "
-        "and Lifelong Learning. International Conference on Learning Representations. "
-        "https://arxiv.org/abs/2002.06715"
+        f"{REFERENCES['Dusenberry et al. (2020)']} Wen, Y., Tran, D., and Ba, J. (2020). "
+        "BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning. "
+        "International Conference on Learning Representations. https://arxiv.org/abs/2002.06715"
     )
 
     def draw(self, random_map: RandomMap) -> MapDraw:
