@@ -9,7 +9,7 @@
 #' with Laplace   q = Normal(w0, (H + tau I)^-1),  p = Normal(0, 1 / tau)
 #' with LoRA      w = w0 + alpha / rank * A B,     A ~ q = Normal(M, S),   p = Normal(0, 0.2)}
 #'
-#' The new model has the same architecture, with this package's layers in the place of Keras's dense, einsum, convolution, recurrent, embedding and attention layers, under the same names. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, in any layer that has them as arguments, and in blocks that make them by themselves and keep them in attributes, lists, tuples or dictionaries. Where there is no such layer with the given estimator, the new layer has the reparameterization estimator. The model that is passed does not change. Build it first: a block that was not built keeps the layers that it makes.
+#' The new model has the same architecture, with this package's layers in the place of Keras's dense, einsum, convolution, recurrent, embedding and attention layers, under the same names. Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, in any layer that has them as arguments, and in blocks that make them by themselves and keep them in attributes, or in lists and the like. Where there is no such layer with the given estimator, the new layer has the reparameterization estimator. The model that is passed does not change. Build it first: a block that was not built keeps the layers that it makes.
 #'
 #' A block is called once with the new layers, on symbolic tensors. If that fails, each is tried alone, and those with which it fails stay plain. A file of a block with other layers holds them beside the block's own configuration, and needs this package. A model that is written as a subclass is converted if Keras can make it from its configuration, but not for "laplace".
 #'
@@ -553,7 +553,7 @@ half_cauchy_prior_fn <- function(
 #'
 #' \preformatted{w[i] ~ Normal(0, scale lambda[i]),   lambda[i] ~ half-Cauchy(0, 1)}
 #'
-#' `w[i]` are the numbers of a weight, `lambda[i]` is a scale of each one's own, and `scale` is the one that they share: the smaller it is, the fewer weights stay away from zero. The prior is that of w alone, with lambda integrated out. Its density is infinite at zero, and falls like `1 / w[i]^2`. It has no formula without an integral: it is computed by the approximation of Barry et al. (2000) to the exponential integral, which is within 0.1 percent. By name, `kernel_prior_fn = "horseshoe"` is the prior of scale 1.
+#' `w[i]` are the numbers of a weight, lambda are scales of their own, and `scale` is the one that they share: the smaller it is, the fewer weights stay away from zero. The prior is that of w alone, with lambda integrated out. Its density is infinite at zero, and falls like `1 / w[i]^2`. It has no formula without an integral: it is computed by the approximation of Barry et al. (2000) to the exponential integral, which is within 0.1 percent. By name, `kernel_prior_fn = "horseshoe"` is the prior of scale 1.
 #'
 #' Near zero the gradient is large, like `1 / (w[i] log |w[i]|)`, so that a single draw may take a weight far. Clip gradients, as `fit_bayesian()` does.
 #'

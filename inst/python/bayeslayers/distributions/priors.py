@@ -225,7 +225,7 @@ def horseshoe_prior_fn(scale: float = 1.0) -> HorseshoePrior:
     Take it where most weights are thought to be zero: it shrinks small weights to zero, and leaves
     large ones alone.
 
-    `w[i]` are the numbers of a weight, `lambda[i]` is a scale of each one's own, and `scale` is the
+    `w[i]` are the numbers of a weight, lambda are scales of their own, and `scale` is the
     one that they share: the smaller it is, the fewer weights stay away from zero. The prior is that
     of w alone, with lambda integrated out. Its density is infinite at zero, and falls like
     `1 / w[i]^2`. It has no formula without an integral: it is computed by the approximation of

@@ -69,7 +69,7 @@ def as_bayesian(
     dense, einsum, convolution, recurrent, embedding and attention layers, under the same names.
     Layers are replaced wherever they are: in nested models, in wrappers such as `Bidirectional`, in
     any layer that has them as arguments, and in blocks that make them by themselves and keep them
-    in attributes, lists, tuples or dictionaries. Where there is no such layer with the given
+    in attributes, or in lists and the like. Where there is no such layer with the given
     estimator, the new layer has the reparameterization estimator. The model that is passed does not
     change. Build it first: a block that was not built keeps the layers that it makes.
 
