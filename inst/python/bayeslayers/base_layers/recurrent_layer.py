@@ -85,7 +85,7 @@ class RecurrentLayer(VariationalLayer):
             )
 
         projected = of_inputs.apply(inputs * keep_inputs)
-        if len(ops.shape(input_bias)) > 1:
+        if ops.is_tensor(input_bias) and len(input_bias.shape) > 1:
             input_bias = cell.linear_map.over_positions(input_bias, len(projected.shape))
         projected = within_range(projected + input_bias)
         states = self._initial_state(initial_state, size)
