@@ -43,10 +43,12 @@ def assert_equals_keras(row, inputs, graph=False, **further):
 def is_reordered(geometry):
     """Whether Keras's layer adds up in another order.
 
-    Its recurrent layers add the bias later than this package, its einsums are the backend's, and on
-    PyTorch its separable convolution of images moves the channels to the front between two steps.
+    Its recurrent layers add the bias later than this package, and its einsums are the backend's. On
+    PyTorch its separable convolution of images moves the channels to the front between two steps,
+    and a convolution of one dimension is one of two here, for which some processors have another
+    kernel.
     """
-    is_moved = BACKEND == "torch" and geometry is SEPARABLE[2]
+    is_moved = BACKEND == "torch" and geometry in (SEPARABLE[2], CONVOLUTION[1])
     adds_elsewhere = geometry is EINSUM or geometry.squares_inputs
     return geometry.recurrent or adds_elsewhere or is_moved
 
