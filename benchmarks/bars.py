@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from columns import COLUMNS, OURS, PLAIN
 from measurements import Measurement, Run
+from rows import ADAPTED_DENSE, ADAPTED_TRANSFORMER, BLOCK
 
 Measured = TypeVar("Measured")
 Figures = dict[str, float]
@@ -116,6 +117,20 @@ def call_ratios(run: Run) -> Figures:
     return _ratios_of_turns(run.calls, {name: (OURS[name], PLAIN[name]) for name in OURS})
 
 
+def network_ratios(*names: str) -> Callable[[Run], Figures]:
+    """Return figures: how many times longer a step of ours takes than Keras's, by network."""
+
+    def figures(run: Run) -> Figures:
+        pairs = {
+            f"{name}, {backend}": (f"{OURS[backend]}: {name}", f"{PLAIN[backend]}: {name}")
+            for name in names
+            for backend in OURS
+        }
+        return _ratios_of_turns(run.networks, pairs)
+
+    return figures
+
+
 def draws_ratio(run: Run) -> Figures:
     """Return how many times longer the draws of a prediction take on TensorFlow than on JAX."""
     title = COLUMNS[OURS["jax"]].title
@@ -168,6 +183,13 @@ BARS: list[Bar[Run]] = [
         at_least=False,
     ),
     Bar("a layer's call outside of steps: ours / Keras's", 5.0, call_ratios, at_least=False),
+    Bar("a Flipout attention block / a plain one", 2.2, network_ratios(BLOCK), at_least=False),
+    Bar(
+        "Bayesian low-rank adaptation / enable_lora()",
+        1.3,
+        network_ratios(ADAPTED_DENSE, ADAPTED_TRANSFORMER),
+        at_least=False,
+    ),
     Bar("100 draws of 1,000 inputs: TensorFlow / JAX", 2.0, draws_ratio),
 ]
 

@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
-from rows import CLASSES, Row
+from rows import BLOCK, CLASSES, Row
 
 LEARNING_RATE = 1e-3
 DRAWS, INPUTS = 100, 1000
@@ -68,6 +68,10 @@ class Library(ABC):
         """Return the ways to draw `count` normals, each ready to call."""
         raise NotImplementedError
 
+    def network_trainer(self, name: str) -> Steps:
+        """Make one of the networks of `networks.py`, and return what trains it."""
+        raise NotImplementedError
+
     def caller(self, row: Row) -> Callable[[], Any]:
         """Return what calls the row's layer with a batch, outside of compiled steps."""
         raise NotImplementedError
@@ -123,25 +127,19 @@ class KerasLike(Library):
         compiled = {} if jit == "default" else {"jit_compile": jit}
         optimizer = self.keras.optimizers.SGD(LEARNING_RATE)
         model.compile(optimizer, loss="mse", **compiled)
-        inputs, targets = example_data(row, model.output_shape[1:])
+        data = example_data(row, model.output_shape[1:])
+        return self._epochs(model, row, *data) if row.examples else self._batches(model, *data)
+
+    def _batches(self, model: Any, *batch: np.ndarray) -> Steps:
         if self.backend == "tensorflow":
-            return self._trainer_on_tensorflow(model, row, inputs, targets)
-        if row.examples:
-            data = {"x": inputs, "y": targets, "batch_size": row.batch, "shuffle": False}
-            return self._epochs(model, data)
-        batch = tuple(map(self.keras.ops.convert_to_tensor, (inputs, targets)))
-        return self._batches(model, lambda: _endless(batch))
+            import tensorflow as tf
 
-    def _trainer_on_tensorflow(self, model: Any, row: Row, *data: np.ndarray) -> Steps:
-        import tensorflow as tf
+            batches = tf.data.Dataset.from_tensors(batch).cache().repeat().prefetch(2)
+            return self._watched(model, lambda: batches)
+        tensors = tuple(map(self.keras.ops.convert_to_tensor, batch))
+        return self._watched(model, lambda: _endless(tensors))
 
-        if row.examples:
-            batches = tf.data.Dataset.from_tensor_slices(data).batch(row.batch).cache()
-            return self._epochs(model, {"x": batches.prefetch(tf.data.AUTOTUNE)})
-        batches = tf.data.Dataset.from_tensors(data).cache().repeat().prefetch(2)
-        return self._batches(model, lambda: batches)
-
-    def _batches(self, model: Any, data: Callable[[], Any]) -> Steps:
+    def _watched(self, model: Any, data: Callable[[], Any]) -> Steps:
         class Watch(self.keras.callbacks.Callback):
             def on_train_begin(self, logs: Any = None) -> None:
                 self.ends = []
@@ -160,7 +158,15 @@ class KerasLike(Library):
 
         return steps
 
-    def _epochs(self, model: Any, data: dict[str, Any]) -> Steps:
+    def _epochs(self, model: Any, row: Row, *examples: np.ndarray) -> Steps:
+        inputs, targets = examples
+        data = {"x": inputs, "y": targets, "batch_size": row.batch, "shuffle": False}
+        if self.backend == "tensorflow":
+            import tensorflow as tf
+
+            batches = tf.data.Dataset.from_tensor_slices(examples).batch(row.batch).cache()
+            data = {"x": batches.prefetch(tf.data.AUTOTUNE)}
+
         def epochs(count: int) -> list[float]:
             times = []
             for _ in range(count):
@@ -208,6 +214,24 @@ class Deterministic(KerasLike):
 
         return WAYS[self.backend](count)
 
+    def network(self, name: str) -> Any:
+        """Return a network of `networks.py`, as this library trains it."""
+        from networks import PLAIN_NETWORKS, adapt_by_keras
+
+        plain = PLAIN_NETWORKS[name]()
+        return plain if name == BLOCK else adapt_by_keras(plain)
+
+    def network_trainer(self, name: str) -> Steps:
+        """See `Library.network_trainer`."""
+        from networks import BATCH
+
+        model = self.network(name)
+        model.compile(self.keras.optimizers.SGD(LEARNING_RATE), loss="mse")
+        rng = np.random.default_rng(_RNG_SEED)
+        shapes = (model.input_shape, model.output_shape)
+        batch = [rng.normal(size=(BATCH, *shape[1:])).astype("float32") for shape in shapes]
+        return self._batches(model, *batch)
+
     def caller(self, row: Row) -> Callable[[], Any]:
         """See `Library.caller`."""
         layer = self.layer(row.layer, "Flipout", **row.arguments)
@@ -228,6 +252,15 @@ class Bayeslayers(Deterministic):
         from bayeslayers import layers
 
         return getattr(layers, kind + estimator)(**arguments)
+
+    def network(self, name: str) -> Any:
+        """See `Deterministic.network`."""
+        from networks import PLAIN_NETWORKS, RANK
+
+        from bayeslayers import as_bayesian
+
+        how = {} if name == BLOCK else {"estimator": "lora", "rank": RANK}
+        return as_bayesian(PLAIN_NETWORKS[name](), **how)
 
     def drawer(self) -> Callable[[], Any]:
         """See `Library.drawer`."""

@@ -64,9 +64,11 @@ class Run:
         normals: The milliseconds of a draw of normals: by how many, by column and way, by turn.
         calls: The milliseconds of a layer's call outside of compiled steps, by column, by turn.
         draws: The milliseconds of 100 draws for 1,000 inputs, by column, by turn.
+        networks: The milliseconds of a step of whole networks, by column and network, by turn.
     """
 
     results: list[Measurement]
     normals: dict[int, dict[str, list[float]]] = field(default_factory=dict)
     calls: dict[str, list[float]] = field(default_factory=dict)
     draws: dict[str, list[float]] = field(default_factory=dict)
+    networks: dict[str, list[float]] = field(default_factory=dict)

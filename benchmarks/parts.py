@@ -1,14 +1,16 @@
-"""Time what a layer costs beside training steps: normals, calls, and draws of predictions."""
+"""Time what is no row: normals, calls, draws of predictions, and steps of whole networks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from columns import OURS, PLAIN, Worker
+from rows import NETWORKS
 
 TURNS = 5
 NORMALS = (1_000_000, 41_000)
 ROW_OF_CALLS = 2
+STEPS_OF_NETWORKS = 8
 
 
 def time_parts(workers: dict[str, Worker]) -> dict[str, Any]:
@@ -19,6 +21,7 @@ def time_parts(workers: dict[str, Worker]) -> dict[str, Any]:
         "normals": {count: _in_turns(plain, "normals", count=count) for count in NORMALS},
         "calls": _in_turns(plain | ours, "calls", row={"number": ROW_OF_CALLS}),
         "draws": _in_turns(ours, "draws"),
+        "networks": _in_turns(plain | ours, "networks", names=NETWORKS, count=STEPS_OF_NETWORKS),
     }
 
 

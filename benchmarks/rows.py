@@ -1,4 +1,4 @@
-"""What is measured: seven models, each in a deterministic and several random forms."""
+"""What is measured: seven models, each in several forms, and whole networks in two."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from typing import Any
 
 CLASSES = 10
 ROW_OF_EPOCHS = 7
+
+BLOCK = "attention block"
+ADAPTED_DENSE = "adapted dense network"
+ADAPTED_TRANSFORMER = "adapted transformer"
+NETWORKS = (BLOCK, ADAPTED_DENSE, ADAPTED_TRANSFORMER)
+"""The names of the networks that networks.py makes."""
 
 
 @dataclass(frozen=True)

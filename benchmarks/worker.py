@@ -62,6 +62,7 @@ class Bench:
         self.library = library
         self.steps: dict[str, Callable[[int], list[float]]] = {}
         self.ways: dict[int, dict[str, Callable[[], Any]]] = {}
+        self.network_steps: dict[str, Callable[[int], list[float]]] = {}
         self.call: Callable[[], Any] | None = None
         self.draw: Callable[[], Any] | None = None
 
@@ -101,6 +102,15 @@ class Bench:
         found = {name: median_time(draw) for name, draw in self.ways[count].items()}
         draws = draws_of_a_call(count)
         return {"milliseconds": {name: time / draws for name, time in found.items()}}
+
+    def networks(self, names: list[str], count: int) -> dict[str, Any]:
+        """Time steps of networks, in milliseconds; the median of each."""
+        for name in names:
+            if name not in self.network_steps:
+                self.network_steps[name] = self.library.network_trainer(name)
+                self.network_steps[name](WARM_UP)
+        medians = {name: np.median(self.network_steps[name](count)) for name in names}
+        return {"milliseconds": {name: 1000 * float(time) for name, time in medians.items()}}
 
     def calls(self, row: dict[str, Any]) -> dict[str, Any]:
         """Time calls of a row's layer outside of compiled steps."""

@@ -77,6 +77,17 @@ def test_parts_are_compared_turn_by_turn():
     assert bars.draws_ratio(run) == {}
 
 
+def test_networks_are_compared_by_backend():
+    times = {
+        "keras: a": [1.0, 2.0],
+        "bayeslayers: a": [2.0, 4.0],
+        "keras: b": [1.0, 1.0],
+        "bayeslayers: b": [9.0, 9.0],
+        "keras, jax: a": [1.0, 1.0],
+    }
+    assert bars.network_ratios("a")(Run([], networks=times)) == {"a, tensorflow": 2.0}
+
+
 def test_memory_is_compared_where_both_were_measured():
     results = [measured(1), measured(2)]
     results[0].peak = {"bayeslayers": 50.0, "tfp": 100.0}
