@@ -42,7 +42,7 @@ test: $(PY_READY) $(JAX_READY) $(R_PACKAGE) $(PARITY_READY) ## all tests: Python
 test-python: $(PY_READY) $(JAX_READY) ## the Python tests alone, on TensorFlow
 	@tools/test.sh python
 
-test-jax: $(PY_READY) $(JAX_READY) ## the Python tests that hold on each backend, on JAX
+test-jax: $(PY_READY) $(JAX_READY) $(R_PACKAGE) ## the Python tests that hold on each backend, on JAX, and the core of R's
 	@tools/test.sh jax
 
 test-torch: $(TORCH_READY) ## the same on PyTorch (TORCH=torch for another than that of CI)

@@ -66,9 +66,9 @@ run_examples() {
   done
 }
 
-# The Python tests in two processes: most of a test is one thread's work. A file stays in one.
+# The Python tests in two processes: most of a test is one thread's work.
 test_python() { # PYTHON
-  "$1" -m pytest --numprocesses 2 --dist loadfile tests/python
+  "$1" -m pytest --numprocesses 2 --dist worksteal tests/python
 }
 
 # Those that hold on each backend. What JAX compiles is called a few times: it need not be fast.
@@ -104,6 +104,7 @@ for part in "$@"; do
       ;;
     jax)
       run "Python on JAX" test_on jax .venv/bin/python tests/python
+      if r_ready; then run "R on JAX" test_r_on jax .venv/bin/python "$r_core"; fi
       ;;
     jax-contract)
       # shellcheck disable=SC2086 # several files
@@ -121,7 +122,6 @@ for part in "$@"; do
     r)
       if r_ready; then
         run R test_r
-        run "R on JAX" test_r_on jax .venv/bin/python "$r_core"
       else
         left_out=.Rlib/.ready
       fi
@@ -134,7 +134,7 @@ for part in "$@"; do
       ;;
     parity)
       if parity_ready && r_ready; then
-        run parity .venv/bin/python-parity -m pytest tests/parity
+        run parity .venv/bin/python-parity -m pytest --numprocesses 2 --dist loadfile tests/parity
       else
         left_out=${left_out:-.venv/.parity}
       fi
@@ -142,7 +142,7 @@ for part in "$@"; do
     soak)
       export BAYESLAYERS_SOAK=true
       run "Python, properties at length" .venv/bin/python -m pytest tests/python/test_properties.py
-      run "Python, what takes long" .venv/bin/python -m pytest -m soak tests/python
+      run "Python, what takes long" .venv/bin/python -m pytest --numprocesses 2 --dist worksteal -m soak tests/python
       run "installation into an empty environment" .venv/bin/python -m pytest tests/python/test_packaging.py
       if r_ready; then run "R, all types" test_r types; else left_out=.Rlib/.ready; fi
       ;;

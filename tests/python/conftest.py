@@ -5,8 +5,10 @@ On other backends than TensorFlow, the tests that hold there are collected, and 
 
 import gc
 import itertools
+import json
 import os
 from contextlib import nullcontext
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -41,6 +43,11 @@ OF_SOME_BACKENDS = {
 # Some 60,000 areas are allowed, and a test may take several hundred.
 TESTS_RUN, TESTS_BETWEEN_CLEARINGS = itertools.count(1), 50
 
+# Written by tools/list_slow_tests.py: what takes longer than four seconds on two cores.
+SLOW = frozenset(
+    json.loads((Path(__file__).parent / "slow_generated.json").read_text(encoding="utf-8"))[BACKEND]
+)
+
 collect_ignore = [f"{name}.py" for name, on in OF_SOME_BACKENDS.items() if BACKEND not in on]
 if BACKEND != "tensorflow":
     collect_ignore += [f"{name}.py" for name in WHATEVER_THE_BACKEND]
@@ -50,6 +57,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "on(*backends): about these backends alone")
     config.addinivalue_line("markers", "doubles: computes in double precision")
     config.addinivalue_line("markers", "soak: takes long, and says what a test beside it says, too")
+    config.addinivalue_line("markers", "essential: takes long, and is run at every change")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -57,12 +65,19 @@ def pytest_collection_modifyitems(config, items):
 
     What takes long is left out, too, unless BAYESLAYERS_SOAK is set, as `make soak` does.
     """
+    for item in filter(is_slow, items):
+        item.add_marker("soak")
     marks = {item: item.get_closest_marker("on") for item in items}
     others = [item for item, mark in marks.items() if mark and BACKEND not in mark.args]
     if not os.environ.get("BAYESLAYERS_SOAK"):
         others += [item for item in items if item.get_closest_marker("soak")]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in set(others)]
+
+
+def is_slow(item):
+    """Whether a test has been seen to take long, and is not run at every change all the same."""
+    return f"{item.path.stem}::{item.name}" in SLOW and not item.get_closest_marker("essential")
 
 
 @pytest.fixture(autouse=True)

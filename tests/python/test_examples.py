@@ -11,7 +11,10 @@ def test_every_example_is_run():
     assert folders == set(FIGURES)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.essential if n == "el_nino" else ()) for n in FIGURES],
+)
 def test_figures_and_picture(name):
     picture = ROOT / "examples" / name / "output" / f"{name}-python.png"
     before = picture.stat().st_mtime if picture.exists() else 0

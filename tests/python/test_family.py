@@ -15,6 +15,7 @@ from family import (
     every,
     is_linear,
     is_linear_in_both,
+    is_representative,
     random_normal,
     takes_vectors,
 )
@@ -133,7 +134,7 @@ def test_its_own_arguments_follow_the_keras_layer_of_the_same_name(row):
     assert of_keras == named
 
 
-@every()
+@every(soon=is_representative)
 def test_keras_layer_contract(row):
     geometry, whole_numbers = row.geometry, row.geometry.vocabulary is not None
     activation = {"activation": "tanh"} if geometry.applies_activation else {}

@@ -14,6 +14,7 @@ from family import (
     every,
     is_linear,
     is_linear_in_both,
+    is_representative,
     random_normal,
     random_normals,
 )
@@ -69,7 +70,7 @@ def test_outputs_have_the_analytic_mean_and_variance(row, rng):
     assert_normal_moments(samples, mean, variance)
 
 
-@every(*RANDOM_KERNELS, where=is_linear)
+@every(*RANDOM_KERNELS, where=is_linear, soon=is_representative)
 def test_further_arguments_keep_mean_and_variance(row, rng):
     geometry = row.geometry
     further = geometry.variations[-1]
@@ -176,7 +177,7 @@ def test_output_channels_are_drawn_on_their_own(row, rng):
     assert_fair_signs(found[..., 0] * found[..., 1])
 
 
-@every(*RANDOM_KERNELS)
+@every(*RANDOM_KERNELS, soon=is_representative)
 def test_two_calls_draw_anew_and_a_seed_repeats_them(row, rng):
     inputs = row.geometry.inputs(rng)
     kernels = random_normals(row.geometry.kernels)

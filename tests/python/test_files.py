@@ -50,6 +50,7 @@ def test_an_exported_model_draws_anew_at_every_call(row, rng, tmp_path):
     assert np.all(first != second)
 
 
+@pytest.mark.essential
 @on("tensorflow")
 def test_it_is_served_where_there_is_only_tensorflow(tmp_path):
     """With a kernel so large that its draws are compiled; mean and variance are the posterior's."""

@@ -61,6 +61,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.soak  # it starts six processes
 @pytest.mark.parametrize("kind", ["keras", "weights"])
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)

@@ -6,7 +6,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from family import DENSE, GEOMETRIES, every
+from family import DENSE, GEOMETRIES, every, is_representative
 from frameworks import (
     BACKEND,
     JIT,
@@ -46,7 +46,7 @@ def numbers(tensor):
     return numpy_of(keras.ops.cast(tensor, "float64"))
 
 
-@every()
+@every(soon=is_representative)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_without_spread_a_layer_is_its_plain_twin(row, policy, rng):
     narrow = {f"{role}_posterior_fn": NARROW for role in row.random}

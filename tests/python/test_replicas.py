@@ -93,6 +93,7 @@ def keras_fits_on_replicas():
         pytest.skip("this Keras trains its own layers otherwise on replicas than alone")
 
 
+@pytest.mark.essential
 @pytest.mark.usefixtures("keras_fits_on_replicas")
 def test_two_replicas_that_fit_have_the_loss_of_one():
     printed = output_of(

@@ -377,12 +377,13 @@ APPLICATIONS = {
     "EfficientNetB0": ({}, 2, 82),
     "ResNet50": ({}, 2, 54),
 }
+LARGE, LATER = ("EfficientNetB0", "ResNet50"), pytest.mark.soak
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        name if name == "MobileNetV2" else pytest.param(name, marks=pytest.mark.soak)
+        pytest.param(name, marks=LATER if name in LARGE else pytest.mark.essential)
         for name in APPLICATIONS
     ],
 )
