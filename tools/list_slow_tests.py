@@ -1,4 +1,4 @@
-"""Write down which Python tests take longer than four seconds: they are left to `make soak`.
+"""Write down which Python tests take longer than three seconds: they are left to `make soak`.
 
 Run: python tools/list_slow_tests.py BACKEND REPORT.xml
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 LIST = Path(__file__).parents[1] / "tests" / "python" / "slow_generated.json"
-SECONDS = 4.0
+SECONDS = 3.0
 
 
 def main(backend: str, report: str) -> None:

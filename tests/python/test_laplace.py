@@ -91,6 +91,7 @@ def test_linear_regression_on_the_inputs_of_the_last_layer_is_exact(rng, units):
     assert list(table["weight"]) == ["kernel"] * 4 * units + ["bias"] * units
 
 
+@pytest.mark.essential
 def test_predictions_are_those_of_linear_regression(rng):
     x, y, plain, mean, covariance = regression(rng)
     model = as_bayesian(plain, x=x, y=y, **settings())

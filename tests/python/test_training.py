@@ -125,6 +125,7 @@ def test_mixed_precision_trains(inputs):
     assert history[-1] < history[0]
 
 
+@pytest.mark.essential
 @pytest.mark.parametrize("jit_compile", JIT_COMPILE)
 def test_training_finds_the_posterior_of_a_linear_regression(jit_compile):
     """A kernel of width 1 on a series of length 1 is linear regression with a conjugate prior.
