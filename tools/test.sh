@@ -143,6 +143,9 @@ for part in "$@"; do
       export BAYESLAYERS_SOAK=true
       run "Python, properties at length" .venv/bin/python -m pytest tests/python/test_properties.py
       run "Python, what takes long" .venv/bin/python -m pytest --numprocesses 2 --dist worksteal -m soak tests/python
+      if parity_ready && r_ready; then
+        run "parity of all examples" .venv/bin/python-parity -m pytest tests/parity/test_examples.py
+      fi
       run "installation into an empty environment" .venv/bin/python -m pytest tests/python/test_packaging.py
       if r_ready; then run "R, all types" test_r types; else left_out=.Rlib/.ready; fi
       ;;

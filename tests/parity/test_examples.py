@@ -13,7 +13,12 @@ sys.path.append(str(Path(__file__).parents[1] / "python"))
 from examples import FIGURES, ROOT, assert_good, run_example
 
 
-@pytest.mark.parametrize("name", FIGURES)
+# The others take minutes, and are left to `make soak`.
+AT_EVERY_CHANGE = ("el_nino",)
+SOAK = "BAYESLAYERS_SOAK" in os.environ
+
+
+@pytest.mark.parametrize("name", FIGURES if SOAK else AT_EVERY_CHANGE)
 def test_same_figures_and_a_picture_of_its_own(name):
     picture = ROOT / "examples" / name / "output" / f"{name}-r.png"
     before = picture.stat().st_mtime if picture.exists() else 0
