@@ -60,7 +60,7 @@ test-oldest: $(OLDEST_READY) ## the Python tests on the oldest versions that are
 test-parity: $(PY_READY) $(R_PACKAGE) $(PARITY_READY) ## the tests that compare R with Python
 	@tools/test.sh parity
 
-soak: $(PY_READY) $(R_PACKAGE) ## what takes too long for make test: many more examples, and installing what is built
+soak: $(PY_READY) $(TORCH_READY) $(R_PACKAGE) $(PARITY_READY) ## what takes too long for make test: many more examples, and installing what is built
 	@tools/test.sh soak
 
 audit: $(PY_READY) ## ask for known vulnerabilities of everything that is installed

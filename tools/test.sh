@@ -142,7 +142,11 @@ for part in "$@"; do
     soak)
       export BAYESLAYERS_SOAK=true
       run "Python, properties at length" .venv/bin/python -m pytest tests/python/test_properties.py
-      run "Python, what takes long" .venv/bin/python -m pytest --numprocesses 2 --dist worksteal -m soak tests/python
+      # A file stays in one process: what its tests share is long in the making.
+      run "Python, what takes long" .venv/bin/python -m pytest --numprocesses 2 --dist loadfile \
+        -m soak --ignore tests/python/test_properties.py tests/python
+      run "the same on JAX" test_on jax .venv/bin/python -m soak tests/python
+      run "the same on PyTorch" test_on torch .venv-torch/bin/python -m soak tests/python
       if parity_ready && r_ready; then
         run "parity of all examples" .venv/bin/python-parity -m pytest tests/parity/test_examples.py
       fi

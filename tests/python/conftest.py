@@ -56,7 +56,7 @@ if BACKEND != "tensorflow":
 def pytest_configure(config):
     config.addinivalue_line("markers", "on(*backends): about these backends alone")
     config.addinivalue_line("markers", "doubles: computes in double precision")
-    config.addinivalue_line("markers", "soak: takes long, and says what a test beside it says, too")
+    config.addinivalue_line("markers", "soak: takes long, and is left to make soak")
     config.addinivalue_line("markers", "essential: takes long, and is run at every change")
 
 
@@ -72,7 +72,8 @@ def pytest_collection_modifyitems(config, items):
     if not os.environ.get("BAYESLAYERS_SOAK"):
         others += [item for item in items if item.get_closest_marker("soak")]
     config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if item not in set(others)]
+    left_out = set(others)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def is_slow(item):
