@@ -161,3 +161,22 @@ def test_every_public_name_is_there():
     )
     for name in bayeslayers.__all__:
         assert getattr(bayeslayers, name) is not None
+
+
+def test_the_import_changes_no_random_numbers():
+    """A seed may be set before it: R imports the package when its first function is called."""
+    code = """
+        import random
+
+        import keras
+        import numpy
+
+        keras.utils.set_random_seed(1)
+        before = random.getstate(), numpy.random.get_state()[1:3]
+        import bayeslayers
+        import bayeslayers.testing
+
+        after = random.getstate(), numpy.random.get_state()[1:3]
+        print(before[0] == after[0], (before[1][0] == after[1][0]).all(), before[1][1] == after[1][1])
+    """
+    assert output_of(code).splitlines()[-1] == "True True True"

@@ -16,12 +16,15 @@ from bayeslayers.contract import checks
 from bayeslayers.distributions.defaults import exact_divergence, sample_posterior
 from bayeslayers.distributions.makers import MeanFieldNormal
 from bayeslayers.distributions.priors import NormalPrior
+from bayeslayers.distributions.streams import keeping_default_seeds
 from bayeslayers.estimators import MapDraw, within_dtype
 from bayeslayers.geometries import FactorableMap, LinearMap
 
 # The scale is that of Wang et al. (2024), and the mean starts where Keras starts it.
 _PRIOR = NormalPrior(0.2)
-_POSTERIOR = MeanFieldNormal(loc_initializer="he_uniform")
+# Whoever sets a seed before the import has the same numbers as whoever does so afterwards.
+with keeping_default_seeds():
+    _POSTERIOR = MeanFieldNormal(loc_initializer="he_uniform")
 
 
 class RandomFactor(RandomKernel):
