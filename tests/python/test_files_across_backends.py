@@ -10,6 +10,8 @@ import pytest
 from frameworks import BACKEND
 from processes import environment_with
 
+pytestmark = pytest.mark.soak  # six processes write and read before the first test
+
 TESTS = Path(__file__).parent
 ROOT = TESTS.parents[1]
 MODELS = ("convolution", "recurrent", "words", "functions", "joint", "nested")
@@ -61,7 +63,6 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.soak  # it starts six processes
 @pytest.mark.parametrize("kind", ["keras", "weights"])
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)
