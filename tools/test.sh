@@ -12,14 +12,16 @@ failed=
 # test_r [FILTER]
 test_r() {
   # shellcheck disable=SC2016 # it is R's dollar
-  # testthat would stop at the tenth failure; all of them are wanted.
-  TESTTHAT_MAX_FAILS=Inf Rscript -e '
+  # testthat would stop at the tenth failure; all of them are wanted. Two files at a time are read.
+  TESTTHAT_MAX_FAILS=Inf TESTTHAT_CPUS=2 Rscript -e '
     filter <- commandArgs(TRUE)
     if (!length(filter)) filter <- NULL
     results <- as.data.frame(testthat::test_local(filter = filter, stop_on_failure = FALSE))
     bad <- results$failed > 0 | results$error
     skipped <- results$skipped & !bad
     good <- !bad & !skipped
+    seconds <- sort(tapply(results$real, results$file, sum), decreasing = TRUE)
+    cat("Slowest files:\n", sprintf("%5.0f s %s\n", head(seconds, 10), names(head(seconds, 10))), sep = "")
     cat(sprintf("%d passed, %d failed, %d skipped\n", sum(good), sum(bad), sum(skipped)))
     quit(status = any(bad) || !nrow(results))
   ' "$@"
