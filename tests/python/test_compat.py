@@ -141,6 +141,47 @@ def test_a_layer_may_say_itself_what_it_holds():
     assert compat.flat_layers(layer, direct=True) == held
 
 
+def test_attributes_are_found_without_keras_own_list_of_layers():
+    layer = Holder(keras.layers.Dense(1))
+    layer.further = keras.layers.ReLU()
+    found = compat.attributes_of(layer)
+    assert list(found["held"]) == list(layer.held)
+    assert found["further"] is layer.further
+    lists = [value for value in found.values() if isinstance(value, (list, tuple))]
+    assert not any(item is layer.further for value in lists for item in value)
+
+
+def test_a_layer_takes_the_place_of_another_one_that_is_held():
+    class Single(keras.Layer):
+        def __init__(self):
+            super().__init__()
+            self.first = keras.layers.Dense(3)
+            self.second = keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.second(self.first(x))
+
+    holder, x = Single(), np.ones((1, 2), "float32")
+    holder(x)
+    old, new = holder.first, keras.layers.Dense(3, use_bias=False, name="new")
+    new.build((None, 2))
+    compat.exchange_held_layer(holder, old, new)
+    # Keras takes the attribute, too, as it knows the layer; a further one it refuses.
+    holder.first = new
+    with pytest.raises(ValueError, match="locked|add new elements of state"):
+        holder.third = keras.layers.Dense(1)
+    assert compat.flat_layers(holder, direct=True) == [new, holder.second]
+    assert len(holder.trainable_weights) == 3
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(holder(x)), ops.convert_to_numpy(holder.second(new(x))), rtol=1e-6
+    )
+
+
+def test_exchange_held_layer_is_still_needed():
+    names = ["replace_layer", "exchange_layer", "swap_layer", "unlock", "layers"]
+    assert not has_public(names, keras.Layer)
+
+
 def test_flat_layers_is_still_needed():
     assert not has_public(["flatten_layers", "layers", "sublayers", "iter_layers"], keras.Layer)
 
@@ -185,6 +226,24 @@ def test_outputs_come_in_the_order_that_a_functional_model_has_them_in():
     for other in ({"c": 0, "a": 1}, [0, 1], (0,), 0):
         assert compat.in_order_of_outputs(inner, other) == other
     assert list(compat.in_order_of_outputs(Holder(), returned)) == ["a", "b"]
+
+
+def test_the_calls_of_a_layer_in_models_have_tensors_of_their_own():
+    class Scaled(keras.Layer):
+        def call(self, x, by=1.0):
+            return by * x
+
+    layer, one, other = Scaled(), keras.Input((2,)), keras.Input((3,), dtype="float16")
+    assert compat.symbolic_calls(layer) == []
+    layer(one)
+    layer(other, by=2.0)
+    (first, nothing), (second, options) = compat.symbolic_calls(layer)
+    assert (first[0].shape, first[0].dtype, nothing) == ((None, 2), "float32", {})
+    assert (second[0].shape, options) == ((None, 3), {"by": 2.0})
+    assert first[0] is not one
+    # A call on them is no part of the graph behind the caller's tensors.
+    layer(*second, **options)
+    assert compat.operation_behind(second[0]) is None
 
 
 def test_walking_a_graph_is_still_needed():

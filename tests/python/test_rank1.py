@@ -278,6 +278,33 @@ def test_a_sample_is_one_member_in_all_layers(rng):
         assert min(np.abs(sample - outputs).max() for outputs in members) < 1e-5
 
 
+def test_kernels_keep_what_keras_calls_otherwise(recwarn):
+    images, words = keras.Input((4, 4, 2)), keras.Input((5, 6))
+    depthwise = keras.layers.DepthwiseConv2D(
+        2, depthwise_regularizer="l2", depthwise_constraint="non_neg"
+    )
+    attention = keras.layers.MultiHeadAttention(2, 3, kernel_regularizer=keras.regularizers.L1(0.3))
+    plain = keras.Model([images, words], [depthwise(images), attention(words, words)])
+    model = as_bayesian(plain, "rank1", ensemble_size=2)
+    ours = [layer for layer in model.layers if isinstance(layer, BayesianLayer)]
+    by_name = {type(layer).__name__: layer for layer in ours}
+    kernel = by_name["DepthwiseConv2DRank1"].kernel
+    assert isinstance(kernel.regularizer, keras.regularizers.L2)
+    assert isinstance(kernel.constraint, keras.constraints.NonNeg)
+    penalties = [
+        getattr(by_name["MultiHeadAttentionRank1"], f"{name}_regularizer").l1
+        for name in ("query", "key", "value", "output")
+    ]
+    assert_allclose(penalties, 0.3, rtol=1e-6)
+    assert not [each for each in recwarn if "loses" in str(each.message)]
+
+
+def test_a_bias_has_a_prior_and_loses_its_regularizer():
+    plain = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, bias_regularizer="l2")])
+    with pytest.warns(UserWarning, match="loses .*bias_regularizer"):
+        as_bayesian(plain, "rank1")
+
+
 def test_moped_starts_members_around_a_trained_network(rng):
     plain = keras.Sequential(
         [

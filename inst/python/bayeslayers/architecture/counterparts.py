@@ -10,6 +10,7 @@ import keras
 from bayeslayers.architecture.configurations import configuration
 from bayeslayers.architecture.walk import held_layers
 from bayeslayers.base_layers import serialization
+from bayeslayers.base_layers.factors import KERNEL_ARGUMENTS
 from bayeslayers.base_layers.variational_layer import VariationalLayer
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.layers import FAMILY
@@ -83,11 +84,22 @@ def _bayesian(
     if config.get("use_bias") is False:
         arguments["bias_posterior_fn"] = None
     if kind.estimator_type.factors:
-        # A kernel with factors has no prior of its own.
-        defaults = {}
+        # A kernel with factors has no prior of its own, and is trained as Keras's is.
+        defaults = _of_trained_kernels(kind, config)
     else:
         own = {name: value for name, value in own.items() if not name.startswith(_OF_FACTORS)}
     return kind(**{**arguments, **_of_all_kernels(kind, {**defaults, **own})})
+
+
+def _of_trained_kernels(kind: type[VariationalLayer], config: dict[str, Any]) -> dict[str, Any]:
+    """Return what Keras's layer asks of its kernels by names that ours does not have."""
+    in_keras = kind.geometry_type.kernel_in_keras
+    names = {f"{in_keras}_{name}": f"kernel_{name}" for name in KERNEL_ARGUMENTS}
+    return {
+        ours: serialization.deserialize(ours, config[name])
+        for name, ours in names.items()
+        if name in config and name not in kind.arguments.parameters
+    }
 
 
 def _of_all_kernels(kind: type[VariationalLayer], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -112,11 +124,13 @@ def replaced_by_prior(layer: keras.Layer, ours: VariationalLayer) -> list[str]:
     names = [name for name in inspect.signature(type(layer)).parameters if name.endswith(_REPLACED)]
     # Attention hands them on to the layers that it makes.
     holders = held_layers(layer) or [layer]
+    trained = ours.geometry_type.kernel_in_keras if ours.estimator_type.factors else None
     return [
         name
         for name in names
         if not name.startswith("activity")
         and name not in ours.arguments.parameters
+        and name.partition("_")[0] != trained
         and any(getattr(each, name, None) for each in holders)
     ]
 

@@ -22,6 +22,7 @@ class DepthwiseConvolution(Window, LinearMap):
         "m = 0, ..., depth_multiplier - 1"
     )
     example_arguments = "kernel_size=3"
+    kernel_in_keras = "depthwise"
 
     def __init__(
         self,

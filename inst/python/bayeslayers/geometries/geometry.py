@@ -38,6 +38,9 @@ class Geometry(ABC):
     kernels: ClassVar[tuple[str, ...]] = ("kernel",)
     """Names of the random weights that inputs are multiplied by."""
 
+    kernel_in_keras: ClassVar[str] = "kernel"
+    """What the arguments of Keras's layer call a kernel that is one of several, or named apart."""
+
     has_bias: ClassVar[bool] = True
     """Whether there is a random weight that is added."""
 
