@@ -10,10 +10,8 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "python"))
 
-from examples import FIGURES, ROOT, assert_good, run_example
+from examples import AT_EVERY_CHANGE, FIGURES, ROOT, assert_good, run_example
 
-# The others take minutes, and are left to `make soak`.
-AT_EVERY_CHANGE = ("el_nino",)
 SOAK = "BAYESLAYERS_SOAK" in os.environ
 
 

@@ -9,6 +9,7 @@ import bayeslayers
 
 ROOT = Path(__file__).parents[2]
 PACKAGE_ROOT = Path(bayeslayers.__file__).parents[1]
+AT_EVERY_CHANGE = ("el_nino",)  # the others take minutes, and are left to `make soak`
 SECONDS = 240  # an example takes less than 60 on a machine that has nothing else to do
 
 # Each figure of the closing line, in order: its name in the line, and where it has to lie. The

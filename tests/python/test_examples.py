@@ -3,7 +3,15 @@
 import sys
 
 import pytest
-from examples import FIGURES, ROOT, assert_good, figures_of, printed_in_readme, run_example
+from examples import (
+    AT_EVERY_CHANGE,
+    FIGURES,
+    ROOT,
+    assert_good,
+    figures_of,
+    printed_in_readme,
+    run_example,
+)
 
 
 def test_every_example_is_run():
@@ -13,7 +21,10 @@ def test_every_example_is_run():
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.essential if n == "el_nino" else ()) for n in FIGURES],
+    [
+        pytest.param(name, marks=pytest.mark.essential if name in AT_EVERY_CHANGE else ())
+        for name in FIGURES
+    ],
 )
 def test_figures_and_picture(name):
     picture = ROOT / "examples" / name / "output" / f"{name}-python.png"
