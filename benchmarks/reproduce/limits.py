@@ -108,6 +108,11 @@ BARS = [
     Bar("Small sets won from MC dropout's own results", 4, won(over_published("dropout"))),
     Bar("Small sets won from five plain networks", 3, won(over("plain_5"))),
     Bar(
+        "Rank-1 factors: small sets and digits won from five plain networks",
+        4,
+        won(over("plain_5", by="rank1"), (*SMALL, DIGITS)),
+    ),
+    Bar(
         "Laplace: small sets and digits won from five plain networks",
         4,
         won(over("plain_5", by="laplace"), (*SMALL, DIGITS)),
