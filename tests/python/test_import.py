@@ -172,11 +172,10 @@ def test_the_import_changes_no_random_numbers():
         import numpy
 
         keras.utils.set_random_seed(1)
-        before = random.getstate(), numpy.random.get_state()[1:3]
+        before = random.getstate(), str(numpy.random.get_state())
         import bayeslayers
         import bayeslayers.testing
 
-        after = random.getstate(), numpy.random.get_state()[1:3]
-        print(before[0] == after[0], (before[1][0] == after[1][0]).all(), before[1][1] == after[1][1])
+        print(before == (random.getstate(), str(numpy.random.get_state())))
     """
-    assert output_of(code).splitlines()[-1] == "True True True"
+    assert output_of(code).splitlines()[-1] == "True"
