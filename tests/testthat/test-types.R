@@ -66,7 +66,7 @@ problem_of <- function(name, argument, value) {
 }
 
 test_that("an argument of any type works or is refused at the caller's line", {
-  skip_on_cran() # it takes two minutes, and is the same for the installed package
+  skip_in_r_cmd_check()
   skip_without_core()
   functions <- functions_with_arguments()
   having <- lapply(functions, function(name) setdiff(names(formals(name)), "..."))
