@@ -42,6 +42,11 @@ class Method:
     is_of: tuple[str, ...] = ("values", "classes")
 
     @property
+    def is_ours(self) -> bool:
+        """Whether the posterior is one of this package's."""
+        return self.title.startswith("ours")
+
+    @property
     def missing(self) -> list[str]:
         """The modules that are not installed."""
         return [name for name in self.needs if importlib.util.find_spec(name) is None]
@@ -197,7 +202,7 @@ METHODS = {
     "moped": Method("ours, from a trained network (MOPED)", moped),
     # The choice of the precision takes as many trainings as there are to choose from.
     "laplace": Method(
-        "plain network, Laplace's posterior of its last layer",
+        "ours, Laplace's posterior of a plain network's last layer",
         laplace,
         networks=1 + len(PRECISIONS),
     ),

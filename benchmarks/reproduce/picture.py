@@ -47,7 +47,7 @@ def _points(found: dict[str, Any], name: str, score: str) -> dict[str, tuple[Mea
     points = {
         METHODS[method].title: (
             scores[score],
-            OURS if method.startswith(("ours", "former")) else OTHERS,
+            OURS if METHODS[method].is_ours else OTHERS,
         )
         for method, scores in found.items()
         if score in scores
