@@ -5,8 +5,8 @@ skip_without_core <- function() {
   )
 }
 
-# What takes long is not tested twice. R itself sets the variable; skip_on_cran() does not hold where
-# files are read in several processes.
+# What takes long is not tested twice. R itself sets the variable; skip_on_cran() does not hold
+# where files are read in several processes.
 skip_in_r_cmd_check <- function() {
   skip_if(nzchar(Sys.getenv("_R_CHECK_PACKAGE_NAME_")), "R CMD check, as make test has run it")
 }
