@@ -43,7 +43,7 @@ OF_SOME_BACKENDS = {
 # Some 60,000 areas are allowed, and a test may take several hundred.
 TESTS_RUN, TESTS_BETWEEN_CLEARINGS = itertools.count(1), 50
 
-# Written by tools/list_slow_tests.py: what takes longer than three seconds on two cores.
+# Written by tools/list_slow_tests.py: what takes longer than 1.5 seconds on two cores.
 SLOW = frozenset(
     json.loads((Path(__file__).parent / "slow_generated.json").read_text(encoding="utf-8"))[BACKEND]
 )
