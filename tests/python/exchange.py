@@ -15,7 +15,7 @@ from keras import ops
 from posteriors import fixed_normal
 
 import bayeslayers
-from bayeslayers import as_deterministic, kl_divergence, layers, scale_kl
+from bayeslayers import as_bayesian, as_deterministic, kl_divergence, layers, scale_kl
 from bayeslayers.backend import SeedStream
 
 REGISTERED = keras.saving.register_keras_serializable("exchange")
@@ -75,6 +75,26 @@ def _series(*parts):
     return keras.Sequential([keras.Input((6, 3)), *parts])
 
 
+def _attention():
+    """Return a model with random attention of both kinds, and an einsum layer between them."""
+    inputs = keras.Input((6, 3))
+    values = layers.MultiHeadAttentionFlipout(num_heads=2, key_dim=3)(inputs, inputs)
+    values = layers.EinsumDenseReparameterization("abc,cd->abd", output_shape=(None, 4))(values)
+    attention = layers.GroupQueryAttentionReparameterization(
+        head_dim=2, num_query_heads=4, num_key_value_heads=2
+    )
+    return keras.Model(inputs, attention(values, values))
+
+
+def _adapted():
+    """Return a network of Keras's with random updates of low rank."""
+    inputs = keras.Input((6, 3))
+    values = keras.layers.MultiHeadAttention(num_heads=2, key_dim=3)(inputs, inputs)
+    values = keras.layers.Conv1D(4, 2, activation="relu")(values)
+    plain = keras.Model(inputs, keras.layers.Dense(2)(values))
+    return as_bayesian(plain, estimator="lora", rank=2, lora_alpha=3.0)
+
+
 def _words(*parts):
     return keras.Sequential([keras.Input((6,), dtype="int32"), *parts])
 
@@ -123,6 +143,13 @@ MODELS = {
         keras.layers.Dropout(0.5, seed=1),
         layers.DenseFlipout(2, dtype="mixed_bfloat16"),
     ),
+    "attention": _attention,
+    "rank1": lambda: _series(
+        layers.Conv1DRank1(4, 3, ensemble_size=2, activation="relu"),
+        layers.GRURank1(3, ensemble_size=2, return_sequences=True),
+        layers.DenseRank1(2, ensemble_size=2, gamma_posterior_fn="deterministic", **RANDOM_BIAS),
+    ),
+    "adapted": _adapted,
 }
 """Models of the family: every geometry, estimator, and kind of argument in a file."""
 

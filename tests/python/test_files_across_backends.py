@@ -14,7 +14,17 @@ pytestmark = pytest.mark.soak  # six processes write and read before the first t
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parents[1]
-MODELS = ("convolution", "recurrent", "words", "functions", "joint", "nested")
+MODELS = (
+    "convolution",
+    "recurrent",
+    "words",
+    "functions",
+    "joint",
+    "nested",
+    "attention",
+    "rank1",
+    "adapted",
+)
 
 
 def interpreter_of(backend):
