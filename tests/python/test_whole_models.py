@@ -12,6 +12,7 @@ from bayeslayers import (
     as_deterministic,
     conversion_report,
     kl_divergence,
+    predict_draws,
     scale_kl,
 )
 
@@ -96,6 +97,28 @@ def statuses(model):
 
 def bayesian(model):
     return {place for place, status in statuses(model).items() if status == "bayesian"}
+
+
+@pytest.mark.soak
+def test_the_layers_of_blocks_are_adapted_by_updates_of_low_rank(tmp_path):
+    plain = text_transformer()
+    model = as_bayesian(plain, estimator="lora", rank=2)
+    # The second factors are zero at first.
+    assert_allclose(model(TOKENS), plain(TOKENS), atol=1e-4)
+    parts = plain.get_layer("embed").parts.values()
+    of_block = {f"block/{layer.name}" for layer in plain.get_layer("block").feed_forward}
+    embeddings = {f"embed/{part.name}" for part in parts}
+    assert bayesian(model) == {*embeddings, "block/attention", *of_block, "head"}
+    assert not any(norm.trainable for norm in model.get_layer("block").norms)
+    assert all("lora" in w.path or "bias" in w.path for w in model.trainable_weights)
+    model.compile("sgd", "mse")
+    model.fit(TOKENS, np.ones((len(TOKENS), 3)), verbose=0)
+    assert np.abs(numpy_of(model(TOKENS)) - numpy_of(plain(TOKENS))).max() > 1e-3
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    draws = [predict_draws(each, TOKENS, draws=2, seed=1, verbose=0) for each in (model, loaded)]
+    assert np.array_equal(*draws)
+    assert_allclose(as_deterministic(loaded)(TOKENS), as_deterministic(model)(TOKENS), atol=1e-5)
 
 
 def test_a_text_transformer_is_converted_saved_and_loaded(tmp_path):
