@@ -39,7 +39,7 @@ class Geometry(ABC):
     """Names of the random weights that inputs are multiplied by."""
 
     kernel_in_keras: ClassVar[str] = "kernel"
-    """What the arguments of Keras's layer call a kernel that is one of several, or named apart."""
+    """What Keras's arguments call the kernels, where they have other names than those here."""
 
     has_bias: ClassVar[bool] = True
     """Whether there is a random weight that is added."""
