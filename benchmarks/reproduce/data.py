@@ -26,6 +26,7 @@ class Set:
         batch_size: The batch of all methods.
         hidden: The units of the hidden layer.
         splits: How many splits the protocol has.
+        longer: How many times as many steps a training has as on a small set.
         enclosed: Whether the set lies beside this module.
     """
 
@@ -36,6 +37,7 @@ class Set:
     batch_size: int = 32
     hidden: int = 50
     splits: int = 20
+    longer: int = 1
     enclosed: bool = False
 
 
@@ -45,11 +47,18 @@ SETS = {
     "energy": Set("energy", "energy", 768, 8, enclosed=True),
     "wine": Set("wine", "wine-quality-red", 1599, 11, enclosed=True),
     "yacht": Set("yacht", "yacht", 308, 6, enclosed=True),
-    "kin8nm": Set("kin8nm", "kin8nm", 8192, 8, batch_size=128),
-    "naval": Set("naval", "naval-propulsion-plant", 11934, 16, batch_size=128),
-    "power": Set("power", "power-plant", 9568, 4, batch_size=128),
+    "kin8nm": Set("kin8nm", "kin8nm", 8192, 8, batch_size=128, longer=3),
+    "naval": Set("naval", "naval-propulsion-plant", 11934, 16, batch_size=128, longer=3),
+    "power": Set("power", "power-plant", 9568, 4, batch_size=128, longer=3),
     "protein": Set(
-        "protein", "protein-tertiary-structure", 45730, 9, batch_size=128, hidden=100, splits=5
+        "protein",
+        "protein-tertiary-structure",
+        45730,
+        9,
+        batch_size=128,
+        hidden=100,
+        splits=5,
+        longer=3,
     ),
 }
 SMALL = ("boston", "concrete", "energy", "wine", "yacht")

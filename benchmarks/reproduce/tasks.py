@@ -57,7 +57,7 @@ def tasks_of(
         sets: The sets, "digits" among them.
         splits: How many splits of each set; of digits, how many seeds.
         seeds: How many seeds the recipe runs with on the first split.
-        steps: How many steps a training has.
+        steps: How many steps a training has on the small sets and the digits.
     """
     methods, sets, tasks = list(methods), list(sets), []
     for split in range(splits):
@@ -65,15 +65,23 @@ def tasks_of(
             kind = "classes" if name == DIGITS else "values"
             if name != DIGITS and split >= SETS[name].splits:
                 continue
+            length = steps_on(name, steps)
             tasks += [
-                Task(method, name, 0 if name == DIGITS else split, split, steps)
+                Task(method, name, 0 if name == DIGITS else split, split, length)
                 for method in methods
                 if kind in METHODS[method].is_of
             ]
     values = [name for name in sets if name != DIGITS and "ours" in methods]
     return tasks + [
-        Task("ours", name, 0, seed, steps) for seed in range(1, seeds) for name in values
+        Task("ours", name, 0, seed, steps_on(name, steps))
+        for seed in range(1, seeds)
+        for name in values
     ]
+
+
+def steps_on(name: str, steps: int) -> int:
+    """Return how many steps a training on a set has, where it has so many on the small sets."""
+    return steps if name == DIGITS else steps * SETS[name].longer
 
 
 def run(task: Task, folder: Path | None) -> Record:

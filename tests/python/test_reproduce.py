@@ -297,6 +297,12 @@ def test_tasks_go_split_by_split_with_the_seeds_of_the_recipe_last():
     assert len(set(found)) == len(found)
 
 
+def test_a_training_on_a_large_set_is_three_times_as_long():
+    found = tasks.tasks_of(["ours"], ["yacht", "naval", "protein", "digits"], 1, 2, 100)
+    steps = {(each.set, each.steps) for each in found}
+    assert steps == {("yacht", 100), ("digits", 100), ("naval", 300), ("protein", 300)}
+
+
 def test_the_quick_run_has_the_small_sets_that_are_there(capsys):
     options = command.arguments(["--quick", "--backend", "jax"])
     assert (options.splits, options.steps, options.seeds) == (5, 1500, 0)
