@@ -135,27 +135,50 @@ def laplace(problem: Problem, seed: int, steps: int) -> Answer:
     """Train a plain network with weight decay, and compute the posterior of its last layer.
 
     The precision of the prior, which is the weight decay, is the one with the best log score on
-    examples that are held out. With it the network learns from all examples.
+    examples that are held out, once the noise is recalibrated by them. With it the network learns
+    from all examples, and its noise is recalibrated by the same factor: a plain network learns
+    noise as small as what it leaves of the examples that it knows.
     """
     known, targets = problem.without_a_part(HELD_OUT, seed)
 
-    def score(precision: float) -> float:
-        answer = _laplace_of(known, seed, steps, precision)
+    def held_out(precision: float) -> tuple[float, float, float]:
+        model = _laplace_of(known, seed, steps, precision)
+        factor = _factor_of(model, known, targets, seed)
+        answer = _recalibrated(model, known, seed, factor)
         scored = score_classes if isinstance(answer, np.ndarray) else score_values
-        return scored(answer, targets)["log_score"]
+        return scored(answer, targets)["log_score"], precision, factor
 
-    return _laplace_of(problem, seed, steps, max(PRECISIONS, key=score))
+    _, precision, factor = max(map(held_out, PRECISIONS))
+    return _recalibrated(_laplace_of(problem, seed, steps, precision), problem, seed, factor)
 
 
-def _laplace_of(problem: Problem, seed: int, steps: int, precision: float) -> Answer:
-    """Answer with the posterior of the last layer under a prior of this precision."""
+def _laplace_of(problem: Problem, seed: int, steps: int, precision: float) -> Any:
+    """Return a network with the posterior of its last layer under a prior of this precision."""
     from bayeslayers import as_bayesian
-    from reproduce import networks
 
     plain_model = _trained(problem, seed, steps, precision)
     how = {"prior_precision": precision, "outputs": "logits" if problem.classes else "auto"}
-    model = as_bayesian(plain_model, estimator="laplace", x=problem.x, y=problem.y, **how)
-    return networks.answer(model, problem, DRAWS, seed)
+    return as_bayesian(plain_model, estimator="laplace", x=problem.x, y=problem.y, **how)
+
+
+def _factor_of(model: Any, problem: Problem, targets: np.ndarray, seed: int) -> float:
+    """Return the factor of a network's noise, or its logits' temperature, by held-out targets."""
+    from bayeslayers import recalibrate
+
+    how = {"outputs": "logits" if problem.classes else "auto", "seed": seed, "verbose": 0}
+    y = targets if problem.classes else targets[:, None]
+    recalibrated = recalibrate(model, problem.x_test, y, draws=DRAWS, **how)
+    return float(recalibrated.layers[-1].factor)
+
+
+def _recalibrated(model: Any, problem: Problem, seed: int, factor: float) -> Answer:
+    """Return a network's answer with the noise times a factor, or the logits divided by it."""
+    from reproduce import networks
+
+    answer = networks.answer(model, problem, DRAWS, seed)
+    if isinstance(answer, Mixture):
+        return Mixture(answer.loc, factor * answer.scale)
+    return answer / factor
 
 
 def _trained(problem: Problem, seed: int, steps: int, precision: float | None = None) -> Any:
@@ -202,7 +225,7 @@ METHODS = {
     "moped": Method("ours, from a trained network (MOPED)", moped),
     # The choice of the precision takes as many trainings as there are to choose from.
     "laplace": Method(
-        "ours, Laplace's posterior of a plain network's last layer",
+        "ours, Laplace's posterior of a plain network's last layer, recalibrated",
         laplace,
         networks=1 + len(PRECISIONS),
     ),
