@@ -31,7 +31,8 @@ def score_values(
     """Score the answer in the values' own unit.
 
     A value is covered by the central interval of a level where the mixture's distribution function
-    at it lies between the two quantiles' levels, so that no quantile has to be estimated.
+    at it lies between the two quantiles' levels, so that no quantile has to be estimated. An answer
+    that is no number, of a training that diverged, has scores that are none.
 
     Args:
         answer: The mixture, of standardised values.
@@ -48,7 +49,7 @@ def score_values(
         "rmse": np.sqrt(np.mean((means.mean(axis=0) - y) ** 2)),
     }
     for level in LEVELS:
-        covered = np.abs(below - 0.5) <= level / 2
+        covered = np.where(np.isnan(below), np.nan, np.abs(below - 0.5) <= level / 2)
         scores[f"coverage_{100 * level:.0f}"] = covered.mean()
     return {name: float(score) for name, score in scores.items()}
 

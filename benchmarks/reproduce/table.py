@@ -38,7 +38,12 @@ class Mean:
     count: int
 
     def text(self, digits: int) -> str:
-        """Write the mean with its standard error, as ± has it."""
+        """Write the mean with its standard error, as ± has it.
+
+        One training that diverged leaves no mean.
+        """
+        if math.isnan(self.mean):
+            return "diverged"
         if math.isnan(self.error):
             return f"{self.mean:.{digits}f}"
         return f"{self.mean:.{digits}f} ± {self.error:.{digits}f}"

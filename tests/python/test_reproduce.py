@@ -196,6 +196,7 @@ def test_means_have_the_standard_error_over_splits():
     assert found.error == pytest.approx(stats.sem(values))
     assert math.isnan(table.mean_of([1.0]).error)
     assert table.mean_of([1.0]).text(2) == "1.00"
+    assert table.mean_of([1.0, math.nan]).text(2) == "diverged"
 
 
 def test_seeds_of_the_first_split_are_kept_from_the_mean_over_splits():
@@ -474,6 +475,13 @@ def test_the_factor_makes_up_for_noise_that_is_too_small(classes):
     # temperature is 1 / sqrt(500 v), where v, some 0.5, is a logit's variance under its softmax.
     error = 0.032 if classes is None else 0.063
     assert methods._factor_of(model, problem, y, 0) == pytest.approx(right, rel=5 * error)
+
+
+def test_a_network_that_diverged_has_no_scores():
+    nothing = np.full((3, 4), math.nan)
+    found = scores.score_values(scores.Mixture(nothing, nothing), np.zeros(4))
+    assert set(found) == {"log_score", "rmse", "coverage_50", "coverage_90"}
+    assert all(map(math.isnan, found.values()))
 
 
 def test_five_networks_answer_together():
