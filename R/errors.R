@@ -4,6 +4,8 @@ rethrow_python_errors <- function(expr, arguments, call, spelling = character())
   tryCatch(
     expr,
     bayeslayers.contract.errors.ArgumentError = function(condition) {
+      # A function that the caller gave may have failed inside of what is refused for it.
+      abort_failure(python_message(condition), call, spelling)
       abort_argument(condition, arguments, call, spelling)
     },
     python.builtin.BaseException = function(condition) {

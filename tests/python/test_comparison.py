@@ -56,6 +56,12 @@ def test_rows_are_the_scores_of_each_model(models):
     assert (found["seconds"] > 0).all()
 
 
+def test_a_plain_network_answers_once_alone_and_in_an_ensemble():
+    plain = network(layers.Dense(1), noise())
+    found = compare_predictive({"alone": plain, "listed": [plain]}, X, Y, **COMMON)
+    assert_array_equal(found["draws"], [1, 1])
+
+
 def test_dropout_may_act_in_all(models):
     only = dict.fromkeys(("one", "other"), models["dropout"])
     found = compare_predictive(only, X, Y, dropout=True, **COMMON)

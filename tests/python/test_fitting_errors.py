@@ -224,7 +224,10 @@ def test_validation_data_are_checked(validation, rule):
         ),
         ({"sample_weight": with_gap(np.ones(N), -1)}, "sample_weight=1 of 20 below 0"),
         ({"sample_weight": "a"}, "`sample_weight` must hold a number from 0 for each example"),
-        ({"class_weight": {0: 1.0, 1: float("nan")}}, "`class_weight` must be a dictionary of"),
+        (
+            {"class_weight": {0: 1.0, 1: float("nan")}},
+            "`class_weight` must hold a finite number from 0 for each class",
+        ),
         ({"metrics": ["nometric"]}, "`metrics` must be the names of Keras metrics"),
         ({"callbacks": ["abc"]}, "`callbacks` must be a Keras callback, or a list of them"),
     ],
@@ -234,6 +237,25 @@ def test_further_arguments_are_checked(further, rule):
         fit(values(), X, Y, **further)
     with pytest.raises(ArgumentError, match='`verbose` must be "auto", 0, 1 or 2'):
         fit_bayesian(values(), X, Y, epochs=1, verbose="loud")
+
+
+@pytest.mark.parametrize(
+    ("units", "loss", "y"),
+    [
+        (3, SPARSE, np.arange(N) % 3),
+        (3, IN_COLUMNS, np.eye(3)[np.arange(N) % 3]),
+        (1, BINARY, np.arange(N) % 2),
+    ],
+)
+def test_weights_are_those_of_classes_that_there_are(units, loss, y):
+    last = max(units, 2) - 1
+    how = {"loss": loss, "epochs": 1, "verbose": 0}
+    fit_bayesian(network(units), X, y, class_weight={0: 1.0, last: 2.0}, **how)
+    rule = f"`class_weight` must have no names but the numbers of the classes, from 0 to {last}"
+    for other in (last + 1, -1, "a", 0.5):
+        with pytest.raises(ArgumentError, match=rule) as raised:
+            fit_bayesian(network(units), X, y, class_weight={0: 1.0, other: 2.0}, **how)
+        assert raised.value.received == {"names": f"[{other!r}]"}
 
 
 @pytest.mark.parametrize(

@@ -338,8 +338,9 @@ def test_blocks_of_all_kinds(name, tmp_path):
         loaded = keras.models.load_model(tmp_path / "m.keras")
         assert_allclose(loaded(x), converted(x), atol=1e-4)
     # A further conversion finds nothing left, and keeps what is there.
-    with pytest.raises(ArgumentError, match="`model` must contain"):
+    with pytest.raises(ArgumentError, match="`model` must contain") as raised:
         as_bayesian(model)
+    assert "as_deterministic()" in raised.value.hint
 
 
 class Captures(TransformerBlock):

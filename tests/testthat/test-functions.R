@@ -112,6 +112,12 @@ test_that("an error of an R function that Python called is that R error", {
   expect_identical(conditionMessage(condition$parent), "of my own")
   expect_identical(conditionCall(condition)[[1]], quote(layer_dense_flipout))
 
+  # In a model of which another one is made.
+  plain <- keras()$Sequential(list(keras()$Input(list(3L)), keras()$layers$Dense(2L)))
+  condition <- expect_error(as_bayesian(plain, kernel_prior_fn = refuse), class = "my_condition")
+  expect_s3_class(condition, "bayeslayers_function_error")
+  expect_identical(condition$argument, "kernel_prior_fn")
+
   # Inside of what Keras calls, whose own error says more than the text.
   broken <- FALSE
   trained <- model(activation = function(t) if (broken) stop("of an activation") else t)

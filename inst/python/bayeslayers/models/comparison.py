@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import keras
 import pandas as pd
 from numpy.typing import ArrayLike
 
@@ -136,7 +137,9 @@ def compare_predictive(
                 output,
                 drops,
             )
-            evaluation = Evaluation(model, inputs, draws, batch_size, seed, 0, dropout=drops)
+            # As an ensemble of one: a network without a posterior answers once.
+            members = [model] if isinstance(model, keras.Layer) else model
+            evaluation = Evaluation(members, inputs, draws, batch_size, seed, 0, dropout=drops)
             rows.append(scores.assign(**_cost(evaluation, output, kind)))
     _check_kinds(names, rows)
     table = pd.concat(rows, ignore_index=True)

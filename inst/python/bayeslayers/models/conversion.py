@@ -22,7 +22,8 @@ from bayeslayers.architecture.counterparts import (
 from bayeslayers.architecture.records import record
 from bayeslayers.architecture.selection import Entry, Selection
 from bayeslayers.architecture.staying import staying_layers
-from bayeslayers.architecture.walk import check_model
+from bayeslayers.architecture.walk import all_layers, check_model
+from bayeslayers.base_layers.bayesian_layer import BayesianLayer
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError, Described
 from bayeslayers.contract.functions import public_function
@@ -311,7 +312,10 @@ def _refuse_without(
     received = {"model": Described(f"{model.name!r} without one")}
     if staying:
         received["layers"] = Described("; ".join(staying))
-    raise ArgumentError("model", f"must contain a {kinds} layer of Keras", received)
+    are_random = any(isinstance(layer, BayesianLayer) for layer in all_layers(model))
+    hint = "Its layers have a posterior; `as_deterministic()` makes plain ones of them."
+    rule = f"must contain a {kinds} layer of Keras"
+    raise ArgumentError("model", rule, received, hint if are_random else None)
 
 
 def _refuse_others(arguments: dict[str, Any], estimator: str) -> None:

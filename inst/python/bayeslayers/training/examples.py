@@ -187,17 +187,27 @@ def _check_weights(weights: Any, count: int) -> None:
             raise ArgumentError("sample_weight", rule, {"sample_weight": received})
 
 
-def check_class_weights(weights: Any) -> None:
-    """Raise an error unless weights of classes are numbers from 0 by the classes' numbers."""
+def check_class_weights(weights: Any, classes: int | None) -> None:
+    """Raise an error unless weights of classes are numbers from 0 by the classes' numbers.
+
+    Args:
+        weights: What the caller gave.
+        classes: How many classes there are; `None` where that is not known.
+    """
     if weights is None:
         return
-    rule = "must be a dictionary of a finite number from 0 for the number of each class"
+    rule = "must hold a finite number from 0 for each class, by the number of the class"
     is_right = isinstance(weights, Mapping) and all(
         isinstance(weight, (int, float, np.number)) and 0 <= weight < math.inf
         for weight in weights.values()
     )
     if not is_right:
         raise ArgumentError("class_weight", rule, {"class_weight": weights})
+    # Keras would leave out what is no class.
+    unknown = [number for number in weights if classes and number not in range(classes)]
+    if classes and unknown:
+        rule = f"must have no names but the numbers of the classes, from 0 to {classes - 1}"
+        raise ArgumentError("class_weight", rule, {"names": unknown})
 
 
 def validation_of(

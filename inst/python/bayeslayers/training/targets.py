@@ -82,6 +82,18 @@ class TargetForms:
             self._mapped(y, look)
         return all(found)
 
+    def count_of_classes(self) -> int | None:
+        """How many classes the only output tells apart; `None` where that is not known."""
+        if len(self._kinds) != 1:
+            return None
+        form, shape = self._form(0), self._kinds[0].shape
+        if not shape or form not in ("numbers", "columns", "events"):
+            return None
+        if form != "events":
+            return shape[-1]
+        # One event decides between two classes; several are no classes.
+        return 2 if shape == (1,) else None
+
     @property
     def _are_known(self) -> bool:
         """Whether each output has targets, and a loss that is known."""

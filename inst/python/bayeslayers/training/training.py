@@ -55,7 +55,6 @@ class Training:
         if split and validation is not None:
             rule = "must be 0 where `validation_data` is given"
             raise ArgumentError("validation_split", rule, {"validation_split": split})
-        check_class_weights(self._fitting.get("class_weight"))
         examples = Examples(x, y, self._fitting.get("sample_weight"))
         self.num_examples, self._steps = examples.size_of_epoch(
             settings.batch_size or _BATCH_SIZE,
@@ -70,6 +69,7 @@ class Training:
         # A model that has no loss adds all of it itself.
         is_keras_own = self._loss is not None and computes_its_loss_by_keras(model)
         forms = TargetForms(outputs, losses, is_keras_own)
+        check_class_weights(self._fitting.get("class_weight"), forms.count_of_classes())
         examples.y = forms.checked(examples)
         self._examples = examples
         # Keras's mean is one over these.
