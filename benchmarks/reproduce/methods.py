@@ -225,7 +225,7 @@ METHODS = {
     "moped": Method("ours, from a trained network (MOPED)", moped),
     # The choice of the precision takes as many trainings as there are to choose from.
     "laplace": Method(
-        "ours, Laplace's posterior of a plain network's last layer, recalibrated",
+        "ours, Laplace for the last layer, recalibrated",
         laplace,
         networks=1 + len(PRECISIONS),
     ),

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from reproduce.data import SETS
 from reproduce.methods import METHODS
-from reproduce.published import ROWS
+from reproduce.published import ROWS, Row
 from reproduce.table import Mean, published, summary
 from reproduce.tasks import DIGITS, Record
 
@@ -28,18 +28,31 @@ def draw(records: list[Record], file: Path) -> None:
     panels = [(name, "log_score", SETS[name].title) for name in SETS if name in found]
     if DIGITS in found:
         panels += [(DIGITS, score, f"digits: {word}") for score, word in DIGITS_SHOWN.items()]
+    points = [_points(found[name], name, score) for name, score, _ in panels]
+    # The same line for a method in each panel, so that its name stands at the left alone.
+    names = [name for name in _names() if any(name in each for each in points)]
     rows = -(-len(panels) // COLUMNS)
     figure = Figure(figsize=(12, 2.9 * rows + 0.8), layout="constrained")
-    axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for panel, (name, score, title) in zip(axes, panels, strict=False):
-        _draw_panel(panel, _points(found[name], name, score), title)
+    axes = figure.subplots(rows, COLUMNS, squeeze=False, sharey=True).ravel()
+    for panel, (_, _, title), of_panel in zip(axes, panels, points, strict=False):
+        _draw_panel(panel, names, of_panel, title)
     for panel in axes[len(panels) :]:
         panel.set_axis_off()
+    axes[0].invert_yaxis()
     figure.suptitle(
         "Mean and standard error over splits; log scores per example, to the right is better.\n"
         "Blue: ours. Orange: others, run here. Grey: published"
     )
     figure.savefig(file, dpi=110)
+
+
+def _names() -> list[str]:
+    """Return what the picture calls all methods and published rows, in order."""
+    return [*(method.title for method in METHODS.values()), *map(_name_of, ROWS.values())]
+
+
+def _name_of(row: Row) -> str:
+    return row.title.removeprefix("published: ")
 
 
 def _points(found: dict[str, Any], name: str, score: str) -> dict[str, tuple[Mean, str]]:
@@ -55,17 +68,19 @@ def _points(found: dict[str, Any], name: str, score: str) -> dict[str, tuple[Mea
     for row in ROWS.values() if name != DIGITS else ():
         mean = published(row, name, score)
         if mean is not None:
-            points[row.title.removeprefix("published: ")] = (mean, PUBLISHED)
+            points[_name_of(row)] = (mean, PUBLISHED)
     return points
 
 
-def _draw_panel(panel: Any, points: dict[str, tuple[Mean, str]], title: str) -> None:
-    for place, (mean, colour) in enumerate(points.values()):
+def _draw_panel(
+    panel: Any, names: list[str], points: dict[str, tuple[Mean, str]], title: str
+) -> None:
+    for name, (mean, colour) in points.items():
         error = np.nan_to_num(mean.error)
-        panel.errorbar(mean.mean, place, xerr=error, fmt="o", ms=4, color=colour)
-    panel.set_yticks(range(len(points)), points, fontsize=7)
-    panel.invert_yaxis()
+        panel.errorbar(mean.mean, names.index(name), xerr=error, fmt="o", ms=4, color=colour)
+    panel.set_yticks(range(len(names)), names, fontsize=7)
     panel.tick_params(axis="x", labelsize=8)
+    panel.locator_params(axis="x", nbins=6)
     panel.set_title(title, fontsize=10)
     panel.grid(axis="x", alpha=0.3)
     panel.spines[["top", "right"]].set_visible(False)
