@@ -203,9 +203,11 @@ def check_class_weights(weights: Any, classes: int | None) -> None:
     )
     if not is_right:
         raise ArgumentError("class_weight", rule, {"class_weight": weights})
+    if classes is None:
+        return
     # Keras would leave out what is no class.
-    unknown = [number for number in weights if classes and number not in range(classes)]
-    if classes and unknown:
+    unknown = [number for number in weights if number not in range(classes)]
+    if unknown:
         rule = f"must have no names but the numbers of the classes, from 0 to {classes - 1}"
         raise ArgumentError("class_weight", rule, {"names": unknown})
 

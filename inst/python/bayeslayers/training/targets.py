@@ -86,13 +86,10 @@ class TargetForms:
         """How many classes the only output tells apart; `None` where that is not known."""
         if len(self._kinds) != 1:
             return None
-        form, shape = self._form(0), self._kinds[0].shape
-        if not shape or form not in ("numbers", "columns", "events"):
-            return None
-        if form != "events":
-            return shape[-1]
+        kind, form = self._kinds[0], self._form(0)
         # One event decides between two classes; several are no classes.
-        return 2 if shape == (1,) else None
+        is_event = form == "events" and kind.shape == (1,)
+        return kind.width if is_event or form in ("numbers", "columns") else None
 
     @property
     def _are_known(self) -> bool:
