@@ -326,7 +326,7 @@ else:
 
     def second_derivatives(function, values):
         """Return the derivative of each entry of the gradient by that entry."""
-        values = torch.tensor(values, requires_grad=True)
+        values = ops.convert_to_tensor(values).requires_grad_()
         (first,) = torch.autograd.grad(function(values), values, create_graph=True)
         return torch.autograd.grad(first.sum(), values)[0]
 

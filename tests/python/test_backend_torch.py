@@ -38,10 +38,18 @@ from bayeslayers.backend import (
     method_of,
     random_signs,
     standard_normal,
+    sum_over_draws,
     with_seeds,
 )
 from bayeslayers.backend.torch import compat
 from bayeslayers.layers import DistributionLambda
+
+
+@pytest.fixture(autouse=True)
+def tensors_beside_those_of_keras():
+    """Make tensors where Keras makes its own, which on a machine with a GPU is there."""
+    with torch.device(compat.get_device()):
+        yield
 
 
 def seed_of(*numbers):
@@ -456,8 +464,16 @@ def test_a_layer_that_pytorch_moves_to_another_dtype_or_device_still_draws():
     layer.build((None, 3))
     before = numpy_of(layer(np.ones((1, 3), "float32")))
     layer.seed_generator.restore([0, 0, 1])
-    layer.to("cpu")
+    layer.to(compat.get_device())
     np.testing.assert_array_equal(numpy_of(layer(np.ones((1, 3), "float32"))), before)
+
+
+def test_doubles_are_summed_on_the_cpu_whatever_device_keras_has():
+    """As where Keras is on a GPU, and the sum makes tensors by Keras."""
+    shifted = sum_over_draws(lambda tensors, points: tensors[0] + ops.convert_to_tensor(points))
+    with keras.device("meta"):
+        found = shifted([np.array([[1.0, 2.0], [3.0, 4.0]])], np.array([10.0, 20.0]))
+    np.testing.assert_array_equal(found, [24.0, 46.0])
 
 
 # Operations.
@@ -568,7 +584,7 @@ def test_all_bits_of_a_number_count_for_a_state():
 
 
 def test_keras_device_is_asked_for():
-    assert compat.get_device() == "cpu"
+    assert compat.get_device() == ops.ones(1).device.type
     with keras.device("meta"):
         assert compat.get_device() == "meta"
 

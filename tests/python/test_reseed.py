@@ -139,7 +139,7 @@ def test_keras_layers_that_draw_are_reached():
     model = keras.Sequential([keras.Input((1000,)), keras.layers.Dropout(0.5, seed=1)])
     inputs = np.ones((1, 1000), "float32")
     first, again, other = (
-        np.array(reseed(model, seed)(inputs, training=True)) for seed in (1, 1, 2)
+        numpy_of(reseed(model, seed)(inputs, training=True)) for seed in (1, 1, 2)
     )
     assert_array_equal(first, again)
     assert np.any(first != other)

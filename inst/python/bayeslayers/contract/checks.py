@@ -26,7 +26,8 @@ def _listed(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return [_listed(item) for item in value]
     if hasattr(value, "numpy"):
-        value = value.numpy()
+        # Not by that method, which PyTorch's tensors on other devices refuse.
+        value = keras.ops.convert_to_numpy(value)
     if hasattr(value, "tolist"):
         return value.tolist()
     # TensorFlow's shape, whose number of dimensions may not be known.

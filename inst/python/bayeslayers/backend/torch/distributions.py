@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.distributions import Independent, MultivariateNormal, Normal
 
-from bayeslayers.backend.torch.operations import uncompiled
+from bayeslayers.backend.torch.operations import on_device_of, uncompiled
 from bayeslayers.backend.torch.point import Point
 from bayeslayers.backend.torch.random import (
     global_seed,
@@ -161,7 +161,8 @@ def draw(
     found = _normal_inside(distribution)
     if found is not None:
         shape = sample_shape + found.batch_shape
-        return found.loc + found.scale * noise(shape, found.loc.dtype, seed)
+        drawn = noise(shape, found.loc.dtype, seed)
+        return found.loc + found.scale * on_device_of(found.loc, drawn)
     sample = getattr(type(distribution), method)
     if is_without_values():
         return sample(distribution, sample_shape)

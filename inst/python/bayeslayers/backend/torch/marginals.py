@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import torch
 from torch import distributions
@@ -134,8 +135,10 @@ def sum_over_draws(function: Callable[[list[Any], Any], Any]) -> Callable[..., n
     def call(arrays: list[np.ndarray], points: np.ndarray) -> np.ndarray:
         tensors, at = [torch.from_numpy(a) for a in arrays], torch.from_numpy(points)
         total = torch.zeros_like(at)
-        for draw in range(len(arrays[0])):
-            total += function([tensor[draw] for tensor in tensors], at)
+        # What Keras makes a tensor of is one of this device, too.
+        with keras.device("cpu"):
+            for draw in range(len(arrays[0])):
+                total += function([tensor[draw] for tensor in tensors], at)
         return total.numpy()
 
     return call

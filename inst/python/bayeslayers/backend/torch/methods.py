@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from bayeslayers.backend.torch.distributions import draw, inner_distribution, kl_divergence
 from bayeslayers.backend.torch.logistic import Logistic
+from bayeslayers.backend.torch.operations import on_device_of
 
 _Method = Callable[..., Any]
 
@@ -38,9 +39,9 @@ def method_of(distribution: Any, name: str) -> _Method:
             return method(distribution, *args, **kwargs)
         except NotImplementedError as error:
             message = f"PyTorch has no `{name}` of the distribution {type(distribution).__name__}"
-            dtype = _parameter_dtype(distribution)
-            if dtype in (torch.float16, torch.bfloat16):
-                precision = str(dtype).removeprefix("torch.")
+            parameter = _parameter(distribution)
+            if parameter is not None and parameter.dtype in (torch.float16, torch.bfloat16):
+                precision = str(parameter.dtype).removeprefix("torch.")
                 message += f" in {precision}: take parameters in single precision"
             raise NotImplementedError(f"{message}.") from error
 
@@ -54,19 +55,19 @@ def distribution_method(name: str) -> Any:
 
 
 def as_values(distribution: Any, value: Any) -> Any:
-    """Return values that the distribution may have as a tensor of its own precision."""
+    """Return values that the distribution may have as a tensor of its own precision and device."""
     value = ops.convert_to_tensor(value)
-    dtype = _parameter_dtype(inner_distribution(distribution))
-    return value if dtype is None else value.to(dtype)
+    parameter = _parameter(inner_distribution(distribution))
+    return value if parameter is None else on_device_of(parameter, value).to(parameter.dtype)
 
 
-def _parameter_dtype(distribution: Any) -> torch.dtype | None:
-    """Return the float dtype that a distribution computes in, as far as its parameters tell."""
+def _parameter(distribution: Any) -> torch.Tensor | None:
+    """Return a parameter that tells which float dtype, and where, a distribution computes in."""
     for value in vars(distribution).values():
         if isinstance(value, torch.Tensor) and value.is_floating_point():
-            return value.dtype
+            return value
         if isinstance(value, Distribution):
-            return _parameter_dtype(value)
+            return _parameter(value)
     return None
 
 

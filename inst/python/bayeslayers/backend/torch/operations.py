@@ -53,6 +53,14 @@ def cast(values: Any, dtype: Any) -> Any:
     return values if values.dtype is dtype else values.to(dtype)
 
 
+def on_device_of(other: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Return a tensor on the device of another; where one has no values, there is nothing to move.
+
+    Distributions of a user's own may be on another device than what Keras makes.
+    """
+    return value if value.is_meta or other.is_meta else value.to(other.device)
+
+
 def matmul(first: Any, second: Any) -> Any:
     """Return the matrix product of two tensors; Keras's has single precision, also of doubles."""
     if isinstance(first, torch.Tensor) and first.dtype is second.dtype:
