@@ -3,13 +3,15 @@
 Beside ours: Keras's deterministic layer on the same backend, TensorFlow Probability's layer and the
 deterministic one of the Keras 2 that it needs, and bayesian-torch's. One process per column, all on
 one processor, run in turn, so that what disturbs the machine disturbs all of them. A time is the
-processor's, and the median over all timed steps; a ratio is the median over pairs of turns. Prints
-a table and which bars are met, and writes them with the machine's description and versions to
-results/: steps.json, or quick.json where a part was asked for, beside pictures. What is not
-installed is left out.
+processor's, and the median over all timed steps; a ratio is the median over pairs of turns. On an
+accelerator a time is what passes until all of a step is done. Prints a table and which bars are
+met, and writes them with the machine's description and versions to results/: steps.json, or
+quick.json where a part was asked for, beside pictures, or accelerator.json. What is not installed
+is left out.
 
-Run: python benchmarks/bench.py            the whole table
-     python benchmarks/bench.py --quick    Flipout in float32 at the defaults alone
+Run: python benchmarks/bench.py                  the whole table
+     python benchmarks/bench.py --quick          Flipout in float32 at the defaults alone
+     python benchmarks/bench.py --accelerator    Flipout in both precisions, and two larger layers
 """
 
 from __future__ import annotations
@@ -21,25 +23,19 @@ import platform
 import shutil
 import statistics
 import subprocess
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from bars import BARS, verdicts
-from columns import (
-    COLUMNS,
-    FROM_R,
-    OURS,
-    PLAIN,
-    Worker,
-    start_workers,
-    stay_on_one_processor,
-)
+from columns import COLUMNS, FROM_R, OURS, PLAIN, Worker, start_workers
+from devices import choose_accelerator, describe_accelerator, on_accelerator, stay_on_one_processor
 from measurements import Measurement, Run
 from parts import time_parts
-from rows import ROW_OF_EPOCHS, ROWS, Row, growth_rows
+from rows import LARGE_ROWS, ROW_OF_EPOCHS, ROWS, Row, growth_rows
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS, STEPS = 6, 8  # timed steps of each column: their product, in so many turns
@@ -88,7 +84,7 @@ def time_row(workers: dict[str, Worker], spec: dict[str, Any], row: Row, **how: 
 
 def measure(
     workers: dict[str, Worker],
-    rows: list[Row],
+    rows: Sequence[Row],
     estimators: tuple[str, ...],
     dtypes: tuple[str, ...],
     jits: tuple[str, ...],
@@ -122,15 +118,18 @@ def draw_time(worker: Worker, row: Row) -> float:
 
 def peaks(names: list[str], row: Row, estimator: str) -> dict[str, float]:
     """Return the peak memory of each column's training, each in a fresh process."""
-    found = {}
-    for name in names:
+
+    def ask(name: str) -> dict[str, Any]:
         worker = Worker(name)
         how = {"estimator": estimator, "dtype": "float32", "jit": "default"}
         answer = worker.ask("peak", row={"number": row.number}, **how)
         worker.close()
-        if "megabytes" in answer:
-            found[name] = answer["megabytes"]
-    return found
+        return answer
+
+    # Those that share an accelerator do not share its memory's count.
+    with ThreadPoolExecutor(len(names) if on_accelerator() else 1) as processes:
+        answers = dict(zip(names, processes.map(ask, names), strict=True))
+    return {name: found["megabytes"] for name, found in answers.items() if "megabytes" in found}
 
 
 def growth(workers: dict[str, Worker]) -> dict[str, dict[str, list[float]]]:
@@ -178,6 +177,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         "cpu": cpu.get("model name", platform.processor()),
         "cores": os.cpu_count(),
+        "accelerator": describe_accelerator(),
         "load": os.getloadavg(),
         "instructions": sorted(fast & set(cpu.get("flags", "").split())),
         "system": platform.platform(terse=True),
@@ -233,35 +233,66 @@ def summary(results: list[Measurement]) -> str:
 def arguments() -> argparse.Namespace:
     """Return what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--quick", action="store_true", help="Flipout, float32, defaults alone")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--quick", action="store_true", help="Flipout, float32, defaults alone")
+    part.add_argument("--accelerator", action="store_true", help="Flipout, on the machine's GPU")
     parser.add_argument("--rows", type=int, nargs="+", help="numbers of the rows to run")
     parser.add_argument("--columns", nargs="+", choices=COLUMNS, help="columns to run")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
     return parser.parse_args()
 
 
+@dataclass(frozen=True)
+class Part:
+    """What of the table is measured.
+
+    Args:
+        name: The results' file, without its ending.
+        rows: The models.
+        estimators: The ways to draw.
+        dtypes: The dtype policies.
+        jits: The ways to compile.
+        with_growth: Whether sizes grow one at a time, and an epoch is timed from R.
+        with_peaks: Whether memory is measured.
+    """
+
+    name: str
+    rows: tuple[Row, ...] = ROWS
+    estimators: tuple[str, ...] = ("Flipout",)
+    dtypes: tuple[str, ...] = ("float32",)
+    jits: tuple[str, ...] = ("default",)
+    with_growth: bool = False
+    with_peaks: bool = False
+
+
+WHOLE = Part("steps", ROWS, tuple(MAPS), DTYPES, tuple(COMPILED), with_growth=True, with_peaks=True)
+# A part never takes the place of the whole.
+QUICK = Part("quick")
+ACCELERATOR = Part("accelerator", ROWS + LARGE_ROWS, dtypes=DTYPES, with_peaks=True)
+
+
 def main() -> None:
     """Run the benchmark."""
     options = arguments()
+    part = QUICK if options.quick else ACCELERATOR if options.accelerator else WHOLE
+    if options.accelerator:
+        choose_accelerator()
     stay_on_one_processor()
-    rows = [row for row in ROWS if not options.rows or row.number in options.rows]
-    estimators = tuple(MAPS)[:1] if options.quick else tuple(MAPS)
-    dtypes = DTYPES[:1] if options.quick else DTYPES
-    jits = tuple(COMPILED)[:1] if options.quick else tuple(COMPILED)
+    rows = [row for row in part.rows if not options.rows or row.number in options.rows]
     workers, versions = start_workers(options.columns or list(COLUMNS))
     results = []
-    for result in measure(workers, rows, estimators, dtypes, jits):
+    for result in measure(workers, rows, part.estimators, part.dtypes, part.jits):
         results.append(result)
         print(line(result), flush=True)
     run = Run(results, **time_parts(workers))
-    grown = {} if options.quick else growth(workers)
+    grown = growth(workers) if part.with_growth else {}
     for worker in workers.values():
         worker.close()
-    for result in [] if options.quick else results:
+    for result in results if part.with_peaks else []:
         if (result.dtype, result.jit, result.estimator) == ("float32", "default", "Flipout"):
             row = next(row for row in rows if row.number == result.row)
             result.peak = peaks(list(workers), row, "Flipout")
-    from_r = None if options.quick else time_from_r()
+    from_r = time_from_r() if part.with_growth else None
     judged = [bar.judge(run) for bar in BARS]
     report = {
         "date": datetime.now(timezone.utc).date().isoformat(),
@@ -274,11 +305,20 @@ def main() -> None:
         f"row {ROW_OF_EPOCHS} from R": from_r,
     }
     options.output.mkdir(exist_ok=True)
-    # A part never takes the place of the whole.
-    name = "quick" if options.quick else "steps"
-    (options.output / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
-    print(f"\n{table(results)}\n\n{summary(results)}\n")
-    for result in results:
+    (options.output / f"{part.name}.json").write_text(json.dumps(report, indent=1) + "\n")
+    print_report(run, from_r, judged)
+    from pictures import draw_growth, draw_ratios
+
+    if any("tfp" in result.median for result in results):
+        draw_ratios(report, options.output / f"{part.name}.png")
+    if grown:
+        draw_growth(report, options.output / "growth.png")
+
+
+def print_report(run: Run, from_r: dict[str, float] | None, judged: list[dict[str, Any]]) -> None:
+    """Print the table, and what else was measured."""
+    print(f"\n{table(run.results)}\n\n{summary(run.results)}\n")
+    for result in run.results:
         if result.peak:
             listed = ", ".join(f"{name} {value:.0f}" for name, value in result.peak.items())
             print(f"peak memory of row {result.row}, MB: {listed}")
@@ -288,11 +328,6 @@ def main() -> None:
         listed = ", ".join(f"{name} {from_r[name] / from_r['bayeslayers']:.3f}" for name in FROM_R)
         print(f"an epoch of row {ROW_OF_EPOCHS}, in epochs from Python: {listed}")
     print(f"\n{verdicts(judged)}")
-    from pictures import draw_growth, draw_ratios
-
-    draw_ratios(report, options.output / f"{name}.png")
-    if grown:
-        draw_growth(report, options.output / "growth.png")
 
 
 if __name__ == "__main__":

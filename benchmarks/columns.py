@@ -1,4 +1,4 @@
-"""The columns of the table: a library on a backend each, in a process of one thread."""
+"""The columns of the table: a library on a backend each, in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from devices import environment
+
 HERE = Path(__file__).parent
 FROM_R = {"R": "", "R, closure": "closure"}
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-}
 
 
 @dataclass(frozen=True)
@@ -66,12 +61,12 @@ class Worker:
     """The process of a column, or of the network from R."""
 
     def __init__(self, name: str) -> None:
-        environment = {**os.environ, **ONE_THREAD, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        variables = {**os.environ, **environment(), "TF_CPP_MIN_LOG_LEVEL": "3"}
         if name in FROM_R:
-            environment |= {"RETICULATE_PYTHON": sys.executable, "KERAS_BACKEND": "tensorflow"}
+            variables |= {"RETICULATE_PYTHON": sys.executable, "KERAS_BACKEND": "tensorflow"}
             command = ["Rscript", str(HERE / "worker.R"), FROM_R[name]]
         else:
-            environment["KERAS_BACKEND"] = COLUMNS[name].backend
+            variables["KERAS_BACKEND"] = COLUMNS[name].backend
             command = [sys.executable, str(HERE / "worker.py"), COLUMNS[name].library]
         self.process = subprocess.Popen(
             command,
@@ -79,7 +74,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=environment,
+            env=variables,
         )
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
@@ -96,15 +91,6 @@ class Worker:
         """End the process."""
         self.process.stdin.close()
         self.process.wait()
-
-
-def stay_on_one_processor() -> None:
-    """Let this process, and those that it starts, run on one processor where that can be chosen.
-
-    XLA has as many threads as there are processors, whatever it is told.
-    """
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def start_workers(names: list[str]) -> tuple[dict[str, Worker], dict[str, str]]:

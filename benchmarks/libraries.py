@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from typing import Any
 
 import numpy as np
+from devices import clock, on_accelerator, wait_for
 from rows import BLOCK, CLASSES, Row
 
 LEARNING_RATE = 1e-3
 DRAWS, INPUTS = 100, 1000
 _RNG_SEED = 1
-# The processor's time that the whole process takes: others on the machine don't count.
-clock = time.process_time
 
 Steps = Callable[[int], list[float]]
 """Trains for a number of steps (or epochs), and returns the seconds that each took."""
@@ -103,8 +101,9 @@ class KerasLike(Library):
         return self.keras.backend.backend()
 
     def measures(self, row: Row, estimator: str, dtype: str, jit: bool | str) -> bool:
-        """See `Library.measures`; XLA and dtypes are compared on TensorFlow alone."""
-        return self.backend == "tensorflow" or (dtype, jit) == ("float32", "default")
+        """See `Library.measures`; a processor compares XLA and dtypes on TensorFlow alone."""
+        is_default = jit == "default" and (dtype == "float32" or on_accelerator())
+        return self.backend == "tensorflow" or is_default
 
     def model(self, row: Row, estimator: str) -> Any:
         """Return the row's model."""
@@ -140,12 +139,15 @@ class KerasLike(Library):
         return self._watched(model, lambda: _endless(tensors))
 
     def _watched(self, model: Any, data: Callable[[], Any]) -> Steps:
+        backend = self.backend
+
         class Watch(self.keras.callbacks.Callback):
             def on_train_begin(self, logs: Any = None) -> None:
                 self.ends = []
 
-            # Keras waits for the numbers of the step before it calls this.
+            # On a processor, Keras waits for the numbers of the step before it calls this.
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+                wait_for(backend, logs)
                 self.ends.append(clock())
 
         watch = Watch()

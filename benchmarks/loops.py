@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from libraries import LEARNING_RATE, Bayeslayers, Library, Steps, clock, example_data
+from devices import clock, torch_device, wait_for
+from libraries import LEARNING_RATE, Bayeslayers, Library, Steps, example_data
 from rows import CLASSES, Row
 
 Model = Callable[[Any], tuple[Any, Any]]
@@ -17,6 +18,8 @@ Model = Callable[[Any], tuple[Any, Any]]
 
 class Loop(Library):
     """A library with the loop that its steps are timed in."""
+
+    backend = "torch"
 
     def measures(self, row: Row, estimator: str, dtype: str, jit: bool | str) -> bool:
         """See `Library.measures`."""
@@ -45,6 +48,7 @@ class Loop(Library):
                 start = clock()
                 for batch in _batches(data, row.batch):
                     step(*batch)
+                wait_for("torch", ())
                 times.append(clock() - start)
             return times
 
@@ -71,13 +75,13 @@ class LoopOfOurs(Loop):
         model, layers = self._network() if row.layer == "network" else self._layer(row)
         inputs, _ = example_data(row, ())
         # The first call makes the variables.
-        shape = model(torch.from_numpy(inputs[:1])).shape[1:]
+        shape = model(_tensor(inputs[:1])).shape[1:]
 
         def outputs(inputs: Any) -> tuple[Any, Any]:
             return model(inputs), sum(loss for layer in layers for loss in layer.losses)
 
         parameters = [variable.value for layer in layers for variable in layer.trainable_variables]
-        return outputs, parameters, [torch.from_numpy(v) for v in example_data(row, shape)]
+        return outputs, parameters, [_tensor(v) for v in example_data(row, shape)]
 
     def _layer(self, row: Row) -> tuple[Any, list[Any]]:
         layer = self._library.layer(row.layer, "Flipout", **row.arguments)
@@ -117,17 +121,22 @@ class BayesianTorch(Loop):
             model: Any = Network(self.layer, row.example[-1])
         else:
             model = self.layer(row.layer, row.example[-1], *row.arguments.values())
+        model = model.to(torch_device())
         # (n, ..., channels) -> (n, channels, ...), for both.
         inputs, _ = (_channels_first(values) for values in example_data(row, ()))
         with torch.no_grad():
             shape = model(inputs[:1])[0].shape[1:]
         rng = np.random.default_rng(0)
         targets = rng.normal(size=(len(inputs), *shape)).astype("float32")
-        return model, list(model.parameters()), [inputs, torch.from_numpy(targets)]
+        return model, list(model.parameters()), [inputs, _tensor(targets)]
 
 
 def _channels_first(values: np.ndarray) -> Any:
-    return torch.from_numpy(np.moveaxis(values, -1, 1).copy() if values.ndim > 1 else values)
+    return _tensor(np.moveaxis(values, -1, 1).copy() if values.ndim > 1 else values)
+
+
+def _tensor(values: np.ndarray) -> Any:
+    return torch.from_numpy(values).to(torch_device())
 
 
 class Network(torch.nn.Module):

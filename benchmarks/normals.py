@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from devices import torch_device, wait_for
+
 Ways = dict[str, Callable[[], Any]]
 _NUMBERS_OF_A_CALL, _DRAWS_OF_A_CALL = 2**20, 24
 
@@ -70,9 +72,14 @@ def on_torch(count: int) -> Ways:
     from bayeslayers.backend import weight_noise
 
     seeds = [torch.tensor([1, i]) for i in range(draws_of_a_call(count))]
+    device = torch_device()
+
+    def call(way: Callable[[Any], Any]) -> Callable[[], Any]:
+        return lambda: wait_for("torch", [way(seed) for seed in seeds])
+
     return {
-        "torch.randn": lambda: [torch.randn(count) for _ in seeds],
-        "bayeslayers": lambda: [weight_noise((count,), torch.float32, seed) for seed in seeds],
+        "torch.randn": call(lambda seed: torch.randn(count, device=device)),
+        "bayeslayers": call(lambda seed: weight_noise((count,), torch.float32, seed)),
     }
 
 

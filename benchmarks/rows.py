@@ -94,6 +94,20 @@ ROWS = (
     ),
 )
 
+LARGE_ROWS = (
+    dense(8, 1024, 4096, 4096),
+    Row(
+        9,
+        "Conv2D 64 x 56 x 56 x 128 -> 128, 3 x 3",
+        64,
+        (56, 56, 128),
+        "Conv2D",
+        {"filters": 128, "kernel_size": 3},
+        3 * 3 * 128 * 128,
+    ),
+)
+"""What is measured on an accelerator as well."""
+
 
 def growth_rows() -> dict[str, list[tuple[int, Row]]]:
     """Return rows that double one size at a time, by the size's name, each with that size."""

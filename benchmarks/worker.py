@@ -19,8 +19,9 @@ answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
 import numpy as np  # noqa: E402
-from libraries import LIBRARIES, Library, clock  # noqa: E402
-from rows import ROWS, Row, growth_rows  # noqa: E402
+from devices import clock, on_accelerator, peak_bytes  # noqa: E402
+from libraries import LIBRARIES, Library  # noqa: E402
+from rows import LARGE_ROWS, ROWS, Row, growth_rows  # noqa: E402
 
 WARM_UP = 8
 _MEGABYTE = 1024
@@ -29,7 +30,7 @@ _MEGABYTE = 1024
 def find_row(spec: dict[str, Any]) -> Row:
     """Return the row that a command names: by number, or as one of those that grow."""
     if "number" in spec:
-        return next(row for row in ROWS if row.number == spec["number"])
+        return next(row for row in ROWS + LARGE_ROWS if row.number == spec["number"])
     return dict(growth_rows()[spec["growing"]])[spec["size"]]
 
 
@@ -87,7 +88,13 @@ class Bench:
         return {}
 
     def peak(self, row: dict[str, Any], **how: Any) -> dict[str, Any]:
-        """Return by how many megabytes the first steps of a model raise the process's peak."""
+        """Return by how many megabytes the first steps of a model raise the process's peak.
+
+        On an accelerator: how many they have in use there at most.
+        """
+        if on_accelerator():
+            self.library.trainer(find_row(row), **how)(WARM_UP)
+            return {"megabytes": peak_bytes(self.library.backend) / _MEGABYTE**2}
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self.library.trainer(find_row(row), **how)(WARM_UP)
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
