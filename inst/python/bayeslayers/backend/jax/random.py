@@ -109,13 +109,21 @@ def _signs(shape: tuple[int, ...], dtype: str, key: Any) -> Any:
 def _for_numbers(count: int, function: Callable[[Any], Any]) -> Any:
     """Return what a function makes of the whole numbers below `count`, one by one.
 
-    In two turns: what a loop computes, XLA keeps. All else it computes anew for everything that
-    depends on it, on a CPU even behind a barrier: a sign for each position of a convolution.
+    On a CPU in two turns: what a loop computes, XLA keeps. All else it computes anew there for
+    everything that depends on it, even behind a barrier: a sign for each position of a convolution.
+    On a GPU a loop takes longer than the numbers.
     """
-    half = -(-count // 2)
-    numbers = lax.iota(jnp.uint32, half)
-    halves = lax.map(lambda first: function(first + numbers), np.array([0, half], "uint32"))
-    return halves.reshape(-1)[:count]
+
+    def in_two_turns() -> Any:
+        half = -(-count // 2)
+        numbers = lax.iota(jnp.uint32, half)
+        halves = lax.map(lambda first: function(first + numbers), np.array([0, half], "uint32"))
+        return halves.reshape(-1)[:count]
+
+    def at_once() -> Any:
+        return function(lax.iota(jnp.uint32, count))
+
+    return lax.platform_dependent(cpu=in_two_turns, default=at_once)
 
 
 def _uniforms(numbers: Any, dtype: str, key: Any) -> tuple[Any, Any]:
