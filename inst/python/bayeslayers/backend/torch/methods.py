@@ -83,7 +83,7 @@ def _property(name: str) -> _Method:
 
 def _sample(self: Any, sample_shape: Any = (), seed: Any = None, name: str = "sample") -> Any:
     del name
-    sizes = np.ravel(sample_shape)
+    sizes = np.ravel(ops.convert_to_numpy(sample_shape))
     if seed is not None and not isinstance(seed, torch.Tensor):
         seed = torch.tensor([seed, 0] if isinstance(seed, numbers.Integral) else list(seed))
     return draw(self, tuple(map(int, sizes)), seed)
