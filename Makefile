@@ -72,7 +72,7 @@ check: $(PY_READY) $(R_READY) ## R CMD check of the built package (AS_CRAN=1 for
 lint: $(PY_READY) $(R_READY) ## ruff, mypy, shellcheck, lintr, and whether the generated files are up to date
 	@tools/lint.sh
 
-bench: $(BENCH_READY) ## training steps on each backend against other libraries' (BENCH=--quick for a part)
+bench: $(BENCH_READY) ## training steps on each backend against other libraries' (BENCH=--quick for a part, --accelerator for a GPU)
 	@tools/bench.sh $(BENCH)
 
 reproduce: $(BENCH_READY) ## the UCI protocol and digits beside other methods (REPRODUCE=--quick, DATA=folder of further sets)

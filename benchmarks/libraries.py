@@ -244,10 +244,11 @@ class Deterministic(KerasLike):
 class Bayeslayers(Deterministic):
     """This package's layers."""
 
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """The packages whose versions matter."""
-        return ("bayeslayers", *super().packages)
+    def versions(self) -> dict[str, str]:
+        """See `Library.versions`; the package may lie on the path without being installed."""
+        from bayeslayers import __version__
+
+        return {"bayeslayers": __version__, **super().versions()}
 
     def layer(self, kind: str, estimator: str, **arguments: Any) -> Any:
         """See `KerasLike.layer`."""
