@@ -35,14 +35,29 @@ def test_draws_are_the_transform_of_the_bits_of_their_key():
     """Box and Muller in NumPy, from the words that JAX's generator has, in double precision."""
     count, seed = 50_000, jnp.array([3, 4], "uint32")
     # Of each counter the first word says what the draws are for, the second numbers them.
-    counters = jnp.concatenate([jnp.full(count, 1, "uint32"), jnp.arange(count, dtype="uint32")])
+    pairs = jnp.arange(count // 2, dtype="uint32")
+    counters = jnp.concatenate([jnp.ones_like(pairs), pairs])
     first, second = np.split(np.asarray(random.threefry_2x32(seed, counters)), 2)
     # A number in single precision: near one, where draws are near zero, its rounding is seen.
     u = (first >> 1).astype("float32") * np.float32(2.0**-31) + np.float32(2.0**-32)
     u = u.astype("float64")
     angle = np.pi * second.view("int32").astype("float64") * 2.0**-31
-    found = backend.standard_normal((count,), "float32", seed)
-    assert_allclose(found, np.sqrt(-2 * np.log(u)) * np.cos(angle), rtol=1e-6, atol=1e-6)
+    found = backend.standard_normal((count,), "float32", seed).reshape(-1, 2)
+    expected = np.sqrt(-2 * np.log(u)) * np.stack([np.cos(angle), np.sin(angle)])
+    assert_allclose(found, expected.T, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("draw", [backend.standard_normal, backend.random_signs])
+@pytest.mark.parametrize("count", [50_003, 50_004])
+def test_draws_without_a_loop_are_the_same(draw, count, monkeypatch):
+    """As on a GPU, where a loop takes longer than the numbers."""
+    seed = jnp.array([3, 4], "uint32")
+    in_a_loop = numpy_of(draw((count,), "float32", seed))
+    jax.clear_caches()
+    monkeypatch.setattr(jax.lax, "platform_dependent", lambda *, cpu, default: default())
+    at_once = numpy_of(jax.jit(lambda seed: draw((count,), "float32", seed))(seed))
+    jax.clear_caches()
+    assert_allclose(at_once, in_a_loop, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -29,12 +29,21 @@ def softplus(values: Any) -> Any:
     return ops.maximum(values, 0.0) + 2.0 * ratio * polynomial(_ARTANH, ratio * ratio)
 
 
-def cosine(half_turns: Any) -> Any:
-    """Return cos(pi x) for x from -1 to 1, of floats of at least single precision."""
+def cosine_and_sine(half_turns: Any) -> tuple[Any, Any]:
+    """Return cos(pi x) and sin(pi x) for x from -1 to 1, of floats of at least single precision."""
     if _is_double(half_turns):
-        return ops.cos(math.pi * half_turns)
-    # cos(pi x) = sin(pi (1/2 - |x|)), of which the argument is an exact difference.
-    angle = math.pi * (0.5 - ops.abs(half_turns))
+        angle = math.pi * half_turns
+        return ops.cos(angle), ops.sin(angle)
+    # cos(pi x) = sin(pi (1/2 - |x|)), of which the argument is an exact difference, as is that of
+    # sin(pi |x|) = sin(pi (1 - |x|)).
+    size = ops.abs(half_turns)
+    cosine, sine = _sine(0.5 - size), _sine(ops.minimum(size, 1.0 - size))
+    return cosine, ops.where(half_turns < 0, -sine, sine)
+
+
+def _sine(half_turns: Any) -> Any:
+    """Return sin(pi x) for x from -1/2 to 1/2."""
+    angle = math.pi * half_turns
     return angle * polynomial(_SINE, angle * angle)
 
 

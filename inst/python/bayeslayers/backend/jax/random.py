@@ -16,7 +16,7 @@ import numpy as np
 from jax import export, lax
 
 from bayeslayers.backend.common import at_least_single
-from bayeslayers.backend.series import cosine
+from bayeslayers.backend.series import cosine_and_sine
 from bayeslayers.backend.threefry import OF_ANGLES, OF_NORMALS, OF_SIGNS, threefry
 
 # Whatever generator JAX is configured to use: its keys may have another size than seeds.
@@ -38,10 +38,10 @@ def as_typed_key(seed: Any) -> Any:
 
 
 def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
-    """Draw independent standard normals: z = sqrt(-2 log u) cos v.
+    """Draw independent standard normals: z = sqrt(-2 log u) (cos v, sin v).
 
-    With u uniform on (0, 1] and v uniform on [-pi, pi], z is normal (Box and Muller, 1958). So is
-    the same with the sine; but to compute both, for half as many u and v, takes XLA as long.
+    With u uniform on (0, 1] and v uniform on [-pi, pi], both coordinates are normal and independent
+    (Box and Muller, 1958). They follow each other.
 
     Args:
         shape: The shape of the draws.
@@ -86,13 +86,26 @@ def _is_known(shape: Any) -> bool:
 
 @functools.partial(jax.jit, static_argnums=(0, 1), inline=True)
 def _normal(shape: tuple[int, ...], dtype: str, key: Any) -> Any:
-    precise = at_least_single(dtype)
+    count, precise = math.prod(shape), at_least_single(dtype)
 
-    def draw(numbers: Any) -> Any:
+    def pair(numbers: Any) -> tuple[Any, Any]:
         uniform, half_turns = _uniforms(numbers, precise, key)
-        return jnp.sqrt(-2.0 * jnp.log(uniform)) * cosine(half_turns)
+        radius = jnp.sqrt(-2.0 * jnp.log(uniform))
+        cosine, sine = cosine_and_sine(half_turns)
+        return radius * cosine, radius * sine
 
-    return _for_numbers(math.prod(shape), draw).reshape(shape).astype(dtype)
+    def in_pairs() -> Any:
+        # As one complex number: of two results XLA computes each from the start.
+        pairs = _in_two_turns(-(-count // 2), lambda numbers: lax.complex(*pair(numbers)))
+        return jnp.stack([pairs.real, pairs.imag], axis=-1).reshape(-1)[:count]
+
+    def one_by_one() -> Any:
+        numbers = lax.iota(jnp.uint32, count)
+        cosine, sine = pair(numbers >> 1)
+        return jnp.where(numbers & 1 == 0, cosine, sine)
+
+    draws = lax.platform_dependent(cpu=in_pairs, default=one_by_one)
+    return draws.reshape(shape).astype(dtype)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), inline=True)
@@ -107,23 +120,24 @@ def _signs(shape: tuple[int, ...], dtype: str, key: Any) -> Any:
 
 
 def _for_numbers(count: int, function: Callable[[Any], Any]) -> Any:
-    """Return what a function makes of the whole numbers below `count`, one by one.
+    """Return what a function makes of the whole numbers below `count`, one by one."""
+    return lax.platform_dependent(
+        cpu=lambda: _in_two_turns(count, function),
+        default=lambda: function(lax.iota(jnp.uint32, count)),
+    )
 
-    On a CPU in two turns: what a loop computes, XLA keeps. All else it computes anew there for
-    everything that depends on it, even behind a barrier: a sign for each position of a convolution.
-    On a GPU a loop takes longer than the numbers.
+
+def _in_two_turns(count: int, function: Callable[[Any], Any]) -> Any:
+    """Return what a function makes of the whole numbers below `count`, on a CPU.
+
+    What a loop computes, XLA keeps. All else it computes anew on a CPU for everything that depends
+    on it, even behind a barrier: a sign for each position of a convolution. On a GPU a loop takes
+    longer than the numbers.
     """
-
-    def in_two_turns() -> Any:
-        half = -(-count // 2)
-        numbers = lax.iota(jnp.uint32, half)
-        halves = lax.map(lambda first: function(first + numbers), np.array([0, half], "uint32"))
-        return halves.reshape(-1)[:count]
-
-    def at_once() -> Any:
-        return function(lax.iota(jnp.uint32, count))
-
-    return lax.platform_dependent(cpu=in_two_turns, default=at_once)
+    half = -(-count // 2)
+    numbers = lax.iota(jnp.uint32, half)
+    halves = lax.map(lambda first: function(first + numbers), np.array([0, half], "uint32"))
+    return halves.reshape(-1)[:count]
 
 
 def _uniforms(numbers: Any, dtype: str, key: Any) -> tuple[Any, Any]:
