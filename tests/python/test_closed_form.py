@@ -9,6 +9,7 @@ from family import every, is_representative
 from frameworks import (
     JIT_COMPILE,
     assert_allclose,
+    gradients,
     moment,
     numpy_of,
     parameter,
@@ -23,7 +24,10 @@ from scipy import stats
 
 import bayeslayers
 from bayeslayers.backend import softplus
-from bayeslayers.distributions.mean_field import divergence_from_standard_normal
+from bayeslayers.distributions.mean_field import (
+    divergence_from_standard_normal,
+    scale_and_divergence,
+)
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
 
 GENERAL = {
@@ -143,6 +147,58 @@ def test_the_divergence_and_its_gradient_are_the_closed_form(dtype, shape, rng):
     of_loc, of_scale = numpy_of(found)
     assert_allclose(of_loc, loc, rtol=1e-6)
     assert_allclose(of_scale, scale - 1 / scale, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(7, 5), LARGE])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_scale_and_its_divergence_share_their_gradient(dtype, shape, rng):
+    """In NumPy: of a weighted sum of the scales, plus a multiple of the divergence."""
+    loc, untransformed = rng.normal(size=shape), rng.uniform(-7, 3, size=shape)
+    weights = rng.normal(size=shape).astype(dtype)
+    variables = [parameter(value.astype(dtype), dtype) for value in (loc, untransformed)]
+
+    def total():
+        scale, divergence = scale_and_divergence(*variables)
+        return ops.sum(ops.multiply(scale, weights)) + 0.3 * divergence
+
+    found, (of_loc, of_untransformed) = value_and_gradients(total, variables)
+    loc, untransformed = (numpy_of(v.value).astype("float64") for v in variables)
+    scale = np.logaddexp(untransformed, 0) + np.finfo(dtype).eps
+    assert_allclose(
+        numpy_of(found), (scale * weights).sum() + 0.3 * normal_kl(loc, scale), rtol=1e-5
+    )
+    assert_allclose(numpy_of(of_loc), 0.3 * loc, rtol=1e-6)
+    of_scale = weights + 0.3 * (scale - 1 / scale)
+    expected = of_scale / (1 + np.exp(-untransformed))
+    assert_allclose(numpy_of(of_untransformed), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(7, 5), LARGE])
+def test_a_scale_alone_has_the_gradient_of_softplus(shape, rng):
+    untransformed = parameter(rng.uniform(-7, 3, size=shape).astype("float32"))
+    loc = parameter(np.zeros(shape, "float32"))
+    (found,) = gradients(
+        lambda: ops.sum(scale_and_divergence(loc, untransformed)[0]), [untransformed]
+    )
+    expected = 1 / (1 + np.exp(-numpy_of(untransformed.value).astype("float64")))
+    assert_allclose(numpy_of(found), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [2, 40_000])
+def test_a_scale_and_its_divergence_have_second_derivatives(size):
+    points = np.linspace(-2.0, 2.0, size, dtype="float32")
+    loc = ops.zeros(size)
+
+    def total(untransformed):
+        scale, divergence = scale_and_divergence(loc, untransformed)
+        return ops.sum(scale) + divergence
+
+    x = points.astype("float64")
+    scale, slope = np.logaddexp(x, 0), 1 / (1 + np.exp(-x))
+    # Of s + s^2 / 2 - log(s), with s' = slope and s'' = slope (1 - slope).
+    expected = (1 + 1 / scale**2) * slope**2 + (1 + scale - 1 / scale) * slope * (1 - slope)
+    found = numpy_of(second_derivatives(total, points))
+    assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

@@ -39,6 +39,7 @@ INTERFACE = {
     "has_values": "Whether the values of a tensor are known: not while a function is compiled.",
     "has_gpu": "Whether there is a device that sums float16 in single precision.",
     "kl_from_standard_normal": "The divergence of normals from standard ones, summed over all.",
+    "scale_and_kl": "Smallest scale plus softplus, and the divergence of normals of that scale.",
     "softplus": "log(1 + exp(x)), to the precision of the dtype.",
     # Dtypes.
     "native_dtype": "The framework's own dtype of a name, which users' functions are handed.",

@@ -30,7 +30,12 @@ from bayeslayers.distributions.makers import MeanFieldNormal, default_mean_field
 from bayeslayers.distributions.mean_field import smallest_scale, untransformed_of
 from bayeslayers.distributions.named import POSTERIORS, PRIORS, by_name
 from bayeslayers.distributions.positive import HalfCauchyPrior
-from bayeslayers.distributions.posteriors import GeneralPosterior, MeanFieldPosterior, Posterior
+from bayeslayers.distributions.posteriors import (
+    STANDARD_NORMAL,
+    GeneralPosterior,
+    MeanFieldPosterior,
+    Posterior,
+)
 from bayeslayers.distributions.streams import FoldedStream, keeping_default_seeds
 
 SIGNED = (MeanFieldNormal, CorrelatedMaker)
@@ -210,10 +215,17 @@ class RandomWeight:
         scale = np.where(kept, untransformed_scale, _UNTRANSFORMED_ZERO)
         self._posterior_maker.assign_if_present("untransformed_scale", scale)
 
-    def posterior_for_call(self, seeds: Stream) -> Posterior:
-        """Return the posterior as it is during a call, which draws from this stream."""
+    def posterior_for_call(self, seeds: Stream, *, adds_divergence: bool = False) -> Posterior:
+        """Return the posterior as it is during a call, which draws from this stream.
+
+        Args:
+            seeds: The stream.
+            adds_divergence: Whether the call adds the divergence to the losses, where there is one.
+        """
         if self._draws_mean_field:
-            return MeanFieldPosterior(*self._posterior_maker.parameters(), seeds)
+            parameters = self._posterior_maker.parameters()
+            diverges = adds_divergence and self._diverges_from_standard_normal
+            return MeanFieldPosterior(*parameters, seeds, diverges=diverges)
         return GeneralPosterior(self.posterior, partial(self._sample, seeds))
 
     @property
@@ -334,6 +346,13 @@ class RandomWeight:
         is_normal = self._prior_maker is not None and self._prior_maker.fixed_normal is not None
         is_exact = is_normal and self.has_exact_divergence
         return is_exact and self._draws_mean_field and self.is_independent_normal
+
+    @property
+    def _diverges_from_standard_normal(self) -> bool:
+        if not (self.diverges and self._diverges_in_closed_form):
+            return False
+        assert self._prior_maker is not None  # as there is a divergence
+        return self._prior_maker.fixed_normal == STANDARD_NORMAL
 
     @property
     def has_own_divergence(self) -> bool:

@@ -146,7 +146,11 @@ class VariationalLayer(BayesianLayer):
         """
         roles = self.roles_of(kernel)
         weights = [self.random_weights[role] for role in roles]
-        posteriors = tuple(weight.posterior_for_call(self.stream) for weight in weights)
+        model_draw = current_model_draw()
+        posteriors = tuple(
+            weight.posterior_for_call(self.stream, adds_divergence=model_draw is None)
+            for weight in weights
+        )
         random_map = RandomMap(
             linear_map,
             posteriors,
@@ -156,7 +160,6 @@ class VariationalLayer(BayesianLayer):
             channels,
             **self._trained_part(kernel, batch_size),
         )
-        model_draw = current_model_draw()
         if model_draw is not None:
             values = [self._value_in_draw(model_draw, role) for role in roles]
             return MapDraw(self.estimator.given(random_map, values), ()), []
@@ -181,7 +184,7 @@ class VariationalLayer(BayesianLayer):
         if model_draw is not None:
             value = self._value_in_draw(model_draw, BIAS)
             return SharedBias(saturating_cast(value, self.compute_dtype)), []
-        posterior = weight.posterior_for_call(self.stream)
+        posterior = weight.posterior_for_call(self.stream, adds_divergence=True)
         value = posterior.sample()
         bias = self._bias_of_call(saturating_cast(value, self.compute_dtype), batch_size)
         return bias, [WeightInCall(weight, posterior, lambda: value)]

@@ -11,7 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from bayeslayers.backend import at_least_single, cast, kl_from_standard_normal, softplus
+from bayeslayers.backend import (
+    at_least_single,
+    cast,
+    kl_from_standard_normal,
+    scale_and_kl,
+    softplus,
+)
 
 # How many binary digits the numbers of a dtype have behind the point. `np.finfo` does not know all.
 _BINARY_DIGITS = {"float16": 10, "bfloat16": 7, "float32": 23, "float64": 52}
@@ -30,6 +36,23 @@ def scale_of(untransformed: Any) -> Any:
         untransformed: Tensor or variable, of any shape.
     """
     return smallest_scale(untransformed.dtype) + softplus(untransformed)
+
+
+def scale_and_divergence(loc: Any, untransformed: Any) -> tuple[Any, Any]:
+    """Return the scale, and the divergence from Normal(0, 1), with their gradients in fewer passes.
+
+    Args:
+        loc: Tensor or variable, of any shape.
+        untransformed: Tensor or variable of that shape.
+
+    Returns:
+        What `scale_of` and `divergence_from_standard_normal` return.
+    """
+    dtype = keras.backend.standardize_dtype(untransformed.dtype)
+    if at_least_single(dtype) != dtype:
+        scale = scale_of(untransformed)
+        return scale, divergence_from_standard_normal(loc, scale)
+    return scale_and_kl(cast(loc, dtype), untransformed, smallest_scale(dtype))
 
 
 def untransformed_of(scale: np.ndarray, dtype: Any) -> np.ndarray:

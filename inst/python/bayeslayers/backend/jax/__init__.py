@@ -58,6 +58,7 @@ from bayeslayers.backend.jax.operations import (
     kl_from_standard_normal,
     native_dtype,
     saturating_cast,
+    scale_and_kl,
     softplus,
 )
 from bayeslayers.backend.jax.outcomes import (

@@ -70,6 +70,18 @@ def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
 _kl_from_standard_normal = jax.jit(in_keras_ops.kl_from_standard_normal, inline=True)
 
 
+def scale_and_kl(loc: Any, untransformed: Any, smallest: float) -> tuple[Any, Any]:
+    """Return a scale, and KL(Normal(loc, scale) || Normal(0, 1)), summed over all entries.
+
+    Args:
+        loc: Tensor of any shape, in no less than single precision.
+        untransformed: Tensor of that shape and dtype: the scale is softplus of it, plus `smallest`.
+        smallest: What every scale is larger than.
+    """
+    scale = smallest + softplus(untransformed)
+    return scale, kl_from_standard_normal(loc, scale)
+
+
 def native_dtype(dtype: Any) -> np.dtype:
     """Return JAX's dtype of a name, which is NumPy's.
 

@@ -63,7 +63,11 @@ from bayeslayers.backend.tensorflow.outcomes import (
     sample_with,
     widened,
 )
-from bayeslayers.backend.tensorflow.passes import kl_from_standard_normal, softplus
+from bayeslayers.backend.tensorflow.passes import (
+    kl_from_standard_normal,
+    scale_and_kl,
+    softplus,
+)
 from bayeslayers.backend.tensorflow.random import random_signs, standard_normal, weight_noise
 from bayeslayers.backend.tensorflow.seeds import SeedStream, fold_in
 from bayeslayers.backend.tensorflow.steps import (

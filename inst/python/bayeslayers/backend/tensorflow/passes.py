@@ -92,3 +92,45 @@ def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
 
 _kl_value = _in_one_pass(in_keras_ops.kl_value)
 _kl_gradient = _in_one_pass(in_keras_ops.kl_gradient)
+
+
+def scale_and_kl(loc: Any, untransformed: Any, smallest: float) -> tuple[Any, Any]:
+    """Return a scale, and KL(Normal(loc, scale) || Normal(0, 1)), summed over all entries.
+
+    For a large kernel the gradients of both take one pass, and none to add them.
+
+    Args:
+        loc: Tensor of any shape, in no less than single precision.
+        untransformed: Tensor of that shape and dtype: the scale is softplus of it, plus `smallest`.
+        smallest: What every scale is larger than.
+    """
+    # Not by Keras, which leaves a variable of TensorFlow's as it is.
+    loc, untransformed = map(tf.convert_to_tensor, (loc, untransformed))
+    if is_worth_compiling(untransformed.shape.num_elements()):
+        return _scale_and_kl(smallest)(loc, untransformed)
+    scale = smallest + ops.softplus(untransformed)
+    return scale, kl_from_standard_normal(loc, scale)
+
+
+@functools.cache
+def _scale_and_kl(smallest: float) -> Callable[..., Any]:
+    in_one_pass = _in_one_pass(lambda values: smallest + series.softplus(values))
+
+    @tf.custom_gradient
+    def call(loc: Any, untransformed: Any) -> Any:
+        scale = in_one_pass(untransformed)
+
+        def gradient(of_scale: Any, of_kl: Any) -> Any:
+            return _gradient_of_both(of_scale, of_kl, loc, scale, untransformed)
+
+        return (scale, _kl_value(loc, scale)), gradient
+
+    return call
+
+
+@_in_one_pass
+def _gradient_of_both(
+    of_scale: Any, of_kl: Any, loc: Any, scale: Any, untransformed: Any
+) -> tuple[Any, Any]:
+    of_loc, further = in_keras_ops.kl_gradient(of_kl, loc, scale)
+    return of_loc, (of_scale + further) * tf.sigmoid(untransformed)

@@ -1,6 +1,6 @@
 """PyTorch: the names of `bayeslayers.backend.INTERFACE`."""
 
-from bayeslayers.backend.torch.closed_forms import kl_from_standard_normal
+from bayeslayers.backend.torch.closed_forms import kl_from_standard_normal, scale_and_kl
 from bayeslayers.backend.torch.coercible import distribution_behind, tensor_of, to_coercible
 from bayeslayers.backend.torch.convolution import conv
 from bayeslayers.backend.torch.correlated import correlated_normal
