@@ -154,8 +154,9 @@ def finite_when_trained_on(value: Any, message: str) -> Any:
         FloatingPointError: With this message, when the gradient is computed.
     """
     if value.requires_grad and not torch.compiler.is_compiling():
-        # A hook on a caller's leaf would stay there.
-        value = value * 1 if value.is_leaf else value
+        # A hook on a caller's leaf would stay there, and one on a result of several is called for
+        # the gradient of the others, too.
+        value = value.view(value.shape)
         # Detached, or the graph would hold a reference to itself.
         kept = value.detach()
 
