@@ -41,7 +41,7 @@ def standard_normal(shape: Any, dtype: Any, seed: Any) -> Any:
     """Draw independent standard normals: z = sqrt(-2 log u) (cos v, sin v).
 
     With u uniform on (0, 1] and v uniform on [-pi, pi], both coordinates are normal and independent
-    (Box and Muller, 1958). They follow each other.
+    (Box and Muller, 1958). One draw is the first of a pair, the next its second.
 
     Args:
         shape: The shape of the draws.

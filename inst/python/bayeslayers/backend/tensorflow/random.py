@@ -77,10 +77,11 @@ def weight_noise(shape: Any, dtype: Any, seed: Any) -> Any:
 
 
 def _draw_by_threefry(count: int, precise: tf.DType, seed: Any) -> Any:
-    """Return a vector of standard normals: z = sqrt(-2 log u) (cos v, sin v), one by one.
+    """Return a vector of standard normals: z = sqrt(-2 log u) (cos v, sin v).
 
-    On a CPU in a loop of two turns, and as complex numbers: what a loop computes, XLA keeps, and
-    two results it computes from the start each. On a GPU a loop takes longer than the numbers.
+    One draw is the first of a pair, the next its second. On a CPU in a loop of two turns, and as
+    complex numbers: what a loop computes, XLA keeps, and two results it computes from the start
+    each. On a GPU a loop takes longer than the numbers.
     """
     if has_gpu():
         numbers = tf.cast(tf.range(count), tf.uint32)
