@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 _CHOICE = "BENCH_ON_ACCELERATOR"
-_ONE_THREAD = {
+ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
@@ -33,7 +33,7 @@ def on_accelerator() -> bool:
 
 def environment() -> dict[str, str]:
     """Return the variables that a process starts with."""
-    return _SHARED if on_accelerator() else _ONE_THREAD
+    return _SHARED if on_accelerator() else ONE_THREAD
 
 
 def stay_on_one_processor() -> None:

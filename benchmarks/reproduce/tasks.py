@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import describe_machine
-from columns import ONE_THREAD
+from devices import ONE_THREAD
 
 from reproduce.data import SETS, digits, values_of
 from reproduce.methods import METHODS

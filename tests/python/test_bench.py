@@ -8,7 +8,8 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 import bars
-from bench import table
+import devices
+from bench import ACCELERATOR, QUICK, WHOLE, table
 from measurements import Measurement, Run
 
 
@@ -93,3 +94,21 @@ def test_memory_is_compared_where_both_were_measured():
     results[0].peak = {"bayeslayers": 50.0, "tfp": 100.0}
     results[1].peak = {"bayeslayers": 50.0}
     assert bars.peak_ratios("bayeslayers", "tfp")(Run(results)) == {"row 1": 0.5}
+
+
+def test_only_a_run_that_is_asked_to_computes_on_an_accelerator(monkeypatch):
+    monkeypatch.delenv("BENCH_ON_ACCELERATOR", raising=False)
+    assert devices.environment()["CUDA_VISIBLE_DEVICES"] == ""
+    assert (devices.torch_device(), devices.describe_accelerator()) == ("cpu", None)
+    # What it sets is taken back after the test.
+    monkeypatch.setenv("BENCH_ON_ACCELERATOR", "")
+    devices.choose_accelerator()
+    assert "CUDA_VISIBLE_DEVICES" not in devices.environment()
+    assert devices.torch_device() == "cuda"
+
+
+def test_no_part_takes_the_place_of_another():
+    assert len({part.name for part in (WHOLE, QUICK, ACCELERATOR)}) == 3
+    assert ACCELERATOR.rows[: len(WHOLE.rows)] == WHOLE.rows
+    assert len({row.number for row in ACCELERATOR.rows}) == len(ACCELERATOR.rows) > len(WHOLE.rows)
+    assert QUICK.rows == WHOLE.rows
