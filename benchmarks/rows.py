@@ -61,6 +61,19 @@ def convolution_1d(
     )
 
 
+def convolution_2d(number: int, batch: int, size: int, channels: int, filters: int) -> Row:
+    """Return a row of one convolution over square images, with windows of 3 x 3."""
+    return Row(
+        number,
+        f"Conv2D {batch} x {size} x {size} x {channels} -> {filters}, 3 x 3",
+        batch,
+        (size, size, channels),
+        "Conv2D",
+        {"filters": filters, "kernel_size": 3},
+        3 * 3 * channels * filters,
+    )
+
+
 def dense(number: int, batch: int, channels: int, units: int) -> Row:
     """Return a row of one dense layer."""
     title = f"Dense {batch} x {channels} -> {units}"
@@ -73,15 +86,7 @@ ROWS = (
     convolution_1d(3, 16, 64, 256, 512, 5),
     dense(4, 32, 1024, 1024),
     dense(5, 256, 128, 128),
-    Row(
-        6,
-        "Conv2D 32 x 28 x 28 x 16 -> 32, 3 x 3",
-        32,
-        (28, 28, 16),
-        "Conv2D",
-        {"filters": 32, "kernel_size": 3},
-        3 * 3 * 16 * 32,
-    ),
+    convolution_2d(6, 32, 28, 16, 32),
     Row(
         ROW_OF_EPOCHS,
         "Network of three layers, 10,000 examples, an epoch",
@@ -94,18 +99,7 @@ ROWS = (
     ),
 )
 
-LARGE_ROWS = (
-    dense(8, 1024, 4096, 4096),
-    Row(
-        9,
-        "Conv2D 64 x 56 x 56 x 128 -> 128, 3 x 3",
-        64,
-        (56, 56, 128),
-        "Conv2D",
-        {"filters": 128, "kernel_size": 3},
-        3 * 3 * 128 * 128,
-    ),
-)
+LARGE_ROWS = (dense(8, 1024, 4096, 4096), convolution_2d(9, 64, 56, 128, 128))
 """What is measured on an accelerator as well."""
 
 
