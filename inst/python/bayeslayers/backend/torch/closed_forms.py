@@ -8,15 +8,19 @@ import torch
 from keras import ops
 
 
+def _kl_value(loc: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    # In place, as new memory takes longer than arithmetic does.
+    twice = scale.log().mul_(-2.0).addcmul_(scale, scale).addcmul_(loc, loc).sub_(1.0)
+    return twice.sum().mul_(0.5)
+
+
 class _KLFromStandardNormal(torch.autograd.Function):
     """The sum of (loc^2 + scale^2 - 1) / 2 - log(scale)."""
 
     @staticmethod
     def forward(ctx: Any, loc: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(loc, scale)
-        # In place, as new memory takes longer than arithmetic does.
-        twice = (loc * loc).sub_(1.0).addcmul_(scale, scale).sub_(scale.log(), alpha=2.0)
-        return twice.sum().mul_(0.5)
+        return _kl_value(loc, scale)
 
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -43,8 +47,7 @@ class _ScaleAndKL(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         scale = torch.nn.functional.softplus(untransformed).add_(smallest)
         ctx.save_for_backward(loc, untransformed, scale)
-        twice = scale.log().mul_(-2.0).addcmul_(scale, scale).addcmul_(loc, loc).sub_(1.0)
-        return scale, twice.sum().mul_(0.5)
+        return scale, _kl_value(loc, scale)
 
     @staticmethod
     def backward(
