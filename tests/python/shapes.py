@@ -46,9 +46,10 @@ def is_reordered(geometry):
     Its recurrent layers add the bias later than this package, and its einsums are the backend's. On
     PyTorch its separable convolution of images moves the channels to the front between two steps,
     and a convolution of one dimension is one of two here, for which some processors have another
-    kernel.
+    kernel. On JAX a convolution of three dimensions is a sum over places in the window.
     """
-    is_moved = BACKEND == "torch" and geometry in (SEPARABLE[2], CONVOLUTION[1])
+    moved = {"torch": (SEPARABLE[2], CONVOLUTION[1]), "jax": (CONVOLUTION[3],)}
+    is_moved = geometry in moved.get(BACKEND, ())
     adds_elsewhere = geometry is EINSUM or geometry.squares_inputs
     return geometry.recurrent or adds_elsewhere or is_moved
 

@@ -5,14 +5,18 @@ import numpy as np
 import pytest
 from family import (
     CHANNELS,
+    CONVOLUTION,
     DEPTHWISE,
     ROWS,
     TRANSPOSED,
     every,
     takes_vectors,
 )
-from frameworks import assert_allclose, numpy_of
+from frameworks import assert_allclose, gradients, numpy_of, parameter
+from keras import ops
 from shapes import assert_equals_keras, without_spread
+
+from bayeslayers.layers import default_mean_field_normal_fn
 
 
 def row_of(geometry):
@@ -26,6 +30,58 @@ def row_of(geometry):
 def test_without_spread_it_equals_keras_layer(row, rng):
     for further in ({}, *row.geometry.variations):
         assert_equals_keras(row, row.geometry.inputs(rng), **further)
+
+
+def without_format(arguments):
+    """Return arguments without the place of the channels, as Keras has none first on a CPU."""
+    return {name: value for name, value in arguments.items() if name != "data_format"}
+
+
+def has_window(geometry):
+    """Whether a single kernel slides over positions."""
+    return geometry.is_linear and geometry.rank > 0 and bool(geometry.paddings)
+
+
+def is_convolution(row):
+    """Whether its gradients are computed by an algorithm of ours on some backends."""
+    return row.geometry in CONVOLUTION.values()
+
+
+def gradients_of(layer, inputs, kernel, cotangent):
+    """Return the gradients of a layer's outputs by its inputs and its kernel."""
+    inputs = parameter(inputs)
+    layer.build(inputs.shape)
+    layer.trainable_variables[0].assign(kernel)
+    variables = [inputs, layer.trainable_variables[0]]
+
+    def function():
+        return ops.sum(ops.multiply(layer(ops.convert_to_tensor(inputs)), cotangent))
+
+    return gradients(function, variables)
+
+
+@every("reparameterization", where=has_window, soon=is_convolution)
+def test_its_gradients_are_those_of_keras_layer(row, rng):
+    geometry = row.geometry
+    point = default_mean_field_normal_fn(is_singular=True)
+    trained = {"kernel_posterior_fn": point, "kernel_prior_fn": None}
+    # TensorFlow has no gradient of groups on a CPU.
+    ways = [further for further in geometry.variations if "groups" not in further]
+    for further in ({}, {"padding": "same"}, {"kernel_size": 3, "padding": "same"}, *ways):
+        inputs = geometry.inputs(rng)
+        ours = row.layer(**trained, **further)
+        keras_layer = geometry.keras_layer(True, **without_format(further))
+        kernel = rng.normal(size=geometry.shapes_of(**further)["kernel"]).astype("float32")
+        is_first = "data_format" in further
+        given = np.moveaxis(inputs, -1, 1) if is_first else inputs
+        outputs = keras_layer.compute_output_shape(inputs.shape)
+        cotangent = rng.normal(size=outputs).astype("float32")
+        upstream = np.moveaxis(cotangent, -1, 1) if is_first else cotangent
+        found = gradients_of(ours, given, kernel, upstream)
+        expected = gradients_of(keras_layer, inputs, kernel, cotangent)
+        found = [np.moveaxis(numpy_of(found[0]), 1, -1) if is_first else found[0], found[1]]
+        for one, other in zip(found, expected, strict=True):
+            assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 def with_holes(kernel, rate, rank):

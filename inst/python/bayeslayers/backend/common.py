@@ -71,3 +71,19 @@ def within_range(values: Any) -> Any:
     if _dtype_named(values.dtype) != "float16":
         return values
     return ops.clip(values, -_LARGEST_FLOAT16, _LARGEST_FLOAT16)
+
+
+def zeros_around(size: int, stride: int, width: int, rate: int) -> tuple[int, int]:
+    """Return how many zeros the padding "same" puts before and behind the positions of inputs.
+
+    So that there are as many outputs as strides in the inputs; of an odd number of zeros, the last
+    one comes behind.
+
+    Args:
+        size: The number of positions.
+        stride: The stride.
+        width: The size of the window.
+        rate: The dilation rate.
+    """
+    zeros = max(0, (-(-size // stride) - 1) * stride + (width - 1) * rate + 1 - size)
+    return zeros // 2, zeros - zeros // 2

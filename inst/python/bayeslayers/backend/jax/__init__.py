@@ -2,7 +2,6 @@
 
 from bayeslayers.backend.in_keras_ops import (
     cast,
-    conv,
     matmul,
     uncompiled,
 )
@@ -12,6 +11,7 @@ from bayeslayers.backend.jax.coercible import (
     tensor_of,
     to_coercible,
 )
+from bayeslayers.backend.jax.convolution import conv
 from bayeslayers.backend.jax.distributions import (
     computed_from,
     correlated_normal,

@@ -2,10 +2,10 @@
 
 from bayeslayers.backend.in_keras_ops import (
     cast,
-    conv,
     matmul,
     uncompiled,
 )
+from bayeslayers.backend.tensorflow.convolution import conv
 from bayeslayers.backend.tensorflow.distributions import (
     computed_from,
     correlated_normal,

@@ -9,6 +9,8 @@ import torch
 from keras import ops
 from torch.nn import functional
 
+from bayeslayers.backend.common import zeros_around
+
 _CONVOLUTIONS = {2: functional.conv2d, 3: functional.conv3d}
 
 
@@ -57,18 +59,11 @@ def conv(
 def _padded(
     inputs: Any, kernel: Any, strides: tuple[int, ...], dilation_rate: tuple[int, ...]
 ) -> tuple[Any, Any]:
-    """Return inputs, and with how many zeros on both sides PyTorch is to pad them in addition.
-
-    So that there are as many outputs as strides in the inputs; of an odd number of zeros, the last
-    one comes behind.
-    """
-    sizes = zip(inputs.shape[2:], kernel.shape[2:], strides, dilation_rate, strict=True)
-    zeros = [
-        max(0, (-(-size // stride) - 1) * stride + (width - 1) * rate + 1 - size)
-        for size, width, stride, rate in sizes
-    ]
-    if all(count % 2 == 0 for count in zeros):
-        return inputs, [count // 2 for count in zeros]
+    """Return inputs, and with how many zeros on both sides PyTorch is to pad them in addition."""
+    sizes = zip(inputs.shape[2:], strides, kernel.shape[2:], dilation_rate, strict=True)
+    around = [zeros_around(*of_dimension) for of_dimension in sizes]
+    if all(before == behind for before, behind in around):
+        return inputs, [before for before, _ in around]
     # PyTorch begins with the last dimension.
-    sides = [side for count in reversed(zeros) for side in (count // 2, count - count // 2)]
+    sides = [side for zeros in reversed(around) for side in zeros]
     return functional.pad(inputs, sides), 0
