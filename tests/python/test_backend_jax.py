@@ -5,6 +5,7 @@ import threading
 import weakref
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import keras
 import numpy as np
@@ -188,6 +189,73 @@ def test_nothing_of_a_compiled_step_stays_on_a_layer():
     np.testing.assert_allclose(
         [float(value) for value in shared.added_divergences], kl_divergence(model).total, rtol=1e-6
     )
+
+
+# Convolutions by places in the window.
+
+
+def both_convolutions(padding="same"):
+    """Return the package's convolution of two or three dimensions, and Keras's."""
+
+    def of(conv):
+        def convolved(inputs, kernel):
+            ones = (1,) * (kernel.ndim - 2)
+            return conv(inputs, kernel, ones, padding, "channels_last", ones)
+
+        return convolved
+
+    return of(backend.conv), of(keras.ops.conv)
+
+
+def images_and_kernel(rank):
+    rng = np.random.default_rng(5)
+    shapes = (3, *(7, 6, 5)[:rank], 2), (*(3, 2, 2)[:rank], 2, 4)
+    return [jnp.asarray(rng.normal(size=shape), "float32") for shape in shapes]
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_derivatives_of_a_convolution_are_those_of_keras_in_every_mode(rank):
+    inputs, kernel = images_and_kernel(rank)
+
+    def in_all_modes(conv):
+        def total(kernel):
+            return jnp.sum(jnp.tanh(conv(inputs, kernel)))
+
+        def of_example(example):
+            return jax.grad(lambda kernel: jnp.sum(conv(example[None], kernel) ** 2))(kernel)
+
+        _, forward = jax.jvp(conv, (inputs, kernel), (inputs + 1, kernel - 1))
+        _, of_kernel_alone = jax.jvp(total, (kernel,), (kernel,))
+        of_examples = jax.vmap(of_example)(inputs)
+        second = jax.jvp(jax.grad(total), (kernel,), (kernel + 1,))[1]
+        return forward, of_kernel_alone, of_examples, second
+
+    ours, keras_own = both_convolutions()
+    for found, expected in zip(in_all_modes(ours), in_all_modes(keras_own), strict=True):
+        assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_a_convolution_is_exported_for_any_size(rank):
+    inputs, kernel = images_and_kernel(rank)
+    ours, keras_own = both_convolutions()
+    sizes = jax.export.symbolic_shape(", ".join("abcd"[: rank + 1]))
+    anything = jax.ShapeDtypeStruct((*sizes, 2), "float32")
+    exported = jax.export.export(jax.jit(lambda inputs: ours(inputs, kernel)))(anything)
+    expected = keras_own(inputs, kernel)
+    assert_allclose(exported.call(inputs), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_gradient_of_a_kernel_holds_the_inputs_at_one_place_at_a_time():
+    images, kernel = jnp.ones((4, 40, 40, 8)), jnp.ones((5, 5, 8, 8))
+    ours, _ = both_convolutions("valid")
+
+    def gradient(images, kernel, upstream):
+        return jax.vjp(lambda kernel: ours(images, kernel), kernel)[1](upstream)
+
+    lowered = jax.jit(gradient).lower(images, kernel, jnp.ones((4, 36, 36, 8)))
+    # Of 25 places.
+    assert lowered.compile().memory_analysis().temp_size_in_bytes < 4 * images.nbytes
 
 
 def test_a_float64_policy_is_refused_where_jax_has_single_precision_alone():

@@ -64,8 +64,10 @@ def _is_slow_in_xla(inputs: Any, kernel: Any) -> bool:
     is_slow = len(window) == _SPACE or (len(window) == _PLANE and channels > 1)
     is_of_one_group = channels == inputs.shape[-1]
     is_precise = inputs.dtype == kernel.dtype == at_least_single(inputs.dtype)
-    on_cpu = jax.default_backend() == "cpu"
-    return on_cpu and is_slow and is_of_one_group and is_precise and max(window) > 1
+    # A model may be exported for any size of images.
+    is_known = all(isinstance(size, int) for size in inputs.shape[1:])
+    is_right = is_of_one_group and is_precise and is_known and max(window) > 1
+    return is_right and is_slow and jax.default_backend() == "cpu"
 
 
 # Compiled by itself, or a call of a layer outside of compiled steps would compile the loop anew.
