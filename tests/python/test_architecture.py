@@ -56,6 +56,7 @@ COMMON = (
     "ClassDistribution",
     "LowRank",
     "MarginalCdf",
+    "Sliding",
     "Stream",
     "Triangular",
     "at_least_single",

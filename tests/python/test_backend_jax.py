@@ -197,14 +197,14 @@ def test_nothing_of_a_compiled_step_stays_on_a_layer():
 def both_convolutions(padding="same"):
     """Return the package's convolution of two or three dimensions, and Keras's."""
 
-    def of(conv):
-        def convolved(inputs, kernel):
-            ones = (1,) * (kernel.ndim - 2)
-            return conv(inputs, kernel, ones, padding, "channels_last", ones)
+    def ours(inputs, kernel):
+        ones = (1,) * (kernel.ndim - 2)
+        return backend.conv(inputs, kernel, backend.Sliding(ones, padding, ones))
 
-        return convolved
+    def keras_own(inputs, kernel):
+        return keras.ops.conv(inputs, kernel, padding=padding)
 
-    return of(backend.conv), of(keras.ops.conv)
+    return ours, keras_own
 
 
 def images_and_kernel(rank):

@@ -4,6 +4,7 @@ What holds on every backend stands in the tests of what it is about.
 """
 
 import threading
+from functools import partial
 
 import keras
 import numpy as np
@@ -30,6 +31,7 @@ from bayeslayers import (
 )
 from bayeslayers.backend import (
     SeedStream,
+    Sliding,
     StateHolder,
     conv,
     fold_in,
@@ -489,16 +491,18 @@ def test_convolution_is_that_of_keras(rng, rank, width, groups, dilation_rate, s
     kernel = torch.as_tensor(
         rng.normal(size=(*[width] * rank, 4 // groups, 6)), dtype=torch.float32
     )
+    sliding = Sliding((strides,) * rank, padding, (dilation_rate,) * rank)
     arguments = {
-        "strides": (strides,) * rank,
+        "strides": strides,
         "padding": padding,
         "data_format": "channels_last",
-        "dilation_rate": (dilation_rate,) * rank,
+        "dilation_rate": dilation_rate,
     }
+    functions = (partial(conv, sliding=sliding), partial(ops.conv, **arguments))
     results = []
-    for function in (conv, ops.conv):
+    for function in functions:
         leaves = [value.clone().requires_grad_() for value in (inputs, kernel)]
-        outputs = function(*leaves, **arguments)
+        outputs = function(*leaves)
         gradients = torch.autograd.grad((outputs**2).sum(), leaves)
         results.append([outputs, *gradients])
     for found, expected in zip(*results, strict=True):

@@ -15,6 +15,7 @@ import keras  # noqa: E402
 
 from bayeslayers.backend.classes import ClassDistribution  # noqa: E402, F401
 from bayeslayers.backend.common import (  # noqa: E402, F401
+    Sliding,
     Stream,
     at_least_single,
     in_single,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
 from keras import ops
@@ -19,6 +19,24 @@ class Stream(Protocol):
 
     def next(self) -> Any:
         """Return the next seed, a tensor of two whole numbers."""
+
+
+class Sliding(NamedTuple):
+    """How a window slides over the positions of inputs whose channels come last.
+
+    Args:
+        strides: The stride in each dimension.
+        padding: "valid" or "same".
+        dilation_rate: The dilation rate in each dimension.
+    """
+
+    strides: tuple[int, ...]
+    padding: str
+    dilation_rate: tuple[int, ...]
+
+    def for_keras(self) -> dict[str, Any]:
+        """Return the arguments of Keras's own functions."""
+        return {**self._asdict(), "data_format": "channels_last"}
 
 
 class RecordingScope(keras.StatelessScope):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
+
+from bayeslayers.backend.common import Sliding
 
 
 def cast(values: Any, dtype: Any) -> Any:
@@ -18,25 +20,15 @@ def matmul(first: Any, second: Any) -> Any:
     return ops.matmul(first, second)
 
 
-def conv(
-    inputs: Any,
-    kernel: Any,
-    strides: Sequence[int],
-    padding: str,
-    data_format: str,
-    dilation_rate: Sequence[int],
-) -> Any:
+def conv(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
     """Return the convolution of inputs whose channels come last.
 
     Args:
         inputs: Tensor (batch, positions..., channels).
         kernel: Tensor (window..., channels of a group, filters).
-        strides: Strides in each dimension.
-        padding: "valid" or "same".
-        data_format: "channels_last".
-        dilation_rate: Dilation rates in each dimension.
+        sliding: How the window slides.
     """
-    return ops.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+    return ops.conv(inputs, kernel, **sliding.for_keras())
 
 
 @ops.custom_gradient

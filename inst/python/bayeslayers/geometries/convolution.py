@@ -55,7 +55,7 @@ class Convolution(Window, FactorableMap):
         return self.filters
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
-        outputs = conv(inputs, kernel, **self._sliding)
+        outputs = conv(inputs, kernel, self._sliding)
         return self._for_any_batch(outputs, inputs, self.filters)
 
     def first_factor(self, rank: int) -> LinearMap:

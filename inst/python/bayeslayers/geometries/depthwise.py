@@ -48,7 +48,7 @@ class DepthwiseConvolution(Window, LinearMap):
         return kernel * ops.expand_dims(of_inputs, 1) * by_channel
 
     def apply(self, inputs: Any, kernel: Any) -> Any:
-        outputs = ops.depthwise_conv(inputs, kernel, **self._sliding)
+        outputs = ops.depthwise_conv(inputs, kernel, **self._sliding.for_keras())
         channels = self.output_channels(inputs.shape[-1])
         return self._for_any_batch(outputs, inputs, channels)
 

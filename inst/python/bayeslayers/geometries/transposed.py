@@ -50,7 +50,7 @@ class TransposedConvolution(Window, LinearMap):
         # TensorFlow has no dilated transposed convolution on a CPU, but any kernel with holes.
         for axis, rate in enumerate(self.dilation_rate):
             kernel = _with_holes(kernel, axis, rate)
-        sliding = {**self._sliding, "dilation_rate": 1}
+        sliding = {**self._sliding.for_keras(), "dilation_rate": 1}
         return ops.conv_transpose(inputs, kernel, output_padding=self.output_padding, **sliding)
 
     def _check_positions(self, input_shape: tuple[int | None, ...]) -> None:

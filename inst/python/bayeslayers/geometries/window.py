@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from bayeslayers.backend import Sliding
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.geometry import Chain
@@ -135,14 +136,10 @@ class Window(Chain):
         return ("valid", "same", "causal") if self.rank == 1 else ("valid", "same")
 
     @property
-    def _sliding(self) -> dict[str, Any]:
-        """The arguments of Keras's own function for a window, once `prepare` has done its part."""
-        return {
-            "strides": self.strides,
-            "padding": "valid" if self.padding == "causal" else self.padding,
-            "data_format": "channels_last",
-            "dilation_rate": self.dilation_rate,
-        }
+    def _sliding(self) -> Sliding:
+        """How the window slides, once `prepare` has done its part."""
+        padding = "valid" if self.padding == "causal" else self.padding
+        return Sliding(self.strides, padding, self.dilation_rate)
 
     @property
     def _channel_axis(self) -> int:

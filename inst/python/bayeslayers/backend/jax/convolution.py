@@ -6,8 +6,7 @@ On a CPU that is the gradient of the kernel in two dimensions, and all of it in 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,44 +15,20 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
 from bayeslayers.backend import in_keras_ops
-from bayeslayers.backend.common import at_least_single, zeros_around
+from bayeslayers.backend.common import Sliding, at_least_single, zeros_around
 
 _PLANE, _SPACE = 2, 3  # dimensions
 
 
-class _Sliding(NamedTuple):
-    """How the window moves: a number for each dimension."""
-
-    strides: tuple[int, ...]
-    dilation_rate: tuple[int, ...]
-
-
-def conv(
-    inputs: Any,
-    kernel: Any,
-    strides: Sequence[int],
-    padding: str,
-    data_format: str,
-    dilation_rate: Sequence[int],
-) -> Any:
-    """Return the convolution, as `keras.ops.conv` does.
-
-    Args:
-        inputs: Tensor (batch, positions..., channels).
-        kernel: Tensor (window..., channels of a group, filters).
-        strides: Strides in each dimension.
-        padding: "valid" or "same".
-        data_format: "channels_last".
-        dilation_rate: Dilation rates in each dimension.
-    """
+def conv(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
+    """Return the convolution; see `in_keras_ops.conv`."""
     if not _is_slow_in_xla(inputs, kernel):
-        return in_keras_ops.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
-    sliding = _Sliding(tuple(strides), tuple(dilation_rate))
-    if padding == "same":
+        return in_keras_ops.conv(inputs, kernel, sliding)
+    if sliding.padding == "same":
         positions, window = inputs.shape[1:-1], kernel.shape[:-2]
         around = map(zeros_around, positions, sliding.strides, window, sliding.dilation_rate)
         inputs = jnp.pad(inputs, [(0, 0), *around, (0, 0)])
-    return _conv(inputs, kernel, sliding)
+    return _conv(inputs, kernel, sliding._replace(padding="valid"))
 
 
 def _is_slow_in_xla(inputs: Any, kernel: Any) -> bool:
@@ -72,21 +47,20 @@ def _is_slow_in_xla(inputs: Any, kernel: Any) -> bool:
 
 # Compiled by itself, or a call of a layer outside of compiled steps would compile the loop anew.
 @functools.partial(jax.jit, static_argnums=2, inline=True)
-def _conv(inputs: Any, kernel: Any, sliding: _Sliding) -> Any:
+def _conv(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
     of_rank = _by_places if inputs.ndim == _SPACE + 2 else _with_gradient_by_places
     return of_rank(inputs, kernel, sliding)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _with_gradient_by_places(inputs: Any, kernel: Any, sliding: _Sliding) -> Any:
+def _with_gradient_by_places(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
     """Return the valid convolution, of which the gradient of the kernel is one by places."""
-    strides, dilation_rate = sliding
-    return in_keras_ops.conv(inputs, kernel, strides, "valid", "channels_last", dilation_rate)
+    return in_keras_ops.conv(inputs, kernel, sliding)
 
 
 @functools.partial(_with_gradient_by_places.defjvp, symbolic_zeros=True)
 def _derivative(
-    sliding: _Sliding, primals: tuple[Any, Any], tangents: tuple[Any, Any]
+    sliding: Sliding, primals: tuple[Any, Any], tangents: tuple[Any, Any]
 ) -> tuple[Any, Any]:
     (inputs, kernel), (of_inputs, of_kernel) = primals, tangents
     outputs = _with_gradient_by_places(inputs, kernel, sliding)
@@ -98,13 +72,13 @@ def _derivative(
     return outputs, tangent
 
 
-def _by_places(inputs: Any, kernel: Any, sliding: _Sliding) -> Any:
+def _by_places(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
     """Return the valid convolution, as the sum over places in the window.
 
     The places follow one another in a loop, which holds the inputs at one of them at a time; so
     does that of the gradient, which takes them anew.
     """
-    strides, dilation_rate = sliding
+    strides, _, dilation_rate = sliding
     *window, channels, filters = kernel.shape
     batch, *sizes, _ = inputs.shape
     # From the first position of a place to its last one.

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from bayeslayers.backend import in_keras_ops
-from bayeslayers.backend.common import at_least_single, zeros_around
+from bayeslayers.backend.common import Sliding, at_least_single, zeros_around
 from bayeslayers.backend.tensorflow.operations import has_gpu
 
 _MOST_DIMENSIONS = 2
 
 
-def conv(
-    inputs: Any,
-    kernel: Any,
-    strides: Sequence[int],
-    padding: str,
-    data_format: str,
-    dilation_rate: Sequence[int],
-) -> Any:
-    """Return the convolution, as `keras.ops.conv` does.
-
-    Args:
-        inputs: Tensor (batch, positions..., channels).
-        kernel: Tensor (window..., channels of a group, filters).
-        strides: Strides in each dimension.
-        padding: "valid" or "same".
-        data_format: "channels_last".
-        dilation_rate: Dilation rates in each dimension.
-    """
-    if max(*strides, *dilation_rate) == 1 and _has_faster_gradient(inputs, kernel):
-        return _with_faster_gradient(inputs, kernel, padding.upper())
-    return in_keras_ops.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+def conv(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
+    """Return the convolution; see `in_keras_ops.conv`."""
+    if max(*sliding.strides, *sliding.dilation_rate) == 1 and _has_faster_gradient(inputs, kernel):
+        return _with_faster_gradient(inputs, kernel, sliding.padding.upper())
+    return in_keras_ops.conv(inputs, kernel, sliding)
 
 
 def _has_faster_gradient(inputs: Any, kernel: Any) -> bool:

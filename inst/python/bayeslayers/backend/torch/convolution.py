@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from keras import ops
 from torch.nn import functional
 
-from bayeslayers.backend.common import zeros_around
+from bayeslayers.backend import in_keras_ops
+from bayeslayers.backend.common import Sliding, zeros_around
 
 _CONVOLUTIONS = {2: functional.conv2d, 3: functional.conv3d}
 
 
-def conv(
-    inputs: Any,
-    kernel: Any,
-    strides: Sequence[int],
-    padding: str,
-    data_format: str,
-    dilation_rate: Sequence[int],
-) -> Any:
-    """Return the convolution, as `keras.ops.conv` does.
+def conv(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
+    """Return the convolution; see `in_keras_ops.conv`.
 
     Keras moves the channels of the inputs to the front, in a copy; PyTorch's kernels take them as
     they lie. That of one dimension does not: it is one of two, the first of which has a size of 1.
-
-    Args:
-        inputs: Tensor (batch, positions..., channels).
-        kernel: Tensor (window..., channels of a group, filters).
-        strides: Strides in each dimension.
-        padding: "valid" or "same".
-        data_format: "channels_last".
-        dilation_rate: Dilation rates in each dimension.
     """
     if not isinstance(inputs, torch.Tensor):
-        return ops.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+        return in_keras_ops.conv(inputs, kernel, sliding)
     groups = inputs.shape[-1] // kernel.shape[-2]
-    strides, dilation_rate = tuple(strides), tuple(dilation_rate)
+    strides, padding, dilation_rate = sliding
     # (batch, channels, positions...) and (filters, channels of a group, window...)
     inputs, kernel = inputs.movedim(-1, 1), kernel.movedim((-1, -2), (0, 1))
     is_of_one_dimension = len(strides) == 1
