@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
-from frameworks import assert_allclose, moment, numpy_of
+from frameworks import assert_allclose, gradients, moment, numpy_of
 from hypothesis import given, settings
 from oracles import convolve
 from posteriors import fixed_normal, fixed_value
@@ -105,6 +105,16 @@ def test_the_length_may_be_unknown(data_format):
         assert model(inputs).shape[1:] == (
             (length - 4, 8) if data_format == "channels_last" else (8, length - 4)
         )
+
+
+def test_a_batch_without_examples_has_a_gradient_of_zero():
+    """Such as a replica has that the last batch leaves nothing for."""
+    layer = layer_conv_1d_flipout(filters=4, kernel_size=3, kernel_prior_fn=None)
+    layer.build((None, 6, 2))
+    variables = layer.trainable_variables
+    found = gradients(lambda: keras.ops.sum(layer(np.zeros((0, 6, 2), "float32"))), variables)
+    for gradient, variable in zip(found, variables, strict=True):
+        assert_allclose(gradient, np.zeros(variable.shape), atol=0)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "bool", "float64", "float16"])

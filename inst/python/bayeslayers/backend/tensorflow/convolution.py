@@ -36,7 +36,7 @@ def _with_faster_gradient(inputs: Any, kernel: Any, padding: str) -> Any:
     @tf.custom_gradient
     def convolved(inputs: Any, kernel: Any) -> Any:
         def gradient(upstream: Any) -> tuple[Any, Any]:
-            # What asks for one of them only, computes one of them only.
+            # In a graph, the one that is not asked for is not computed.
             of_inputs = tf.nn.conv_transpose(
                 upstream, kernel, tf.shape(inputs), strides=1, padding=padding
             )
