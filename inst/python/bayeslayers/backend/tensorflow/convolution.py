@@ -23,13 +23,13 @@ def conv(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
 
 def _has_faster_gradient(inputs: Any, kernel: Any) -> bool:
     """Whether a convolution of one group, with the window at each position, is such a one."""
-    if not (tf.is_tensor(inputs) and tf.is_tensor(kernel)) or has_gpu():
+    if not (tf.is_tensor(inputs) and tf.is_tensor(kernel)):
         return False
     *window, channels, _ = kernel.shape
     # A window of one position is a matrix product.
     has_kind = len(window) <= _MOST_DIMENSIONS and math.prod(window) > 1
     is_precise = inputs.dtype == kernel.dtype == at_least_single(inputs.dtype)
-    return has_kind and is_precise and channels == inputs.shape[-1]
+    return has_kind and is_precise and channels == inputs.shape[-1] and not has_gpu()
 
 
 def _with_faster_gradient(inputs: Any, kernel: Any, padding: str) -> Any:
@@ -51,6 +51,7 @@ def _gradient_of_kernel(inputs: Any, kernel: Any, upstream: Any, padding: str) -
     """Return the sum over examples and positions of inputs times gradient, for each place."""
     window = kernel.shape[:-2]
     if padding == "SAME":
+        # At a stride of 1 their number does not depend on that of the positions.
         around = [zeros_around(1, 1, width, 1) for width in window]
         inputs = tf.pad(inputs, [(0, 0), *around, (0, 0)])
     if inputs.shape[0]:
