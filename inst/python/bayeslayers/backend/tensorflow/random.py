@@ -13,16 +13,12 @@ from typing import Any
 import tensorflow as tf
 
 from bayeslayers.backend.common import at_least_single
-from bayeslayers.backend.series import cosine_and_sine, polynomial
+from bayeslayers.backend.series import cosine_and_sine
 from bayeslayers.backend.tensorflow.operations import has_gpu
 from bayeslayers.backend.tensorflow.passes import compiled_for, is_worth_compiling
 from bayeslayers.backend.threefry import OF_ANGLES, OF_NORMALS, threefry
 
 _PHILOX = 1
-# The series of sin(x) / x and cos(x) in powers of x squared. Up to an eighth of a turn their error
-# is below 1e-9, which is less than the rounding of single precision.
-_SINE = tuple((-1) ** n / math.factorial(2 * n + 1) for n in (4, 3, 2, 1, 0))
-_COSINE = tuple((-1) ** n / math.factorial(2 * n) for n in (5, 4, 3, 2, 1, 0))
 # The dtype to draw in, and how many random bits it takes, without a sign.
 _BITS = {tf.float32: (tf.int32, 31), tf.float64: (tf.int64, 63)}
 _COMPLEX = {tf.float32: tf.complex64, tf.float64: tf.complex128}
@@ -152,8 +148,8 @@ def _draw(count: Any, precise: tf.DType, seed: Any) -> Any:
     u = tf.cast(unsigned, precise) * 2.0**-size + 2.0 ** -(size + 1)
     half_turns = tf.cast(bits[1], precise) * 2.0**-size
     radius = tf.sqrt(-2.0 * tf.math.log(u))
-    pairs = tf.concat([radius * side for side in _sine_and_cosine(half_turns)], axis=0)
-    return pairs[:count]
+    cosine, sine = cosine_and_sine(half_turns)
+    return tf.concat([radius * sine, radius * cosine], axis=0)[:count]
 
 
 def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
@@ -170,28 +166,6 @@ def random_signs(shape: Any, dtype: Any, seed: Any) -> Any:
     bits = _random_bits(shape, tf.int32, seed)
     one = tf.ones([], dtype)
     return tf.where(bits < 0, -one, one)
-
-
-def _sine_and_cosine(half_turns: Any) -> tuple[Any, Any]:
-    """Return sin(pi x) and cos(pi x) for x from -1 to 1, to the precision of the dtype.
-
-    XLA computes single-precision sines one by one on a CPU; the series it takes as vectors.
-    """
-    if half_turns.dtype == tf.float64:
-        angle = math.pi * half_turns
-        return tf.sin(angle), tf.cos(angle)
-    # The angle is a number of quarter turns, and a rest of at most an eighth: an exact difference.
-    quarters = tf.round(2.0 * half_turns)
-    rest = math.pi * (half_turns - 0.5 * quarters)
-    square = rest * rest
-    sine, cosine = rest * polynomial(_SINE, square), polynomial(_COSINE, square)
-    quarters = tf.bitwise.bitwise_and(tf.cast(quarters, tf.int32), 3)
-    is_odd = tf.equal(tf.bitwise.bitwise_and(quarters, 1), 1)
-    sine, cosine = tf.where(is_odd, cosine, sine), tf.where(is_odd, sine, cosine)
-    in_third_or_fourth = quarters >= 2  # noqa: PLR2004
-    in_second_or_third = tf.equal(quarters, 1) | tf.equal(quarters, 2)
-    sine = tf.where(in_third_or_fourth, -sine, sine)
-    return sine, tf.where(in_second_or_third, -cosine, cosine)
 
 
 def _product(shape: Any) -> Any:
