@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from columns import OURS
 from matplotlib.figure import Figure
+from measurements import Measurement
 
 COLOURS = {
     "keras": "#999999",
@@ -36,27 +37,21 @@ ESTIMATORS = {
 
 def draw_ratios(report: dict[str, Any], file: Path) -> None:
     """Draw how many times longer TensorFlow Probability takes, at both libraries' defaults."""
-    chosen = [
-        r
-        for r in report["results"]
-        if (r["dtype"], r["jit"]) == ("float32", "default") and "tfp" in r["median"]
-    ]
+    results = [Measurement(**each) for each in report["results"]]
+    chosen = [r for r in results if (r.dtype, r.jit) == ("float32", "default") and "tfp" in r.turns]
     backends = {
         backend: name
         for backend, name in OURS.items()
-        if any(name in result["median"] for result in chosen)
+        if any(name in result.turns for result in chosen)
     }
     height = 0.32 * len(chosen) * len(backends) + 1.4
     figure = Figure(figsize=(9, height), layout="constrained")
     axes = figure.subplots()
     bars = {
-        f"{r['title']}, {r['estimator']}, {backend}": (
-            r["median"]["tfp"] / r["median"][name],
-            ESTIMATORS[r["estimator"]],
-        )
+        f"{r.title}, {r.estimator}, {backend}": (r.ratio("tfp", name), ESTIMATORS[r.estimator])
         for r in chosen
         for backend, name in backends.items()
-        if name in r["median"]
+        if name in r.turns
     }
     ratios, colours = zip(*bars.values(), strict=True) if bars else ([], [])
     axes.barh(range(len(bars)), ratios, color=colours)
