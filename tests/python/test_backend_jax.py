@@ -235,6 +235,32 @@ def test_derivatives_of_a_convolution_are_those_of_keras_in_every_mode(rank):
         assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("prior", [{}, {"kernel_prior_fn": None}])
+@pytest.mark.parametrize("name", ["DenseFlipout", "DenseReparameterization"])
+def test_outputs_and_divergence_have_a_derivative_in_forward_mode(name, prior):
+    layer = getattr(layers, name)(4, **prior)
+    layer.build((None, 5))
+    trained, others = (
+        [variable.value for variable in variables]
+        for variables in (layer.trainable_variables, layer.non_trainable_variables)
+    )
+
+    def total(trained):
+        outputs, _, losses = layer.stateless_call(trained, others, X, return_losses=True)
+        return jnp.sum(jnp.tanh(outputs)) + sum(losses)
+
+    tangents = [
+        jnp.cos(jnp.arange(each.size, dtype="float32")).reshape(each.shape) for each in trained
+    ]
+    _, found = jax.jvp(total, (trained,), (tangents,))
+    backward = zip(jax.grad(total)(trained), tangents, strict=True)
+    assert_allclose(found, sum(jnp.vdot(*pair) for pair in backward), rtol=1e-4)
+    curvature = jax.jvp(jax.grad(total), (trained,), (tangents,))[1]
+    expected = jax.grad(lambda at: jax.jvp(total, (at,), (tangents,))[1])(trained)
+    for one, other in zip(curvature, expected, strict=True):
+        assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("rank", [2, 3])
 def test_a_convolution_is_exported_for_any_size(rank):
     inputs, kernel = images_and_kernel(rank)

@@ -12,6 +12,7 @@ from frameworks import (
     gradients,
     moment,
     numpy_of,
+    on,
     parameter,
     second_derivatives,
     total_of,
@@ -199,6 +200,27 @@ def test_a_scale_and_its_divergence_have_second_derivatives(size):
     expected = (1 + 1 / scale**2) * slope**2 + (1 + scale - 1 / scale) * slope * (1 - slope)
     found = numpy_of(second_derivatives(total, points))
     assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@on("tensorflow")
+@pytest.mark.parametrize("units", [3, 200])
+@pytest.mark.parametrize("prior", [{}, {"kernel_prior_fn": None}])
+@pytest.mark.parametrize("name", ["DenseFlipout", "DenseReparameterization"])
+def test_outputs_and_divergence_have_a_derivative_in_forward_mode(name, prior, units, rng):
+    import tensorflow as tf
+
+    layer = getattr(bayeslayers.layers, name)(units, **prior)
+    layer.build((None, units))
+    variables = [variable.value for variable in layer.trainable_variables]
+    tangents = [
+        tf.cos(0.1 + tf.reshape(tf.range(tf.size(v), dtype=v.dtype), v.shape)) for v in variables
+    ]
+    inputs = rng.normal(size=(4, units)).astype("float32")
+    with tf.autodiff.ForwardAccumulator(variables, tangents) as forward, tf.GradientTape() as tape:
+        total = ops.sum(ops.tanh(layer(inputs))) + sum(layer.losses)
+    backward = zip(tape.gradient(total, variables), tangents, strict=True)
+    expected = sum(ops.sum(gradient * tangent) for gradient, tangent in backward)
+    assert_allclose(forward.jvp(total), expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

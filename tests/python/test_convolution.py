@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
-from frameworks import assert_allclose, gradients, moment, numpy_of
+from frameworks import assert_allclose, compiled, gradients, moment, numpy_of, on
 from hypothesis import given, settings
 from oracles import convolve
 from posteriors import fixed_normal, fixed_value
@@ -107,12 +107,17 @@ def test_the_length_may_be_unknown(data_format):
         )
 
 
-def test_a_batch_without_examples_has_a_gradient_of_zero():
+# Compiled, its gradient is that of a batch known to have none.
+@pytest.mark.parametrize(
+    "form", [lambda function: function, pytest.param(compiled, marks=on("tensorflow"))]
+)
+def test_a_batch_without_examples_has_a_gradient_of_zero(form):
     """Such as a replica has that the last batch leaves nothing for."""
     layer = layer_conv_1d_flipout(filters=4, kernel_size=3, kernel_prior_fn=None)
     layer.build((None, 6, 2))
     variables = layer.trainable_variables
-    found = gradients(lambda: keras.ops.sum(layer(np.zeros((0, 6, 2), "float32"))), variables)
+    nothing = np.zeros((0, 6, 2), "float32")
+    found = form(lambda: gradients(lambda: keras.ops.sum(layer(nothing)), variables))()
     for gradient, variable in zip(found, variables, strict=True):
         assert_allclose(gradient, np.zeros(variable.shape), atol=0)
 

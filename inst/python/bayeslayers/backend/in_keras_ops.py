@@ -31,24 +31,6 @@ def conv(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
     return ops.conv(inputs, kernel, **sliding.for_keras())
 
 
-@ops.custom_gradient
-def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
-    """Return KL(Normal(loc, scale) || Normal(0, 1)), summed over all entries.
-
-    Its gradient takes fewer passes than the automatic one.
-
-    Args:
-        loc: Tensor of any shape.
-        scale: Tensor of that shape and dtype.
-    """
-
-    # Frameworks pass the upstream gradient by position or by name.
-    def gradient(*above: Any, upstream: Any = None) -> tuple[Any, Any]:
-        return kl_gradient(above[-1] if upstream is None else upstream, loc, scale)
-
-    return kl_value(loc, scale), gradient
-
-
 def kl_value(loc: Any, scale: Any) -> Any:
     """Return the divergence of normals from standard ones: a single sum, one pass for XLA."""
     return ops.sum(0.5 * (loc * loc + scale * scale - 1.0) - ops.log(scale))

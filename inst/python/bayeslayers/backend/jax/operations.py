@@ -60,6 +60,8 @@ def _derivative(tangent: Any, result: Any, values: Any) -> Any:
 def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
     """Return KL(Normal(loc, scale) || Normal(0, 1)), summed over all entries.
 
+    Its gradient takes fewer passes than the automatic one.
+
     Args:
         loc: Tensor of any shape.
         scale: Tensor of that shape and dtype.
@@ -67,7 +69,17 @@ def kl_from_standard_normal(loc: Any, scale: Any) -> Any:
     return _kl_from_standard_normal(loc, scale)
 
 
-_kl_from_standard_normal = jax.jit(in_keras_ops.kl_from_standard_normal, inline=True)
+@functools.partial(jax.jit, inline=True)
+@jax.custom_jvp
+def _kl_from_standard_normal(loc: Any, scale: Any) -> Any:
+    return in_keras_ops.kl_value(loc, scale)
+
+
+@_kl_from_standard_normal.__wrapped__.defjvp
+def _kl_and_tangent(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[Any, Any]:
+    of_each = zip(in_keras_ops.kl_gradient(1.0, *primals), tangents, strict=True)
+    tangent = sum(jnp.sum(gradient * tangent) for gradient, tangent in of_each)
+    return in_keras_ops.kl_value(*primals), tangent
 
 
 def scale_and_kl(loc: Any, untransformed: Any, smallest: float) -> tuple[Any, Any]:
@@ -130,16 +142,17 @@ def finite_when_trained_on(value: Any, message: str) -> Any:
         FloatingPointError: With this message, when the gradient is computed.
     """
 
-    @jax.custom_vjp
+    @jax.custom_jvp
     def checked(value: Any) -> Any:
         return value
 
-    def backward(value: Any, upstream: Any) -> tuple[Any]:
+    @checked.defjvps
+    def derivative(tangent: Any, result: Any, value: Any) -> Any:
+        del result
         if not isinstance(value, jax.core.Tracer) and not jnp.isfinite(value):
             raise FloatingPointError(message)
-        return (upstream,)
+        return tangent
 
-    checked.defvjp(lambda value: (value, value), backward)
     value = keras.ops.convert_to_tensor(value)
     # JAX takes the gradient of what it traces alone.
     return checked(value) if isinstance(value, jax.core.Tracer) else value

@@ -57,6 +57,8 @@ def _gradient_of_kernel(inputs: Any, kernel: Any, upstream: Any, padding: str) -
     if inputs.shape[0]:
         return _correlation(inputs, upstream)
     # A replica that is left without examples has a gradient, too.
+    if inputs.shape[0] == 0:
+        return tf.zeros_like(kernel)
     return tf.cond(
         tf.shape(inputs)[0] > 0,
         lambda: _correlation(inputs, upstream),

@@ -59,7 +59,8 @@ def _specification(tensor: Any) -> tuple[tuple[int, ...], tf.DType]:
 
 def softplus(values: Any) -> Any:
     """Return log(1 + exp(x)), to the precision of the dtype."""
-    values = ops.convert_to_tensor(values)
+    # Not by Keras alone, which leaves a variable of TensorFlow's as it is.
+    values = tf.convert_to_tensor(ops.convert_to_tensor(values))
     is_precise = values.dtype in (tf.float32, tf.float64)
     if is_precise and is_worth_compiling(values.shape.num_elements()):
         return _softplus(values)
@@ -104,7 +105,7 @@ def scale_and_kl(loc: Any, untransformed: Any, smallest: float) -> tuple[Any, An
         untransformed: Tensor of that shape and dtype: the scale is softplus of it, plus `smallest`.
         smallest: What every scale is larger than.
     """
-    # Not by Keras, which leaves a variable of TensorFlow's as it is.
+    # As above.
     loc, untransformed = map(tf.convert_to_tensor, (loc, untransformed))
     if is_worth_compiling(untransformed.shape.num_elements()):
         return _scale_and_kl(smallest)(loc, untransformed)
