@@ -10,6 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from family import CHANNELS, EINSUM, EMBEDDING, every, is_of_one_estimator
+from frameworks import BACKEND
 from hypothesis import Phase, given, settings
 from shapes import assert_equals_keras, windows
 
@@ -50,7 +51,10 @@ def calls(draw, geometry):
 def test_without_spread_it_equals_keras_layer_exactly(row, data):
     """Outputs, dtype and shapes: with any batch, also of one or none, and with unknown sizes."""
     arguments, example = data.draw(calls(row.geometry))
-    arguments["dtype"] = data.draw(st.sampled_from(POLICIES))
+    # On a CPU, JAX has no attention in half precision, which ours computes in single.
+    is_lacking = BACKEND == "jax" and row.geometry.squares_inputs
+    policies = [each for each in POLICIES if not (is_lacking and "float16" in each.split("_"))]
+    arguments["dtype"] = data.draw(st.sampled_from(policies))
     shape = (data.draw(st.sampled_from([0, 1, 3])), *example)
     rng = np.random.default_rng(5)
     if row.geometry is EMBEDDING:

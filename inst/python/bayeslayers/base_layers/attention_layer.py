@@ -142,22 +142,25 @@ class AttentionLayer(VariationalLayer):
         if self.compute_dtype == "float16" and not has_gpu():
             # On a CPU float16 is summed in float16, and products of two are soon infinite.
             query, key, value = map(in_single, (query, key, value))
+        # Before the product: XLA fuses a factor after it with the difference from the largest
+        # logit, which without the factor's rounding is far above zero where logits are huge.
+        query = query * ops.cast(scale, query.dtype)
         # JAX has the operation for values of the size of the keys alone.
         is_plain = attention.rank == 3 and geometry.value_dim == geometry.key_dim  # noqa: PLR2004
         if is_plain and not geometry.dropout and not with_scores:
-            outputs = self._at_once(query, key, value, mask, scale)
+            outputs = self._at_once(query, key, value, mask)
             return saturating_cast(outputs, self.compute_dtype), None
-        scores = kept = attention.scores(query * ops.cast(scale, query.dtype), key, mask)
+        scores = kept = attention.scores(query, key, mask)
         if is_training and geometry.dropout:
             kept = keras.random.dropout(scores, geometry.dropout, seed=self.seed_generator)
         outputs = attention.combine(kept, value)
         return tuple(saturating_cast(each, self.compute_dtype) for each in (outputs, scores))
 
-    def _at_once(self, query: Any, key: Any, value: Any, mask: Any, scale: float) -> Any:
+    def _at_once(self, query: Any, key: Any, value: Any, mask: Any) -> Any:
         flash = self.geometry.flash_attention
         chosen = {} if flash is None else {"flash_attention": flash}
         try:
-            return ops.dot_product_attention(query, key, value, mask=mask, scale=scale, **chosen)
+            return ops.dot_product_attention(query, key, value, mask=mask, scale=1.0, **chosen)
         except (ValueError, RuntimeError) as error:
             if not flash:
                 raise
