@@ -105,7 +105,7 @@ def scale_and_kl(loc: Any, untransformed: Any, smallest: float) -> tuple[Any, An
         untransformed: Tensor of that shape and dtype: the scale is softplus of it, plus `smallest`.
         smallest: What every scale is larger than.
     """
-    # As above.
+    # Not by Keras, which leaves a variable of TensorFlow's as it is.
     loc, untransformed = map(tf.convert_to_tensor, (loc, untransformed))
     if is_worth_compiling(untransformed.shape.num_elements()):
         return _scale_and_kl(smallest)(loc, untransformed)
