@@ -752,7 +752,8 @@ GROUPED_ATTENTION = SelfAttention(
     named="head_dim num_query_heads num_key_value_heads dropout use_bias flash_attention",
     variations=(
         {"num_query_heads": 6, "num_key_value_heads": 3, "dropout": 0.1},
-        {"num_key_value_heads": 1, "head_dim": 1},
+        # More heads than positions: on TensorFlow Keras's layer adds a bias of as many to these.
+        {"num_query_heads": 5, "num_key_value_heads": 1, "head_dim": 1},
         {"num_key_value_heads": 4},
     ),
     supports_masking=True,

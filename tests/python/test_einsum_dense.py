@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from frameworks import assert_allclose, numpy_of
+from frameworks import assert_allclose, compiled, numpy_of
 from posteriors import fixed_normal
 from statistical import assert_fair_signs, assert_normal_moments, assert_uncorrelated, draws
 
@@ -150,6 +150,39 @@ def test_a_bias_varies_along_the_axes_that_are_named(rng):
         again = as_deterministic(ours).layers[0]
         assert again.get_config()["bias_axes"] == axes
         assert_allclose(numpy_of(again(inputs)), numpy_of(plain(inputs)), rtol=1e-5, atol=1e-5)
+
+
+# Keras's layer moves the bias there on TensorFlow.
+@each_function
+@pytest.mark.parametrize("run", [lambda layer: layer, compiled], ids=["called", "compiled"])
+@pytest.mark.parametrize(
+    ("equation", "sizes", "kernel", "axis"),
+    [
+        ("abc,cde->abde", (None, 4, 1), (3, 4, 1), "d"),
+        ("abc,cde->abde", (None, 2, 2), (3, 2, 2), "d"),
+        ("abc,cde->abde", (None, 4, 4), (3, 4, 4), "d"),
+        ("abc,cd->abd", (4, 4), (3, 4), "b"),
+        ("ab...,bd->ad...", 3, (4, 3), "d"),
+        ("abc,cde->aebd", (2, None, 2), (3, 2, 2), "e"),
+    ],
+)
+def test_a_bias_stays_along_its_axis_where_another_has_its_size(
+    function, run, equation, sizes, kernel, axis, rng
+):
+    inputs, kernel = rng.normal(size=(2, 4, 3)).astype("float32"), rng.normal(size=kernel)
+    names = equation.split("->")[1].replace("...", "c")
+    expected = np.einsum(equation, inputs, kernel)
+    # The bias along its axis of the outputs, and of size 1 along those behind.
+    bias = rng.normal(size=(expected.shape[names.index(axis)], *(1 for _ in names.split(axis)[1])))
+    layer = function(
+        equation=equation,
+        output_shape=sizes,
+        bias_axes=axis,
+        kernel_posterior_fn=fixed_normal(kernel, 1e-30),
+        bias_posterior_fn=fixed_normal(bias, 1e-30),
+    )
+    layer.build(inputs.shape)
+    assert_allclose(run(layer)(inputs), expected + bias, rtol=1e-5, atol=1e-5)
 
 
 def test_without_axes_of_the_bias_there_is_none():

@@ -221,7 +221,9 @@ class Contraction(FactorableMap, Chain):
         outputs = self.restore(outputs)
         if bias is None:
             return outputs
-        return add_bias(outputs, bias) if len(bias.shape) == 1 else ops.add(outputs, bias)
+        # Not by Keras's `add`: on TensorFlow it moves a bias of one long axis to the second or the
+        # last axis of the outputs where that has the bias's size.
+        return add_bias(outputs, bias) if len(bias.shape) == 1 else outputs + bias
 
     def output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         sizes = self.sizes | dict(zip(self.axes.inputs, input_shape, strict=True))
