@@ -44,4 +44,4 @@ def trainable_normal(dtype, shape, name, trainable, add_variable_fn):
 
 
 def _filled(value, dtype, shape):
-    return ops.broadcast_to(ops.cast(ops.convert_to_tensor(value), dtype), shape)
+    return ops.broadcast_to(ops.convert_to_tensor(value, dtype=dtype), shape)

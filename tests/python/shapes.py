@@ -57,12 +57,12 @@ def is_reordered(geometry):
 def loses_digits(geometry):
     """Whether Keras's layer computes doubles in single precision: its `matmul` on PyTorch does.
 
-    Our layers do not: see `test_mixed_dtypes.py`. On JAX the softmax of attention is in single
-    precision, in Keras's layer and in ours, which scales the query in place of the logits.
+    Its attention does, too: on PyTorch and JAX all of it is in single precision where one operation
+    does it; where scores are taken, the factor of the query is. Our layers do not: see
+    `test_mixed_dtypes.py` and `test_attention.py`.
     """
-    if BACKEND == "jax":
-        return geometry.squares_inputs
-    return BACKEND == "torch" and (geometry is DENSE or geometry.recurrent)
+    of_torch = geometry is DENSE or geometry.recurrent
+    return geometry.squares_inputs or (BACKEND == "torch" and of_torch)
 
 
 def assert_same_numbers(output, value, geometry):

@@ -8,7 +8,7 @@ import pytest
 from frameworks import assert_allclose, assert_array_equal, numpy_of, on
 from keras import layers as kl
 from posteriors import fixed_normal, fixed_value
-from scipy import stats
+from scipy import special, stats
 from statistical import ERROR_RATE, assert_fair_signs, draws
 
 from bayeslayers import (
@@ -112,6 +112,61 @@ def test_it_is_keras_layer_with_the_same_weights(function, shapes, arguments, ca
     for value, spec in zip(found, symbolic, strict=True):
         assert tuple(spec.shape) == (None, *value.shape[1:])
         assert spec.dtype == keras.backend.standardize_dtype(value.dtype)
+
+
+def closed_form(inputs, kernels, biases, mask=True):
+    """Return NumPy's attention of inputs to themselves: (batch, positions, channels)."""
+    query, key, value = (
+        np.einsum("btc,cnd->bntd", inputs, kernels[name]) + biases.get(name, 0)
+        for name in ("query", "key", "value")
+    )
+    logits = query @ np.swapaxes(key, -1, -2) / np.sqrt(key.shape[-1])
+    scores = special.softmax(np.where(mask, logits, -np.inf), axis=-1)
+    return np.einsum("bntd,ndc->btc", scores @ value, kernels["output"]) + biases.get("output", 0)
+
+
+def posteriors_at(kernels):
+    return {f"{name}_posterior_fn": fixed_normal(loc, 1e-30) for name, loc in kernels.items()}
+
+
+@pytest.mark.doubles
+@each_function
+@pytest.mark.parametrize("arguments", [{}, {"dropout": 0.5}], ids=["at once", "by scores"])
+def test_doubles_keep_all_digits(function, arguments, rng):
+    inputs, mask = rng.normal(size=(2, 5, 4)), np.tri(5, dtype=bool)
+    kernels = {name: rng.normal(size=(4, 2, 3)) for name in ("query", "key", "value")}
+    kernels["output"] = rng.normal(size=(2, 3, 4))
+    layer = without_spread(
+        function,
+        dtype="float64",
+        bias_posterior_fn=None,
+        **posteriors_at(kernels),
+        **arguments,
+    )
+    found = layer(inputs, use_causal_mask=True)
+    assert keras.backend.standardize_dtype(found.dtype) == "float64"
+    assert_allclose(found, closed_form(inputs, kernels, {}, mask), rtol=1e-13, atol=1e-13)
+
+
+# Keras's layer adds the heads' biases to positions on TensorFlow where there are as many.
+@each_function
+def test_heads_of_one_channel_and_as_many_positions(function, rng):
+    inputs = rng.normal(size=(2, 5, 4))
+    kernels = {name: rng.normal(size=(4, 5, 1)) for name in ("query", "key", "value")}
+    biases = {name: rng.normal(size=(5, 1)) for name in kernels}
+    kernels["output"], biases["output"] = rng.normal(size=(5, 1, 4)), rng.normal(size=4)
+    bias = np.concatenate([biases[name].ravel() for name in KERNELS])
+    layer = without_spread(
+        function,
+        num_heads=5,
+        key_dim=1,
+        bias_posterior_fn=fixed_normal(bias, 1e-30),
+        **posteriors_at(kernels),
+    )
+    # The biases of the heads, (heads, 1), at all positions: (heads, 1, 1).
+    of_heads = {name: b[:, np.newaxis] if b.ndim > 1 else b for name, b in biases.items()}
+    expected = closed_form(inputs, kernels, of_heads)
+    assert_allclose(layer(inputs.astype("float32")), expected, rtol=1e-4, atol=1e-5)
 
 
 @each_function

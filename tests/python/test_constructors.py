@@ -224,6 +224,13 @@ def test_a_number_is_added_to_all_standard_deviations(arguments, scale):
         bayeslayers.tfd_multivariate_normal_diag(scale_identity_multiplier=1.0)
 
 
+@pytest.mark.doubles
+def test_a_number_that_is_added_has_all_digits():
+    loc = keras.ops.zeros(2, "float64")
+    made = bayeslayers.tfd_multivariate_normal_diag(loc, scale_identity_multiplier=0.1)
+    assert_allclose(made.stddev(), [0.1, 0.1], rtol=1e-15)
+
+
 def test_a_poisson_of_whole_numbers_alone():
     inside, outside = (
         bayeslayers.tfd_poisson(2.5, interpolate_nondiscrete=flag) for flag in (True, False)

@@ -464,6 +464,22 @@ def mixture():
     return tfd.MixtureSameFamily(weights, components)
 
 
+@on("tensorflow", "jax")
+@pytest.mark.doubles
+def test_a_weight_of_doubles_has_all_digits():
+    code, prior = (
+        bayeslayers.tfd_normal(
+            keras.ops.full((2,), loc, "float64"), keras.ops.ones((2,), "float64")
+        )
+        for loc in (1.0, 0.0)
+    )
+    regularizer = layer_kl_divergence_regularizer(
+        distribution_b=prior, use_exact_kl=True, weight=0.1
+    )
+    # The divergence of either is a half.
+    assert_allclose(regularizer(code), 0.1, rtol=1e-15)
+
+
 @keras.saving.register_keras_serializable("test_distribution_layers")
 def mean_of(distribution):
     return tfd_mean(distribution)

@@ -144,10 +144,8 @@ class AttentionLayer(VariationalLayer):
             query, key, value = map(in_single, (query, key, value))
         # Before the product: XLA fuses a factor after it with the difference from the largest
         # logit, which without the factor's rounding is far above zero where logits are huge.
-        query = query * ops.cast(scale, query.dtype)
-        # JAX has the operation for values of the size of the keys alone.
-        is_plain = attention.rank == 3 and geometry.value_dim == geometry.key_dim  # noqa: PLR2004
-        if is_plain and not geometry.dropout and not with_scores:
+        query = query * scale
+        if not geometry.dropout and not with_scores and self._is_at_once():
             outputs = self._at_once(query, key, value, mask)
             return saturating_cast(outputs, self.compute_dtype), None
         scores = kept = attention.scores(query, key, mask)
@@ -155,6 +153,16 @@ class AttentionLayer(VariationalLayer):
             kept = keras.random.dropout(scores, geometry.dropout, seed=self.seed_generator)
         outputs = attention.combine(kept, value)
         return tuple(saturating_cast(each, self.compute_dtype) for each in (outputs, scores))
+
+    def _is_at_once(self) -> bool:
+        """Whether Keras has one operation for it.
+
+        JAX has it for values of the size of the keys alone; there and on PyTorch it has the digits
+        of single precision for doubles.
+        """
+        geometry = self.geometry
+        has_sizes = self._attention.rank == 3 and geometry.value_dim == geometry.key_dim  # noqa: PLR2004
+        return has_sizes and (self.compute_dtype != "float64" or bool(geometry.flash_attention))
 
     def _at_once(self, query: Any, key: Any, value: Any, mask: Any) -> Any:
         flash = self.geometry.flash_attention

@@ -129,7 +129,7 @@ class KLDivergenceRegularizer(keras.regularizers.Regularizer):
         distribution_checks.distribution("distribution_b", prior)
         divergence = self._divergence(distribution, prior)
         weight = 1.0 if self.weight is None else self.weight
-        return ops.sum(ops.multiply(divergence, ops.cast(weight, divergence.dtype)))
+        return ops.sum(weight * divergence)
 
     def prior(self) -> Any:
         """Return the prior at the present values of its variables."""

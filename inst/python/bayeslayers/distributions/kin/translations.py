@@ -50,7 +50,8 @@ def scaled(
             raise ArgumentError("loc", rule, {"loc": loc})
         base = _as_floats(sizes)
         base = ops.zeros_like(base) if scale_diag is None else base
-        scale_diag = base + ops.cast(scale_identity_multiplier, base.dtype)[..., None]
+        added = ops.convert_to_tensor(scale_identity_multiplier, dtype=base.dtype)
+        scale_diag = base + added[..., None]
     return {"loc": loc, "scale_diag": scale_diag, **others}
 
 
