@@ -6,9 +6,8 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from family import DENSE, GEOMETRIES, every, is_representative
+from family import GEOMETRIES, every, is_representative
 from frameworks import (
-    BACKEND,
     JIT,
     assert_allclose,
     assert_array_equal,
@@ -18,6 +17,7 @@ from frameworks import (
     total_of,
 )
 from posteriors import trainable_normal
+from shapes import loses_digits
 
 from bayeslayers import ArgumentError, as_bayesian, as_deterministic
 from bayeslayers.layers import default_mean_field_normal_fn, default_multivariate_normal_fn
@@ -56,8 +56,7 @@ def test_without_spread_a_layer_is_its_plain_twin(row, policy, rng):
     assert type(plain.layers[-1]) is row.geometry.oracle
     inputs = row.geometry.inputs(rng)
     eps = max(EPS[layer.variable_dtype], EPS[layer.compute_dtype])
-    if BACKEND == "torch" and row.geometry is DENSE:
-        # Keras itself multiplies matrices on PyTorch in no more than single precision.
+    if loses_digits(row.geometry):
         eps = max(eps, EPS["float32"])
     # Half precision has no narrower posterior than one of the smallest step from 1.
     found, expected = numbers(model(inputs)), numbers(plain(inputs))
