@@ -174,12 +174,15 @@ class RecurrentLayer(VariationalLayer):
     def _run(self, step: Callable[..., Any], projected: Any, states: list[Any], mask: Any) -> Any:
         """Run the step over a sequence; return what the arguments ask for."""
         cell = self.geometry
+        if cell.go_backwards:
+            # Keras's loops that are unrolled forget to, in part, where there is a mask.
+            projected = ops.flip(projected, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
         # Made anew for each call, so that calls in several threads do not share the draw in `step`.
         loop = keras.layers.RNN(
             _LoopCell(step, [cell.units] * cell.states, self.compute_dtype),
             return_sequences=cell.return_sequences,
             return_state=True,
-            go_backwards=cell.go_backwards,
             unroll=cell.unroll,
             zero_output_for_mask=cell.zero_output_for_mask,
             dtype=self.dtype_policy,
