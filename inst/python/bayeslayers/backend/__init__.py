@@ -33,6 +33,7 @@ INTERFACE = {
     "cast": "Tensors in a dtype; those that are in it already as they are.",
     "matmul": "Matrix product.",
     "conv": "Convolution of any rank, channels last.",
+    "conv_transpose": "Transposed convolution of any rank, channels last.",
     "add_bias": "Add a number per channel, the last dimension.",
     "saturating_cast": "Cast, with the largest number of the dtype in place of larger ones.",
     "finite_when_trained_on": "Refuse to take the gradient of a value that is not finite.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import keras
@@ -91,7 +91,9 @@ def within_range(values: Any) -> Any:
     return ops.clip(values, -_LARGEST_FLOAT16, _LARGEST_FLOAT16)
 
 
-def zeros_around(size: int, stride: int, width: int, rate: int) -> tuple[int, int]:
+def zeros_around(
+    size: Any, stride: int, width: int, rate: int, largest: Callable[[Any, Any], Any] = max
+) -> tuple[Any, Any]:
     """Return how many zeros the padding "same" puts before and behind the positions of inputs.
 
     So that there are as many outputs as strides in the inputs; of an odd number of zeros, the last
@@ -102,6 +104,7 @@ def zeros_around(size: int, stride: int, width: int, rate: int) -> tuple[int, in
         stride: The stride.
         width: The size of the window.
         rate: The dilation rate.
+        largest: Returns the larger of two numbers; a framework's, where the size is a tensor.
     """
-    zeros = max(0, (-(-size // stride) - 1) * stride + (width - 1) * rate + 1 - size)
+    zeros = largest(0, (-(-size // stride) - 1) * stride + (width - 1) * rate + 1 - size)
     return zeros // 2, zeros - zeros // 2

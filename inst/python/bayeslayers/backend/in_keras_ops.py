@@ -31,6 +31,20 @@ def conv(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
     return ops.conv(inputs, kernel, **sliding.for_keras())
 
 
+def conv_transpose(
+    inputs: Any, kernel: Any, sliding: Sliding, output_padding: tuple[int, ...] | None
+) -> Any:
+    """Return the transposed convolution of inputs whose channels come last.
+
+    Args:
+        inputs: Tensor (batch, positions..., channels).
+        kernel: Tensor (window..., filters, channels).
+        sliding: How the window slides over the outputs.
+        output_padding: How many positions the outputs have in addition, in each dimension.
+    """
+    return ops.conv_transpose(inputs, kernel, output_padding=output_padding, **sliding.for_keras())
+
+
 def kl_value(loc: Any, scale: Any) -> Any:
     """Return the divergence of normals from standard ones: a single sum, one pass for XLA."""
     return ops.sum(0.5 * (loc * loc + scale * scale - 1.0) - ops.log(scale))

@@ -7,6 +7,7 @@ from typing import Any
 
 from keras import ops
 
+from bayeslayers.backend import conv_transpose
 from bayeslayers.contract import checks
 from bayeslayers.contract.errors import ArgumentError
 from bayeslayers.geometries.geometry import LinearMap
@@ -50,8 +51,8 @@ class TransposedConvolution(Window, LinearMap):
         # TensorFlow has no dilated transposed convolution on a CPU, but any kernel with holes.
         for axis, rate in enumerate(self.dilation_rate):
             kernel = _with_holes(kernel, axis, rate)
-        sliding = {**self._sliding.for_keras(), "dilation_rate": 1}
-        return ops.conv_transpose(inputs, kernel, output_padding=self.output_padding, **sliding)
+        sliding = self._sliding._replace(dilation_rate=(1,) * self.rank)
+        return conv_transpose(inputs, kernel, sliding, self.output_padding)
 
     def _check_positions(self, input_shape: tuple[int | None, ...]) -> None:
         """Inputs of any length have outputs."""

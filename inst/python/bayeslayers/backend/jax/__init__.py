@@ -2,6 +2,7 @@
 
 from bayeslayers.backend.in_keras_ops import (
     cast,
+    conv_transpose,
     matmul,
     uncompiled,
 )

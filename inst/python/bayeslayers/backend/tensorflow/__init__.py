@@ -5,7 +5,7 @@ from bayeslayers.backend.in_keras_ops import (
     matmul,
     uncompiled,
 )
-from bayeslayers.backend.tensorflow.convolution import conv
+from bayeslayers.backend.tensorflow.convolution import conv, conv_transpose
 from bayeslayers.backend.tensorflow.distributions import (
     computed_from,
     correlated_normal,

@@ -2,7 +2,7 @@
 
 from bayeslayers.backend.torch.closed_forms import kl_from_standard_normal, scale_and_kl
 from bayeslayers.backend.torch.coercible import distribution_behind, tensor_of, to_coercible
-from bayeslayers.backend.torch.convolution import conv
+from bayeslayers.backend.torch.convolution import conv, conv_transpose
 from bayeslayers.backend.torch.correlated import correlated_normal
 from bayeslayers.backend.torch.distributions import (
     computed_from,

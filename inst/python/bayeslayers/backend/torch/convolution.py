@@ -18,13 +18,14 @@ def conv(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
 
     Keras moves the channels of the inputs to the front, in a copy; PyTorch's kernels take them as
     they lie. That of one dimension does not: it is one of two, the first of which has a size of 1.
+    The kernel is contiguous, or its gradient is an error where there is one channel.
     """
     if not isinstance(inputs, torch.Tensor):
         return in_keras_ops.conv(inputs, kernel, sliding)
     groups = inputs.shape[-1] // kernel.shape[-2]
     strides, padding, dilation_rate = sliding
     # (batch, channels, positions...) and (filters, channels of a group, window...)
-    inputs, kernel = inputs.movedim(-1, 1), kernel.movedim((-1, -2), (0, 1))
+    inputs, kernel = inputs.movedim(-1, 1), kernel.movedim((-1, -2), (0, 1)).contiguous()
     is_of_one_dimension = len(strides) == 1
     if is_of_one_dimension:
         inputs, kernel = inputs.unsqueeze(2), kernel.unsqueeze(2)
@@ -38,6 +39,16 @@ def conv(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
     if is_of_one_dimension:
         outputs = outputs.squeeze(2)
     return outputs.movedim(1, -1)
+
+
+def conv_transpose(
+    inputs: Any, kernel: Any, sliding: Sliding, output_padding: tuple[int, ...] | None
+) -> Any:
+    """Return the transposed convolution; see `in_keras_ops.conv_transpose`."""
+    if isinstance(kernel, torch.Tensor):
+        # As in `conv`: it is contiguous once Keras has brought it into PyTorch's order.
+        kernel = kernel.movedim((-1, -2), (0, 1)).contiguous().movedim((0, 1), (-1, -2))
+    return in_keras_ops.conv_transpose(inputs, kernel, sliding, output_padding)
 
 
 def _padded(
