@@ -167,6 +167,13 @@ def test_only_compat_uses_names_that_are_not_public(module):
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_sums_are_not_keras_own(module):
+    """On TensorFlow it adds what looks like a bias along the second axis, or the last one."""
+    called = {ast.unparse(n.func) for n in ast.walk(tree_of(module)) if isinstance(n, ast.Call)}
+    assert called.isdisjoint({"ops.add", "keras.ops.add", "ops.Add"})
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_no_module_is_too_long(module):
     assert lines_of_code(module) <= LINES
 
