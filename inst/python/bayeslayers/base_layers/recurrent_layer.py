@@ -175,7 +175,7 @@ class RecurrentLayer(VariationalLayer):
         """Run the step over a sequence; return what the arguments ask for."""
         cell = self.geometry
         if cell.go_backwards:
-            # Keras's loops that are unrolled forget to, in part, where there is a mask.
+            # Keras's unrolled loops turn a part alone where there is a mask.
             projected = ops.flip(projected, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
         # Made anew for each call, so that calls in several threads do not share the draw in `step`.

@@ -66,7 +66,7 @@ def _padded(inputs: Any, kernel: Any, sliding: Sliding) -> Any:
 def _kept(stride: int, width: int, added: int | None) -> slice:
     """Return which of the outputs under "valid" there are under "same", in one dimension.
 
-    Each position has `stride` outputs more, under both; these are the sizes for one position.
+    Each further position adds `stride` outputs under both: the sizes are those for one position.
     """
     size = stride if added is None else width % 2 + added
     before = max(0, width - size) // 2
