@@ -170,10 +170,25 @@ class RecurrentLayer(VariationalLayer):
         seeds = self.seed_generator if draw is None else draw.seed_generator()
         return keras.random.dropout(ops.ones(shape, self.compute_dtype), rate, seed=seeds)
 
+    def _shown(self, outputs: Any, mask: Any) -> Any:
+        """Set outputs of masked steps to zero, or only those before which all steps are masked.
+
+        Not all of Keras's loops do: on JAX, one that is unrolled leaves all of them, and the other
+        one shows the initial state before the first step.
+        """
+        cell = self.geometry
+        # (batch, steps)
+        mask = ops.any(mask, axis=-1) if len(mask.shape) > 2 else mask  # noqa: PLR2004
+        if not cell.zero_output_for_mask:
+            mask = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
+        is_shown = (mask if cell.return_sequences else mask[:, -1])[..., None]
+        return ops.where(is_shown, outputs, ops.zeros_like(outputs))
+
     @uncompiled
     def _run(self, step: Callable[..., Any], projected: Any, states: list[Any], mask: Any) -> Any:
         """Run the step over a sequence; return what the arguments ask for."""
         cell = self.geometry
+        mask = None if mask is None else ops.cast(mask, "bool")
         if cell.go_backwards:
             # Keras's unrolled loops turn a part alone where there is a mask.
             projected = ops.flip(projected, axis=1)
@@ -184,11 +199,12 @@ class RecurrentLayer(VariationalLayer):
             return_sequences=cell.return_sequences,
             return_state=True,
             unroll=cell.unroll,
-            zero_output_for_mask=cell.zero_output_for_mask,
             dtype=self.dtype_policy,
             name=f"{self.name}_loop",
         )
         outputs, *states = loop(projected, initial_state=states, mask=mask)
+        if mask is not None:
+            outputs = self._shown(outputs, mask)
         if cell.stateful:
             for variable, state in zip(self._state.variables, states, strict=True):
                 variable.assign(ops.cast(state, self.variable_dtype))
