@@ -188,6 +188,28 @@ def test_masks_are_those_of_keras_layer(function, rng):
         assert_same(plain, ours, inputs, **call)
 
 
+# Keras's layer on JAX takes values of another size where scores are returned alone.
+@pytest.mark.doubles
+@each_function
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"dropout": 0.5},
+        {"dtype": "float64"},
+        pytest.param({"value_dim": 2}, marks=on("tensorflow", "torch")),
+    ],
+    ids=str,
+)
+def test_a_target_without_any_source_is_that_of_keras_layer(function, arguments, rng):
+    inputs = [sequences(rng, 2, 4, 3)] * 2
+    plain, ours = pair(function, rng, inputs, **arguments)
+    mask = rng.integers(0, 2, (2, 4, 4)).astype(bool)
+    mask[0, 1] = mask[1, 3] = False
+    for call in ({}, {"return_attention_scores": True}):
+        assert_same(plain, ours, inputs, attention_mask=mask, **call)
+
+
 @each_function
 def test_masks_come_with_the_inputs_and_go_on(function, rng):
     """Numbers at masked positions change no output, and the outputs have the query's mask."""

@@ -131,7 +131,8 @@ class AttentionLayer(VariationalLayer):
     ) -> tuple[Any, ...]:
         """Return the values that each target attends to, and the scores where they are asked for.
 
-        As in Keras's layer, one operation does it all where nobody needs the scores.
+        As in Keras's layer, one operation does it all where nobody needs the scores. In it a target
+        without any source attends to all alike, otherwise to none.
         """
         geometry, attention = self.geometry, self._attention
         scale, mask = 1 / math.sqrt(geometry.key_dim), attention.mask_of_scores(mask)
@@ -145,24 +146,26 @@ class AttentionLayer(VariationalLayer):
         # Before the product: XLA fuses a factor after it with the difference from the largest
         # logit, which without the factor's rounding is far above zero where logits are huge.
         query = query * scale
-        if not geometry.dropout and not with_scores and self._is_at_once():
+        # Where Keras's layer does.
+        is_at_once = attention.rank == 3 and not geometry.dropout and not with_scores  # noqa: PLR2004
+        if is_at_once and self._keeps_digits():
             outputs = self._at_once(query, key, value, mask)
             return saturating_cast(outputs, self.compute_dtype), None
-        scores = kept = attention.scores(query, key, mask)
+        scores = kept = attention.scores(query, key, mask, is_at_once=is_at_once)
         if is_training and geometry.dropout:
             kept = keras.random.dropout(scores, geometry.dropout, seed=self.seed_generator)
         outputs = attention.combine(kept, value)
         return tuple(saturating_cast(each, self.compute_dtype) for each in (outputs, scores))
 
-    def _is_at_once(self) -> bool:
-        """Whether Keras has one operation for it.
+    def _keeps_digits(self) -> bool:
+        """Whether Keras's operation does it in the precision of the layer, and at all.
 
         JAX has it for values of the size of the keys alone; there and on PyTorch it has the digits
         of single precision for doubles.
         """
         geometry = self.geometry
-        has_sizes = self._attention.rank == 3 and geometry.value_dim == geometry.key_dim  # noqa: PLR2004
-        return has_sizes and (self.compute_dtype != "float64" or bool(geometry.flash_attention))
+        is_precise = self.compute_dtype != "float64" or bool(geometry.flash_attention)
+        return is_precise and geometry.value_dim == geometry.key_dim
 
     def _at_once(self, query: Any, key: Any, value: Any, mask: Any) -> Any:
         flash = self.geometry.flash_attention

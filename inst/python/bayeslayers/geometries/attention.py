@@ -304,26 +304,30 @@ class Attention:
             for name, values in projected.items()
         }
 
-    def scores(self, query: Any, key: Any, mask: Any) -> Any:
+    def scores(self, query: Any, key: Any, mask: Any, *, is_at_once: bool) -> Any:
         """Return the attention scores: (batch, ..., heads, *targets, *sources).
 
         Args:
             query: The projected query, already scaled.
             key: The projected key.
             mask: Where attention is allowed; `None` where it is everywhere.
+            is_at_once: Whether a target without any source attends to all alike, as in the
+                operation that does it all, and not to none.
         """
         sources, targets, both = self._names
         logits = ops.einsum(f"{sources},{targets}->{both}", key, query)
         count = len(self.axes)
         if mask is not None:
-            smallest = -3e4 if keras.backend.standardize_dtype(logits.dtype) == "float16" else -1e9
+            # Below any logit, and within the dtype.
+            smallest = -6e4 if keras.backend.standardize_dtype(logits.dtype) == "float16" else -1e38
             logits = ops.where(mask, logits, ops.cast(smallest, logits.dtype))
         # Over the positions of all sources at once.
         flat = ops.reshape(logits, (*ops.shape(logits)[:-count], -1)) if count > 1 else logits
         scores = ops.softmax(flat, axis=-1)
         scores = ops.reshape(scores, ops.shape(logits)) if count > 1 else scores
-        # A target without any source attends to none.
-        return scores if mask is None else ops.where(mask, scores, ops.zeros_like(scores))
+        if mask is None or is_at_once:
+            return scores
+        return ops.where(mask, scores, ops.zeros_like(scores))
 
     def combine(self, scores: Any, value: Any) -> Any:
         """Return the values of the sources, weighed by the scores."""
