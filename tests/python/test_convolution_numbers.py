@@ -93,6 +93,16 @@ def drawn(rank, seed):
     return shape, window.tolist(), int(rng.integers(1, 4)), sliding
 
 
+def without_spread(layer, shape, bias, rng):
+    """Build a layer whose kernel is always the same, and return that kernel."""
+    layer.build(shape)
+    loc, untransformed, of_bias = layer.trainable_variables
+    kernel = rng.normal(size=loc.shape)
+    for variable, values in ((loc, kernel), (untransformed, -50.0), (of_bias, bias)):
+        variable.assign(np.broadcast_to(values, variable.shape))
+    return kernel
+
+
 SLIDING = {"padding": "same", "dilation_rate": [1, 1, 1]}
 CASES = [
     *(drawn(rank, seed) for rank in (1, 2, 3) for seed in range(SEEDS)),
@@ -109,11 +119,8 @@ def test_outputs_and_gradients_are_those_of_the_sum(name, shape, window, filters
     rank, oracle = len(window), ORACLES[name]
     function = getattr(bayeslayers, f"layer_{name.format(rank)}_reparameterization")
     layer = function(filters=filters, kernel_size=window, **sliding, kernel_prior_fn=None)
-    layer.build(shape)
-    loc, untransformed, bias = layer.trainable_variables
-    kernel, inputs = rng.normal(size=loc.shape), rng.normal(size=shape)
-    for variable, values in ((loc, kernel), (untransformed, -50.0), (bias, 0.5)):
-        variable.assign(np.broadcast_to(values, variable.shape))
+    kernel, inputs = without_spread(layer, shape, 0.5, rng), rng.normal(size=shape)
+    loc = layer.trainable_variables[0]
     expected = oracle(inputs, kernel, **sliding)
     assert_allclose(layer(inputs.astype("float32")), expected + 0.5, rtol=1e-4, atol=1e-4)
     # A linear map has the same gradient everywhere: in any direction, the map of the direction.
@@ -140,11 +147,8 @@ def test_sizes_may_be_unknown_where_a_window_ends_early(name, shape, window, fil
 
     function = getattr(bayeslayers, f"layer_{name.format(3)}_flipout")
     layer = function(filters=filters, kernel_size=window, **sliding)
-    layer.build(shape)
-    loc, untransformed, bias = layer.trainable_variables
-    kernel, inputs = rng.normal(size=loc.shape), rng.normal(size=shape).astype("float32")
-    for variable, values in ((loc, kernel), (untransformed, -50.0), (bias, 0.0)):
-        variable.assign(np.broadcast_to(values, variable.shape))
+    kernel = without_spread(layer, shape, 0.0, rng)
+    inputs = rng.normal(size=shape).astype("float32")
     of_any_size = tf.function(layer, input_signature=[tf.TensorSpec((*[None] * 4, shape[-1]))])
     expected = ORACLES[name](inputs, kernel, **sliding)
     assert_allclose(of_any_size(inputs), expected, rtol=1e-4, atol=1e-4)
